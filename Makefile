@@ -1,3 +1,112 @@
 # Set-up, build and checks of the whole project. `make help` lists the targets.
+#
+# Every step of the set-up leaves a stamp inside .venv (or operator_ui/node_modules), so a second
+# call does only what has changed, and removing either folder starts that part afresh.
+
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON := .venv/bin/python
+STAMPS := .venv/stamps
+PYTEST_ARGS ?=
+
+# The stamp `node` holds the folder of the Node that was chosen.
+NPM = PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix operator_ui
+
+# Nothing here may reach a model hub, a display or a GPU that is not there.
+export HF_HUB_OFFLINE := 1
+export MUJOCO_GL ?= egl
+
+UI := $(wildcard operator_ui/package.json)
+UI_SOURCES := $(if $(UI),$(shell find operator_ui -type f \
+	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/.vite/*' \
+	-not -path '*/test-results/*' -not -path '*/coverage/*'))
+UI_STAMPS := $(if $(UI),operator_ui/node_modules/.built)
+
+.PHONY: help setup demo test check ui lock clean \
+	lint types imports tests ui-check install
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
+		| awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+# --- Set-up -----------------------------------------------------------------------------------
+
+setup: install $(STAMPS)/browser ## Prepare this machine: Python, libraries, Node, console, browser
+
+install: $(STAMPS)/system $(STAMPS)/python $(UI_STAMPS)
+
+$(STAMPS)/python: requirements.lock pyproject.toml .python-version deploy/setup-python.sh
+	sh deploy/setup-python.sh
+	@mkdir -p $(@D) && touch $@
+
+# The system's libraries come first: one of the Python packages is compiled. The order-only
+# prerequisite makes .venv before its stamps are written into it.
+$(STAMPS)/system: deploy/setup-system.sh | .venv
+	sh deploy/setup-system.sh runtime
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/browser: deploy/setup-system.sh | .venv
+	sh deploy/setup-system.sh browser
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/python: | $(STAMPS)/system
+
+.venv:
+	sh deploy/setup-python.sh venv
+
+$(STAMPS)/node: deploy/setup-node.sh $(STAMPS)/python
+	sh deploy/setup-node.sh $@
+
+operator_ui/node_modules/.installed: operator_ui/package.json operator_ui/package-lock.json $(STAMPS)/node
+	$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+operator_ui/node_modules/.built: operator_ui/node_modules/.installed $(UI_SOURCES)
+	$(NPM) run build
+	@touch $@
+
+ui: $(UI_STAMPS) ## Build the console
+	@$(if $(UI),:,echo "There is no operator_ui/ to build.")
+
+lock: $(STAMPS)/python ## Pin the dependencies of pyproject.toml anew
+	sh deploy/setup-python.sh lock
+
+# --- Use --------------------------------------------------------------------------------------
+
+demo: install ## Set up, then run everything on this machine in simulation
+	@$(PYTHON) -m robot_rl.cli demo
+
+# --- Checks -----------------------------------------------------------------------------------
+
+test: setup ## Set up, then run every check and test once
+	@$(MAKE) --no-print-directory lint types imports tests ui-check
+
+check: install ## The quick checks: no browser, no slow tests
+	@$(MAKE) --no-print-directory lint types imports
+	$(PYTHON) -m pytest -m "not slow and not browser and not fault" $(PYTEST_ARGS)
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m pyright
+
+imports:
+	.venv/bin/lint-imports
+
+tests:
+	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+ui-check: $(UI_STAMPS)
+ifneq ($(UI),)
+	$(NPM) run typecheck
+	$(NPM) run lint --if-present
+	$(NPM) run test
+endif
+
+clean: ## Remove what the set-up and the build made
+	rm -rf .venv operator_ui/node_modules operator_ui/dist robot_rl/server/console build dist *.egg-info \
+		.pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Prepares .venv. `setup-python.sh venv` only creates it, `lock` pins the dependencies anew,
+# no argument installs exactly what requirements.lock names and then this project.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+# uv from the machine where there is one, else from PyPI into a folder beside the environment.
+find_uv() {
+    if uv --version >/dev/null 2>&1; then
+        echo uv
+        return
+    fi
+    if [ ! -x .venv/uv/bin/uv ]; then
+        say "uv is not on this machine: installing it into .venv/uv."
+        if ! python3 -m venv .venv/uv >&2 || ! .venv/uv/bin/pip install --quiet "uv>=0.8,<1" >&2; then
+            say "uv could not be installed: install it (https://docs.astral.sh/uv) and run this again."
+            exit 1
+        fi
+    fi
+    echo .venv/uv/bin/uv
+}
+
+create_venv() {
+    if .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then
+        return
+    fi
+    # `--allow-existing` keeps .venv/uv, which may have been put there a moment ago.
+    if ! "$uv" venv --quiet --allow-existing --python 3.12 .venv; then
+        say "Python 3.12 was not found and could not be fetched: install it (for example with" \
+            "'pyenv install 3.12') and run this again."
+        exit 1
+    fi
+}
+
+uv=$(find_uv)
+case "${1:-install}" in
+venv)
+    create_venv
+    ;;
+lock)
+    # The lock names packages and hashes only: no index, no host.
+    exec "$uv" pip compile pyproject.toml --extra dev --quiet --generate-hashes \
+        --python-version 3.12 --python-platform x86_64-manylinux_2_28 \
+        --no-emit-index-url --no-emit-find-links \
+        --custom-compile-command "make lock" --output-file requirements.lock
+    ;;
+install)
+    create_venv
+    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+    ;;
+*)
+    say "Unknown step '$1': give venv, lock or install."
+    exit 2
+    ;;
+esac
