@@ -14,8 +14,7 @@ PYTEST_ARGS ?=
 # The stamp `node` holds the folder of the Node that was chosen.
 NPM = PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix operator_ui
 
-# Nothing here may reach a model hub, a display or a GPU that is not there.
-export HF_HUB_OFFLINE := 1
+# Render without a display.
 export MUJOCO_GL ?= egl
 
 UI := $(wildcard operator_ui/package.json)
@@ -44,12 +43,10 @@ $(STAMPS)/python: requirements.lock pyproject.toml .python-version deploy/setup-
 # The system's libraries come first: one of the Python packages is compiled. The order-only
 # prerequisite makes .venv before its stamps are written into it.
 $(STAMPS)/system: deploy/setup-system.sh | .venv
-	sh deploy/setup-system.sh runtime
-	@mkdir -p $(@D) && touch $@
+	sh deploy/setup-system.sh runtime $@
 
 $(STAMPS)/browser: deploy/setup-system.sh | .venv
-	sh deploy/setup-system.sh browser
-	@mkdir -p $(@D) && touch $@
+	sh deploy/setup-system.sh browser $@
 
 $(STAMPS)/python: | $(STAMPS)/system
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Looks for the system's libraries that no Python package brings, and installs the missing ones
 # where it may (root, with apt). Otherwise it says in one sentence what to install, and goes on.
-# Argument: `runtime` (rendering, USB, compiling) or `browser` (Chromium for the browser tests).
+# Arguments: `runtime` (rendering, USB, compiling) or `browser` (Chromium for the browser tests),
+# and a file to leave behind when nothing is missing, so that a complaint is repeated until mended.
 set -eu
 
 has_library() { PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "$1"; }
@@ -19,6 +20,7 @@ has_file() {
 }
 
 missing=
+stamp=${2:-}
 need() { missing="$missing $1"; }
 
 case "${1:-}" in
@@ -45,14 +47,22 @@ browser)
     ;;
 esac
 
-[ -n "$missing" ] || exit 0
+complete() {
+    if [ -n "$stamp" ]; then
+        mkdir -p "$(dirname "$stamp")"
+        : >"$stamp"
+    fi
+    exit 0
+}
+
+[ -n "$missing" ] || complete
 
 if [ "$(id -u)" -eq 0 ] && has_program apt-get; then
     printf 'Installing with apt:%s\n' "$missing"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of package names
-    if apt-get install -y -qq --no-install-recommends $missing >/dev/null; then exit 0; fi
+    if apt-get install -y -qq --no-install-recommends $missing >/dev/null; then complete; fi
     printf 'apt could not install%s: install them by hand, or expect what needs them to fail.\n' \
         "$missing" >&2
     exit 0

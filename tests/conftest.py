@@ -1,0 +1,55 @@
+"""What every test stands on: an environment without network, display or GPU, and printed seeds."""
+
+import os
+import zlib
+
+# Before anything that reads them is imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("MUJOCO_GL", "egl")
+# One thread per process: the suite runs many small processes on few cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import hypothesis
+import numpy as np
+import pytest
+
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,  # no test depends on how fast this machine is
+    derandomize=True,
+    print_blob=True,
+)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+ROOT_SEED = 20_261_122
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--seed`, the root of every random test."""
+    parser.addoption("--seed", type=int, default=ROOT_SEED, help="root seed of the random tests")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the seed that repeats this run."""
+    return f"root seed: {config.getoption('--seed')} (repeat with --seed)"
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """A seed of this test's own, the same in every order; printed when the test fails."""
+    root = request.config.getoption("--seed")
+    own = zlib.crc32(f"{root}:{request.node.nodeid}".encode())
+    print(f"seed: {own} (root {root})")
+    return own
+
+
+@pytest.fixture
+def rng(seed: int) -> np.random.Generator:
+    """A generator from this test's own seed."""
+    return np.random.default_rng(seed)
