@@ -18,7 +18,9 @@ PARTIES = ("control", "camera", "actor", "link")
 
 _NOW = np.dtype([("now_ns", np.int64)])
 _GRANT = np.dtype([("until_ns", np.int64), ("registered", np.int64)])
-_WAIT_S = 0.25  # how long one futex wait may last before the stop flag of the process is looked at again
+_WAIT_S = (
+    0.25  # how long one futex wait may last before the stop flag of the process is looked at again
+)
 
 
 class Clock(Protocol):

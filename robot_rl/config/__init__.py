@@ -1,0 +1,7 @@
+"""Cell and task files (TOML) → frozen, validated models. Nothing else reads configuration."""
+
+from robot_rl.config.cell import Cell
+from robot_rl.config.document import BadConfig, load_cell, load_task
+from robot_rl.config.task import Task
+
+__all__ = ["BadConfig", "Cell", "Task", "load_cell", "load_task"]

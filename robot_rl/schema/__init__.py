@@ -1,0 +1,1 @@
+"""All that crosses a process or network boundary; the only code the services share."""

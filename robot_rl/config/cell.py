@@ -1,0 +1,135 @@
+"""A cell: a workplace with its robot, limits, cameras and input devices."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from robot_rl.config.base import NotNegative, Positive, PositiveTriple, Section, Triple
+
+
+class SimulatedArm(Section):
+    """gym-hil's Panda in MuJoCo, torque-controlled by the impedance law in its own process."""
+
+    driver: Literal["simulated_panda"]
+    physics_dt_s: Annotated[float, Field(gt=0, le=0.002)] = 0.002
+
+
+class Limits(Section):
+    """What no command may exceed, whatever the task says; a task can only tighten it."""
+
+    workspace_min_m: Triple
+    workspace_max_m: Triple
+    margin_m: NotNegative = 0.01
+    speed_m_s: Positive
+    acceleration_m_s2: Positive
+    jerk_m_s3: Positive
+    rotation_speed_rad_s: Positive
+    rotation_acceleration_rad_s2: Positive
+    rotation_jerk_rad_s3: Positive
+    clip_negative_m: PositiveTriple
+    clip_positive_m: PositiveTriple
+    clip_rad: PositiveTriple
+    static_force_n: Positive  # stated; stiffness × clip must not exceed it
+    torque_nm: tuple[Positive, ...]
+    torque_rate_nm_per_ms: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _box_is_a_box(self) -> Self:
+        for axis, low, high in zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True):
+            if low >= high:
+                raise ValueError(
+                    f"workspace_min_m is {low} on {axis} and workspace_max_m is {high}: "
+                    "the smaller value must come first"
+                )
+        return self
+
+
+class Impedance(Section):
+    stiffness_n_m: PositiveTriple
+    rotational_stiffness_nm_rad: PositiveTriple
+    damping_ratio: Positive = 1.0
+    nullspace_stiffness_nm_rad: NotNegative = 10.0
+
+
+class Control(Section):
+    rate_hz: Annotated[int, Field(ge=50, le=1000)] = 200
+    watchdog_missed_commands: Annotated[int, Field(ge=2, le=100)] = 20
+    freeze_latch_s: Positive = 0.25  # a control loop that stood still longer latches a fault
+
+
+class SimulatedCamera(Section):
+    driver: Literal["simulated"]
+    width: Annotated[int, Field(ge=64, le=1280)] = 128
+    height: Annotated[int, Field(ge=64, le=1280)] = 128
+
+
+class RealSenseCamera(Section):
+    driver: Literal["realsense"]
+    serial: str
+    width: Annotated[int, Field(ge=64, le=1920)] = 640
+    height: Annotated[int, Field(ge=64, le=1920)] = 480
+    rate_hz: Annotated[int, Field(ge=5, le=90)] = 30
+
+
+class Webcam(Section):
+    driver: Literal["webcam"]
+    device: str  # "/dev/video0" or an index
+    width: Annotated[int, Field(ge=64, le=1920)] = 640
+    height: Annotated[int, Field(ge=64, le=1920)] = 480
+    rate_hz: Annotated[int, Field(ge=5, le=120)] = 30
+
+
+type CameraConfig = Annotated[
+    SimulatedCamera | RealSenseCamera | Webcam, Field(discriminator="driver")
+]
+
+
+class SpaceMouse(Section):
+    """At the robot PC; acts under the console's lease holder."""
+
+    driver: Literal["spacemouse"]
+    dead_band: Annotated[float, Field(ge=0, lt=0.5)] = 0.08
+    deflection_is_deadman: bool = False  # false: the left button is the dead-man
+    axes: Literal["ros"] = "ros"
+
+
+class Cell(Section):
+    """`cells/*.toml`."""
+
+    path: Path
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    robot: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    emergency_stop: str  # where the hard-wired one is; shown beside the console's stop button
+    stale_camera_s: Positive = 0.2
+    arm: SimulatedArm
+    limits: Limits
+    impedance: Impedance
+    control: Control = Control()
+    cameras: dict[str, CameraConfig]
+    teleop: tuple[SpaceMouse, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.cameras:
+            raise ValueError("cameras is empty: a policy needs at least one camera")
+        for name in self.cameras:
+            if not name.isidentifier():
+                raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
+        if len(self.limits.torque_nm) != 7:
+            raise ValueError(
+                f"limits.torque_nm has {len(self.limits.torque_nm)} values, 7 expected"
+            )
+        for axis in range(3):
+            clip = max(self.limits.clip_negative_m[axis], self.limits.clip_positive_m[axis])
+            force = self.impedance.stiffness_n_m[axis] * clip
+            if force > self.limits.static_force_n * (1 + 1e-9):
+                raise ValueError(
+                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and limits.static_force_n is "
+                    f"{self.limits.static_force_n:.1f} N: lower impedance.stiffness_n_m or the clip"
+                )
+        return self
+
+    @property
+    def simulated(self) -> bool:
+        return self.arm.driver == "simulated_panda"

@@ -1,0 +1,145 @@
+"""A task: what the robot should do, how it may act, and how it learns."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from robot_rl.config.base import (
+    Fraction,
+    NotNegative,
+    Positive,
+    PositiveTriple,
+    Section,
+    Triple,
+)
+
+
+class ActionSpace(Section):
+    """Scale of the normalised action; an axis with scale 0 is not used. Pose deltas are `tcp_in_base`."""
+
+    translation_m: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)]
+    rotation_rad: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)] = (0, 0, 0)
+    gripper: bool = True
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """(6,) metres and radians per normalised unit and step."""
+        return (*self.translation_m, *self.rotation_rad)
+
+    @property
+    def active_axes(self) -> tuple[int, ...]:
+        """Indices of the continuous axes in use."""
+        return tuple(index for index, scale in enumerate(self.scale) if scale > 0)
+
+
+class TaskLimits(Section):
+    """Tightens the cell's limits; whatever is not given stays as the cell says."""
+
+    workspace_min_m: Triple | None = None
+    workspace_max_m: Triple | None = None
+    speed_m_s: Positive | None = None
+    clip_negative_m: PositiveTriple | None = None
+    clip_positive_m: PositiveTriple | None = None
+    clip_rad: PositiveTriple | None = None
+
+
+class Reward(Section):
+    """Derived by the learner from the recorded evidence and the latest labels."""
+
+    success: float = 1.0
+    step: float = 0.0
+    gripper_change: Annotated[float, Field(le=0)] = -0.02
+    source: Literal["simulator", "operator"] = "simulator"
+
+
+class Reset(Section):
+    home_position_m: Triple
+    home_yaw_rad: float = 0.0
+    gripper: Literal["open", "closed", "keep"] = "open"
+    instructions: str
+    confirm: bool = True  # a person confirms that the scene is ready
+
+
+class Interventions(Section):
+    post_intervention: Literal["resume", "end_episode"] = "resume"
+    speed_scale: Fraction = 1.0
+
+
+class Simulation(Section):
+    """Which scene of hardware.sim plays this task when the cell is simulated."""
+
+    scene: Literal["lift_cube", "insert_peg"]
+
+
+class HilSerl(Section):
+    """LEARNING.md, HIL-SERL. `clone_weight` adds the cloning term of HIL-ConRFT's actor loss on human steps."""
+
+    algorithm: Literal["hil_serl"] = "hil_serl"
+    discount: Annotated[float, Field(gt=0, lt=1)] = 0.97
+    batch: Annotated[int, Field(ge=2, le=4096)] = 256
+    critics: Annotated[int, Field(ge=2, le=10)] = 2
+    critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
+    target_rate: Fraction = 0.005
+    learning_rate: Positive = 3e-4
+    initial_temperature: Positive = 1e-2
+    updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2  # critic updates per environment step
+    critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
+    start_steps: Annotated[int, Field(ge=0)] = 100
+    critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
+    clone_weight: NotNegative = 1.0
+    q_weight: NotNegative = 1.0
+    publish_every_s: Positive = 2.0
+    publish_every_steps: Annotated[int, Field(ge=1)] = 50  # in lock-step, in place of seconds
+    replay_steps: Annotated[int, Field(ge=1000)] = 200_000
+
+
+class StartingPolicy(Section):
+    """What the robot runs before the learner has published anything."""
+
+    folder: str  # relative to the task file
+    kind: Literal["head", "lerobot"] = "head"
+
+
+class Task(Section):
+    """`tasks/*.toml`."""
+
+    path: Path
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    instruction: str
+    step_s: Annotated[float, Field(ge=0.02, le=1.0)] = 0.1
+    action_delay_s: NotNegative = 0.05
+    max_steps: Annotated[int, Field(ge=5, le=10_000)]
+    action: ActionSpace
+    limits: TaskLimits = TaskLimits()
+    reward: Reward = Reward()
+    reset: Reset
+    interventions: Interventions = Interventions()
+    simulation: Simulation | None = None
+    failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
+    cameras: tuple[str, ...]
+    policy: StartingPolicy
+    learner: HilSerl = HilSerl()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.action_delay_s >= self.step_s:
+            raise ValueError(
+                f"action_delay_s is {self.action_delay_s} s and step_s is {self.step_s} s: "
+                "an action must start before the next observation"
+            )
+        if not self.action.active_axes:
+            raise ValueError(
+                "action.translation_m and action.rotation_rad are all 0: nothing can move"
+            )
+        if len(set(self.failure_classes)) != len(self.failure_classes):
+            raise ValueError("failure_classes names one class twice")
+        return self
+
+    @property
+    def step_ns(self) -> int:
+        return round(self.step_s * 1e9)
+
+    @property
+    def action_delay_ns(self) -> int:
+        return round(self.action_delay_s * 1e9)

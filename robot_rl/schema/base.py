@@ -1,0 +1,34 @@
+"""What every message and record has in common: frozen, nothing unknown, finite numbers, UUIDv7 ids."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+import uuid_utils
+from pydantic import BaseModel, ConfigDict, Field
+
+PROTOCOL_VERSION = 1
+"""Raised when a message changes in a way that an older peer would misread."""
+
+
+class Message(BaseModel):
+    """Base of everything that leaves a process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def new_id() -> UUID:
+    """A UUIDv7: sorts by the time it was made. Made in Python, so that older Postgres servers work too."""
+    return UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+def utc_now() -> datetime:
+    """The wall clock, for records only; never for durations."""
+    return datetime.now(UTC)
+
+
+type Vector3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
+type Quaternion = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
+type Vector6 = Annotated[tuple[float, ...], Field(min_length=6, max_length=6)]
+type Action = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
+"""[dx, dy, dz, rx, ry, rz, gripper], normalised; DESIGN.md, conventions. Gripper: −1 close, 0 stay, +1 open."""

@@ -1,0 +1,114 @@
+"""Episodes, interventions and the events around them, as they leave the robot."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from robot_rl.schema.base import Message
+
+
+class Outcome(StrEnum):
+    """How an episode ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ABORTED = "aborted"
+
+
+class Purpose(StrEnum):
+    """What an episode was recorded for. Only training and demonstration episodes enter training."""
+
+    TRAINING = "training"
+    EVALUATION = "evaluation"
+    DEMONSTRATION = "demonstration"
+
+
+class Provenance(Message):
+    """Hashes of everything that shaped the data; data of different provenance is never mixed silently."""
+
+    cell_sha256: str
+    task_sha256: str
+    calibration_sha256: str
+    code_version: str
+
+
+class EpisodeStarted(Message):
+    kind: Literal["episode_started"] = "episode_started"
+    episode_id: UUID
+    run_id: UUID
+    robot: str
+    task: str
+    instruction: str
+    purpose: Purpose
+    seed: int
+    step_s: float
+    cameras: tuple[str, ...]
+    joints: int
+    operator: str | None
+    provenance: Provenance
+    t_robot_ns: int
+    t_utc: datetime
+
+
+class EpisodeEnded(Message):
+    """`steps` counts actions: the episode has steps + 1 records, unless it was cut off (`complete` false)."""
+
+    kind: Literal["episode_ended"] = "episode_ended"
+    episode_id: UUID
+    outcome: Outcome
+    cause: str
+    labeller: str  # operator name, "simulator" or "robot"
+    steps: Annotated[int, Field(ge=0)]
+    human_steps: Annotated[int, Field(ge=0)]
+    failure_class: str | None = None
+    note: str = ""
+    complete: bool = True
+    t_robot_ns: int
+    t_utc: datetime
+
+
+class InterventionEnded(Message):
+    kind: Literal["intervention_ended"] = "intervention_ended"
+    intervention_id: UUID
+    episode_id: UUID
+    operator: str
+    device: str
+    reason: str
+    first_index: int
+    last_index: int
+    correction_steps: int
+    started_t_utc: datetime
+    ended_t_utc: datetime
+    ended_t_robot_ns: int
+
+
+class SafetyEvent(Message):
+    kind: Literal["safety_event"] = "safety_event"
+    event_id: UUID
+    episode_id: UUID | None
+    code: str  # stop, fault, watchdog, reject …
+    cause: str
+    by: str
+    t_robot_ns: int
+    t_utc: datetime
+
+
+class PolicyActivated(Message):
+    """The robot swapped to a policy version at a safe boundary."""
+
+    kind: Literal["policy_activated"] = "policy_activated"
+    version: int
+    sha256: str
+    episode_id: UUID | None
+    t_robot_ns: int
+    t_utc: datetime
+
+
+type RobotEvent = Annotated[
+    EpisodeStarted | EpisodeEnded | InterventionEnded | SafetyEvent | PolicyActivated,
+    Field(discriminator="kind"),
+]
+"""Everything but steps that the robot records for good."""

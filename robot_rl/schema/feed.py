@@ -1,0 +1,59 @@
+"""The learner's feed: one ordered stream of everything that can change training (DESIGN.md section 5)."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from robot_rl.schema.base import Message
+from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, InterventionEnded, Outcome
+
+
+class SegmentStored(Message):
+    """A segment is stored; its bytes are at `/api/segments/{segment_id}`."""
+
+    kind: Literal["segment_stored"] = "segment_stored"
+    segment_id: UUID
+    episode_id: UUID
+    first_index: int
+    count: int
+    sha256: str
+
+
+class Relabelled(Message):
+    kind: Literal["relabelled"] = "relabelled"
+    episode_id: UUID
+    outcome: Outcome
+    author: str
+    t_utc: datetime
+
+
+class Excluded(Message):
+    """`excluded` false takes an earlier exclusion back."""
+
+    kind: Literal["excluded"] = "excluded"
+    episode_id: UUID
+    excluded: bool
+    author: str
+    t_utc: datetime
+
+
+type FeedEvent = Annotated[
+    SegmentStored | EpisodeStarted | EpisodeEnded | InterventionEnded | Relabelled | Excluded,
+    Field(discriminator="kind"),
+]
+
+
+class FeedItem(Message):
+    """`number` is assigned in commit order: a reader that has seen n never misses a smaller one later."""
+
+    number: Annotated[int, Field(ge=1)]
+    event: FeedEvent
+
+
+class FeedPage(Message):
+    """`GET /api/feed?task=T&after=N&wait_s=S`: items in order; empty when nothing came within S seconds."""
+
+    items: tuple[FeedItem, ...]
+    cursor: Annotated[int, Field(ge=0)]

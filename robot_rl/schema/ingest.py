@@ -1,0 +1,47 @@
+"""The durable path, robot → server: numbered batches, acknowledged, idempotent (DESIGN.md section 5).
+
+A batch is one multipart/form-data POST to `/api/ingest`: a field `header` (JSON of `BatchHeader`) and, for every
+`SegmentRef`, one file part of that name (Arrow IPC, robot_rl.schema.segment).
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from robot_rl.schema.base import PROTOCOL_VERSION, Message
+from robot_rl.schema.episode import RobotEvent
+
+
+class SegmentRef(Message):
+    """A segment in this batch; `part` names the file part that holds it."""
+
+    kind: Literal["segment"] = "segment"
+    part: str
+    episode_id: UUID
+    first_index: Annotated[int, Field(ge=0)]
+    count: Annotated[int, Field(ge=1, le=64)]
+    sha256: str
+
+
+type BatchItem = Annotated[SegmentRef | RobotEvent, Field(discriminator="kind")]
+
+
+class BatchHeader(Message):
+    """`sequence` counts a robot's outbox rows since `boot_epoch` (a new one whenever the outbox is created)."""
+
+    protocol: int = PROTOCOL_VERSION
+    robot: str
+    boot_epoch: UUID
+    first_sequence: Annotated[int, Field(ge=1)]
+    last_sequence: Annotated[int, Field(ge=1)]
+    sent_t_utc: datetime
+    items: tuple[BatchItem, ...]  # in recorded order
+
+
+class BatchAck(Message):
+    """Everything up to `last_sequence` is stored for good; the robot may delete it."""
+
+    boot_epoch: UUID
+    last_sequence: Annotated[int, Field(ge=0)]

@@ -1,0 +1,454 @@
+"""Live traffic: browser ↔ server ↔ robot. Latest value wins; nothing here is durable (DESIGN.md section 6).
+
+Sockets (JSON text frames of these models; one model per frame):
+  /api/live/robot            the robot's link dials in with its token; sends `RobotMessage`, receives `RobotCommand`
+  /api/live/robots/{robot}   a client (browser, scripted operator): sends `ClientMessage`, receives `ClientUpdate`
+  /api/live/robots/{robot}/video   a client: receives binary video frames (robot_rl.schema.video)
+  /api/live/robot/video      the robot's link sends binary video frames
+The robot is the only authority over its mode and motion: commands are requests, and each one is answered.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from robot_rl.schema.base import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
+from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.policy import LearnerProgress, PolicyVersion
+from robot_rl.schema.step import Phase, Source
+
+
+class Mode(StrEnum):
+    """Mirror of safety.modes.Mode for the wire; a test keeps the two alike."""
+
+    IDLE = "idle"
+    AUTONOMOUS = "autonomous"
+    TAKEOVER = "takeover"
+    PAUSED = "paused"
+    RESETTING = "resetting"
+    STOPPED = "stopped"
+    FAULT = "fault"
+
+
+class EpisodeStage(StrEnum):
+    """The pure machine in the actor."""
+
+    READY = "ready"
+    RUNNING = "running"
+    AWAIT_LABEL = "await_label"
+    RESETTING = "resetting"
+    CONFIRM_RESET = "confirm_reset"
+
+
+class DriveFrame(StrEnum):
+    BASE = "base"
+    TOOL = "tool"
+
+
+# ---- robot → server → clients ---------------------------------------------------------------------------------
+
+
+class LeaseStatus(Message):
+    epoch: int
+    holder: str | None
+    client_id: UUID | None
+    suspended: bool
+    since_s: float
+
+
+class LoopStatus(Message):
+    """Control loop, last window. Times in µs."""
+
+    period_p50_us: float
+    period_p99_us: float
+    period_max_us: float
+    latency_p50_us: float
+    latency_p99_us: float
+    latency_max_us: float
+    missed_ticks: int
+    real_time_factor: float
+
+
+class EpisodeStatus(Message):
+    episode_id: UUID | None
+    number: int  # episodes since the daemon started
+    stage: EpisodeStage
+    purpose: Purpose
+    seed: int
+    step: int
+    max_steps: int
+    human_steps: int
+    interventions: int
+    elapsed_s: float
+    instructions: str  # what the person should do now (reset instructions), may be empty
+    success_seen: bool  # the simulator or the classifier believes the task is done
+
+
+class OutboxStatus(Message):
+    pending: int
+    recorded_steps: int
+    acknowledged_sequence: int
+    last_sequence: int
+    connected: bool
+    free_bytes: int
+    accepting: bool  # false: no new episode is started because it could not be kept
+
+
+class Telemetry(Message):
+    """10–20 Hz. `t_ns` is the robot's clock; clients echo it in their commands."""
+
+    kind: Literal["telemetry"] = "telemetry"
+    t_ns: int
+    mode: Mode
+    cause: str
+    source: Source
+    phase: Phase | None
+    intervention_id: UUID | None
+    lease: LeaseStatus
+    tcp_position_m: Vector3
+    tcp_quaternion_wxyz: Quaternion
+    reference_position_m: Vector3
+    tcp_twist: Vector6
+    wrench: Vector6
+    gripper_m: float
+    speed_m_s: float
+    speed_limit_m_s: float
+    force_n: float
+    force_limit_n: float
+    limits: tuple[str, ...]  # names of the limits acting now
+    risk: float | None
+    risk_threshold: float | None
+    policy_version: int | None
+    inference_ms: float | None
+    action_age_ms: float | None
+    episode: EpisodeStatus
+    loop: LoopStatus
+    outbox: OutboxStatus
+    frame_age_ms: dict[str, float]
+    device_axes: Vector6 | None
+    device_name: str | None
+    round_trip_ms: float | None
+    moving: bool
+
+
+class CommandResult(Message):
+    """The robot's answer to a request; `reason` is one plain sentence when it was refused."""
+
+    kind: Literal["command_result"] = "command_result"
+    request_id: UUID
+    client_id: UUID
+    command: str
+    accepted: bool
+    reason: str
+    t_ns: int
+
+
+class StopProgress(Message):
+    """sent → acknowledged → motion stopped, as the robot saw it."""
+
+    kind: Literal["stop_progress"] = "stop_progress"
+    by: str
+    received_t_ns: int
+    braking_t_ns: int
+    stopped_t_ns: int | None
+
+
+class TruthObject(Message):
+    name: str
+    position_m: Vector3
+    quaternion_wxyz: Quaternion
+
+
+class SimulatorTruth(Message):
+    """The simulator's true state; exists only in simulation, and only clients that ask with `truth=1` get it."""
+
+    kind: Literal["simulator_truth"] = "simulator_truth"
+    t_ns: int
+    objects: tuple[TruthObject, ...]
+    success: bool
+    progress: float
+    reset_count: int
+
+
+class LockstepTurn(Message):
+    """Lock-step only: the robot waits at `t_ns` for the clients that joined lock-step to answer."""
+
+    kind: Literal["lockstep_turn"] = "lockstep_turn"
+    t_ns: int
+
+
+class RobotHello(Message):
+    """First frame of the robot's link."""
+
+    kind: Literal["robot_hello"] = "robot_hello"
+    protocol: int = PROTOCOL_VERSION
+    robot: str
+    task: str
+    cell: str
+    cameras: tuple[str, ...]
+    simulated: bool
+    lockstep: bool
+
+
+type RobotMessage = Annotated[
+    RobotHello | Telemetry | CommandResult | StopProgress | SimulatorTruth | LockstepTurn,
+    Field(discriminator="kind"),
+]
+
+
+# ---- server → clients -----------------------------------------------------------------------------------------
+
+
+class RobotPresence(Message):
+    kind: Literal["robot_presence"] = "robot_presence"
+    robot: str
+    connected: bool
+    task: str
+    cameras: tuple[str, ...]
+    since_s: float
+
+
+class TrainingStatus(Message):
+    kind: Literal["training_status"] = "training_status"
+    progress: LearnerProgress | None
+    versions: tuple[PolicyVersion, ...]  # newest first, at most 20
+
+
+class InterventionTrained(Message):
+    """ "In policy 37, 1.8 s after you let go." Sent when a version that contains an intervention first acts."""
+
+    kind: Literal["intervention_trained"] = "intervention_trained"
+    intervention_id: UUID
+    operator: str
+    version: int
+    released_t_ns: int
+    acting_t_ns: int
+    latency_s: float
+
+
+class ClientWelcome(Message):
+    kind: Literal["client_welcome"] = "client_welcome"
+    client_id: UUID
+    user: str
+    protocol: int = PROTOCOL_VERSION
+
+
+class Problem(Message):
+    """Something the server could not do with a client's frame: one plain sentence."""
+
+    kind: Literal["problem"] = "problem"
+    message: str
+
+
+type ClientUpdate = Annotated[
+    ClientWelcome
+    | RobotPresence
+    | Telemetry
+    | CommandResult
+    | StopProgress
+    | SimulatorTruth
+    | LockstepTurn
+    | TrainingStatus
+    | InterventionTrained
+    | Problem,
+    Field(discriminator="kind"),
+]
+
+
+# ---- clients → server → robot ---------------------------------------------------------------------------------
+
+
+class Drive(Message):
+    """50 Hz while a person drives. Axes in −1 … 1. Without the dead-man bit it is an explicit zero."""
+
+    kind: Literal["drive"] = "drive"
+    sequence: int
+    lease_epoch: int
+    echo_t_ns: int  # newest robot time this client has seen; age = robot now − echo
+    deadman: bool
+    axes: Annotated[
+        tuple[Annotated[float, Field(ge=-1, le=1)], ...], Field(min_length=6, max_length=6)
+    ]
+    gripper: Literal[-1, 0, 1] = 0
+    frame: DriveFrame = DriveFrame.BASE
+    speed_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    device: str = "keyboard"
+
+
+class Request(Message):
+    """Base of everything that is answered with a CommandResult."""
+
+    request_id: UUID
+    echo_t_ns: int = 0
+
+
+class AcquireLease(Request):
+    kind: Literal["acquire_lease"] = "acquire_lease"
+
+
+class ReleaseLease(Request):
+    kind: Literal["release_lease"] = "release_lease"
+
+
+class Takeover(Request):
+    """Needs the lease and, within 500 ms, a drive message with the dead-man held."""
+
+    kind: Literal["takeover"] = "takeover"
+    device: str
+    reason: str = ""
+
+
+class EndTakeover(Request):
+    """Give the robot back; what follows is the task's `post_intervention` rule."""
+
+    kind: Literal["end_takeover"] = "end_takeover"
+
+
+class MarkPhase(Request):
+    kind: Literal["mark_phase"] = "mark_phase"
+    phase: Phase
+
+
+class StartEpisode(Request):
+    """Start the next episode (and the policy, unless it is a demonstration, which waits for a takeover)."""
+
+    kind: Literal["start_episode"] = "start_episode"
+    purpose: Purpose = Purpose.TRAINING
+    seed: int | None = None
+    policy_version: int | None = None  # None: the active version, following its updates
+
+
+class Pause(Request):
+    kind: Literal["pause"] = "pause"
+
+
+class Resume(Request):
+    kind: Literal["resume"] = "resume"
+
+
+class Label(Request):
+    """Ends a running episode with this outcome, or labels the one that waits for a label."""
+
+    kind: Literal["label"] = "label"
+    outcome: Outcome
+    failure_class: str | None = None
+    note: str = ""
+
+
+class BeginReset(Request):
+    kind: Literal["begin_reset"] = "begin_reset"
+    seed: int | None = None
+
+
+class ConfirmReset(Request):
+    kind: Literal["confirm_reset"] = "confirm_reset"
+
+
+class Stop(Request):
+    """STOP ROBOT (software). Needs no lease, is never refused, latches."""
+
+    kind: Literal["stop"] = "stop"
+
+
+class Clear(Request):
+    """Clear a latched stop or fault; refused while the cause persists; never starts motion."""
+
+    kind: Literal["clear"] = "clear"
+
+
+class JoinLockstep(Request):
+    """Simulation in lock-step: virtual time waits for this client's `Ready` from now on."""
+
+    kind: Literal["join_lockstep"] = "join_lockstep"
+
+
+class LeaveLockstep(Request):
+    kind: Literal["leave_lockstep"] = "leave_lockstep"
+
+
+class Ready(Message):
+    """Lock-step: this client has sent all it wants to say for the turn at `t_ns`."""
+
+    kind: Literal["ready"] = "ready"
+    t_ns: int
+
+
+type ClientRequest = Annotated[
+    AcquireLease
+    | ReleaseLease
+    | Takeover
+    | EndTakeover
+    | MarkPhase
+    | StartEpisode
+    | Pause
+    | Resume
+    | Label
+    | BeginReset
+    | ConfirmReset
+    | Stop
+    | Clear
+    | JoinLockstep
+    | LeaveLockstep,
+    Field(discriminator="kind"),
+]
+
+type ClientMessage = Annotated[
+    Drive
+    | Ready
+    | AcquireLease
+    | ReleaseLease
+    | Takeover
+    | EndTakeover
+    | MarkPhase
+    | StartEpisode
+    | Pause
+    | Resume
+    | Label
+    | BeginReset
+    | ConfirmReset
+    | Stop
+    | Clear
+    | JoinLockstep
+    | LeaveLockstep,
+    Field(discriminator="kind"),
+]
+
+
+# ---- server → robot -------------------------------------------------------------------------------------------
+
+
+class FromClient(Message):
+    """A client's message, with who sent it as the server authenticated them."""
+
+    kind: Literal["from_client"] = "from_client"
+    client_id: UUID
+    user: str
+    message: ClientMessage
+
+
+class ClientGone(Message):
+    """A client's socket closed: its lease, if any, starts to run out."""
+
+    kind: Literal["client_gone"] = "client_gone"
+    client_id: UUID
+
+
+class PolicyAnnounced(Message):
+    """A new version is ready to be fetched."""
+
+    kind: Literal["policy_announced"] = "policy_announced"
+    policy: PolicyVersion
+
+
+class LearnerHeard(Message):
+    """The learner's progress; in lock-step the robot lets it fall behind by a fixed number of steps only."""
+
+    kind: Literal["learner_heard"] = "learner_heard"
+    progress: LearnerProgress
+
+
+type RobotCommand = Annotated[
+    FromClient | ClientGone | PolicyAnnounced | LearnerHeard, Field(discriminator="kind")
+]

@@ -1,0 +1,146 @@
+"""Segments: consecutive steps of one episode as one Arrow IPC file, images inside, that any Arrow tool reads.
+
+Columns: one per field of `Step`, typed; nested models as structs; `frame_<camera>` holds the JPEG bytes.
+"""
+# pyarrow ships no type information, so strict pyright knows nothing about what it returns.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false, reportUnknownParameterType=false
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from robot_rl.schema.step import Step
+
+FORMAT_VERSION = "1"
+
+_F = pa.float64()
+_VECTOR = pa.list_(_F)
+_ARM = pa.struct(
+    [
+        ("tcp_position_m", _VECTOR),
+        ("tcp_quaternion_wxyz", _VECTOR),
+        ("tcp_twist", _VECTOR),
+        ("wrench", _VECTOR),
+        ("gripper_m", _F),
+        ("q_rad", _VECTOR),
+        ("dq_rad_s", _VECTOR),
+    ]
+)
+_EVIDENCE = pa.struct([("simulator_success", pa.bool_()), ("classifier_probability", _F)])
+_STAMP = pa.struct([("number", pa.int64()), ("capture_ns", pa.int64())])
+_COLUMNS: dict[str, pa.DataType] = {
+    "episode_id": pa.string(),
+    "index": pa.int64(),
+    "t_robot_ns": pa.int64(),
+    "t_utc": pa.timestamp("us", tz="UTC"),
+    "arm": _ARM,
+    "proposed_action": _VECTOR,
+    "human_action": _VECTOR,
+    "executed_action": _VECTOR,
+    "source": pa.string(),
+    "intervention_id": pa.string(),
+    "phase": pa.string(),
+    "evidence": _EVIDENCE,
+    "terminated": pa.bool_(),
+    "truncated": pa.bool_(),
+    "risk": _F,
+    "limits": pa.int64(),
+    "reject_reason": pa.string(),
+    "policy_version": pa.int64(),
+    "chunk_id": pa.int64(),
+    "chunk_index": pa.int64(),
+    "inference_s": _F,
+    "operator": pa.string(),
+    "stale_cameras": pa.list_(pa.string()),
+}
+
+
+class BadSegment(ValueError):
+    """The bytes are not a segment of this format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedStep:
+    """A step with its images: camera name → JPEG bytes."""
+
+    step: Step
+    images: Mapping[str, bytes]
+
+
+def encode_segment(records: Sequence[RecordedStep]) -> bytes:
+    """One Arrow IPC file. Raises ValueError when the records are empty or not consecutive in one episode."""
+    if not records:
+        raise ValueError("a segment needs at least one step")
+    first = records[0].step
+    for offset, record in enumerate(records):
+        if record.step.episode_id != first.episode_id or record.step.index != first.index + offset:
+            raise ValueError(
+                f"a segment holds consecutive steps of one episode; step {record.step.index} of "
+                f"{record.step.episode_id} is not step {first.index + offset} of {first.episode_id}"
+            )
+    cameras = sorted(records[0].images)
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        row = record.step.model_dump()
+        row["episode_id"] = str(row["episode_id"])
+        if row["intervention_id"] is not None:
+            row["intervention_id"] = str(row["intervention_id"])
+        stamps = row.pop("frames")
+        for camera in cameras:
+            row[f"stamp_{camera}"] = stamps.get(camera)
+            row[f"frame_{camera}"] = record.images.get(camera)
+        rows.append(row)
+    fields = [pa.field(name, kind) for name, kind in _COLUMNS.items()]
+    for camera in cameras:
+        fields += [pa.field(f"stamp_{camera}", _STAMP), pa.field(f"frame_{camera}", pa.binary())]
+    schema = pa.schema(fields, metadata={"robot_rl.segment": FORMAT_VERSION})
+    table = pa.Table.from_pylist(rows, schema=schema)
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def read_table(data: bytes) -> pa.Table:
+    """The segment as an Arrow table. Raises BadSegment."""
+    try:
+        table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
+    except pa.ArrowInvalid as error:
+        raise BadSegment(f"not an Arrow IPC file: {error}") from error
+    version = (table.schema.metadata or {}).get(b"robot_rl.segment", b"").decode()
+    if version != FORMAT_VERSION:
+        raise BadSegment(f"segment format {version or 'unknown'!r}, {FORMAT_VERSION!r} expected")
+    return table
+
+
+def cameras_of(table: pa.Table) -> list[str]:
+    """Names of the cameras whose images a segment holds."""
+    names: list[str] = table.schema.names
+    return [name.removeprefix("frame_") for name in names if name.startswith("frame_")]
+
+
+def decode_segment(data: bytes, *, images: bool = True) -> list[RecordedStep]:
+    """The steps of a segment, in order; `images` False leaves the JPEGs out. Raises BadSegment."""
+    table = read_table(data)
+    cameras = cameras_of(table)
+    if not images:
+        table = table.drop_columns([f"frame_{camera}" for camera in cameras])
+    records: list[RecordedStep] = []
+    for row in table.to_pylist():
+        jpegs: dict[str, bytes] = {}
+        stamps: dict[str, Any] = {}
+        for camera in cameras:
+            jpeg = row.pop(f"frame_{camera}", None)
+            if jpeg is not None:
+                jpegs[camera] = jpeg
+            stamp = row.pop(f"stamp_{camera}")
+            if stamp is not None:
+                stamps[camera] = stamp
+        records.append(
+            RecordedStep(step=Step.model_validate({**row, "frames": stamps}), images=jpegs)
+        )
+    return records
