@@ -1,0 +1,118 @@
+"""What the processes of the robot PC say to one another, besides the live messages of robot_rl.schema.
+
+A ring record holds one message as JSON; `send` and `receive` are the only way in and out.
+"""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import numpy as np
+from pydantic import BaseModel, Field, TypeAdapter
+
+from hardware.memory import Ring
+from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
+from robot_rl.schema.base import Message
+from robot_rl.schema.policy import PolicyVersion
+from robot_rl.schema.step import Phase
+
+# ---- actor → control ----------------------------------------------------------------------------
+
+
+class BeginAutonomy(Message):
+    """The episode runs and the policy may drive. `takeover_only`: a demonstration, nobody drives yet."""
+
+    kind: Literal["begin_autonomy"] = "begin_autonomy"
+    takeover_only: bool = False
+
+
+class EndMotion(Message):
+    """The episode ended: hold, whoever drives."""
+
+    kind: Literal["end_motion"] = "end_motion"
+    reason: str
+
+
+class GoHome(Message):
+    """Drive to the task's start pose through the gate."""
+
+    kind: Literal["go_home"] = "go_home"
+
+
+type Intent = Annotated[BeginAutonomy | EndMotion | GoHome, Field(discriminator="kind")]
+
+# ---- control → actor ----------------------------------------------------------------------------
+
+
+class InterventionBegan(Message):
+    kind: Literal["intervention_began"] = "intervention_began"
+    intervention_id: UUID
+    operator: str
+    device: str
+    reason: str
+    t_ns: int
+
+
+class InterventionOver(Message):
+    """`why`: released, operator lost, stop, fault, episode ended."""
+
+    kind: Literal["intervention_over"] = "intervention_over"
+    intervention_id: UUID
+    why: str
+    t_ns: int
+
+
+class PhaseMarked(Message):
+    kind: Literal["phase_marked"] = "phase_marked"
+    intervention_id: UUID
+    phase: Phase
+    t_ns: int
+
+
+class ModeChanged(Message):
+    kind: Literal["mode_changed"] = "mode_changed"
+    mode: str
+    previous: str
+    cause: str
+    by: str
+    t_ns: int
+
+
+class HomeReached(Message):
+    kind: Literal["home_reached"] = "home_reached"
+    t_ns: int
+
+
+type ControlEvent = Annotated[
+    InterventionBegan | InterventionOver | PhaseMarked | ModeChanged | HomeReached,
+    Field(discriminator="kind"),
+]
+
+# ---- link → actor -------------------------------------------------------------------------------
+
+
+class PolicyReady(Message):
+    """A version is downloaded and verified in `folder`; the actor swaps at its next safe boundary."""
+
+    kind: Literal["policy_ready"] = "policy_ready"
+    folder: str
+    policy: PolicyVersion
+
+
+def send(ring: Ring, message: BaseModel) -> bool:
+    """Append a message; False when the ring is full. Raises ValueError when it is too large."""
+    text = message.model_dump_json().encode()
+    if len(text) > MESSAGE_BYTES:
+        raise ValueError(f"{type(message).__name__} of {len(text)} bytes; {MESSAGE_BYTES} fit")
+    record = np.zeros((), MESSAGE)
+    record["size"] = len(text)
+    record["text"] = text
+    return ring.push(record)
+
+
+def receive[M](ring: Ring, adapter: TypeAdapter[M]) -> list[M]:
+    """Every message present now, oldest first."""
+    messages: list[M] = []
+    for record in ring.drain():
+        text: Any = record["text"]
+        messages.append(adapter.validate_json(bytes(text)[: int(record["size"])]))
+    return messages

@@ -1,0 +1,184 @@
+"""Every topic of the robot PC in one table: who writes it, who reads it, what it holds.
+
+Numbers that flow at a fixed rate are `Slot`s of numpy structures. Rare things (requests, answers, events) are `Ring`s
+of JSON text, one pydantic message per record, so that they keep their types. The simulator's own topics (arm
+command, arm state, truth, snapshot) are in hardware.sim.topics.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from hardware.memory import Ring, Slot
+
+MAX_CHUNK = 64  # actions in one chunk
+MESSAGE_BYTES = 2040
+
+MESSAGE = np.dtype([("size", np.int64), ("text", f"V{MESSAGE_BYTES}")])
+
+DRIVE = np.dtype(
+    [
+        ("client_id", "V16"),
+        ("received_ns", np.int64),  # robot clock at the link
+        ("sequence", np.int64),
+        ("lease_epoch", np.int64),
+        ("echo_t_ns", np.int64),
+        ("deadman", np.bool_),
+        ("axes", np.float64, 6),
+        ("gripper", np.int8),
+        ("tool_frame", np.bool_),
+        ("speed_scale", np.float64),
+        ("device", "S24"),
+    ]
+)
+"""link → control: the newest drive message of the lease holder's client (fields as in schema.live.Drive)."""
+
+LOCAL_INPUT = np.dtype(
+    [
+        ("t_ns", np.int64),
+        ("axes", np.float64, 6),
+        ("buttons", np.bool_, 8),
+        ("connected", np.bool_),
+        ("device", "S24"),
+    ]
+)
+"""teleop → control, link: a device at the robot PC."""
+
+CHUNK = np.dtype(
+    [
+        ("chunk_id", np.int64),
+        ("observation_ns", np.int64),  # T_k
+        ("valid_from_ns", np.int64),  # B_k = T_k + action delay
+        ("dt_ns", np.int64),
+        ("lease_epoch", np.int64),
+        ("count", np.int64),
+        ("actions", np.float64, (MAX_CHUNK, 7)),
+        ("risk", np.float64),  # NaN: no critic
+        ("policy_version", np.int64),
+        ("inference_s", np.float64),
+    ]
+)
+"""actor → control."""
+
+STEP_RESULT = np.dtype(
+    [
+        ("observation_ns", np.int64),  # T_k of the window that ended
+        ("has_proposed", np.bool_),
+        ("proposed", np.float64, 7),
+        ("has_human", np.bool_),
+        ("human", np.float64, 7),
+        ("executed", np.float64, 7),
+        ("source", "S8"),
+        ("intervention_id", "V16"),  # zeros: none
+        ("phase", "S12"),
+        ("limits", np.int64),
+        ("reject_reason", "S32"),
+        ("chunk_id", np.int64),
+        ("chunk_index", np.int64),
+        ("policy_version", np.int64),
+        ("operator", "S64"),
+        ("mode", "S12"),
+    ]
+)
+"""control → actor (ring): one per window of the step grid, whatever the mode."""
+
+CONTROL = np.dtype(
+    [
+        ("t_ns", np.int64),
+        ("mode", "S12"),
+        ("cause", "S160"),
+        ("source", "S8"),
+        ("phase", "S12"),
+        ("intervention_id", "V16"),
+        ("lease_epoch", np.int64),
+        ("lease_holder", "S64"),
+        ("lease_client", "V16"),
+        ("lease_suspended", np.bool_),
+        ("lease_since_ns", np.int64),
+        ("reference_position", np.float64, 3),
+        ("reference_quaternion", np.float64, 4),
+        ("speed_limit", np.float64),
+        ("limits", np.int64),
+        ("moving", np.bool_),
+        ("round_trip_ms", np.float64),  # NaN: unknown
+        ("action_age_ms", np.float64),  # NaN: none
+        ("policy_version", np.int64),
+        ("at_home", np.bool_),
+        ("period_p50_us", np.float64),
+        ("period_p99_us", np.float64),
+        ("period_max_us", np.float64),
+        ("latency_p50_us", np.float64),
+        ("latency_p99_us", np.float64),
+        ("latency_max_us", np.float64),
+        ("missed_ticks", np.int64),
+        ("ticks", np.int64),
+        ("stop_received_ns", np.int64),
+        ("stop_braking_ns", np.int64),
+        ("stop_stopped_ns", np.int64),
+        ("stop_by", "S64"),
+    ]
+)
+"""control → everyone: what control is doing, at its own rate divided by four."""
+
+EPISODE = np.dtype(
+    [
+        ("t_ns", np.int64),
+        ("episode_id", "V16"),  # zeros: none
+        ("number", np.int64),
+        ("stage", "S16"),
+        ("purpose", "S16"),
+        ("seed", np.int64),
+        ("step", np.int64),
+        ("max_steps", np.int64),
+        ("human_steps", np.int64),
+        ("interventions", np.int64),
+        ("started_ns", np.int64),
+        ("success_seen", np.bool_),
+        ("policy_version", np.int64),
+        ("inference_s", np.float64),
+        ("recorded_steps", np.int64),  # since the daemon started
+        ("loaded", np.bool_),  # the policy is loaded and warmed up
+    ]
+)
+"""actor → everyone."""
+
+OUTBOX = np.dtype(
+    [
+        ("pending", np.int64),
+        ("acknowledged", np.int64),
+        ("last", np.int64),
+        ("connected", np.bool_),
+        ("free_bytes", np.int64),
+        ("accepting", np.bool_),
+    ]
+)
+"""link → actor: how the durable path is doing."""
+
+SLOTS = {
+    "drive": DRIVE,
+    "local_input": LOCAL_INPUT,
+    "chunk": CHUNK,
+    "control": CONTROL,
+    "episode": EPISODE,
+    "outbox": OUTBOX,
+}
+
+RINGS = {
+    "step_results": (STEP_RESULT, 256),  # control → actor
+    "control_requests": (MESSAGE, 64),  # link → control: schema.live.FromClient | ClientGone
+    "control_results": (MESSAGE, 64),  # control → link: schema.live.CommandResult | StopProgress
+    "actor_requests": (MESSAGE, 64),  # link → actor: schema.live.FromClient | PolicyReady
+    "actor_results": (MESSAGE, 64),  # actor → link: schema.live.CommandResult
+    "intents": (MESSAGE, 64),  # actor → control: daemon.messages.Intent
+    "control_events": (MESSAGE, 256),  # control → actor: daemon.messages.ControlEvent
+}
+
+
+def open_slot(folder: Path, name: str) -> Slot:
+    """The slot `name` of the daemon whose shared memory is in `folder`."""
+    return Slot(folder / name, SLOTS[name])
+
+
+def open_ring(folder: Path, name: str) -> Ring:
+    dtype, capacity = RINGS[name]
+    return Ring(folder / name, dtype, capacity)
