@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prepares .venv. `setup-python.sh venv` only creates it, `lock` pins the dependencies anew,
-# no argument installs exactly what requirements.lock names and then this project.
+# Prepares .venv. `setup-python.sh venv` only creates it, `packages` installs exactly what
+# requirements.lock names, `project` this project; no argument does all three. `lock` pins anew.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,12 +26,27 @@ create_venv() {
     if .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2>/dev/null; then
         return
     fi
+    python=3.12
+    if ! "$uv" python find --no-python-downloads 3.12 >/dev/null 2>&1; then
+        # A pyenv that is not on the PATH still has its versions.
+        for candidate in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12.*/bin/python3.12; do
+            if [ -x "$candidate" ]; then python=$candidate; fi
+        done
+    fi
     # `--allow-existing` keeps .venv/uv, which may have been put there a moment ago.
-    if ! "$uv" venv --quiet --allow-existing --python 3.12 .venv; then
+    if ! "$uv" venv --quiet --allow-existing --python "$python" .venv; then
         say "Python 3.12 was not found and could not be fetched: install it (for example with" \
             "'pyenv install 3.12') and run this again."
         exit 1
     fi
+}
+
+install_packages() {
+    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+}
+
+install_project() {
+    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 }
 
 uv=$(find_uv)
@@ -46,13 +61,20 @@ lock)
         --no-emit-index-url --no-emit-find-links \
         --custom-compile-command "make lock" --output-file requirements.lock
     ;;
+packages)
+    create_venv
+    install_packages
+    ;;
+project)
+    install_project
+    ;;
 install)
     create_venv
-    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
-    "$uv" pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+    install_packages
+    install_project
     ;;
 *)
-    say "Unknown step '$1': give venv, lock or install."
+    say "Unknown step '$1': give venv, packages, project, install or lock."
     exit 2
     ;;
 esac

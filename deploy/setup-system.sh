@@ -47,7 +47,7 @@ browser)
     ;;
 esac
 
-complete() {
+finish() {
     if [ -n "$stamp" ]; then
         mkdir -p "$(dirname "$stamp")"
         : >"$stamp"
@@ -55,14 +55,14 @@ complete() {
     exit 0
 }
 
-[ -n "$missing" ] || complete
+[ -n "$missing" ] || finish
 
 if [ "$(id -u)" -eq 0 ] && has_program apt-get; then
     printf 'Installing with apt:%s\n' "$missing"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
     # shellcheck disable=SC2086  # a list of package names
-    if apt-get install -y -qq --no-install-recommends $missing >/dev/null; then complete; fi
+    if apt-get install -y -qq --no-install-recommends $missing >/dev/null; then finish; fi
     printf 'apt could not install%s: install them by hand, or expect what needs them to fail.\n' \
         "$missing" >&2
     exit 0
