@@ -1,8 +1,9 @@
 """The robot's clock: monotonic in real time, virtual in lock-step. The same code runs on both.
 
-Lock-step is a conservative discrete-event simulation (Chandy & Misra 1979). sim_arm owns virtual time. Every
-registered party grants time up to its own next deadline, and time advances to the smallest grant: nobody is ever
-late, nobody waits longer than needed, and no process but sim_arm knows which parties exist.
+Lock-step is a conservative discrete-event simulation (Chandy & Misra 1979). sim_arm owns virtual
+time. Every registered party grants time up to its own next deadline, and time advances to the
+smallest grant: nobody is ever late, nobody waits longer than needed, and no process but sim_arm
+knows which parties exist.
 """
 
 import time
@@ -14,7 +15,9 @@ import numpy as np
 from hardware.memory import Slot
 
 PARTIES = ("control", "camera", "actor", "link")
-"""Processes that may hold back virtual time. The link grants when operator and learner have answered."""
+"""Processes that may hold back virtual time. The link grants when operator and learner have
+answered.
+"""
 
 _NOW = np.dtype([("now_ns", np.int64)])
 _GRANT = np.dtype([("until_ns", np.int64), ("registered", np.int64)])
@@ -118,7 +121,9 @@ class VirtualTime:
         return int(self._now.read()["now_ns"])
 
     def granted_ns(self) -> int:
-        """How far time may advance: the smallest grant of the registered parties (now when there is none)."""
+        """How far time may advance: the smallest grant of the registered parties (now when there is
+        none).
+        """
         grants = [slot.read() for slot in self._grants.values()]
         until = [int(grant["until_ns"]) for grant in grants if grant["registered"]]
         return min(until, default=self.now_ns())

@@ -1,11 +1,13 @@
 """Shared memory inside the robot PC: seqlock slots (latest value wins) and single-producer rings.
 
-Everything lives in plain files under one folder of /dev/shm, mapped with `mmap`. `multiprocessing.shared_memory`
-is not used: on Python 3.12 a child that attaches by name unlinks the segment when it exits.
+Everything lives in plain files under one folder of /dev/shm, mapped with `mmap`.
+`multiprocessing.shared_memory` is not used: on Python 3.12 a child that attaches by name unlinks
+the segment when it exits.
 
-A `Slot` never blocks its writer. A reader copies and retries while a write is in progress, and gives up with
-`TornRead` only when the writer died in the middle of a write. A `Ring` is bounded; a writer that finds it full
-drops the new record and counts it, so a dead reader can never stop control.
+A `Slot` never blocks its writer. A reader copies and retries while a write is in progress, and
+gives up with `TornRead` only when the writer died in the middle of a write. A `Ring` is bounded; a
+writer that finds it full drops the new record and counts it, so a dead reader can never stop
+control.
 """
 
 import ctypes
@@ -62,7 +64,9 @@ def _futex(address: int, operation: int, value: int, timeout_s: float | None) ->
 
 
 def map_file(path: Path, size: int) -> mmap.mmap:
-    """Map `path`, created with `size` zero bytes when it does not exist. Raises ValueError on another size."""
+    """Map `path`, created with `size` zero bytes when it does not exist. Raises ValueError on
+    another size.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -201,10 +205,11 @@ class Ring(_Mapped):
 
 
 class Frames(_Mapped):
-    """A ring of variable-size blobs (encoded images) with a fixed slot size. One writer, many readers.
+    """A ring of variable-size blobs (encoded images) with a fixed slot size. One writer, many
+    readers.
 
-    Readers ask for the newest frame, or for the newest one captured at or after a given time; a frame that is
-    overwritten while it is copied is read again.
+    Readers ask for the newest frame, or for the newest one captured at or after a given time; a
+    frame that is overwritten while it is copied is read again.
     """
 
     _ENTRY = struct.Struct("<qqqqii")  # lock, number, capture_ns, size, width, height

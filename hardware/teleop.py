@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """Raw state of an input device. Axes are in −1 … 1, in ROS convention (x forward, y left, z up)."""
+    """Raw state of an input device. Axes are in −1 … 1, in ROS convention (x forward, y left, z
+    up).
+    """
 
     t_ns: int
     axes: NDArray[np.float64]  # (6,) translation, rotation
@@ -22,7 +24,9 @@ class TeleopDevice(Protocol):
     name: str
 
     def read(self) -> Input:
-        """The newest input; axes are zero when the device has been silent. Raises DeviceLost on unplug."""
+        """The newest input; axes are zero when the device has been silent. Raises DeviceLost on
+        unplug.
+        """
         ...
 
     def close(self) -> None: ...

@@ -125,8 +125,9 @@ class Cell(Section):
             force = self.impedance.stiffness_n_m[axis] * clip
             if force > self.limits.static_force_n * (1 + 1e-9):
                 raise ValueError(
-                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and limits.static_force_n is "
-                    f"{self.limits.static_force_n:.1f} N: lower impedance.stiffness_n_m or the clip"
+                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and "
+                    f"limits.static_force_n is {self.limits.static_force_n:.1f} N: "
+                    "lower impedance.stiffness_n_m or the clip"
                 )
         return self
 

@@ -14,7 +14,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 class BadConfig(ValueError):
-    """A cell or task file is wrong: the message names the file, the key, the value and what is allowed."""
+    """A cell or task file is wrong: the message names the file, the key, the value and what is
+    allowed.
+    """
 
 
 def load_cell(name: str) -> Cell:

@@ -16,7 +16,9 @@ from robot_rl.config.base import (
 
 
 class ActionSpace(Section):
-    """Scale of the normalised action; an axis with scale 0 is not used. Pose deltas are `tcp_in_base`."""
+    """Scale of the normalised action; an axis with scale 0 is not used. Pose deltas are
+    `tcp_in_base`.
+    """
 
     translation_m: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)]
     rotation_rad: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)] = (0, 0, 0)
@@ -73,7 +75,9 @@ class Simulation(Section):
 
 
 class HilSerl(Section):
-    """LEARNING.md, HIL-SERL. `clone_weight` adds the cloning term of HIL-ConRFT's actor loss on human steps."""
+    """LEARNING.md, HIL-SERL. `clone_weight` adds the cloning term of HIL-ConRFT's actor loss on
+    human steps.
+    """
 
     algorithm: Literal["hil_serl"] = "hil_serl"
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.97

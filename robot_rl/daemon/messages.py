@@ -1,4 +1,5 @@
-"""What the processes of the robot PC say to one another, besides the live messages of robot_rl.schema.
+"""What the processes of the robot PC say to one another, besides the live messages of
+robot_rl.schema.
 
 A ring record holds one message as JSON; `send` and `receive` are the only way in and out.
 """
@@ -19,7 +20,9 @@ from robot_rl.schema.step import Phase
 
 
 class BeginAutonomy(Message):
-    """The episode runs and the policy may drive. `takeover_only`: a demonstration, nobody drives yet."""
+    """The episode runs and the policy may drive. `takeover_only`: a demonstration, nobody drives
+    yet.
+    """
 
     kind: Literal["begin_autonomy"] = "begin_autonomy"
     takeover_only: bool = False
@@ -91,7 +94,7 @@ type ControlEvent = Annotated[
 
 
 class PolicyReady(Message):
-    """A version is downloaded and verified in `folder`; the actor swaps at its next safe boundary."""
+    """A version is downloaded and verified in `folder`; the actor swaps at a safe boundary."""
 
     kind: Literal["policy_ready"] = "policy_ready"
     folder: str

@@ -1,8 +1,8 @@
 """Every topic of the robot PC in one table: who writes it, who reads it, what it holds.
 
-Numbers that flow at a fixed rate are `Slot`s of numpy structures. Rare things (requests, answers, events) are `Ring`s
-of JSON text, one pydantic message per record, so that they keep their types. The simulator's own topics (arm
-command, arm state, truth, snapshot) are in hardware.sim.topics.
+Numbers that flow at a fixed rate are `Slot`s of numpy structures. Rare things (requests, answers,
+events) are `Ring`s of JSON text, one pydantic message per record, so that they keep their types.
+The simulator's own topics (arm command, arm state, truth, snapshot) are in hardware.sim.topics.
 """
 
 from pathlib import Path
@@ -31,7 +31,9 @@ DRIVE = np.dtype(
         ("device", "S24"),
     ]
 )
-"""link → control: the newest drive message of the lease holder's client (fields as in schema.live.Drive)."""
+"""link → control: the newest drive message of the lease holder's client (fields as in
+schema.live.Drive).
+"""
 
 LOCAL_INPUT = np.dtype(
     [

@@ -1,0 +1,3 @@
+"""Whole training sessions against the simulator, with a scripted operator as a client of the live
+API.
+"""

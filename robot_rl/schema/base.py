@@ -1,4 +1,4 @@
-"""What every message and record has in common: frozen, nothing unknown, finite numbers, UUIDv7 ids."""
+"""What every message and record has in common: frozen, nothing unknown, finite, UUIDv7 ids."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,7 +18,9 @@ class Message(BaseModel):
 
 
 def new_id() -> UUID:
-    """A UUIDv7: sorts by the time it was made. Made in Python, so that older Postgres servers work too."""
+    """A UUIDv7: sorts by the time it was made. Made in Python, so that older Postgres servers work
+    too.
+    """
     return UUID(bytes=uuid_utils.uuid7().bytes)
 
 
@@ -31,4 +33,6 @@ type Vector3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 type Quaternion = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 type Vector6 = Annotated[tuple[float, ...], Field(min_length=6, max_length=6)]
 type Action = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
-"""[dx, dy, dz, rx, ry, rz, gripper], normalised; DESIGN.md, conventions. Gripper: −1 close, 0 stay, +1 open."""
+"""[dx, dy, dz, rx, ry, rz, gripper], normalised; DESIGN.md, conventions. Gripper: −1 close, 0 stay,
++1 open.
+"""

@@ -27,7 +27,9 @@ class Purpose(StrEnum):
 
 
 class Provenance(Message):
-    """Hashes of everything that shaped the data; data of different provenance is never mixed silently."""
+    """Hashes of everything that shaped the data; data of different provenance is never mixed
+    silently.
+    """
 
     cell_sha256: str
     task_sha256: str
@@ -54,7 +56,9 @@ class EpisodeStarted(Message):
 
 
 class EpisodeEnded(Message):
-    """`steps` counts actions: the episode has steps + 1 records, unless it was cut off (`complete` false)."""
+    """`steps` counts actions: the episode has steps + 1 records, unless it was cut off (`complete`
+    false).
+    """
 
     kind: Literal["episode_ended"] = "episode_ended"
     episode_id: UUID

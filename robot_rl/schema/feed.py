@@ -1,4 +1,6 @@
-"""The learner's feed: one ordered stream of everything that can change training (DESIGN.md section 5)."""
+"""The learner's feed: one ordered stream of everything that can change training (DESIGN.md section
+5).
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -46,14 +48,18 @@ type FeedEvent = Annotated[
 
 
 class FeedItem(Message):
-    """`number` is assigned in commit order: a reader that has seen n never misses a smaller one later."""
+    """`number` is assigned in commit order: a reader that has seen n never misses a smaller one
+    later.
+    """
 
     number: Annotated[int, Field(ge=1)]
     event: FeedEvent
 
 
 class FeedPage(Message):
-    """`GET /api/feed?task=T&after=N&wait_s=S`: items in order; empty when nothing came within S seconds."""
+    """`GET /api/feed?task=T&after=N&wait_s=S`: items in order; empty when nothing came within S
+    seconds.
+    """
 
     items: tuple[FeedItem, ...]
     cursor: Annotated[int, Field(ge=0)]

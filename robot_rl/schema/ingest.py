@@ -1,7 +1,8 @@
-"""The durable path, robot → server: numbered batches, acknowledged, idempotent (DESIGN.md section 5).
+"""The durable path, robot → server: numbered batches, acknowledged, idempotent (DESIGN.md section
+5).
 
-A batch is one multipart/form-data POST to `/api/ingest`: a field `header` (JSON of `BatchHeader`) and, for every
-`SegmentRef`, one file part of that name (Arrow IPC, robot_rl.schema.segment).
+A batch is one multipart/form-data POST to `/api/ingest`: a field `header` (JSON of `BatchHeader`)
+and, for every `SegmentRef`, one file part of that name (Arrow IPC, robot_rl.schema.segment).
 """
 
 from datetime import datetime
@@ -29,7 +30,9 @@ type BatchItem = Annotated[SegmentRef | RobotEvent, Field(discriminator="kind")]
 
 
 class BatchHeader(Message):
-    """`sequence` counts a robot's outbox rows since `boot_epoch` (a new one whenever the outbox is created)."""
+    """`sequence` counts a robot's outbox rows since `boot_epoch` (a new one whenever the outbox is
+    created).
+    """
 
     protocol: int = PROTOCOL_VERSION
     robot: str

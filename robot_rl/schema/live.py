@@ -1,11 +1,14 @@
-"""Live traffic: browser ↔ server ↔ robot. Latest value wins; nothing here is durable (DESIGN.md section 6).
+"""Live traffic: browser ↔ server ↔ robot. Latest value wins; nothing here is durable.
 
-Sockets (JSON text frames of these models; one model per frame):
-  /api/live/robot            the robot's link dials in with its token; sends `RobotMessage`, receives `RobotCommand`
-  /api/live/robots/{robot}   a client (browser, scripted operator): sends `ClientMessage`, receives `ClientUpdate`
-  /api/live/robots/{robot}/video   a client: receives binary video frames (robot_rl.schema.video)
-  /api/live/robot/video      the robot's link sends binary video frames
-The robot is the only authority over its mode and motion: commands are requests, and each one is answered.
+Sockets (JSON text frames of these models, one model per frame; DESIGN.md section 6):
+
+- `/api/live/robot`: the robot's link dials in with its token, sends `RobotMessage` and receives
+  `RobotCommand`. `/api/live/robot/video`: it sends binary frames (robot_rl.schema.video).
+- `/api/live/robots/{robot}`: a client (browser, scripted operator) sends `ClientMessage` and
+  receives `ClientUpdate`. `/api/live/robots/{robot}/video`: it receives the binary frames.
+
+The robot is the only authority over its mode and motion: commands are requests, and each one is
+answered.
 """
 
 from enum import StrEnum
@@ -47,7 +50,7 @@ class DriveFrame(StrEnum):
     TOOL = "tool"
 
 
-# ---- robot → server → clients ---------------------------------------------------------------------------------
+# ---- robot → server → clients -------------------------------------------------------------------
 
 
 class LeaseStatus(Message):
@@ -162,7 +165,9 @@ class TruthObject(Message):
 
 
 class SimulatorTruth(Message):
-    """The simulator's true state; exists only in simulation, and only clients that ask with `truth=1` get it."""
+    """The simulator's true state; exists only in simulation, and only clients that ask with
+    `truth=1` get it.
+    """
 
     kind: Literal["simulator_truth"] = "simulator_truth"
     t_ns: int
@@ -198,7 +203,7 @@ type RobotMessage = Annotated[
 ]
 
 
-# ---- server → clients -----------------------------------------------------------------------------------------
+# ---- server → clients ---------------------------------------------------------------------------
 
 
 class RobotPresence(Message):
@@ -217,7 +222,9 @@ class TrainingStatus(Message):
 
 
 class InterventionTrained(Message):
-    """ "In policy 37, 1.8 s after you let go." Sent when a version that contains an intervention first acts."""
+    """Sent when a version that contains an intervention first acts ("in policy 37, 1.8 s after you
+    let go").
+    """
 
     kind: Literal["intervention_trained"] = "intervention_trained"
     intervention_id: UUID
@@ -257,11 +264,11 @@ type ClientUpdate = Annotated[
 ]
 
 
-# ---- clients → server → robot ---------------------------------------------------------------------------------
+# ---- clients → server → robot -------------------------------------------------------------------
 
 
 class Drive(Message):
-    """50 Hz while a person drives. Axes in −1 … 1. Without the dead-man bit it is an explicit zero."""
+    """50 Hz while a person drives. Axes in −1 … 1; without the dead-man bit an explicit zero."""
 
     kind: Literal["drive"] = "drive"
     sequence: int
@@ -312,7 +319,9 @@ class MarkPhase(Request):
 
 
 class StartEpisode(Request):
-    """Start the next episode (and the policy, unless it is a demonstration, which waits for a takeover)."""
+    """Start the next episode (and the policy, unless it is a demonstration, which waits for a
+    takeover).
+    """
 
     kind: Literal["start_episode"] = "start_episode"
     purpose: Purpose = Purpose.TRAINING
@@ -416,7 +425,7 @@ type ClientMessage = Annotated[
 ]
 
 
-# ---- server → robot -------------------------------------------------------------------------------------------
+# ---- server → robot -----------------------------------------------------------------------------
 
 
 class FromClient(Message):
@@ -443,7 +452,9 @@ class PolicyAnnounced(Message):
 
 
 class LearnerHeard(Message):
-    """The learner's progress; in lock-step the robot lets it fall behind by a fixed number of steps only."""
+    """The learner's progress; in lock-step the robot lets it fall behind by a fixed number of steps
+    only.
+    """
 
     kind: Literal["learner_heard"] = "learner_heard"
     progress: LearnerProgress

@@ -40,7 +40,9 @@ class Update(Message):
 
 
 class PolicyManifest(Message):
-    """`POST /api/policies` (multipart: `manifest` JSON, `weights` safetensors, optional `backbone`)."""
+    """`POST /api/policies` (multipart: `manifest` JSON, `weights` safetensors, optional
+    `backbone`).
+    """
 
     policy_id: UUID
     task: str
@@ -55,7 +57,9 @@ class PolicyManifest(Message):
 
 
 class PolicyVersion(Message):
-    """A manifest as the server keeps it, with the version number that it assigned (per task, from 1)."""
+    """A manifest as the server keeps it, with the version number that it assigned (per task, from
+    1).
+    """
 
     version: Annotated[int, Field(ge=1)]
     status: PolicyStatus

@@ -1,6 +1,8 @@
-"""Segments: consecutive steps of one episode as one Arrow IPC file, images inside, that any Arrow tool reads.
+"""Segments: consecutive steps of one episode as one Arrow IPC file, images inside, that any Arrow
+tool reads.
 
-Columns: one per field of `Step`, typed; nested models as structs; `frame_<camera>` holds the JPEG bytes.
+Columns: one per field of `Step`, typed; nested models as structs; `frame_<camera>` holds the JPEG
+bytes.
 """
 # pyarrow ships no type information, so strict pyright knows nothing about what it returns.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -72,7 +74,9 @@ class RecordedStep:
 
 
 def encode_segment(records: Sequence[RecordedStep]) -> bytes:
-    """One Arrow IPC file. Raises ValueError when the records are empty or not consecutive in one episode."""
+    """One Arrow IPC file. Raises ValueError when the records are empty or not consecutive in one
+    episode.
+    """
     if not records:
         raise ValueError("a segment needs at least one step")
     first = records[0].step

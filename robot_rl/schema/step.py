@@ -1,4 +1,4 @@
-"""One step of an episode: everything that was seen, proposed and done in one tick of the step grid."""
+"""One step of an episode: what was seen, proposed and done in one tick of the step grid."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -28,7 +28,9 @@ class Phase(StrEnum):
 
 
 class ArmObservation(Message):
-    """The named state vector, measured at the step's time. `STATE_NAMES` gives the order used by policies."""
+    """The named state vector, measured at the step's time. `STATE_NAMES` gives the order used by
+    policies.
+    """
 
     tcp_position_m: Vector3
     tcp_quaternion_wxyz: Quaternion
@@ -40,7 +42,9 @@ class ArmObservation(Message):
 
 
 class FrameStamp(Message):
-    """When a camera image of this step was captured. The JPEG itself travels in the segment's column."""
+    """When a camera image of this step was captured. The JPEG itself travels in the segment's
+    column.
+    """
 
     number: int
     capture_ns: int
@@ -54,7 +58,7 @@ class RewardEvidence(Message):
 
 
 class Step(Message):
-    """One record of the step grid. An episode of N steps has N + 1 records; the last has no action."""
+    """A record of the step grid; an episode of N steps has N + 1, the last without action."""
 
     episode_id: UUID
     index: Annotated[int, Field(ge=0)]

@@ -1,7 +1,7 @@
 """Binary video frames: a fixed header, the camera's name, then the JPEG as it was captured.
 
-Layout, little-endian: magic u16 'RV' · version u8 · name length u8 · sequence u32 · capture i64 ns (robot clock) ·
-sent i64 ns (robot clock when the link sent it) · name (UTF-8) · JPEG.
+Layout, little-endian: magic u16 'RV' · version u8 · name length u8 · sequence u32 · capture i64 ns
+(robot clock) · sent i64 ns (robot clock when the link sent it) · name (UTF-8) · JPEG.
 """
 
 import struct
