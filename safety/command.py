@@ -1,0 +1,87 @@
+"""Commands that drivers accept. Only the gate can build one.
+
+The seal is an init-only argument, so `dataclasses.replace` cannot forge a changed copy.
+"""
+
+from dataclasses import KW_ONLY, InitVar, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safety._seal import SEAL
+from safety.verdict import Limit
+
+FloatArray = NDArray[np.float64]
+
+
+class ForgedCommandError(RuntimeError):
+    """A command was built outside the gate."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sealed:
+    _: KW_ONLY
+    seal: InitVar[object]
+    sequence: int
+    t_robot_ns: int
+    """Robot time of the tick that made the command."""
+    epoch: int
+    """Epoch of the authority it was made under."""
+    valid_until_ns: int
+    """Robot time after which the driver must brake."""
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not SEAL:
+            raise ForgedCommandError(
+                f"{type(self).__name__} can be built only by the safety gate; "
+                "send a proposal through Gate.tick instead."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CartesianTarget(_Sealed):
+    """Reference for the impedance law; arrays are read-only."""
+
+    position_m: FloatArray
+    """(3,) tcp_in_base."""
+    quaternion: FloatArray
+    """(4,) w x y z, tcp_in_base."""
+    clip_m: FloatArray
+    """(2, 3) clips in force, row 0 towards minus, row 1 towards plus."""
+    clip_rad: FloatArray
+    """(2, 3)."""
+    gripper: float
+    """Opening wanted: 0 closed, 1 open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JointTarget(_Sealed):
+    """Reference for a position-controlled arm."""
+
+    position_rad: FloatArray
+    """(7,)."""
+    gripper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Torque(_Sealed):
+    """Joint torque for a torque-controlled arm, gravity included."""
+
+    torque_nm: FloatArray
+    """(7,)."""
+
+
+SafeCommand = CartesianTarget | JointTarget | Torque
+
+LIMITS_BY_COMMAND: dict[type[SafeCommand], Limit] = {
+    CartesianTarget: Limit.SPEED
+    | Limit.ACCELERATION
+    | Limit.WORKSPACE
+    | Limit.POSITION_CLIP
+    | Limit.ROTATION_CLIP
+    | Limit.TORQUE
+    | Limit.TORQUE_RATE,
+    JointTarget: Limit.SPEED | Limit.ACCELERATION | Limit.WORKSPACE | Limit.POSITION_CLIP,
+    Torque: Limit.TORQUE | Limit.TORQUE_RATE,
+}
+"""Which limits stand behind each kind of command, in the gate or in the fast loop."""

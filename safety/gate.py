@@ -1,0 +1,318 @@
+"""The safety gate: every proposal, from any source, becomes a SafeCommand here or nowhere.
+
+finite and in shape -> fresh, right epoch, right mode -> risk (may only tighten) -> interpolated
+goal -> jerk-limited tracking -> workspace box -> clip against the measured pose -> command.
+Default is deny: without a valid, fresh, authorised proposal the reference decelerates and then
+rests at the measured pose.
+
+`Gate` is the one mutable object here. Control owns it; time and measurement are passed in.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safety import rotation
+from safety._seal import SEAL
+from safety.admission import judge, judged_risk, usable_pose
+from safety.command import CartesianTarget
+from safety.limits import ArmLimits, CartesianLimits, LimitError
+from safety.modes import ModeState
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.settings import GateSettings
+from safety.tracking import SolverError, Tracker, stoppable_speed
+from safety.verdict import Limit, Reject, Source, Verdict
+
+FloatArray = NDArray[np.float64]
+
+DECAY_S = 0.1
+"""Time in which the reference decays to the measured pose (SAFETY: bumpless takeover)."""
+
+GRIPPER_THRESHOLD = 0.5
+"""A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
+
+_SOURCE: dict[type[Proposal], Source] = {
+    PolicyTarget: Source.POLICY,
+    Twist: Source.HUMAN,
+    Home: Source.RESET,
+    Hold: Source.HOLD,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Measured:
+    """TCP pose as measured, tcp_in_base: position (3,), quaternion (4,) w x y z."""
+
+    t_robot_ns: int
+    position_m: FloatArray
+    quaternion: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One tick's command and the verdict on the proposal behind it."""
+
+    command: CartesianTarget
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Window:
+    """The policy action in execution: where it started and what it changes."""
+
+    epoch: int
+    sequence: int
+    start_m: FloatArray
+    start: FloatArray
+    delta: FloatArray
+    limits: Limit
+
+
+class Gate:
+    """State: the tracked reference, the decaying offset, the policy's window, the gripper."""
+
+    def __init__(
+        self, limits: ArmLimits, settings: GateSettings, measured: Measured, *, gripper: float = 1.0
+    ) -> None:
+        if not usable_pose(measured.position_m, measured.quaternion):
+            raise LimitError(
+                f"The first measured pose, position {measured.position_m} and quaternion "
+                f"{measured.quaternion}, is not a pose; the gate starts from a finite one only."
+            )
+        self.settings = settings
+        self.gripper = gripper
+        self.position_m = self._measured_m = np.array(measured.position_m)
+        self.quaternion = self._measured_q = rotation.normalized(np.array(measured.quaternion))
+        self._cell = limits.cartesian
+        self._tracker = Tracker(
+            limits.cartesian, settings.period_s, self.position_m, self.quaternion
+        )
+        self._sequence = 0
+        self._window: _Window | None = None
+        self._offset = np.zeros(6)
+        self._decay_from_ns = 0
+        self._held = True
+        self.apply_profile(None)
+
+    @property
+    def velocity(self) -> FloatArray:
+        """Velocity (6,) of the tracked reference, without the decaying offset."""
+        return self._tracker.velocity
+
+    def apply_profile(self, profile: CartesianLimits | None) -> None:
+        """Use the cell's limits, tightened by a profile if there is one."""
+        self.limits = self._cell if profile is None else self._cell.tightened(profile)
+        self._tracker.limit_to(self.limits)
+        self._lead = self._tracker.lead()
+
+    def take_over(self, now_ns: int, measured: Measured) -> None:
+        """Bumpless change of authority: the window is dropped and the reference decays."""
+        self._see(now_ns, measured)
+        self._window = None
+        self._decay(now_ns)
+
+    def tick(
+        self, now_ns: int, measured: Measured, proposal: Proposal | None, state: ModeState
+    ) -> Decision:
+        """One control period: the command to send, and what was decided."""
+        seen = self._see(now_ns, measured)
+        risk = judged_risk(proposal, self.settings)
+        reject, limits = self._admit(now_ns, proposal, state, risk)
+        if not seen:
+            reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
+        admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
+        try:
+            limits |= self._steer(now_ns, admitted)
+        except SolverError:
+            limits |= Limit.SOLVER_FALLBACK
+        if self._tracker.accelerating_at_limit:
+            limits |= Limit.ACCELERATION
+        limits |= self._settle(now_ns)
+        verdict = Verdict(source=_SOURCE[type(admitted)], limits=limits, reject=reject, risk=risk)
+        return Decision(command=self._seal(now_ns, state.epoch), verdict=verdict)
+
+    def _see(self, now_ns: int, measured: Measured) -> bool:
+        """Accept a usable measurement; otherwise the last usable one stays in force."""
+        if not 0 <= now_ns - measured.t_robot_ns <= self.settings.measurement_age_s * 1e9:
+            return False
+        if not usable_pose(measured.position_m, measured.quaternion):
+            return False
+        # Copies: the caller may reuse its buffers.
+        self._measured_m = np.array(measured.position_m)
+        self._measured_q = rotation.normalized(np.array(measured.quaternion))
+        return True
+
+    def _admit(
+        self, now_ns: int, proposal: Proposal | None, state: ModeState, risk: float | None
+    ) -> tuple[Reject, Limit]:
+        window = self._window
+        last = window.sequence if window is not None and window.epoch == state.epoch else None
+        reject = judge(proposal, state, last, self.settings, now_ns)
+        if reject in (Reject.NOT_FINITE, Reject.SHAPE):
+            return reject, Limit.NOT_FINITE
+        threshold = self.settings.risk_threshold
+        if reject is not Reject.NONE or risk is None or threshold is None or risk <= threshold:
+            return reject, Limit.NONE
+        return Reject.RISK, Limit.RISK
+
+    def _steer(self, now_ns: int, proposal: Proposal) -> Limit:
+        """Advance the tracked reference by one period."""
+        if isinstance(proposal, Hold):
+            return self._hold(now_ns)
+        self._held = False
+        if abs(proposal.gripper) > GRIPPER_THRESHOLD:
+            self.gripper = 1.0 if proposal.gripper > 0.0 else 0.0
+        match proposal:
+            case PolicyTarget():
+                return self._follow(now_ns, proposal)
+            case Twist():
+                return self._drive(proposal.twist)
+            case Home():
+                return self._approach(
+                    proposal.position_m, rotation.normalized(np.array(proposal.quaternion))
+                )
+
+    def _hold(self, now_ns: int) -> Limit:
+        """Decelerate; once at rest, decay to the measured pose, once."""
+        if self._held:
+            return Limit.NONE
+        self._tracker.along(np.zeros(6))
+        if self._tracker.at_rest:
+            self._held = True
+            self._window = None
+            self._decay(now_ns)
+        return Limit.NONE
+
+    def _follow(self, now_ns: int, target: PolicyTarget) -> Limit:
+        window = self._window
+        if window is None or (window.epoch, window.sequence) != (target.epoch, target.sequence):
+            window = self._window = self._open(target)
+        length_ns = target.valid_until_ns - target.valid_from_ns
+        done = (now_ns - target.valid_from_ns) / length_ns
+        goal_m = window.start_m + done * window.delta[:3]
+        goal = rotation.plus(window.start, done * window.delta[3:])
+        return window.limits | self._approach(goal_m, goal)
+
+    def _open(self, target: PolicyTarget) -> _Window:
+        """Start where the last window ended, but no further ahead than the tracker can follow.
+
+        Starting at the tracked reference instead would lose its lag at every step; starting at
+        the old goal always would wind up while the arm is blocked.
+        """
+        last, tracker = self._window, self._tracker
+        start_m, start = tracker.position_m, tracker.quaternion
+        if last is not None and last.epoch == target.epoch:
+            end = rotation.plus(last.start, last.delta[3:])
+            ahead = np.concatenate(
+                [last.start_m + last.delta[:3] - start_m, rotation.minus(end, start)]
+            )
+            ahead = np.minimum(np.maximum(ahead, -self._lead), self._lead)
+            start_m, start = start_m + ahead[:3], rotation.plus(start, ahead[3:])
+        length_s = (target.valid_until_ns - target.valid_from_ns) * 1e-9
+        delta, limits = self._slowed(target.delta, length_s)
+        return _Window(
+            epoch=target.epoch,
+            sequence=target.sequence,
+            start_m=start_m,
+            start=start,
+            delta=delta,
+            limits=limits,
+        )
+
+    def _slowed(self, change: FloatArray, time_s: float) -> tuple[FloatArray, Limit]:
+        """A change scaled down, direction kept, to what every axis can do in this time."""
+        share = np.abs(change) / (self._tracker.max_velocity * time_s)
+        translation, turn = max(1.0, share[:3].max()), max(1.0, share[3:].max())
+        if translation == 1.0 and turn == 1.0:
+            return change, Limit.NONE
+        return np.concatenate([change[:3] / translation, change[3:] / turn]), Limit.SPEED
+
+    def _approach(self, position_m: FloatArray, quaternion: FloatArray) -> Limit:
+        """Track a goal, which is put inside the box first."""
+        low, high = self._box(self._tracker.position_m)
+        inside = np.minimum(np.maximum(position_m, low), high)
+        self._tracker.toward(inside, quaternion)
+        return Limit.WORKSPACE if (inside != position_m).any() else Limit.NONE
+
+    def _drive(self, twist: FloatArray) -> Limit:
+        """Track a velocity, which is slowed before a wall so that it can still stop there."""
+        twist, limits = self._slowed(twist, 1.0)
+        tracker = self._tracker
+        low, high = self._box(tracker.position_m)
+        room = np.where(twist[:3] > 0.0, high - tracker.position_m, tracker.position_m - low)
+        allowed = stoppable_speed(room, tracker.max_acceleration[:3], tracker.max_jerk[:3])
+        wanted = np.abs(twist[:3])
+        speed = np.minimum(wanted, allowed)
+        if (speed < wanted).any():
+            limits |= Limit.WORKSPACE
+        tracker.along(np.concatenate([np.copysign(speed, twist[:3]), twist[3:]]))
+        return limits
+
+    def _box(self, present_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The workspace, widened to the present reference: outside, one may only come back in."""
+        low = np.minimum(self.limits.box_min_m, present_m)
+        return low, np.maximum(self.limits.box_max_m, present_m)
+
+    def _decay(self, now_ns: int) -> None:
+        """Let the reference decay from where it is to the measured pose; velocity is kept."""
+        self._offset = np.concatenate(
+            [
+                self.position_m - self._measured_m,
+                rotation.minus(self.quaternion, self._measured_q),
+            ]
+        )
+        self._decay_from_ns = now_ns
+        self._tracker.move_to(self._measured_m, self._measured_q)
+
+    def _settle(self, now_ns: int) -> Limit:
+        """The last limits: box, then clip against the measured pose, whatever came before."""
+        limits, tracker, bounds = Limit.NONE, self._tracker, self.limits
+        offset = _remaining((now_ns - self._decay_from_ns) * 1e-9 / DECAY_S) * self._offset
+        wanted = tracker.position_m + offset[:3]
+        low, high = self._box(self.position_m)
+        inside = np.minimum(np.maximum(wanted, low), high)
+        if (inside != wanted).any():
+            limits |= Limit.WORKSPACE
+            tracker.block(inside - wanted)
+        error = inside - self._measured_m
+        clipped = np.minimum(np.maximum(error, -bounds.clip_m[0]), bounds.clip_m[1])
+        if (clipped != error).any():
+            limits |= Limit.POSITION_CLIP
+            inside = self._measured_m + clipped
+        if limits:  # The tracker goes on from what was sent, so that nothing winds up.
+            tracker.position_m = inside - offset[:3]
+        facing = rotation.plus(tracker.quaternion, offset[3:])
+        turn = rotation.minus(facing, self._measured_q)
+        clipped = np.minimum(np.maximum(turn, -bounds.clip_rad[0]), bounds.clip_rad[1])
+        if (clipped != turn).any():
+            limits |= Limit.ROTATION_CLIP
+            facing = rotation.plus(self._measured_q, clipped)
+            tracker.quaternion = rotation.plus(facing, -offset[3:])
+        self.position_m, self.quaternion = inside, facing
+        beyond = np.maximum(
+            bounds.box_min_m - self._measured_m, self._measured_m - bounds.box_max_m
+        )
+        return limits | Limit.EXCURSION if (beyond > bounds.margin_m).any() else limits
+
+    def _seal(self, now_ns: int, epoch: int) -> CartesianTarget:
+        self._sequence += 1
+        self.position_m.flags.writeable = False
+        return CartesianTarget(
+            seal=SEAL,
+            sequence=self._sequence,
+            t_robot_ns=now_ns,
+            epoch=epoch,
+            valid_until_ns=now_ns + round(self.settings.command_life_s * 1e9),
+            position_m=self.position_m,
+            quaternion=self.quaternion.copy(),
+            clip_m=self.limits.clip_m,
+            clip_rad=self.limits.clip_rad,
+            gripper=self.gripper,
+        )
+
+
+def _remaining(fraction: float) -> float:
+    """Minimum-jerk decay from 1 to 0 over a fraction of time from 0 to 1."""
+    s = min(max(fraction, 0.0), 1.0)
+    return 1.0 - s * s * s * (10.0 + s * (6.0 * s - 15.0))

@@ -1,0 +1,259 @@
+"""Cartesian impedance law and brake law for the fast loop (500 Hz and more).
+
+    e = [p_d - p ; rotation vector from R to R_d], clipped per axis and direction
+    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) + bias
+    |tau - tau_previous| <= step, |tau| <= limit
+
+N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
+at rest stays below K c. The error is clipped here again although the gate has done so: the arm
+moves between two commands. Kernels write into `out` and `scratch` and allocate only small vectors.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safety import rotation
+from safety.compiled import kernel
+from safety.limits import ArmLimits
+from safety.verdict import Limit
+
+FloatArray = NDArray[np.float64]
+
+POSITION_CLIP = int(Limit.POSITION_CLIP)
+ROTATION_CLIP = int(Limit.ROTATION_CLIP)
+TORQUE = int(Limit.TORQUE)
+TORQUE_RATE = int(Limit.TORQUE_RATE)
+NOT_FINITE = int(Limit.NOT_FINITE)
+BRAKE = int(Limit.BRAKE)
+
+REGULARISATION = 1e-6
+"""Added to J J^T so that the projection exists at singularities."""
+
+STILL_RAD_S = 0.02
+"""A joint slower than this is standing still: the brake then holds it where it is."""
+
+BRAKE_CLIP_RAD = 0.05
+"""Largest position error of the brake law: it holds, it does not pull."""
+
+
+class Law(NamedTuple):
+    """Constants of both laws, as arrays a kernel can take. Build with `law`."""
+
+    stiffness: FloatArray
+    damping: FloatArray
+    clip_minus: FloatArray
+    clip_plus: FloatArray
+    nullspace_stiffness: float
+    nullspace_damping: float
+    posture: FloatArray
+    torque_limit: FloatArray
+    torque_step: FloatArray
+    brake_stiffness: FloatArray
+    brake_damping: FloatArray
+
+
+def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
+    """Constants for a loop of this period; `posture_rad` (7,) is the resting posture."""
+    clip = np.concatenate([limits.cartesian.clip_m, limits.cartesian.clip_rad], axis=1)
+    return Law(
+        stiffness=np.array(limits.gains.stiffness),
+        damping=np.array(limits.gains.damping),
+        clip_minus=np.ascontiguousarray(clip[0]),
+        clip_plus=np.ascontiguousarray(clip[1]),
+        nullspace_stiffness=limits.gains.nullspace_stiffness_nm_rad,
+        nullspace_damping=limits.gains.nullspace_damping_nm_s_rad,
+        posture=np.array(posture_rad, dtype=np.float64),
+        torque_limit=np.array(limits.joints.torque_nm),
+        torque_step=np.array(limits.joints.torque_rate_nm_s) * period_s,
+        brake_stiffness=np.array(limits.brake.stiffness_nm_rad),
+        brake_damping=np.array(limits.brake.damping_nm_s_rad),
+    )
+
+
+def scratch() -> FloatArray:
+    """Work space of `impedance_torque`; allocate once per loop."""
+    return np.zeros((9, 7))
+
+
+@kernel
+def _finite(values: FloatArray) -> bool:
+    total = 0.0
+    for value in values.flat:
+        total += value * 0.0  # Zero for every finite value, NaN otherwise.
+    return total == 0.0
+
+
+@kernel
+def _limit(constants: Law, wanted: FloatArray, previous: FloatArray, out: FloatArray) -> int:
+    """Torque rate first, torque last: the torque limit holds whatever came before."""
+    flags = 0
+    for i in range(7):
+        torque, last = wanted[i], previous[i]
+        step, limit = constants.torque_step[i], constants.torque_limit[i]
+        if torque > last + step:
+            torque = last + step
+            flags |= TORQUE_RATE
+        elif torque < last - step:
+            torque = last - step
+            flags |= TORQUE_RATE
+        if torque > limit:
+            torque = limit
+            flags |= TORQUE
+        elif torque < -limit:
+            torque = -limit
+            flags |= TORQUE
+        out[i] = torque
+    return flags
+
+
+@kernel
+def _fall_back(
+    constants: Law, bias: FloatArray, previous: FloatArray, work: FloatArray, out: FloatArray
+) -> int:
+    """Without a usable state: gravity alone, at the torque rate."""
+    wanted = work[8]
+    usable = _finite(bias)
+    for i in range(7):
+        wanted[i] = bias[i] if usable else 0.0
+    return NOT_FINITE | _limit(constants, wanted, previous, out)
+
+
+@kernel
+def _clipped_error(
+    constants: Law,
+    position: FloatArray,
+    quaternion: FloatArray,
+    target_position: FloatArray,
+    target_quaternion: FloatArray,
+    error: FloatArray,
+) -> int:
+    flags = 0
+    turn = rotation.minus(target_quaternion, quaternion)
+    for i in range(6):
+        e = target_position[i] - position[i] if i < 3 else turn[i - 3]
+        if e > constants.clip_plus[i]:
+            e = constants.clip_plus[i]
+            flags |= POSITION_CLIP if i < 3 else ROTATION_CLIP
+        elif e < -constants.clip_minus[i]:
+            e = -constants.clip_minus[i]
+            flags |= POSITION_CLIP if i < 3 else ROTATION_CLIP
+        error[i] = e
+    return flags
+
+
+@kernel
+def _solve(matrix: FloatArray, vector: FloatArray) -> None:
+    """Solve A x = b in place for a positive definite (6, 6): Cholesky, A and b overwritten."""
+    for i in range(6):
+        for j in range(i + 1):
+            value = matrix[i, j]
+            for k in range(j):
+                value -= matrix[i, k] * matrix[j, k]
+            matrix[i, j] = np.sqrt(value) if i == j else value / matrix[j, j]
+    for i in range(6):
+        for k in range(i):
+            vector[i] -= matrix[i, k] * vector[k]
+        vector[i] /= matrix[i, i]
+    for i in range(5, -1, -1):
+        for k in range(i + 1, 6):
+            vector[i] -= matrix[k, i] * vector[k]
+        vector[i] /= matrix[i, i]
+
+
+@kernel
+def impedance_torque(
+    constants: Law,
+    q: FloatArray,
+    dq: FloatArray,
+    jacobian: FloatArray,
+    position: FloatArray,
+    quaternion: FloatArray,
+    target_position: FloatArray,
+    target_quaternion: FloatArray,
+    bias: FloatArray,
+    previous: FloatArray,
+    work: FloatArray,
+    out: FloatArray,
+) -> int:
+    """Write the joint torque (7,) to `out`; return the limits that acted as bits of `Limit`.
+
+    q, dq (7,); jacobian (6, 7), translation rows first; poses tcp_in_base, quaternions w x y z;
+    bias (7,) Coriolis and gravity; previous (7,) the torque of the last tick, which may be `out`
+    itself; work from `scratch`.
+    Non-finite input of any kind falls back to the bias alone, at the torque rate.
+    """
+    if not (
+        _finite(q)
+        and _finite(dq)
+        and _finite(jacobian)
+        and _finite(position)
+        and _finite(quaternion)
+        and _finite(target_position)
+        and _finite(target_quaternion)
+        and _finite(bias)
+    ):
+        return _fall_back(constants, bias, previous, work, out)
+    error, wrench, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
+    flags = _clipped_error(
+        constants, position, quaternion, target_position, target_quaternion, error
+    )
+    for i in range(6):
+        speed = 0.0
+        for j in range(7):
+            speed += jacobian[i, j] * dq[j]
+        wrench[i] = constants.stiffness[i] * error[i] - constants.damping[i] * speed
+    # From here on `posture` overwrites `error`; the wrench takes the projected posture torque:
+    # J^T F + N^T t = J^T (F - (J J^T + r I)^-1 J t) + t
+    for j in range(7):
+        posture[j] = (
+            constants.nullspace_stiffness * (constants.posture[j] - q[j])
+            - constants.nullspace_damping * dq[j]
+        )
+    for i in range(6):
+        leak[i] = 0.0
+        for j in range(7):
+            leak[i] += jacobian[i, j] * posture[j]
+        for k in range(i + 1):
+            value = REGULARISATION if i == k else 0.0
+            for j in range(7):
+                value += jacobian[i, j] * jacobian[k, j]
+            work[i, k] = value
+    _solve(work[:6, :6], leak[:6])
+    for i in range(6):
+        wrench[i] -= leak[i]
+    for j in range(7):
+        torque = posture[j] + bias[j]
+        for i in range(6):
+            torque += jacobian[i, j] * wrench[i]
+        leak[j] = torque  # The last use of `leak` was above: it carries the wanted torque now.
+    return flags | _limit(constants, leak, previous, out)
+
+
+@kernel
+def brake_torque(
+    constants: Law,
+    q: FloatArray,
+    dq: FloatArray,
+    latched: FloatArray,
+    bias: FloatArray,
+    previous: FloatArray,
+    work: FloatArray,
+    out: FloatArray,
+) -> int:
+    """Stop and hold without Jacobian or reference: tau = K clip(q_l - q) - D dq + bias.
+
+    `latched` (7,) starts as the q at which braking began and is updated in place: it follows a
+    joint while that joint moves, so that the spring never pulls it back the way it came.
+    """
+    if not (_finite(q) and _finite(dq) and _finite(bias)):
+        return BRAKE | _fall_back(constants, bias, previous, work, out)
+    for i in range(7):
+        if abs(dq[i]) > STILL_RAD_S or not np.isfinite(latched[i]):
+            latched[i] = q[i]
+        error = min(max(latched[i] - q[i], -BRAKE_CLIP_RAD), BRAKE_CLIP_RAD)
+        work[8, i] = (
+            constants.brake_stiffness[i] * error - constants.brake_damping[i] * dq[i] + bias[i]
+        )
+    return BRAKE | _limit(constants, work[8], previous, out)

@@ -1,0 +1,270 @@
+"""The right to drive: one holder per robot, issued by the robot, with an epoch per holder.
+
+A free lease is granted at once. A held one changes hands only at zero velocity, after the
+holder's consent, a time-out, or a supervisor's pre-emption (which is audited). A holder who is
+silent is suspended after 500 ms and loses the lease after 2 s. Ages are robot time now minus the
+newest robot time the sender had seen, so no clock but the robot's decides.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MS = 1_000_000
+COMMAND_AGE_NS = 100 * MS
+"""An older command is dropped."""
+SILENCE_NS = 150 * MS
+"""Longer silence: ramp to zero and hold."""
+SUSPEND_NS = 500 * MS
+RELEASE_NS = 2_000 * MS
+TRANSFER_TIMEOUT_NS = 5_000 * MS
+"""A holder who does not answer a request in this time consents."""
+
+
+class Admission(StrEnum):
+    """What became of one command."""
+
+    ACCEPTED = "accepted"
+    NOT_HOLDER = "not_holder"
+    OLD_EPOCH = "old_epoch"
+    OUT_OF_ORDER = "out_of_order"
+    TOO_OLD = "too_old"
+    FROM_THE_FUTURE = "from_the_future"
+
+
+class Transfer(StrEnum):
+    """Why a pending transfer may go ahead."""
+
+    WAITING = "waiting"
+    CONSENT = "consent"
+    TIME_OUT = "time_out"
+    SUPERVISOR = "supervisor"
+
+
+class Band(StrEnum):
+    """Quality of the connection, by round trip."""
+
+    NORMAL = "normal"
+    AMBER = "amber"
+    SPEED_CAPPED = "speed_capped"
+    NO_TAKEOVER = "no_takeover"
+
+
+SPEED_FACTOR = {Band.NORMAL: 1.0, Band.AMBER: 1.0, Band.SPEED_CAPPED: 0.5, Band.NO_TAKEOVER: 0.25}
+"""Share of the full speed that a person may use in each band."""
+
+
+def band(round_trip_s: float) -> Band:
+    """Band of a round trip; one that was never measured (NaN) is the worst."""
+    for limit_s, found in ((0.1, Band.NORMAL), (0.2, Band.AMBER), (0.3, Band.SPEED_CAPPED)):
+        if 0.0 <= round_trip_s <= limit_s:
+            return found
+    return Band.NO_TAKEOVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A request for a lease that another one holds."""
+
+    by: str
+    deadline_ns: int
+    transfer: Transfer = Transfer.WAITING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseState:
+    holder: str | None = None
+    epoch: int = 0
+    heard_ns: int = 0
+    """When the newest admitted message of the holder arrived."""
+    sequence: int = -1
+    suspended: bool = False
+    pending: Pending | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    by: str
+    supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The holder's answer to the pending request."""
+
+    by: str
+    consent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUp:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time passes. `at_rest` is judged by the measured TCP speed."""
+
+    at_rest: bool
+
+
+LeaseEvent = Request | Answer | GiveUp | Tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    to: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Tell the holder that somebody asks for the lease."""
+
+    by: str
+    holder: str
+    deadline_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denied:
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspended:
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The holder has lost or given up the lease."""
+
+    holder: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldForTransfer:
+    """A transfer was agreed: bring the arm to rest, so that it can take place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    text: str
+
+
+LeaseEffect = Granted | Asked | Denied | Suspended | Ended | HoldForTransfer | Audited
+LeaseOutcome = tuple[LeaseState, tuple[LeaseEffect, ...]]
+
+
+def step(state: LeaseState, event: LeaseEvent, now_ns: int) -> LeaseOutcome:
+    """The whole lease machine."""
+    match event:
+        case Request():
+            return _request(state, event, now_ns)
+        case Answer():
+            return _answer(state, event)
+        case GiveUp():
+            if event.by == state.holder:
+                return _end(state, "given up", now_ns)
+            return _deny(state, event.by, "does not hold the lease")
+        case Tick():
+            return _tick(state, event, now_ns)
+
+
+def admit(
+    state: LeaseState, *, by: str, epoch: int, sequence: int, echoed_ns: int, now_ns: int
+) -> tuple[LeaseState, Admission]:
+    """Judge one message of a driver; an accepted one keeps the lease alive.
+
+    `echoed_ns` is the newest robot time that the sender had seen when it sent the message.
+    """
+    if by != state.holder:
+        return state, Admission.NOT_HOLDER
+    if epoch != state.epoch:
+        return state, Admission.OLD_EPOCH
+    if sequence <= state.sequence:
+        return state, Admission.OUT_OF_ORDER
+    age_ns = now_ns - echoed_ns
+    if age_ns < 0:
+        return state, Admission.FROM_THE_FUTURE
+    if age_ns > COMMAND_AGE_NS:
+        return state, Admission.TOO_OLD
+    heard = replace(state, heard_ns=now_ns, sequence=sequence, suspended=False)
+    return heard, Admission.ACCEPTED
+
+
+def silent(state: LeaseState, now_ns: int) -> bool:
+    """The holder's input no longer counts: hold."""
+    return state.holder is None or now_ns - state.heard_ns > SILENCE_NS
+
+
+def _grant(state: LeaseState, to: str, now_ns: int) -> LeaseOutcome:
+    epoch = state.epoch + 1
+    return LeaseState(holder=to, epoch=epoch, heard_ns=now_ns), (Granted(to=to, epoch=epoch),)
+
+
+def _end(state: LeaseState, cause: str, now_ns: int) -> LeaseOutcome:
+    """End the lease; whoever waits for it gets it by asking again, with the arm in hold."""
+    assert state.holder is not None
+    ended = Ended(holder=state.holder, cause=cause)
+    return LeaseState(epoch=state.epoch + 1, heard_ns=now_ns), (ended,)
+
+
+def _deny(state: LeaseState, to: str, reason: str) -> LeaseOutcome:
+    return state, (Denied(to=to, reason=f"{to} {reason}."),)
+
+
+def _request(state: LeaseState, event: Request, now_ns: int) -> LeaseOutcome:
+    if state.holder is None:
+        return _grant(state, event.by, now_ns)
+    if state.holder == event.by:
+        return state, (Granted(to=event.by, epoch=state.epoch),)
+    waiting = state.pending
+    if waiting is not None and waiting.by != event.by and not event.supervisor:
+        return _deny(state, event.by, f"has to wait: {waiting.by} has asked already")
+    if event.supervisor:
+        pending = Pending(by=event.by, deadline_ns=now_ns, transfer=Transfer.SUPERVISOR)
+        text = f"{event.by} pre-empted the lease of {state.holder} as supervisor."
+        return replace(state, pending=pending), (Audited(text=text), HoldForTransfer())
+    if waiting is not None:  # Asking again does not start the time-out anew.
+        return state, ()
+    pending = Pending(by=event.by, deadline_ns=now_ns + TRANSFER_TIMEOUT_NS)
+    asked = Asked(by=event.by, holder=state.holder, deadline_ns=pending.deadline_ns)
+    return replace(state, pending=pending), (asked,)
+
+
+def _answer(state: LeaseState, event: Answer) -> LeaseOutcome:
+    waiting = state.pending
+    if waiting is None or event.by != state.holder:
+        return _deny(state, event.by, "has no request to answer")
+    if waiting.transfer is not Transfer.WAITING:
+        return _deny(state, event.by, "cannot answer: the transfer is decided")
+    if not event.consent:
+        refused = Denied(to=waiting.by, reason=f"{event.by} keeps the lease.")
+        return replace(state, pending=None), (refused,)
+    return replace(state, pending=replace(waiting, transfer=Transfer.CONSENT)), (HoldForTransfer(),)
+
+
+def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
+    if state.holder is None:
+        return state, ()
+    waiting = state.pending
+    if waiting is not None and waiting.transfer is not Transfer.WAITING and event.at_rest:
+        ended = Ended(holder=state.holder, cause=f"transfer by {waiting.transfer}")
+        after, granted = _grant(state, waiting.by, now_ns)
+        return after, (ended, *granted)
+    silence_ns = now_ns - state.heard_ns
+    if silence_ns > RELEASE_NS:
+        return _end(state, "silent for 2 s", now_ns)
+    effects: tuple[LeaseEffect, ...] = ()
+    if silence_ns > SUSPEND_NS and not state.suspended:
+        state = replace(state, suspended=True)
+        effects = (Suspended(holder=state.holder or ""),)
+    if waiting is None or waiting.transfer is not Transfer.WAITING:
+        return state, effects
+    if now_ns >= waiting.deadline_ns:
+        pending = replace(waiting, transfer=Transfer.TIME_OUT)
+        return replace(state, pending=pending), (*effects, HoldForTransfer())
+    return state, effects

@@ -1,0 +1,213 @@
+"""Limits of an arm: validated once at construction, then trusted.
+
+Contact force at rest is bounded by stiffness times clip, and free speed settles at stiffness
+times clip over damping. An impact is bounded by neither: the approach speed bounds it.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+class LimitError(ValueError):
+    """A limit that cannot be accepted; the message names the value and what is allowed."""
+
+
+def _array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    array = np.array(value, dtype=np.float64)
+    if array.shape != shape:
+        raise LimitError(f"{name} has shape {array.shape}; it must be {shape}.")
+    if not np.isfinite(array).all():
+        raise LimitError(f"{name} is {array.tolist()}; every value must be finite.")
+    array.flags.writeable = False
+    return array
+
+
+def _positive(name: str, value: float) -> float:
+    if not (np.isfinite(value) and value > 0.0):
+        raise LimitError(f"{name} is {value}; it must be finite and greater than 0.")
+    return float(value)
+
+
+def _all_positive(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    array = _array(name, value, shape)
+    if not (array > 0.0).all():
+        raise LimitError(f"{name} is {array.tolist()}; every value must be greater than 0.")
+    return array
+
+
+def _not_negative(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    array = _array(name, value, shape)
+    if not (array >= 0.0).all():
+        raise LimitError(f"{name} is {array.tolist()}; every value must be 0 or greater.")
+    return array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CartesianLimits:
+    """Limits of the TCP reference in `tcp_in_base`.
+
+    Speed, acceleration and jerk bound the norm of the vector; each axis gets 1/sqrt(3) of it, so
+    the norm holds whatever the axes do. Clips are magnitudes of reference minus measured,
+    shape (2, 3): row 0 towards minus, row 1 towards plus.
+    """
+
+    box_min_m: FloatArray
+    box_max_m: FloatArray
+    margin_m: float
+    speed_m_s: float
+    acceleration_m_s2: float
+    jerk_m_s3: float
+    angular_speed_rad_s: float
+    angular_acceleration_rad_s2: float
+    angular_jerk_rad_s3: float
+    clip_m: FloatArray
+    clip_rad: FloatArray
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "box_min_m", _array("box_min_m", self.box_min_m, (3,)))
+        put(self, "box_max_m", _array("box_max_m", self.box_max_m, (3,)))
+        if not (self.box_min_m < self.box_max_m).all():
+            raise LimitError(
+                f"The workspace box is empty: box_min_m {self.box_min_m.tolist()} must be below "
+                f"box_max_m {self.box_max_m.tolist()} on every axis."
+            )
+        put(self, "margin_m", float(_not_negative("margin_m", self.margin_m, ())))
+        for name in _NORMS:
+            put(self, name, _positive(name, getattr(self, name)))
+        put(self, "clip_m", _all_positive("clip_m", self.clip_m, (2, 3)))
+        clip_rad = _all_positive("clip_rad", self.clip_rad, (2, 3))
+        if not (clip_rad < np.pi / 2).all():
+            raise LimitError(f"clip_rad is {clip_rad.tolist()}; it must be below pi/2.")
+        put(self, "clip_rad", clip_rad)
+
+    def tightened(self, other: "CartesianLimits") -> "CartesianLimits":
+        """The stricter of both, value by value; a profile can never loosen the cell's limits."""
+        return replace(
+            self,
+            box_min_m=np.maximum(self.box_min_m, other.box_min_m),
+            box_max_m=np.minimum(self.box_max_m, other.box_max_m),
+            margin_m=min(self.margin_m, other.margin_m),
+            clip_m=np.minimum(self.clip_m, other.clip_m),
+            clip_rad=np.minimum(self.clip_rad, other.clip_rad),
+            **{name: min(getattr(self, name), getattr(other, name)) for name in _NORMS},
+        )
+
+
+_NORMS = (
+    "speed_m_s",
+    "acceleration_m_s2",
+    "jerk_m_s3",
+    "angular_speed_rad_s",
+    "angular_acceleration_rad_s2",
+    "angular_jerk_rad_s3",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImpedanceGains:
+    """Cartesian stiffness and damping (translation N/m and N s/m, rotation Nm/rad and Nm s/rad)."""
+
+    stiffness: FloatArray
+    damping: FloatArray
+    nullspace_stiffness_nm_rad: float = 10.0
+    nullspace_damping_nm_s_rad: float = 6.0
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "stiffness", _all_positive("stiffness", self.stiffness, (6,)))
+        put(self, "damping", _all_positive("damping", self.damping, (6,)))
+        for name in ("nullspace_stiffness_nm_rad", "nullspace_damping_nm_s_rad"):
+            put(self, name, float(_not_negative(name, getattr(self, name), ())))
+
+    @classmethod
+    def from_ratio(cls, stiffness: ArrayLike, ratio: float) -> "ImpedanceGains":
+        """Damping 2 ratio sqrt(stiffness): the field's convention, for unit mass."""
+        values = _all_positive("stiffness", stiffness, (6,))
+        return cls(
+            stiffness=values, damping=2.0 * _positive("damping ratio", ratio) * np.sqrt(values)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BrakeGains:
+    """Joint-space gains of the brake law: it stops the arm and holds it where it stopped."""
+
+    stiffness_nm_rad: FloatArray = field(
+        default_factory=lambda: np.array([200.0, 200.0, 200.0, 200.0, 60.0, 60.0, 20.0])
+    )
+    damping_nm_s_rad: FloatArray = field(
+        default_factory=lambda: np.array([40.0, 40.0, 40.0, 40.0, 8.0, 8.0, 3.0])
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("stiffness_nm_rad", "damping_nm_s_rad"):
+            object.__setattr__(self, name, _not_negative(name, getattr(self, name), (7,)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JointLimits:
+    """Limits of the seven joints."""
+
+    position_min_rad: FloatArray
+    position_max_rad: FloatArray
+    velocity_rad_s: FloatArray
+    torque_nm: FloatArray
+    torque_rate_nm_s: FloatArray
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        for name in ("position_min_rad", "position_max_rad"):
+            put(self, name, _array(name, getattr(self, name), (7,)))
+        if not (self.position_min_rad < self.position_max_rad).all():
+            raise LimitError(
+                f"position_min_rad {self.position_min_rad.tolist()} must be below "
+                f"position_max_rad {self.position_max_rad.tolist()} for every joint."
+            )
+        for name in ("velocity_rad_s", "torque_nm", "torque_rate_nm_s"):
+            put(self, name, _all_positive(name, getattr(self, name), (7,)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ArmLimits:
+    """All limits of one arm; refused when stiffness times clip exceeds the stated force limit."""
+
+    cartesian: CartesianLimits
+    gains: ImpedanceGains
+    joints: JointLimits
+    force_limit_n: float
+    brake: BrakeGains = field(default_factory=BrakeGains)
+
+    def __post_init__(self) -> None:
+        _positive("force_limit_n", self.force_limit_n)
+        bound_n = self.static_force_bound_n
+        # Rounding in a product such as 2000 x 0.01 must not refuse a cell that states 20 N.
+        if (bound_n > self.force_limit_n * (1.0 + 1e-9)).any():
+            raise LimitError(
+                f"Stiffness times clip allows {bound_n.max():.1f} N of contact force, more than "
+                f"the stated force_limit_n of {self.force_limit_n:.1f} N. Lower the stiffness or "
+                f"clip_m, or state a higher force limit."
+            )
+
+    @property
+    def static_force_bound_n(self) -> FloatArray:
+        """Greatest contact force at rest, (2, 3): per direction and axis, K c."""
+        return self.gains.stiffness[:3] * self.cartesian.clip_m
+
+    @property
+    def static_torque_bound_nm(self) -> FloatArray:
+        """Greatest contact torque at rest, (2, 3): per direction and axis, K c."""
+        return self.gains.stiffness[3:] * self.cartesian.clip_rad
+
+    @property
+    def free_speed_bound_m_s(self) -> FloatArray:
+        """Speed at which free motion settles against its own damping, (2, 3): K c / D."""
+        return self.static_force_bound_n / self.gains.damping[:3]
+
+    def tightened(self, profile: CartesianLimits) -> "ArmLimits":
+        """These limits with a profile applied on top; the profile can only tighten."""
+        return replace(self, cartesian=self.cartesian.tightened(profile))

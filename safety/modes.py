@@ -1,0 +1,351 @@
+"""Modes of the robot: one pure function, `step(state, event, now_ns) -> (state, effects)`.
+
+IDLE holds. AUTONOMOUS follows the policy. TAKEOVER follows a person (phase recovery, then
+correction). PAUSED holds with the task kept. RESETTING follows the reset routine. STOPPED and
+FAULT are latched; clearing is a person's act, leads to IDLE and never starts motion. Losing a
+person, a network or a process never leads to AUTONOMOUS.
+
+Every change of mode starts a new epoch, so that no command outlives the authority it had.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+NEW_TAKEOVER_ROUND_TRIP_S = 0.3
+"""Above this round trip nobody may start to drive (SAFETY: leases and freshness)."""
+
+
+class Mode(StrEnum):
+    IDLE = "idle"
+    AUTONOMOUS = "autonomous"
+    TAKEOVER = "takeover"
+    PAUSED = "paused"
+    RESETTING = "resetting"
+    STOPPED = "stopped"
+    FAULT = "fault"
+
+
+class Phase(StrEnum):
+    RECOVERY = "recovery"
+    CORRECTION = "correction"
+
+
+LATCHED = frozenset({Mode.STOPPED, Mode.FAULT})
+MOVING = frozenset({Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.RESETTING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeState:
+    """The mode and who or what is behind it."""
+
+    mode: Mode = Mode.IDLE
+    epoch: int = 1
+    since_ns: int = 0
+    phase: Phase | None = None
+    holder: str | None = None
+    """Who drives; set in TAKEOVER only."""
+    device: str | None = None
+    stopped_by: str | None = None
+    cause: str | None = None
+    """Cause of the fault or the pause, as a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAutonomy:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    holder: str
+    device: str
+    has_lease: bool
+    dead_man: bool
+    round_trip_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The driver lets go. `resume` is the task's `post_intervention` (False ends the episode)."""
+
+    holder: str
+    resume: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeginReset:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetDone:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clear:
+    """A person clears the latch. `cause` is what still prevents it, as found now, or None."""
+
+    by: str
+    cause: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseFault:
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkCorrection:
+    holder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSuspended:
+    """The driver has been silent for 500 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLost:
+    """The driver's lease ended: silent for 2 s, given up, or taken by another."""
+
+
+Event = (
+    StartAutonomy
+    | TakeOver
+    | Release
+    | Pause
+    | Resume
+    | BeginReset
+    | ResetDone
+    | Stop
+    | Clear
+    | RaiseFault
+    | MarkCorrection
+    | LeaseSuspended
+    | LeaseLost
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The mode changed: commands of older epochs are void and the policy's chunk is dropped."""
+
+    before: Mode
+    after: Mode
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropChunk:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecayReference:
+    """Bumpless takeover: let the reference decay to the measured pose, velocity kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldStill:
+    """Decelerate to a hold until a fresh command of the new epoch arrives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersistStop:
+    """Write the stop latch to disk (None: cleared), so that it survives a restart."""
+
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    reason: str
+
+
+Effect = Changed | DropChunk | DecayReference | HoldStill | PersistStop | Refused
+Outcome = tuple[ModeState, tuple[Effect, ...]]
+
+
+def initial(now_ns: int, *, epoch: int, stopped_by: str | None) -> ModeState:
+    """State at start-up: IDLE, or STOPPED when the stop latch on disk says so."""
+    mode = Mode.IDLE if stopped_by is None else Mode.STOPPED
+    return ModeState(mode=mode, epoch=epoch, since_ns=now_ns, stopped_by=stopped_by)
+
+
+def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
+    """The whole mode machine. Refused events leave the state as it is and say why."""
+    match event:
+        case Stop():
+            return _stop(state, event, now_ns)
+        case RaiseFault():
+            return _fault(state, event, now_ns)
+        case Clear():
+            return _clear(state, event, now_ns)
+        case LeaseSuspended():
+            return _lost(state, "The driver's connection was silent for 500 ms.", now_ns)
+        case LeaseLost():
+            return _lost(state, "The driver's lease ended.", now_ns)
+        case _ if state.mode in LATCHED:
+            return _refuse(state, f"{_latch_sentence(state)} Clear it first.")
+        case StartAutonomy():
+            return _start(state, now_ns)
+        case TakeOver():
+            return _take_over(state, event, now_ns)
+        case Release():
+            return _release(state, event, now_ns)
+        case MarkCorrection():
+            return _mark_correction(state, event)
+        case Pause():
+            return _pause(state, event, now_ns)
+        case Resume():
+            return _resume(state, now_ns)
+        case BeginReset():
+            return _begin_reset(state, now_ns)
+        case ResetDone():
+            return _reset_done(state, now_ns)
+
+
+def _enter(state: ModeState, mode: Mode, now_ns: int, *effects: Effect) -> Outcome:
+    """Enter a mode with a new epoch; who drove and why is forgotten, a stop is not."""
+    epoch = state.epoch + 1
+    after = ModeState(mode=mode, epoch=epoch, since_ns=now_ns, stopped_by=state.stopped_by)
+    changed = Changed(before=state.mode, after=mode, epoch=epoch)
+    return after, (changed, DropChunk(), *effects)
+
+
+def _refuse(state: ModeState, reason: str) -> Outcome:
+    return state, (Refused(reason=reason),)
+
+
+def _latch_sentence(state: ModeState) -> str:
+    if state.mode is Mode.STOPPED:
+        return f"The robot was stopped by {state.stopped_by}."
+    return f"The robot has a fault: {state.cause}"
+
+
+def _stop(state: ModeState, event: Stop, now_ns: int) -> Outcome:
+    if state.mode is Mode.STOPPED:
+        return state, ()
+    after, effects = _enter(state, Mode.STOPPED, now_ns, HoldStill())
+    after = replace(after, stopped_by=event.by, cause=state.cause)
+    return after, (*effects, PersistStop(stopped_by=event.by))
+
+
+def _fault(state: ModeState, event: RaiseFault, now_ns: int) -> Outcome:
+    if state.mode in LATCHED:  # The first cause is the one to mend; a stop stays a stop.
+        return replace(state, cause=state.cause or event.cause), ()
+    after, effects = _enter(state, Mode.FAULT, now_ns, HoldStill())
+    return replace(after, cause=event.cause), effects
+
+
+def _clear(state: ModeState, event: Clear, now_ns: int) -> Outcome:
+    if state.mode not in LATCHED:
+        return _refuse(state, f"There is nothing to clear: the robot is {state.mode}.")
+    if event.cause is not None:
+        return _refuse(state, f"It cannot be cleared while the cause persists: {event.cause}")
+    after, effects = _enter(state, Mode.IDLE, now_ns, HoldStill())
+    return replace(after, stopped_by=None), (*effects, PersistStop(stopped_by=None))
+
+
+def _lost(state: ModeState, cause: str, now_ns: int) -> Outcome:
+    if state.mode is not Mode.TAKEOVER:
+        return state, ()
+    after, effects = _enter(state, Mode.PAUSED, now_ns, HoldStill())
+    return replace(after, cause=cause), effects
+
+
+def _start(state: ModeState, now_ns: int) -> Outcome:
+    if state.mode is not Mode.IDLE:
+        return _refuse(state, f"Autonomy starts from idle only; the robot is {state.mode}.")
+    return _enter(state, Mode.AUTONOMOUS, now_ns, HoldStill())
+
+
+def _take_over(state: ModeState, event: TakeOver, now_ns: int) -> Outcome:
+    if state.mode is Mode.TAKEOVER:
+        if event.holder == state.holder:
+            return state, ()
+        return _refuse(state, f"{state.holder} is driving; ask for the lease.")
+    if not event.has_lease:
+        return _refuse(state, "Taking over needs the lease; request it first.")
+    if not event.dead_man:
+        return _refuse(state, "Taking over needs the dead-man held.")
+    # Written so that a round trip of NaN (never measured) is refused too.
+    if not (math.isfinite(event.round_trip_s) and event.round_trip_s <= NEW_TAKEOVER_ROUND_TRIP_S):
+        return _refuse(
+            state,
+            f"The round trip is {event.round_trip_s * 1e3:.0f} ms; taking over needs "
+            f"{NEW_TAKEOVER_ROUND_TRIP_S * 1e3:.0f} ms or less.",
+        )
+    after, effects = _enter(state, Mode.TAKEOVER, now_ns, DecayReference())
+    return (
+        replace(after, phase=Phase.RECOVERY, holder=event.holder, device=event.device),
+        effects,
+    )
+
+
+def _not_driving(state: ModeState, holder: str) -> str | None:
+    if state.mode is not Mode.TAKEOVER:
+        return f"Nobody is driving; the robot is {state.mode}."
+    if holder != state.holder:
+        return f"{state.holder} is driving, not {holder}."
+    return None
+
+
+def _release(state: ModeState, event: Release, now_ns: int) -> Outcome:
+    if reason := _not_driving(state, event.holder):
+        return _refuse(state, reason)
+    # Holding until a fresh observation has been inferred: the new epoch voids what is in flight.
+    mode = Mode.AUTONOMOUS if event.resume else Mode.IDLE
+    return _enter(state, mode, now_ns, HoldStill())
+
+
+def _mark_correction(state: ModeState, event: MarkCorrection) -> Outcome:
+    if reason := _not_driving(state, event.holder):
+        return _refuse(state, reason)
+    return replace(state, phase=Phase.CORRECTION), ()
+
+
+def _pause(state: ModeState, event: Pause, now_ns: int) -> Outcome:
+    if state.mode is Mode.PAUSED:
+        return state, ()
+    if state.mode not in MOVING:
+        return _refuse(state, f"There is nothing to pause: the robot is {state.mode}.")
+    after, effects = _enter(state, Mode.PAUSED, now_ns, HoldStill())
+    return replace(after, cause=f"Paused by {event.by}."), effects
+
+
+def _resume(state: ModeState, now_ns: int) -> Outcome:
+    if state.mode is not Mode.PAUSED:
+        return _refuse(state, f"Only a paused robot resumes; the robot is {state.mode}.")
+    return _enter(state, Mode.AUTONOMOUS, now_ns, HoldStill())
+
+
+def _begin_reset(state: ModeState, now_ns: int) -> Outcome:
+    if state.mode not in (Mode.IDLE, Mode.AUTONOMOUS, Mode.PAUSED):
+        return _refuse(
+            state, f"A reset begins from idle, autonomous or paused; the robot is {state.mode}."
+        )
+    return _enter(state, Mode.RESETTING, now_ns, HoldStill())
+
+
+def _reset_done(state: ModeState, now_ns: int) -> Outcome:
+    if state.mode is not Mode.RESETTING:
+        return _refuse(state, f"No reset is running; the robot is {state.mode}.")
+    return _enter(state, Mode.IDLE, now_ns, HoldStill())

@@ -1,0 +1,202 @@
+"""Jerk-limited motion of the reference, one control period at a time (ruckig, six axes).
+
+Each step is planned relative to the present reference: translation, and the base-frame rotation
+vector from the present orientation. So there is no wrap-around, and a rotation rate is an angular
+velocity. Each axis gets 1/sqrt(3) of the limit on the norm.
+"""
+
+import math
+from typing import Protocol, cast
+
+import numpy as np
+import ruckig
+from numpy.typing import NDArray
+
+from safety import rotation
+from safety.limits import CartesianLimits
+
+FloatArray = NDArray[np.float64]
+_ZERO = [0.0] * 6
+
+
+class _Input(Protocol):
+    """The part of ruckig.InputParameter used here (the library has no type stubs)."""
+
+    current_position: list[float]
+    current_velocity: list[float]
+    current_acceleration: list[float]
+    target_position: list[float]
+    target_velocity: list[float]
+    max_velocity: list[float]
+    max_acceleration: list[float]
+    max_jerk: list[float]
+    control_interface: object
+    synchronization: object
+
+
+class _Output(Protocol):
+    new_position: list[float]
+    new_velocity: list[float]
+    new_acceleration: list[float]
+
+
+class _Solver(Protocol):
+    def reset(self) -> None: ...
+    def update(self, planned: _Input, output: _Output) -> int: ...
+
+
+class _Interfaces(Protocol):
+    Velocity: object
+
+
+class _Synchronizations(Protocol):
+    No: object
+
+
+class _Library(Protocol):
+    RuckigError: type[Exception]
+    ControlInterface: _Interfaces
+    Synchronization: _Synchronizations
+
+    def Ruckig(self, degrees: int, period_s: float, /) -> _Solver: ...
+    def InputParameter(self, degrees: int, /) -> _Input: ...
+    def OutputParameter(self, degrees: int, /) -> _Output: ...
+
+
+_library = cast(_Library, ruckig)
+
+
+class SolverError(RuntimeError):
+    """ruckig could not plan; the tracker has braked instead."""
+
+
+class Tracker:
+    """The moving reference: pose, velocity and acceleration (6,), advanced by one period."""
+
+    def __init__(
+        self,
+        limits: CartesianLimits,
+        period_s: float,
+        position_m: FloatArray,
+        quaternion: FloatArray,
+    ) -> None:
+        self.period_s = period_s
+        self.solver: _Solver = _library.Ruckig(6, period_s)
+        self._output: _Output = _library.OutputParameter(6)
+        self._to_pose = _library.InputParameter(6)
+        self._to_twist = _library.InputParameter(6)
+        self._to_twist.control_interface = _library.ControlInterface.Velocity
+        self.position_m = position_m
+        self.quaternion = quaternion
+        self.velocity = np.zeros(6)
+        self.acceleration = np.zeros(6)
+        self.limit_to(limits)
+
+    def limit_to(self, limits: CartesianLimits) -> None:
+        """Use these limits from the next step on."""
+        self.max_velocity = axis_share(limits.speed_m_s, limits.angular_speed_rad_s)
+        self.max_acceleration = axis_share(
+            limits.acceleration_m_s2, limits.angular_acceleration_rad_s2
+        )
+        self.max_jerk = axis_share(limits.jerk_m_s3, limits.angular_jerk_rad_s3)
+        for planned in (self._to_pose, self._to_twist):
+            planned.current_position = _ZERO
+            planned.max_velocity = self.max_velocity.tolist()
+            planned.max_acceleration = self.max_acceleration.tolist()
+            planned.max_jerk = self.max_jerk.tolist()
+            # In a chase every axis goes as fast as it may; waiting only adds lag.
+            planned.synchronization = _library.Synchronization.No
+
+    @property
+    def at_rest(self) -> bool:
+        """No velocity and no acceleration left."""
+        return not (self.velocity.any() or self.acceleration.any())
+
+    @property
+    def accelerating_at_limit(self) -> bool:
+        """An axis is at its acceleration limit."""
+        return bool((np.abs(self.acceleration) >= 0.999 * self.max_acceleration).any())
+
+    def toward(self, position_m: FloatArray, quaternion: FloatArray) -> None:
+        """Advance one period towards a pose, to arrive there at rest."""
+        self._to_pose.target_position = [
+            *(position_m - self.position_m).tolist(),
+            *rotation.minus(quaternion, self.quaternion).tolist(),
+        ]
+        self._advance(self._to_pose)
+
+    def along(self, twist: FloatArray) -> None:
+        """Advance one period, changing velocity towards a twist (6,) in base axes."""
+        self._to_twist.target_velocity = twist.tolist()
+        self._advance(self._to_twist)
+
+    def move_to(self, position_m: FloatArray, quaternion: FloatArray) -> None:
+        """Put the reference elsewhere; velocity is kept, acceleration becomes zero."""
+        self.position_m = position_m
+        self.quaternion = quaternion
+        self.acceleration = np.zeros(6)
+
+    def block(self, push_m: FloatArray) -> None:
+        """Stop the axes of translation that move against a wall's push (3,)."""
+        against = self.velocity[:3] * push_m < 0.0
+        self.velocity[:3][against] = 0.0
+        self.acceleration[:3][against] = 0.0
+
+    def lead(self) -> FloatArray:
+        """Furthest a goal can usefully lead the reference, (6,): the stopping distance at speed."""
+        return stopping_distance(self.max_velocity, self.max_acceleration, self.max_jerk)
+
+    def _advance(self, planned: _Input) -> None:
+        planned.current_velocity = self.velocity.tolist()
+        planned.current_acceleration = self.acceleration.tolist()
+        # An input equal to the last one would go on sampling the old plan, at twice the period.
+        self.solver.reset()
+        try:
+            solved = int(self.solver.update(planned, self._output)) >= 0
+        except _library.RuckigError as error:
+            self._brake_without_solver()
+            raise SolverError(str(error)) from error
+        if not solved:
+            self._brake_without_solver()
+            raise SolverError("ruckig returned an error")
+        self._apply(
+            np.array(self._output.new_position),
+            np.array(self._output.new_velocity),
+            np.array(self._output.new_acceleration),
+        )
+
+    def _apply(self, change: FloatArray, velocity: FloatArray, acceleration: FloatArray) -> None:
+        self.position_m = self.position_m + change[:3]
+        self.quaternion = rotation.plus(self.quaternion, change[3:])
+        velocity[3:] = rotation.angular_velocity(change[3:], velocity[3:])
+        self.velocity = velocity
+        self.acceleration = acceleration
+
+    def _brake_without_solver(self) -> None:
+        """Constant deceleration at the acceleration limit, without a jerk limit."""
+        slower = np.maximum(np.abs(self.velocity) - self.max_acceleration * self.period_s, 0.0)
+        velocity = np.copysign(slower, self.velocity)
+        change = 0.5 * (self.velocity + velocity) * self.period_s
+        self._apply(change, velocity, np.zeros(6))
+
+
+def axis_share(translation: float, angle: float) -> FloatArray:
+    """Per-axis limits (6,) that keep both norms whatever the axes do."""
+    share = 1.0 / math.sqrt(3.0)
+    return np.array([translation * share] * 3 + [angle * share] * 3)
+
+
+def stopping_distance(speed: FloatArray, acceleration: FloatArray, jerk: FloatArray) -> FloatArray:
+    """Distance to rest from a steady speed under acceleration and jerk limits, element-wise."""
+    ramp = speed * np.sqrt(speed / jerk)
+    plateau = 0.5 * speed * (speed / acceleration + acceleration / jerk)
+    return np.where(speed * jerk < acceleration * acceleration, ramp, plateau)
+
+
+def stoppable_speed(distance: FloatArray, acceleration: FloatArray, jerk: FloatArray) -> FloatArray:
+    """Greatest speed from which `distance` suffices to stop: the inverse of stopping_distance."""
+    room = np.maximum(distance, 0.0)
+    ramp = np.cbrt(room * room * jerk)
+    half = 0.5 * acceleration / jerk
+    plateau = acceleration * (np.sqrt(half * half + 2.0 * room / acceleration) - half)
+    return np.where(ramp * jerk < acceleration * acceleration, ramp, plateau)
