@@ -18,13 +18,16 @@ NPM = PATH="$$(cat $(STAMPS)/node):$$PATH" npm --prefix operator_ui
 export MUJOCO_GL ?= egl
 
 UI := $(wildcard operator_ui/package.json)
-UI_SOURCES := $(if $(UI),$(shell find operator_ui -type f \
-	-not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/.vite/*' \
-	-not -path '*/test-results/*' -not -path '*/coverage/*'))
-UI_STAMPS := $(if $(UI),operator_ui/node_modules/.built)
+UI_BUILT := operator_ui/node_modules/.built
+# One changed source is enough. (Their names may hold characters that make would read as its own.)
+UI_STALE := $(if $(UI),$(shell find operator_ui -type f -newer $(UI_BUILT) \
+	-not -path '*/node_modules/*' -not -path '*/test-results/*' -not -path '*/coverage/*' \
+	-not -name '*.tsbuildinfo' 2>/dev/null | head -n 1))
+UI_MISSING := $(if $(wildcard robot_rl/server/console/index.html),,missing)
+UI_STAMPS := $(if $(UI),$(UI_BUILT))
 
 .PHONY: help setup demo test check ui lock clean \
-	lint types imports tests ui-check install
+	lint types imports tests ui-check install force
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) \
@@ -60,9 +63,11 @@ operator_ui/node_modules/.installed: operator_ui/package.json operator_ui/packag
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-operator_ui/node_modules/.built: operator_ui/node_modules/.installed $(UI_SOURCES)
+$(UI_BUILT): operator_ui/node_modules/.installed $(if $(UI_STALE)$(UI_MISSING),force)
 	$(NPM) run build
 	@touch $@
+
+force:
 
 ui: $(UI_STAMPS) ## Build the console
 	@$(if $(UI),:,echo "There is no operator_ui/ to build.")
