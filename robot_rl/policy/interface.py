@@ -1,0 +1,64 @@
+"""What a policy sees and answers, and two seams: a policy acts, a backbone only looks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ACTION_SIZE = 7
+"""[dx, dy, dz, rx, ry, rz, gripper], normalised (robot_rl.schema.base.Action)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One moment as the robot recorded it: decoded stored JPEGs and the named state vector."""
+
+    images: Mapping[str, NDArray[np.uint8]]  # camera → (height, width, 3) RGB
+    state: NDArray[np.float64]  # (len(state_names),), SI units
+    state_names: tuple[str, ...]  # robot_rl.schema.step.state_names
+    instruction: str
+    t_ns: int  # robot clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """Actions for the next steps, first one first; most policies answer with one."""
+
+    actions: NDArray[np.float64]  # (steps, 7), continuous entries in −1 … 1, gripper −1, 0 or +1
+    version: int | None  # the policy version that decided; None before one was numbered
+    features: NDArray[np.float32] | None = None  # (features,), where a backbone made them
+
+
+class Policy(Protocol):
+    """Observation → chunk of actions."""
+
+    version: int | None
+
+    def act(
+        self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
+    ) -> Chunk:
+        """Decide. `deterministic` (frozen evaluation): the same observation, the same answer."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what was carried over from earlier steps; called when an episode starts."""
+        ...
+
+
+class Backbone(Protocol):
+    """The frozen part of a policy: the same features on the robot and in the learner."""
+
+    kind: str
+    sha256: str
+    size: int  # number of features
+    cameras: tuple[str, ...]  # the images it needs
+
+    def features(self, observation: Observation) -> NDArray[np.float32]:
+        """(size,) features of one observation. Raises BadObservation."""
+        ...
+
+
+class BadObservation(ValueError):
+    """An observation lacks something that the policy needs: the message names it."""

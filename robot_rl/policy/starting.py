@@ -1,0 +1,49 @@
+"""The policy a robot starts with: as its task file names it, or untrained."""
+
+from pathlib import Path
+
+import torch
+
+from robot_rl.config.task import Task
+from robot_rl.policy.checkpoint import CheckpointManifest, load_policy, write_checkpoint
+from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.interface import Policy
+from robot_rl.policy.keypoint_cnn import KeypointNet, KeypointSettings
+
+
+def starting_folder(task: Task) -> Path:
+    """Where the task's starting policy lies."""
+    return (task.path.parent / task.policy.folder).resolve()
+
+
+def load_starting_policy(task: Task) -> Policy:
+    """Raises BadCheckpoint."""
+    if task.policy.kind == "lerobot":
+        from robot_rl.policy.lerobot import load_lerobot_policy  # loads LeRobot: seconds
+
+        return load_lerobot_policy(task.policy.folder, beside=task.path.parent)
+    return load_policy(starting_folder(task))
+
+
+def shapes(task: Task) -> tuple[KeypointSettings, HeadSettings]:
+    """Settings of backbone and head that fit a task."""
+    backbone = KeypointSettings(cameras=task.cameras)
+    return backbone, HeadSettings(
+        features=backbone.size, axes=task.action.active_axes, gripper=task.action.gripper
+    )
+
+
+def write_untrained(folder: Path, task: Task, seed: int) -> CheckpointManifest:
+    """A policy that knows nothing: what demonstrations are recorded with, and what tests run on."""
+    backbone, head = shapes(task)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return write_checkpoint(
+            folder,
+            net=KeypointNet(backbone),
+            head=Head(head),
+            task=task.name,
+            instruction=task.instruction,
+            algorithm="untrained",
+            report={"seed": seed},
+        )
