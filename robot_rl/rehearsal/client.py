@@ -1,0 +1,155 @@
+"""A client of the public live API, as a browser is one: a WebSocket, requests that are answered."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from robot_rl.errors import PlainError
+from robot_rl.schema.base import new_id
+from robot_rl.schema.live import (
+    ClientMessage,
+    ClientUpdate,
+    ClientWelcome,
+    CommandResult,
+    Drive,
+    InterventionTrained,
+    LockstepTurn,
+    Problem,
+    Ready,
+    Request,
+    SimulatorTruth,
+    Telemetry,
+)
+
+_UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
+_MESSAGE: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
+
+
+class LiveLost(PlainError):
+    """The live connection ended, or an answer did not come."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """The newest of everything the robot has said."""
+
+    welcome: ClientWelcome | None = None
+    telemetry: Telemetry | None = None
+    truth: SimulatorTruth | None = None
+    turn_t_ns: int | None = None  # a lock-step turn that waits for our answer
+    answers: dict[UUID, CommandResult] = field(default_factory=dict[UUID, CommandResult])
+    trained: list[InterventionTrained] = field(default_factory=list[InterventionTrained])
+
+
+class LiveClient:
+    """Blocking and single-threaded: `pump` reads what has come, `send` and `request` write."""
+
+    def __init__(self, server_url: str, robot: str, token: str, *, truth: bool) -> None:
+        base = server_url.replace("http", "ws", 1)
+        address = f"{base}/api/live/robots/{robot}" + ("?truth=1" if truth else "")
+        try:
+            self._socket: ClientConnection = connect(
+                address,
+                additional_headers={"Authorization": f"Bearer {token}"},
+                open_timeout=10,
+                compression=None,
+                max_size=4 * 2**20,
+            )
+        except (OSError, TimeoutError) as error:
+            raise LiveLost(f"no live connection to {address}: {error}") from error
+        self.seen = Seen()
+        self._sequence = 0
+
+    def pump(self, timeout_s: float) -> bool:
+        """Read one update, waiting at most `timeout_s`; False when none came. Raises LiveLost."""
+        try:
+            text = self._socket.recv(timeout=timeout_s)
+        except TimeoutError:
+            return False
+        except ConnectionClosed as error:
+            raise LiveLost(f"the server closed the live connection: {error}") from error
+        update = _UPDATE.validate_json(text)
+        match update:
+            case Telemetry():
+                self.seen.telemetry = update
+            case SimulatorTruth():
+                self.seen.truth = update
+            case LockstepTurn():
+                self.seen.turn_t_ns = update.t_ns
+            case CommandResult():
+                self.seen.answers[update.request_id] = update
+            case InterventionTrained():
+                self.seen.trained.append(update)
+            case ClientWelcome():
+                self.seen.welcome = update
+            case Problem():
+                raise LiveLost(f"the server refused a message: {update.message}")
+            case _:
+                pass
+        return True
+
+    def send(self, message: ClientMessage) -> None:
+        """Raises LiveLost."""
+        try:
+            self._socket.send(_MESSAGE.dump_json(message).decode())
+        except ConnectionClosed as error:
+            raise LiveLost(f"the server closed the live connection: {error}") from error
+
+    def drive(self, **what: Any) -> None:
+        """A drive message under the present lease, echoing the newest robot time."""
+        telemetry = self.seen.telemetry
+        if telemetry is None:
+            return
+        self._sequence += 1
+        self.send(
+            Drive(
+                sequence=self._sequence,
+                lease_epoch=telemetry.lease.epoch,
+                echo_t_ns=telemetry.t_ns,
+                **what,
+            )
+        )
+
+    def post[R: Request](self, kind: type[R], **what: Any) -> UUID:
+        """Send a request without waiting for its answer; returns its id."""
+        telemetry = self.seen.telemetry
+        request_id = new_id()
+        message: Any = kind(
+            request_id=request_id, echo_t_ns=telemetry.t_ns if telemetry else 0, **what
+        )
+        self.send(message)
+        return request_id
+
+    def answer(self, request_id: UUID) -> CommandResult | None:
+        """The answer to a request, once it has come."""
+        return self.seen.answers.pop(request_id, None)
+
+    def request[R: Request](self, kind: type[R], timeout_s: float = 10.0, **what: Any) -> None:
+        """Send a request and wait until the robot has accepted it. Raises LiveLost.
+
+        Outside of lock-step turns only: in lock-step the robot answers when time goes on.
+        """
+        request_id = self.post(kind, **what)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            self.pump(0.1)
+            result = self.answer(request_id)
+            if result is not None:
+                if not result.accepted:
+                    raise LiveLost(f"the robot refused {result.command}: {result.reason}")
+                return
+        raise LiveLost(f"the robot did not answer {kind.__name__} within {timeout_s:.0f} s")
+
+    def ready(self) -> None:
+        """Lock-step: we have said all we want to say in this turn."""
+        if self.seen.turn_t_ns is not None:
+            self.send(Ready(t_ns=self.seen.turn_t_ns))
+            self.seen.turn_t_ns = None
+
+    def close(self) -> None:
+        self._socket.close()

@@ -1,0 +1,259 @@
+"""The scripted operator at work: one episode after another through the live API, as a person would.
+
+Reset, confirm, start; watch, take over, correct, let go; label. In lock-step a turn is one
+`LockstepTurn`; in real time it is one tick of the 50 Hz input loop.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import numpy as np
+
+from robot_rl.rehearsal.client import LiveClient, LiveLost
+from robot_rl.rehearsal.expert import Advice, Expert, View
+from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
+from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.live import (
+    AcquireLease,
+    BeginReset,
+    Clear,
+    ConfirmReset,
+    EndTakeover,
+    EpisodeStage,
+    JoinLockstep,
+    Label,
+    LeaveLockstep,
+    MarkPhase,
+    Mode,
+    Request,
+    StartEpisode,
+    Takeover,
+    Telemetry,
+)
+from robot_rl.schema.step import Phase
+
+INPUT_PERIOD_S = 0.02  # 50 Hz (SAFETY.md, leases and freshness)
+_PATIENCE_S = 120.0  # wall time without any progress of the episode before giving up
+_DEVICE = "scripted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodePlan:
+    """One episode to run. `policy_version` None follows the newest version."""
+
+    purpose: Purpose
+    seed: int
+    policy_version: int | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the scripted operator counted itself, to hold against the database."""
+
+    episodes: int = 0
+    takeovers: int = 0
+    human_s: float = 0.0
+    refused: dict[str, int] = field(default_factory=dict[str, int])
+
+
+class Pilot:
+    """Runs planned episodes. Raises LiveLost when the robot or the server stops answering."""
+
+    def __init__(
+        self,
+        client: LiveClient,
+        expert: Expert,
+        settings: OperatorSettings,
+        *,
+        lockstep: bool,
+        seed: int,
+    ) -> None:
+        self._client, self._expert, self._settings = client, expert, settings
+        self._lockstep = lockstep
+        self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
+        self._pending: tuple[UUID, str] | None = None
+        self._mind = Mind()
+        self._plan: EpisodePlan | None = None
+        self._placed = self._started = False
+        self._last_t_ns: int | None = None
+        self.tally = Tally()
+
+    def join(self) -> None:
+        """Meet the robot: wait for its first telemetry, and join lock-step when it runs so."""
+        deadline = time.monotonic() + 60
+        while self._client.seen.telemetry is None:
+            if time.monotonic() > deadline:
+                raise LiveLost("the robot sent no telemetry within 60 s; see the daemon's log")
+            self._client.pump(0.5)
+        if self._lockstep:
+            self._client.request(JoinLockstep, timeout_s=60)
+
+    def leave(self) -> None:
+        if self._lockstep:
+            self._client.post(LeaveLockstep)
+            self._client.ready()
+
+    def run(self, plan: EpisodePlan, between: Callable[[], None] = lambda: None) -> None:
+        """Run one episode from reset to label; `between` is called about once a second."""
+        self._plan, self._placed, self._started = plan, False, False
+        self._mind = Mind(demonstrating=plan.purpose is Purpose.DEMONSTRATION)
+        seen, client = self._client.seen, self._client
+        next_tick = next_call = progress = time.monotonic()
+        last_t = -1
+        while not self._done():
+            now = time.monotonic()
+            if now >= next_call:
+                between()
+                next_call = now + 1.0
+            if seen.telemetry is not None and seen.telemetry.t_ns != last_t:
+                last_t, progress = seen.telemetry.t_ns, now
+            if now - progress > _PATIENCE_S:
+                raise LiveLost(f"the robot has not moved on for {_PATIENCE_S:.0f} s; see its log")
+            if self._lockstep:
+                client.pump(1.0)
+                if seen.turn_t_ns is not None:
+                    self._turn()
+                    client.ready()
+            else:
+                client.pump(max(0.0, next_tick - now))
+                if time.monotonic() >= next_tick:
+                    next_tick = max(next_tick + INPUT_PERIOD_S, time.monotonic())
+                    self._turn()
+        self.tally.episodes += 1
+
+    def _done(self) -> bool:
+        telemetry = self._client.seen.telemetry
+        if not self._started or telemetry is None or self._pending is not None:
+            return False
+        return telemetry.episode.stage not in (EpisodeStage.RUNNING, EpisodeStage.AWAIT_LABEL)
+
+    def _turn(self) -> None:
+        telemetry, plan = self._client.seen.telemetry, self._plan
+        if telemetry is None or plan is None:
+            return
+        self._count(telemetry)
+        self._hear()
+        if telemetry.mode in (Mode.STOPPED, Mode.FAULT):
+            if telemetry.mode is Mode.FAULT and self._lockstep:
+                raise LiveLost(f"the robot reports a fault: {telemetry.cause}")
+            self._ask(Clear)
+            return
+        if telemetry.lease.client_id != self._my_id():
+            self._ask(AcquireLease)
+            return
+        match telemetry.episode.stage:
+            case EpisodeStage.RUNNING if self._started:
+                self._work(telemetry)
+            case EpisodeStage.AWAIT_LABEL:
+                self._label()
+            case EpisodeStage.CONFIRM_RESET:
+                self._ask(ConfirmReset)
+            case EpisodeStage.READY if not self._placed:
+                self._ask(BeginReset, seed=plan.seed)
+            case EpisodeStage.READY if not self._started:
+                self._ask(
+                    StartEpisode,
+                    purpose=plan.purpose,
+                    seed=plan.seed,
+                    policy_version=plan.policy_version,
+                )
+            case _:
+                pass
+
+    def _work(self, telemetry: Telemetry) -> None:
+        """The episode runs: look, decide, act."""
+        view = self._view(telemetry)
+        if view is None:
+            return
+        self._mind, decision = decide(
+            self._mind, view, telemetry.mode, self._expert, self._acting(), self._rng
+        )
+        if decision.advice is not None:
+            self._drive(decision.advice)
+        if self._pending is not None:
+            return
+        match decision.wish:
+            case Wish.TAKE_OVER:
+                self._ask(Takeover, device=_DEVICE, reason="no progress")
+            case Wish.MARK_CORRECTION:
+                self._ask(MarkPhase, phase=Phase.CORRECTION)
+            case Wish.LET_GO:
+                self._ask(EndTakeover)
+            case Wish.NOTHING:
+                pass
+
+    def _acting(self) -> OperatorSettings:
+        """In an evaluation the operator is silent, whatever the settings say."""
+        plan = self._plan
+        if plan is not None and plan.purpose is Purpose.EVALUATION:
+            return replace(self._settings, interventions=False)
+        return self._settings
+
+    def _drive(self, advice: Advice) -> None:
+        self._client.drive(
+            deadman=True,
+            axes=tuple(float(value) for value in advice.axes),
+            gripper=advice.gripper,
+            device=_DEVICE,
+        )
+
+    def _label(self) -> None:
+        truth = self._client.seen.truth
+        success = truth is not None and truth.success
+        self._ask(Label, outcome=Outcome.SUCCESS if success else Outcome.FAILURE)
+
+    def _ask[R: Request](self, kind: type[R], **what: object) -> None:
+        """One request at a time: the next turn looks for its answer."""
+        if self._pending is None:
+            self._pending = (self._client.post(kind, **what), kind.__name__)
+
+    def _hear(self) -> None:
+        if self._pending is None:
+            return
+        request_id, name = self._pending
+        answer = self._client.answer(request_id)
+        if answer is None:
+            return
+        self._pending = None
+        if not answer.accepted:
+            self.tally.refused[name] = self.tally.refused.get(name, 0) + 1
+            if name == "StartEpisode" and self.tally.refused[name] > 200:
+                raise LiveLost(f"the robot refuses to start an episode: {answer.reason}")
+            return
+        match name:
+            case "BeginReset":
+                self._placed = True
+            case "StartEpisode":
+                self._started = True
+            case "Takeover":
+                self.tally.takeovers += 1
+            case _:
+                pass
+
+    def _count(self, telemetry: Telemetry) -> None:
+        if self._last_t_ns is not None and telemetry.mode is Mode.TAKEOVER:
+            self.tally.human_s += max(0, telemetry.t_ns - self._last_t_ns) * 1e-9
+        self._last_t_ns = telemetry.t_ns
+
+    def _my_id(self) -> UUID | None:
+        welcome = self._client.seen.welcome
+        return welcome.client_id if welcome else None
+
+    def _view(self, telemetry: Telemetry) -> View | None:
+        truth = self._client.seen.truth
+        if truth is None:
+            return None
+        return View(
+            t_s=telemetry.t_ns * 1e-9,
+            tcp_position_m=np.array(telemetry.tcp_position_m),
+            tcp_quaternion=np.array(telemetry.tcp_quaternion_wxyz),
+            gripper_m=telemetry.gripper_m,
+            objects={
+                item.name: (np.array(item.position_m), np.array(item.quaternion_wxyz))
+                for item in truth.objects
+            },
+            success=truth.success,
+            progress=truth.progress,
+        )
