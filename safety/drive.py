@@ -84,7 +84,13 @@ def shape(
     """
     axes, scale = reading.axes, reading.speed_scale
     fresh = 0.0 <= reading.age_s <= settings.age_limit_s
-    sound = defect(axes, 6) is Reject.NONE and 0.0 <= scale <= 1.0
+    sound = all(
+        (
+            defect(axes, 6) is Reject.NONE,
+            defect(tool_in_base, 4) is Reject.NONE,
+            0.0 <= scale <= 1.0,
+        )
+    )
     if not (fresh and sound):
         return np.zeros(6), DriveState()
     awake, out = [False] * 6, np.zeros(6)

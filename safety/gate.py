@@ -59,10 +59,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Window:
-    """The policy action in execution: where it started and what it changes."""
+    """The policy action in execution: when and where it started and what it changes."""
 
     epoch: int
     sequence: int
+    opened_ns: int
     start_m: FloatArray
     start: FloatArray
     delta: FloatArray
@@ -90,6 +91,7 @@ class Gate:
         )
         self._sequence = 0
         self._window: _Window | None = None
+        self._newest: tuple[int, int] | None = None
         self._offset = np.zeros(6)
         self._decay_from_ns = 0
         self._held = True
@@ -146,8 +148,8 @@ class Gate:
     def _admit(
         self, now_ns: int, proposal: Proposal | None, state: ModeState, risk: float | None
     ) -> tuple[Reject, Limit]:
-        window = self._window
-        last = window.sequence if window is not None and window.epoch == state.epoch else None
+        newest = self._newest
+        last = newest[1] if newest is not None and newest[0] == state.epoch else None
         reject = judge(proposal, state, last, self.settings, now_ns)
         if reject in (Reject.NOT_FINITE, Reject.SHAPE):
             return reject, Limit.NOT_FINITE
@@ -175,30 +177,31 @@ class Gate:
 
     def _hold(self, now_ns: int) -> Limit:
         """Decelerate; once at rest, decay to the measured pose, once."""
+        self._window = None
         if self._held:
             return Limit.NONE
         self._tracker.along(np.zeros(6))
         if self._tracker.at_rest:
             self._held = True
-            self._window = None
             self._decay(now_ns)
         return Limit.NONE
 
     def _follow(self, now_ns: int, target: PolicyTarget) -> Limit:
         window = self._window
         if window is None or (window.epoch, window.sequence) != (target.epoch, target.sequence):
-            window = self._window = self._open(target)
-        length_ns = target.valid_until_ns - target.valid_from_ns
-        done = (now_ns - target.valid_from_ns) / length_ns
+            window = self._window = self._open(now_ns, target)
+            self._newest = (target.epoch, target.sequence)
+        done = (now_ns - window.opened_ns) / (target.valid_until_ns - window.opened_ns)
         goal_m = window.start_m + done * window.delta[:3]
         goal = rotation.plus(window.start, done * window.delta[3:])
         return window.limits | self._approach(goal_m, goal)
 
-    def _open(self, target: PolicyTarget) -> _Window:
+    def _open(self, now_ns: int, target: PolicyTarget) -> _Window:
         """Start where the last window ended, but no further ahead than the tracker can follow.
 
         Starting at the tracked reference instead would lose its lag at every step; starting at
-        the old goal always would wind up while the arm is blocked.
+        the old goal always would wind up while the arm is blocked. Of an action that comes late,
+        by more than a period, what latency has used up is skipped.
         """
         last, tracker = self._window, self._tracker
         start_m, start = tracker.position_m, tracker.quaternion
@@ -209,11 +212,14 @@ class Gate:
             )
             ahead = np.minimum(np.maximum(ahead, -self._lead), self._lead)
             start_m, start = start_m + ahead[:3], rotation.plus(start, ahead[3:])
-        length_s = (target.valid_until_ns - target.valid_from_ns) * 1e-9
-        delta, limits = self._slowed(target.delta, length_s)
+        length_ns = target.valid_until_ns - target.valid_from_ns
+        delta, limits = self._slowed(target.delta, length_ns * 1e-9)
+        if now_ns - target.valid_from_ns > self.settings.period_s * 1e9:
+            delta = delta * ((target.valid_until_ns - now_ns) / length_ns)
         return _Window(
             epoch=target.epoch,
             sequence=target.sequence,
+            opened_ns=now_ns,
             start_m=start_m,
             start=start,
             delta=delta,

@@ -91,6 +91,12 @@ def _limit(constants: Law, wanted: FloatArray, previous: FloatArray, out: FloatA
     flags = 0
     for i in range(7):
         torque, last = wanted[i], previous[i]
+        if not np.isfinite(last):
+            last = 0.0
+            flags |= NOT_FINITE
+        if not np.isfinite(torque):  # Finite but absurd inputs can still overflow.
+            torque = last
+            flags |= NOT_FINITE
         step, limit = constants.torque_step[i], constants.torque_limit[i]
         if torque > last + step:
             torque = last + step

@@ -166,9 +166,7 @@ def step(state: LeaseState, event: LeaseEvent, now_ns: int) -> LeaseOutcome:
         case Answer():
             return _answer(state, event)
         case GiveUp():
-            if event.by == state.holder:
-                return _end(state, "given up", now_ns)
-            return _deny(state, event.by, "does not hold the lease")
+            return _give_up(state, event)
         case Tick():
             return _tick(state, event, now_ns)
 
@@ -205,11 +203,18 @@ def _grant(state: LeaseState, to: str, now_ns: int) -> LeaseOutcome:
     return LeaseState(holder=to, epoch=epoch, heard_ns=now_ns), (Granted(to=to, epoch=epoch),)
 
 
-def _end(state: LeaseState, cause: str, now_ns: int) -> LeaseOutcome:
-    """End the lease; whoever waits for it gets it by asking again, with the arm in hold."""
-    assert state.holder is not None
-    ended = Ended(holder=state.holder, cause=cause)
-    return LeaseState(epoch=state.epoch + 1, heard_ns=now_ns), (ended,)
+def _end(state: LeaseState, holder: str, cause: str) -> LeaseOutcome:
+    """End the lease; whoever has asked for it gets it as soon as the arm is at rest."""
+    ended = Ended(holder=holder, cause=cause)
+    return LeaseState(epoch=state.epoch + 1, pending=state.pending), (ended,)
+
+
+def _give_up(state: LeaseState, event: GiveUp) -> LeaseOutcome:
+    if event.by == state.holder:
+        return _end(state, event.by, "given up")
+    if state.pending is not None and event.by == state.pending.by:
+        return replace(state, pending=None), ()
+    return _deny(state, event.by, "neither holds the lease nor has asked for it")
 
 
 def _deny(state: LeaseState, to: str, reason: str) -> LeaseOutcome:
@@ -217,14 +222,15 @@ def _deny(state: LeaseState, to: str, reason: str) -> LeaseOutcome:
 
 
 def _request(state: LeaseState, event: Request, now_ns: int) -> LeaseOutcome:
-    if state.holder is None:
-        return _grant(state, event.by, now_ns)
+    waiting = state.pending
     if state.holder == event.by:
         return state, (Granted(to=event.by, epoch=state.epoch),)
-    waiting = state.pending
     if waiting is not None and waiting.by != event.by and not event.supervisor:
         return _deny(state, event.by, f"has to wait: {waiting.by} has asked already")
-    if event.supervisor:
+    if state.holder is None:
+        return _grant(state, event.by, now_ns)
+    decided = waiting is not None and waiting.transfer is Transfer.SUPERVISOR
+    if event.supervisor and not decided:
         pending = Pending(by=event.by, deadline_ns=now_ns, transfer=Transfer.SUPERVISOR)
         text = f"{event.by} pre-empted the lease of {state.holder} as supervisor."
         return replace(state, pending=pending), (Audited(text=text), HoldForTransfer())
@@ -248,20 +254,22 @@ def _answer(state: LeaseState, event: Answer) -> LeaseOutcome:
 
 
 def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
-    if state.holder is None:
-        return state, ()
-    waiting = state.pending
+    holder, waiting = state.holder, state.pending
+    if holder is None:
+        if waiting is None or not event.at_rest:
+            return state, ()
+        return _grant(state, waiting.by, now_ns)
     if waiting is not None and waiting.transfer is not Transfer.WAITING and event.at_rest:
-        ended = Ended(holder=state.holder, cause=f"transfer by {waiting.transfer}")
+        ended = Ended(holder=holder, cause=f"transfer by {waiting.transfer}")
         after, granted = _grant(state, waiting.by, now_ns)
         return after, (ended, *granted)
     silence_ns = now_ns - state.heard_ns
     if silence_ns > RELEASE_NS:
-        return _end(state, "silent for 2 s", now_ns)
+        return _end(state, holder, "silent for 2 s")
     effects: tuple[LeaseEffect, ...] = ()
     if silence_ns > SUSPEND_NS and not state.suspended:
         state = replace(state, suspended=True)
-        effects = (Suspended(holder=state.holder or ""),)
+        effects = (Suspended(holder=holder),)
     if waiting is None or waiting.transfer is not Transfer.WAITING:
         return state, effects
     if now_ns >= waiting.deadline_ns:

@@ -94,6 +94,13 @@ class ResetDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The episode is over, or the reset was given up: hold in IDLE, whoever drove."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     by: str
 
@@ -134,6 +141,7 @@ Event = (
     | Resume
     | BeginReset
     | ResetDone
+    | Finish
     | Stop
     | Clear
     | RaiseFault
@@ -220,6 +228,8 @@ def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
             return _begin_reset(state, now_ns)
         case ResetDone():
             return _reset_done(state, now_ns)
+        case Finish():
+            return _finish(state, event, now_ns)
 
 
 def _enter(state: ModeState, mode: Mode, now_ns: int, *effects: Effect) -> Outcome:
@@ -349,3 +359,10 @@ def _reset_done(state: ModeState, now_ns: int) -> Outcome:
     if state.mode is not Mode.RESETTING:
         return _refuse(state, f"No reset is running; the robot is {state.mode}.")
     return _enter(state, Mode.IDLE, now_ns, HoldStill())
+
+
+def _finish(state: ModeState, event: Finish, now_ns: int) -> Outcome:
+    if state.mode is Mode.IDLE:
+        return state, ()
+    after, effects = _enter(state, Mode.IDLE, now_ns, HoldStill())
+    return replace(after, cause=event.cause), effects

@@ -109,8 +109,10 @@ class Tracker:
 
     @property
     def at_rest(self) -> bool:
-        """No velocity and no acceleration left."""
-        return not (self.velocity.any() or self.acceleration.any())
+        """No velocity and no acceleration left, to within rounding."""
+        return bool(
+            (np.abs(self.velocity) < 1e-9).all() and (np.abs(self.acceleration) < 1e-6).all()
+        )
 
     @property
     def accelerating_at_limit(self) -> bool:

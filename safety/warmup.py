@@ -1,0 +1,56 @@
+"""Compile every kernel before arming, so that no tick ever waits for a compiler."""
+
+import numpy as np
+
+from safety import impedance
+from safety.gate import Gate, Measured
+from safety.limits import ArmLimits
+from safety.modes import Mode, ModeState
+from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.settings import GateSettings
+
+
+def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
+    """Run a throw-away gate once through every kind of proposal."""
+    centre_m = 0.5 * (limits.cartesian.box_min_m + limits.cartesian.box_max_m)
+    upright = np.array([1.0, 0.0, 0.0, 0.0])
+    measured = Measured(t_robot_ns=0, position_m=centre_m, quaternion=upright)
+    gate = Gate(limits, settings, measured)
+    target = PolicyTarget(
+        sequence=0,
+        epoch=1,
+        observed_ns=0,
+        valid_from_ns=0,
+        valid_until_ns=1,
+        delta=np.zeros(6),
+        gripper=0.0,
+        risk=0.0,
+    )
+    twist = Twist(epoch=1, received_ns=0, twist=np.zeros(6))
+    home = Home(epoch=1, valid_until_ns=1, position_m=centre_m, quaternion=upright)
+    gate.tick(0, measured, target, ModeState(mode=Mode.AUTONOMOUS))
+    gate.tick(0, measured, twist, ModeState(mode=Mode.TAKEOVER))
+    gate.tick(0, measured, home, ModeState(mode=Mode.RESETTING))
+    gate.tick(0, measured, Hold(), ModeState())
+
+
+def warm_up_law(limits: ArmLimits, period_s: float) -> None:
+    """Run both torque laws once."""
+    zeros, out, upright = np.zeros(7), np.zeros(7), np.array([1.0, 0.0, 0.0, 0.0])
+    constants, work = impedance.law(limits, zeros, period_s), impedance.scratch()
+    jacobian = np.eye(6, 7)
+    impedance.impedance_torque(
+        constants,
+        zeros,
+        zeros,
+        jacobian,
+        np.zeros(3),
+        upright,
+        np.zeros(3),
+        upright,
+        zeros,
+        out,
+        work,
+        out,
+    )
+    impedance.brake_torque(constants, zeros, zeros, np.zeros(7), zeros, out, work, out)
