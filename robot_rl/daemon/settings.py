@@ -1,4 +1,4 @@
-"""What every process of the robot PC is started with. Plain and frozen: a spawned process receives it whole."""
+"""What every process of the robot PC is started with, plain and frozen."""
 
 import os
 import secrets

@@ -1,0 +1,282 @@
+"""The file behind the outbox: SQLite in WAL mode, one row per step or event, in recorded order.
+
+A row has a `number` that is never used twice in this file. On the wire rows are counted from 1
+within an *epoch*, and every opening by the writer begins a new one: a disk that lost rows which the
+server already has can then never give their sequence numbers to other rows.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    Outcome,
+    Purpose,
+    RobotEvent,
+)
+from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import Source, Step
+
+BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
+_VERSION = 1
+_TRAINING = (Purpose.TRAINING, Purpose.DEMONSTRATION)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,          -- 'step' or 'event'
+    episode_id TEXT,
+    training INTEGER NOT NULL,   -- 1: a transition that the learner will count
+    body TEXT NOT NULL,          -- JSON
+    cameras TEXT,                -- JSON: [[camera, bytes], ...] in the order of `images`
+    images BLOB
+) STRICT;
+CREATE TABLE IF NOT EXISTS epochs (first INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS open_episodes (
+    episode_id TEXT PRIMARY KEY, purpose TEXT NOT NULL,
+    steps INTEGER NOT NULL, human_steps INTEGER NOT NULL, t_robot_ns INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS set_aside (
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, cameras TEXT, images BLOB,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+"""
+
+_EVENT: TypeAdapter[RobotEvent] = TypeAdapter(RobotEvent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One recorded thing. `training`: a transition of a training or demonstration episode."""
+
+    number: int
+    training: bool
+    content: RecordedStep | RobotEvent
+
+
+class UnreadableRow(ValueError):
+    """A row that this version of the program cannot read."""
+
+    def __init__(self, number: int, problem: str) -> None:
+        super().__init__(f"row {number} of the outbox cannot be read: {problem}")
+        self.number = number
+
+
+class BadOutbox(RuntimeError):
+    """The file was made by another version of this program."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, made when it does not exist. Raises sqlite3.Error, OSError or BadOutbox."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(
+        path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if version not in (0, _VERSION):
+            raise BadOutbox(
+                f"{path} was made by another version of robot-rl (format {version}, {_VERSION} "
+                "expected): let that version send it, or move the file away"
+            )
+        if version == 0:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version={_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit at the end; roll back when anything is raised."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open, begin an epoch and close what a crash left open. A damaged file is moved aside."""
+    try:
+        connection = connect(path)
+        _check(connection)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise  # full, read-only or busy: the file itself may be sound
+        move_aside(path)
+        connection = connect(path)
+    with transaction(connection):
+        _close_unfinished(connection)
+        begin_epoch(connection, last_number(connection) + 1)
+        _remember(connection, "clean", "0")
+    return connection
+
+
+def reopen(path: Path) -> sqlite3.Connection:
+    """Open again after an error in the same process: the running episode goes on."""
+    try:
+        return connect(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        return open_for_writing(path)
+
+
+def close_cleanly(connection: sqlite3.Connection) -> None:
+    """Note that nothing was cut off, so that the next start need not look for damage."""
+    with transaction(connection):
+        _remember(connection, "clean", "1")
+    connection.close()
+
+
+def move_aside(path: Path) -> Path:
+    """Rename a damaged file and what belongs to it; returns where it lies now."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(target.with_name(target.name + suffix))
+    return target
+
+
+def last_number(connection: sqlite3.Connection) -> int:
+    """Number of the newest row that was ever recorded; 0 before the first."""
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+    return 0 if found is None else int(found[0])
+
+
+def begin_epoch(connection: sqlite3.Connection, first: int) -> UUID:
+    """Rows from number `first` on belong to a new epoch."""
+    epoch = new_id()
+    connection.execute("INSERT OR REPLACE INTO epochs VALUES (?, ?)", (first, str(epoch)))
+    return epoch
+
+
+def epoch_of(connection: sqlite3.Connection, number: int) -> tuple[UUID, int, int | None]:
+    """(epoch, number of its first row, number of the next epoch's first row) of a row."""
+    epoch, first = connection.execute(
+        "SELECT epoch, first FROM epochs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
+    ).fetchone()
+    following = connection.execute(
+        "SELECT min(first) FROM epochs WHERE first > ?", (number,)
+    ).fetchone()[0]
+    return UUID(epoch), int(first), following
+
+
+def insert_step(connection: sqlite3.Connection, record: RecordedStep) -> None:
+    step = record.step
+    episode = str(step.episode_id)
+    found = connection.execute(
+        "SELECT purpose FROM open_episodes WHERE episode_id = ?", (episode,)
+    ).fetchone()
+    acted = step.executed_action is not None
+    training = acted and found is not None and found[0] in _TRAINING
+    sizes = [(camera, len(jpeg)) for camera, jpeg in record.images.items()]
+    connection.execute(
+        "INSERT INTO rows (kind, episode_id, training, body, cameras, images) "
+        "VALUES ('step', ?, ?, ?, ?, ?)",
+        (
+            episode,
+            int(training),
+            step.model_dump_json(),
+            json.dumps(sizes),
+            b"".join(record.images.values()),
+        ),
+    )
+    connection.execute(
+        "UPDATE open_episodes SET steps = steps + ?, human_steps = human_steps + ?, t_robot_ns = ? "
+        "WHERE episode_id = ?",
+        (int(acted), int(acted and step.source is Source.HUMAN), step.t_robot_ns, episode),
+    )
+
+
+def insert_event(connection: sqlite3.Connection, event: RobotEvent) -> None:
+    episode = None if event.episode_id is None else str(event.episode_id)
+    connection.execute(
+        "INSERT INTO rows (kind, episode_id, training, body) VALUES ('event', ?, 0, ?)",
+        (episode, event.model_dump_json()),
+    )
+    if isinstance(event, EpisodeStarted):
+        connection.execute(
+            "INSERT OR REPLACE INTO open_episodes VALUES (?, ?, 0, 0, ?)",
+            (episode, event.purpose, event.t_robot_ns),
+        )
+    elif isinstance(event, EpisodeEnded):
+        connection.execute("DELETE FROM open_episodes WHERE episode_id = ?", (episode,))
+
+
+def read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> OutboxRow:
+    """A row of (number, kind, training, body, cameras, images). Raises UnreadableRow."""
+    try:
+        return _read_row(row)
+    except ValueError as error:
+        raise UnreadableRow(row[0], str(error)) from error
+
+
+def _read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> OutboxRow:
+    number, kind, training, body, cameras, blob = row
+    if kind != "step":
+        return OutboxRow(number=number, training=False, content=_EVENT.validate_json(body))
+    images: dict[str, bytes] = {}
+    start = 0
+    for camera, size in json.loads(cameras or "[]"):
+        images[camera] = (blob or b"")[start : start + size]
+        start += size
+    step = RecordedStep(step=Step.model_validate_json(body), images=images)
+    return OutboxRow(number=number, training=bool(training), content=step)
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    found = connection.execute("SELECT value FROM facts WHERE name = 'clean'").fetchone()
+    if found is not None and found[0] == "1":
+        return
+    result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        connection.close()
+        raise sqlite3.DatabaseError(result)
+
+
+def _close_unfinished(connection: sqlite3.Connection) -> None:
+    rows = connection.execute(
+        "SELECT episode_id, steps, human_steps, t_robot_ns FROM open_episodes"
+    ).fetchall()
+    for episode, steps, human_steps, t_robot_ns in rows:
+        insert_event(
+            connection,
+            EpisodeEnded(
+                episode_id=UUID(episode),
+                outcome=Outcome.ABORTED,
+                cause="the robot restarted in the middle of the episode",
+                labeller="robot",
+                steps=steps,
+                human_steps=human_steps,
+                complete=False,
+                t_robot_ns=t_robot_ns,
+                t_utc=datetime.now(UTC),
+            ),
+        )
+
+
+def _remember(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
