@@ -83,10 +83,10 @@ demo: install ## Set up, then run everything on this machine in simulation
 # --- Checks -----------------------------------------------------------------------------------
 
 test: setup ## Set up, then run every check and test once
-	@$(MAKE) --no-print-directory lint types imports tests ui-check
+	@$(MAKE) --no-print-directory --keep-going lint types imports tests ui-check
 
 check: install ## The quick checks: no browser, no slow tests
-	@$(MAKE) --no-print-directory lint types imports
+	@$(MAKE) --no-print-directory --keep-going lint types imports
 	$(PYTHON) -m pytest -m "not slow and not browser and not fault" $(PYTEST_ARGS)
 
 lint:

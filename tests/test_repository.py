@@ -163,6 +163,40 @@ def test_every_third_party_import_is_declared() -> None:
     assert offenders == []
 
 
+LIGHT = re.compile(
+    r"robot_rl\.(?:schema|config|server)(?:\.|$)"
+    r"|robot_rl\.daemon\.(?:control|link|outbox|teleop|cameras?|topics|messages|settings|episode)"
+    r"|hardware\.sim(?:\.|$)"
+    r"|safety(?:\.|$)"
+)
+"""Modules of the processes that must start fast and stay small: torch takes seconds and a gigabyte."""
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_control_link_server_and_simulation_load_no_learning_library() -> None:
+    light = [name for path in source_files(*PACKAGES) if LIGHT.match(name := module_name(path))]
+    assert "robot_rl.daemon.topics" in light
+    program = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    importlib.import_module(name)\n"
+        "    loaded = {'torch', 'lerobot', 'transformers'} & sys.modules.keys()\n"
+        "    assert not loaded, f'{name} loads {loaded}'\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, *light],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
 def test_the_command_line_starts_without_the_learning_libraries() -> None:
     if not (ROOT / "robot_rl" / "cli.py").exists() and not (ROOT / "robot_rl" / "cli").is_dir():
         pytest.skip("robot_rl/cli.py is not there yet")
