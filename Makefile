@@ -26,7 +26,7 @@ UI_STALE := $(if $(UI),$(shell find operator_ui -type f -newer $(UI_BUILT) \
 UI_MISSING := $(if $(wildcard robot_rl/server/console/index.html),,missing)
 UI_STAMPS := $(if $(UI),$(UI_BUILT))
 
-.PHONY: help setup demo test check ui lock clean \
+.PHONY: help setup demo test check coverage ui lock clean \
 	lint types imports tests ui-check install force
 
 help: ## List the targets
@@ -101,6 +101,11 @@ imports:
 
 tests:
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+coverage: install ## How much of safety/ its tests reach, compiled code included
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest tests/safety $(PYTEST_ARGS)
+	$(PYTHON) -m coverage combine --quiet
+	$(PYTHON) -m coverage report --show-missing --skip-covered
 
 ui-check: $(UI_STAMPS)
 ifneq ($(UI),)

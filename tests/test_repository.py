@@ -169,7 +169,7 @@ LIGHT = re.compile(
     r"|hardware\.sim(?:\.|$)"
     r"|safety(?:\.|$)"
 )
-"""Modules of the processes that must start fast and stay small: torch takes seconds and a gigabyte."""
+"""Processes that must start fast and stay small: torch takes seconds and a gigabyte."""
 
 
 def module_name(path: Path) -> str:
