@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
-from robot_rl.schema.base import Message
+from robot_rl.schema.base import Message, Quaternion, Vector3
 from robot_rl.schema.policy import PolicyVersion
 from robot_rl.schema.step import Phase
 
@@ -36,9 +36,12 @@ class EndMotion(Message):
 
 
 class GoHome(Message):
-    """Drive to the task's start pose through the gate."""
+    """Drive to a start pose through the gate, up first; without one, to the task's own."""
 
     kind: Literal["go_home"] = "go_home"
+    position_m: Vector3 | None = None
+    quaternion_wxyz: Quaternion | None = None
+    gripper: Literal[-1, 0, 1] | None = None  # None: as the task's reset says
 
 
 type Intent = Annotated[BeginAutonomy | EndMotion | GoHome, Field(discriminator="kind")]
@@ -85,8 +88,16 @@ class HomeReached(Message):
     t_ns: int
 
 
+class HomeMissed(Message):
+    """The arm did not come to its start pose: one sentence that says why."""
+
+    kind: Literal["home_missed"] = "home_missed"
+    why: str
+    t_ns: int
+
+
 type ControlEvent = Annotated[
-    InterventionBegan | InterventionOver | PhaseMarked | ModeChanged | HomeReached,
+    InterventionBegan | InterventionOver | PhaseMarked | ModeChanged | HomeReached | HomeMissed,
     Field(discriminator="kind"),
 ]
 

@@ -52,7 +52,7 @@ CHUNK = np.dtype(
         ("observation_ns", np.int64),  # T_k
         ("valid_from_ns", np.int64),  # B_k = T_k + action delay
         ("dt_ns", np.int64),
-        ("lease_epoch", np.int64),
+        ("epoch", np.int64),  # of the mode that control was in (CONTROL.epoch) at the observation
         ("count", np.int64),
         ("actions", np.float64, (MAX_CHUNK, 7)),
         ("risk", np.float64),  # NaN: no critic
@@ -89,6 +89,7 @@ CONTROL = np.dtype(
         ("t_ns", np.int64),
         ("mode", "S12"),
         ("cause", "S160"),
+        ("epoch", np.int64),  # of the mode: a new one with every change, so that no command outlives it
         ("source", "S8"),
         ("phase", "S12"),
         ("intervention_id", "V16"),

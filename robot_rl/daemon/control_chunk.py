@@ -1,0 +1,99 @@
+"""The policy's chunks as control sees them: which action is due now, and which one a window had."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.memory import Record
+from robot_rl.daemon.topics import MAX_CHUNK
+from safety.proposal import PolicyTarget
+
+type Vector = NDArray[np.float64]
+
+KEPT = 4
+"""Chunks that may overlap: the one in force, the one that is valid from the next window, and late ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlannedAction:
+    """One action of a chunk and the window it is meant for."""
+
+    chunk_id: int
+    index: int
+    epoch: int
+    observed_ns: int
+    valid_from_ns: int
+    valid_until_ns: int
+    action: Vector  # (7,) normalised, as the policy gave it
+    risk: float | None
+    policy_version: int
+
+    def target(self, scale: Vector, step_ns: int, *, gripper: bool) -> PolicyTarget:
+        """The proposal to the gate. Actions are held to −1 … 1; a value that is no number stays one."""
+        share = np.minimum(np.maximum(self.action, -1.0), 1.0)
+        return PolicyTarget(
+            sequence=self.valid_from_ns // step_ns,
+            epoch=self.epoch,
+            observed_ns=self.observed_ns,
+            valid_from_ns=self.valid_from_ns,
+            valid_until_ns=self.valid_until_ns,
+            delta=share[:6] * scale,
+            gripper=float(share[6]) if gripper else 0.0,
+            risk=self.risk,
+        )
+
+
+@dataclass(slots=True)
+class ChunkPlan:
+    """The newest chunks. Replaying is impossible by construction: an action belongs to one window."""
+
+    _chunks: list[Record] = field(default_factory=list)
+    _cached: PlannedAction | None = None
+
+    def see(self, chunk: Record) -> None:
+        """Take the newest chunk; seeing one again changes nothing."""
+        if not 1 <= int(chunk["count"]) <= MAX_CHUNK or int(chunk["dt_ns"]) <= 0:
+            return
+        if self._chunks and int(self._chunks[-1]["chunk_id"]) == int(chunk["chunk_id"]):
+            return
+        self._chunks = [*self._chunks, chunk][-KEPT:]
+        self._cached = None
+
+    def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
+        """The action for `t_ns` by the newest chunk that covers it, made in `epoch` (None: in any)."""
+        cached = self._cached
+        if (
+            cached is not None
+            and cached.valid_from_ns <= t_ns < cached.valid_until_ns
+            and epoch in (None, cached.epoch)
+        ):
+            return cached
+        for chunk in reversed(self._chunks):
+            if epoch is not None and int(chunk["epoch"]) != epoch:
+                continue
+            index = (t_ns - int(chunk["valid_from_ns"])) // int(chunk["dt_ns"])
+            if 0 <= index < int(chunk["count"]):
+                self._cached = _planned(chunk, index)
+                return self._cached
+        return None
+
+    def drop(self) -> None:
+        """Authority changed: whatever was planned is void, though a window still remembers its proposal."""
+        self._cached = None
+
+
+def _planned(chunk: Record, index: int) -> PlannedAction:
+    start = int(chunk["valid_from_ns"]) + index * int(chunk["dt_ns"])
+    risk = float(chunk["risk"])
+    return PlannedAction(
+        chunk_id=int(chunk["chunk_id"]),
+        index=index,
+        epoch=int(chunk["epoch"]),
+        observed_ns=int(chunk["observation_ns"]),
+        valid_from_ns=start,
+        valid_until_ns=start + int(chunk["dt_ns"]),
+        action=np.array(chunk["actions"][index]),
+        risk=None if np.isnan(risk) else risk,
+        policy_version=int(chunk["policy_version"]),
+    )

@@ -1,0 +1,107 @@
+"""From cell and task files to the limits of the safety chain. A task can only tighten its cell."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hardware.sim.panda import default_limits
+from robot_rl.config import Cell, Task
+from robot_rl.config.base import Triple
+from safety.drive import DriveSettings
+from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains
+from safety.settings import GateSettings
+
+COMMAND_LIFE_TICKS = 20
+"""A command is valid for this many control periods unless the cell's watchdog is stricter."""
+
+
+def arm_limits(cell: Cell, task: Task) -> ArmLimits:
+    """The arm's limits for this task. Raises LimitError when the two files leave nothing to move in."""
+    cartesian = _cell_cartesian(cell)
+    joints = replace(
+        default_limits().joints,
+        torque_nm=np.array(cell.limits.torque_nm),
+        torque_rate_nm_s=np.full(7, 1000.0 * cell.limits.torque_rate_nm_per_ms),
+    )
+    stiffness = [*cell.impedance.stiffness_n_m, *cell.impedance.rotational_stiffness_nm_rad]
+    gains = replace(
+        ImpedanceGains.from_ratio(stiffness, cell.impedance.damping_ratio),
+        nullspace_stiffness_nm_rad=cell.impedance.nullspace_stiffness_nm_rad,
+    )
+    limits = ArmLimits(
+        cartesian=cartesian, gains=gains, joints=joints, force_limit_n=cell.limits.static_force_n
+    )
+    return limits.tightened(_task_cartesian(cartesian, task))
+
+
+def gate_settings(cell: Cell, task: Task) -> GateSettings:
+    """How this cell runs its gate; a chunk of several steps may rest on an observation that old."""
+    period_s = 1.0 / cell.control.rate_hz
+    missed = min(cell.control.watchdog_missed_commands, COMMAND_LIFE_TICKS)
+    return GateSettings(
+        period_s=period_s,
+        command_life_s=missed * period_s,
+        observation_age_s=max(1.0, 10 * task.step_s),
+    )
+
+
+def drive_settings(cell: Cell, task: Task, *, local: bool) -> DriveSettings:
+    """Full deflection is the task's full action: what a person shows lies in the policy's action space.
+
+    A mouse and a keyboard reach the daemon shaped by the console, so only local devices have a dead-band.
+    """
+    scale = task.action.scale
+    translation = max(scale[:3]) or min(cell.limits.speed_m_s, 0.1)
+    rotation = max(scale[3:]) or min(cell.limits.rotation_speed_rad_s, 0.5)
+    speed = {
+        "speed_m_s": translation / task.step_s if max(scale[:3]) else translation,
+        "angular_speed_rad_s": rotation / task.step_s if max(scale[3:]) else rotation,
+    }
+    device = cell.teleop[0] if local and cell.teleop else None
+    if device is None:
+        return DriveSettings(**speed, dead_band=0.0, hysteresis=0.0)
+    return DriveSettings(
+        **speed,
+        dead_band=device.dead_band,
+        hysteresis=min(0.03, device.dead_band),
+        deflection_is_dead_man=device.deflection_is_deadman,
+    )
+
+
+def _cell_cartesian(cell: Cell) -> CartesianLimits:
+    limits = cell.limits
+    return CartesianLimits(
+        box_min_m=_array(limits.workspace_min_m),
+        box_max_m=_array(limits.workspace_max_m),
+        margin_m=limits.margin_m,
+        speed_m_s=limits.speed_m_s,
+        acceleration_m_s2=limits.acceleration_m_s2,
+        jerk_m_s3=limits.jerk_m_s3,
+        angular_speed_rad_s=limits.rotation_speed_rad_s,
+        angular_acceleration_rad_s2=limits.rotation_acceleration_rad_s2,
+        angular_jerk_rad_s3=limits.rotation_jerk_rad_s3,
+        clip_m=np.array([limits.clip_negative_m, limits.clip_positive_m]),
+        clip_rad=np.array([limits.clip_rad, limits.clip_rad]),
+    )
+
+
+def _task_cartesian(cell: CartesianLimits, task: Task) -> CartesianLimits:
+    """The task's profile; what it does not give stays as the cell says."""
+    given = task.limits
+    clip_m = cell.clip_m.copy()
+    if given.clip_negative_m is not None:
+        clip_m[0] = given.clip_negative_m
+    if given.clip_positive_m is not None:
+        clip_m[1] = given.clip_positive_m
+    return replace(
+        cell,
+        box_min_m=cell.box_min_m if given.workspace_min_m is None else _array(given.workspace_min_m),
+        box_max_m=cell.box_max_m if given.workspace_max_m is None else _array(given.workspace_max_m),
+        speed_m_s=given.speed_m_s or cell.speed_m_s,
+        clip_m=clip_m,
+        clip_rad=cell.clip_rad if given.clip_rad is None else np.array([given.clip_rad] * 2),
+    )
+
+
+def _array(values: Triple) -> np.ndarray:
+    return np.array(values, dtype=np.float64)
