@@ -193,6 +193,7 @@ class RobotHello(Message):
     task: str
     cell: str
     cameras: tuple[str, ...]
+    failure_classes: tuple[str, ...] = ()  # of the task, in the order of the number keys
     simulated: bool
     lockstep: bool
 
@@ -212,6 +213,7 @@ class RobotPresence(Message):
     connected: bool
     task: str
     cameras: tuple[str, ...]
+    failure_classes: tuple[str, ...] = ()
     since_s: float
 
 
