@@ -25,6 +25,7 @@ class ArmState:
     twist: Vector  # (6,) linear m/s, angular rad/s
     wrench: Vector  # (6,) external force N and torque Nm at the TCP
     gripper_m: float  # opening between the fingers
+    gripper_target_m: float  # what it moves to, or squeezes towards
     gripper_moving: bool
     limits: int  # bit flags of the limits that acted in the fast loop (safety.limits)
     braking: bool  # the arm's own watchdog or a fault holds it
@@ -45,7 +46,7 @@ class Arm(Protocol):
         ...
 
     def clear_fault(self) -> None:
-        """Ask the arm to leave its braking state, after a person cleared it; never starts motion."""
+        """Ask the arm to leave braking, after a person cleared it; never starts motion."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,183 @@
+"""What the arm does in every physics step: follow fresh commands, brake without them.
+
+The loop is a plain object with time passed in; `arm_process` gives it a clock and shared memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.memory import Record
+from hardware.sim import gripper
+from hardware.sim.physics import Physics
+from safety import rotation
+
+type Vector = NDArray[np.float64]
+
+CLEAR_DISTANCE_M = (
+    0.02  # clearing a fault must not start motion: the reference has to be at the arm
+)
+CLEAR_ANGLE_RAD = 0.2
+_UNIT = 1e-3  # how far a commanded quaternion may be from unit length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopTiming:
+    """Times of the fast loop, ns."""
+
+    control_period_ns: int
+    watchdog_ns: int  # without a new command for this long, the arm brakes
+
+
+class FastLoop:
+    """The arm's own loop: interpolates references, watches the commands, brakes.
+
+    Before the first command it holds its start pose; the watchdog begins with the first command.
+    """
+
+    def __init__(self, physics: Physics, timing: LoopTiming) -> None:
+        self.physics = physics
+        self.timing = timing
+        self.braking = False
+        self.fault = ""
+        self.commands = 0
+        self.sequence = -1
+        self.watchdog_trips = 0
+        self._newest_ns = 0
+        self._valid_until_ns = 0
+        self._ordered_gripper: float | None = None
+        self._keep_grip = False
+        self._cell_minus = physics.law.clip_minus.copy()
+        self._cell_plus = physics.law.clip_plus.copy()
+        self.reference_position = np.zeros(3)
+        self.reference_quaternion = np.zeros(4)
+        self._from_position, self._to_position = np.zeros(3), np.zeros(3)
+        self._from_quaternion, self._to_quaternion = np.zeros(4), np.zeros(4)
+        self._anchor()
+
+    # ---- commands ----------------------------------------------------------------------------
+
+    def accept(self, command: Record, now_ns: int) -> bool:
+        """Take a command that is new, finite and still valid; False for any other."""
+        sequence = int(command["sequence"])
+        if sequence == self.sequence or int(command["valid_until_ns"]) <= now_ns:
+            return False
+        position = np.array(command["position"])
+        quaternion = np.array(command["quaternion"])
+        clips = np.concatenate([command["clip_m"], command["clip_rad"]], axis=1)
+        opening = float(command["gripper"])
+        if not (
+            np.isfinite(position).all()
+            and abs(float(quaternion @ quaternion) - 1.0) < _UNIT
+            and (clips >= 0.0).all()
+            and np.isfinite(opening)
+        ):
+            return False
+        self.sequence = sequence
+        self.commands += 1
+        self._newest_ns = now_ns
+        self._valid_until_ns = int(command["valid_until_ns"])
+        self._from_position[:] = self.reference_position
+        self._from_quaternion[:] = self.reference_quaternion
+        self._to_position[:], self._to_quaternion[:] = position, quaternion
+        # A command can only tighten the cell's clips.
+        np.minimum(self._cell_minus, clips[0], out=self.physics.law.clip_minus)
+        np.minimum(self._cell_plus, clips[1], out=self.physics.law.clip_plus)
+        self._order_gripper(opening)
+        return True
+
+    def _order_gripper(self, opening: float) -> None:
+        if opening != self._ordered_gripper:
+            self._keep_grip = False
+        self._ordered_gripper = opening
+        if not (self.braking or self._keep_grip):
+            self.physics.gripper.command(opening * gripper.MAX_OPENING_M)
+
+    def warm_up(self) -> None:
+        """Compile every kernel of the loop now, so that no tick waits for the compiler."""
+        physics = self.physics
+        physics.brake()
+        physics.step(physics.position_m, physics.quaternion)
+        rotation.slerp(physics.quaternion, physics.quaternion, 0.5)
+        physics.place(physics.seed, with_arm=True)
+        physics.tick = 0
+        physics.resets = 0
+
+    # ---- one tick ----------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        """Advance the physics by one step, at robot time `now_ns`."""
+        if self.commands and not self.braking:
+            silence_ns = now_ns - self._newest_ns
+            if silence_ns > self.timing.watchdog_ns or now_ns > self._valid_until_ns:
+                self.watchdog_trips += 1
+                self.brake(
+                    f"no new command for {silence_ns / 1e6:.0f} ms: the arm stopped itself; "
+                    "see that control runs, then clear"
+                )
+        if self.braking:
+            self.physics.brake()
+            return
+        self._interpolate(now_ns)
+        self.physics.step(self.reference_position, self.reference_quaternion)
+
+    def _interpolate(self, now_ns: int) -> None:
+        # References come at the control rate: walk to the newest one over one control period.
+        share = (now_ns - self._newest_ns) / self.timing.control_period_ns
+        if not self.commands or share >= 1.0:
+            self.reference_position[:] = self._to_position
+            self.reference_quaternion[:] = self._to_quaternion
+            return
+        share = max(share, 0.0)
+        self.reference_position[:] = self._from_position + share * (
+            self._to_position - self._from_position
+        )
+        self.reference_quaternion[:] = rotation.slerp(
+            self._from_quaternion, self._to_quaternion, share
+        )
+
+    # ---- braking -----------------------------------------------------------------------------
+
+    def brake(self, why: str) -> None:
+        """Stop and hold until a person's clear arrives."""
+        if not self.braking:
+            self.braking, self.fault = True, why
+
+    def clear(self, now_ns: int) -> bool:
+        """Leave braking. Refused, with the reason in `fault`, without commands near the arm."""
+        if not self.braking:
+            return True
+        physics = self.physics
+        if now_ns - self._newest_ns > self.timing.watchdog_ns or now_ns > self._valid_until_ns:
+            self.fault = "cannot clear: no fresh commands arrive; see that control runs"
+            return False
+        distance = float(np.linalg.norm(self._to_position - physics.position_m))
+        angle = float(np.linalg.norm(rotation.minus(self._to_quaternion, physics.quaternion)))
+        if distance > CLEAR_DISTANCE_M or angle > CLEAR_ANGLE_RAD:
+            self.fault = (
+                f"cannot clear: the reference is {distance * 1e3:.0f} mm and "
+                f"{np.degrees(angle):.0f}° from the arm, {CLEAR_DISTANCE_M * 1e3:.0f} mm and "
+                f"{np.degrees(CLEAR_ANGLE_RAD):.0f}° are allowed; hold first"
+            )
+            return False
+        self.braking, self.fault = False, ""
+        self.reference_position[:] = self._from_position[:] = self._to_position
+        self.reference_quaternion[:] = self._from_quaternion[:] = self._to_quaternion
+        return True
+
+    # ---- resets ------------------------------------------------------------------------------
+
+    def reset(self, seed: int, *, with_arm: bool) -> None:
+        """Place the objects by `seed`; with_arm also puts the arm at its start pose, holding."""
+        self.physics.place(seed, with_arm=with_arm)
+        # With an object put into the hand, an order that still stands must not drop it.
+        self._keep_grip = self.physics.task.held_at_start is not None
+        if with_arm:
+            self._anchor()
+
+    def _anchor(self) -> None:
+        for target in (self.reference_position, self._from_position, self._to_position):
+            target[:] = self.physics.position_m
+        for target in (self.reference_quaternion, self._from_quaternion, self._to_quaternion):
+            target[:] = self.physics.quaternion
