@@ -24,6 +24,7 @@ from robot_rl.schema.live import (
     Request,
     SimulatorTruth,
     Telemetry,
+    TrainingStatus,
 )
 
 _UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
@@ -41,6 +42,7 @@ class Seen:
     welcome: ClientWelcome | None = None
     telemetry: Telemetry | None = None
     truth: SimulatorTruth | None = None
+    training: TrainingStatus | None = None
     turn_t_ns: int | None = None  # a lock-step turn that waits for our answer
     answers: dict[UUID, CommandResult] = field(default_factory=dict[UUID, CommandResult])
     trained: list[InterventionTrained] = field(default_factory=list[InterventionTrained])
@@ -83,6 +85,8 @@ class LiveClient:
                 self.seen.turn_t_ns = update.t_ns
             case CommandResult():
                 self.seen.answers[update.request_id] = update
+            case TrainingStatus():
+                self.seen.training = update
             case InterventionTrained():
                 self.seen.trained.append(update)
             case ClientWelcome():

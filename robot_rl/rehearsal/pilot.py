@@ -11,7 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
-from robot_rl.rehearsal.client import LiveClient, LiveLost
+from robot_rl.rehearsal.client import LiveClient, LiveLost, Seen
 from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
 from robot_rl.schema.episode import Outcome, Purpose
@@ -63,22 +63,28 @@ class Pilot:
 
     def __init__(
         self,
-        client: LiveClient,
+        connect: Callable[[], LiveClient],
         expert: Expert,
         settings: OperatorSettings,
         *,
         lockstep: bool,
         seed: int,
     ) -> None:
-        self._client, self._expert, self._settings = client, expert, settings
+        self._connect, self._expert, self._settings = connect, expert, settings
+        self._client = connect()
         self._lockstep = lockstep
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
         self._pending: tuple[UUID, str] | None = None
         self._mind = Mind()
         self._plan: EpisodePlan | None = None
         self._placed = self._started = False
+        self._next_tick = 0.0
         self._last_t_ns: int | None = None
         self.tally = Tally()
+
+    @property
+    def seen(self) -> Seen:
+        return self._client.seen
 
     def join(self) -> None:
         """Meet the robot: wait for its first telemetry, and join lock-step when it runs so."""
@@ -90,6 +96,34 @@ class Pilot:
         if self._lockstep:
             self._client.request(JoinLockstep, timeout_s=60)
 
+    def reconnect(self) -> None:
+        """After a lost connection: come back as a new client and go on where the robot is now."""
+        trained = self._client.seen.trained
+        self._client.close()
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self._client = self._connect()
+                self.join()
+            except LiveLost:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
+            else:
+                self._client.seen.trained[:0] = trained
+                self._pending = None
+                return
+
+    def idle(self, seconds: float) -> None:
+        """Keep answering for a while without an episode, so that virtual time goes on."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._client.pump(0.05)
+            self._client.ready()
+
+    def close(self) -> None:
+        self._client.close()
+
     def leave(self) -> None:
         if self._lockstep:
             self._client.post(LeaveLockstep)
@@ -99,29 +133,38 @@ class Pilot:
         """Run one episode from reset to label; `between` is called about once a second."""
         self._plan, self._placed, self._started = plan, False, False
         self._mind = Mind(demonstrating=plan.purpose is Purpose.DEMONSTRATION)
-        seen, client = self._client.seen, self._client
-        next_tick = next_call = progress = time.monotonic()
+        next_call = self._next_tick = progress = time.monotonic()
         last_t = -1
         while not self._done():
             now = time.monotonic()
             if now >= next_call:
                 between()
                 next_call = now + 1.0
-            if seen.telemetry is not None and seen.telemetry.t_ns != last_t:
-                last_t, progress = seen.telemetry.t_ns, now
+            telemetry = self.seen.telemetry
+            if telemetry is not None and telemetry.t_ns != last_t:
+                last_t, progress = telemetry.t_ns, now
             if now - progress > _PATIENCE_S:
                 raise LiveLost(f"the robot has not moved on for {_PATIENCE_S:.0f} s; see its log")
-            if self._lockstep:
-                client.pump(1.0)
-                if seen.turn_t_ns is not None:
-                    self._turn()
-                    client.ready()
-            else:
-                client.pump(max(0.0, next_tick - now))
-                if time.monotonic() >= next_tick:
-                    next_tick = max(next_tick + INPUT_PERIOD_S, time.monotonic())
-                    self._turn()
+            try:
+                self._live()
+            except LiveLost:
+                self.reconnect()
         self.tally.episodes += 1
+
+    def _live(self) -> None:
+        """Read what has come, and act when it is our turn."""
+        client = self._client
+        if self._lockstep:
+            client.pump(1.0)
+            if client.seen.turn_t_ns is not None:
+                self._turn()
+                client.ready()
+            return
+        client.pump(max(0.0, self._next_tick - time.monotonic()))
+        now = time.monotonic()
+        if now >= self._next_tick:
+            self._next_tick = max(self._next_tick + INPUT_PERIOD_S, now)
+            self._turn()
 
     def _done(self) -> bool:
         telemetry = self._client.seen.telemetry

@@ -1,0 +1,143 @@
+"""What a rehearsal came to: one JSON document, and the same as text for a person."""
+
+import platform
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from pydantic import Field
+
+from robot_rl.evaluation.metrics import wilson_interval
+from robot_rl.schema.base import Message
+
+
+class Rate(Message):
+    """Successes with their 95 % Wilson interval."""
+
+    successes: int
+    episodes: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, successes: int, episodes: int) -> "Rate":
+        low, high = wilson_interval(successes, episodes) if episodes else (0.0, 1.0)
+        return cls(successes=successes, episodes=episodes, low=low, high=high)
+
+    def __str__(self) -> str:
+        if not self.episodes:
+            return "not measured"
+        share = self.successes / self.episodes
+        return f"{self.successes}/{self.episodes} = {share:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+class Spread(Message):
+    """Percentiles of a measured quantity; `count` 0 means that there was nothing to measure."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    max: float | None
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        if not values:
+            return cls(count=0, p50=None, p95=None, max=None)
+        p50, p95 = np.percentile(values, [50, 95])
+        return cls(count=len(values), p50=float(p50), p95=float(p95), max=max(values))
+
+    def text(self, unit: str) -> str:
+        if self.p50 is None:
+            return "nothing measured"
+        return f"p50 {self.p50:.3g}, p95 {self.p95:.3g}, max {self.max:.3g} {unit} (n={self.count})"
+
+
+class Machine(Message):
+    system: str = Field(default_factory=platform.platform)
+    python: str = Field(default_factory=platform.python_version)
+    cores: int
+
+
+class Report(Message):
+    """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
+
+    task: str
+    seed: int
+    machine: Machine
+    lockstep: bool
+    learner: bool
+    interventions_allowed: bool
+    episodes: int
+    training_episodes: int
+    steps_recorded: int  # by the robot
+    steps_stored: int  # in the database
+    steps_trainable: int  # of those, from training and demonstration episodes
+    steps_available: int  # to the learner
+    interventions: int
+    human_seconds: float
+    versions_acted: tuple[int, ...]
+    success_before: Rate
+    success_after: Rate
+    autonomous_in_training: Rate  # episodes without a human step that succeeded, of all
+    assisted_in_training: Rate
+    success_by_tenth: tuple[float, ...]  # autonomous success in each tenth of the training
+    human_share_by_tenth: tuple[float, ...]  # of the steps
+    correction_to_policy_s: Spread  # robot clock: let go → a version with it acts
+    real_time_factor: Spread
+    missed_ticks: int
+    frame_age_ms: dict[str, Spread]
+    refused: dict[str, int]
+    parts_killed: dict[str, int]
+    wall_s: float
+    training_wall_s: float
+    run_id: UUID | None = None
+
+    def problems(self) -> list[str]:
+        """What must never differ, in words; empty when all is well."""
+        found: list[str] = []
+        if self.steps_recorded != self.steps_stored:
+            found.append(f"{self.steps_recorded} steps recorded but {self.steps_stored} stored")
+        if self.learner and self.steps_available != self.steps_trainable:
+            found.append(
+                f"{self.steps_trainable} trainable steps stored but {self.steps_available} "
+                "available to the learner"
+            )
+        return found
+
+
+def as_text(report: Report) -> str:
+    """The report for a person's eyes."""
+    rows: list[tuple[str, Any]] = [
+        ("episodes", f"{report.episodes} ({report.training_episodes} of training)"),
+        (
+            "steps recorded = stored",
+            f"{report.steps_recorded} = {report.steps_stored}",
+        ),
+        (
+            "trainable = available",
+            f"{report.steps_trainable} = {report.steps_available}"
+            if report.learner
+            else f"{report.steps_trainable}, no learner",
+        ),
+        ("interventions", f"{report.interventions}, {report.human_seconds:.0f} s of driving"),
+        ("versions acted", len(report.versions_acted)),
+        ("success before", report.success_before),
+        ("success after", report.success_after),
+        ("autonomous in training", report.autonomous_in_training),
+        ("assisted in training", report.assisted_in_training),
+        (
+            "autonomous, by tenth",
+            " ".join(f"{value:.2f}" for value in report.success_by_tenth),
+        ),
+        (
+            "human share, by tenth",
+            " ".join(f"{value:.2f}" for value in report.human_share_by_tenth),
+        ),
+        ("correction → policy", report.correction_to_policy_s.text("s of robot time")),
+        ("real-time factor", report.real_time_factor.text("")),
+        ("missed ticks", report.missed_ticks),
+        *((f"frame age, {name}", age.text("ms")) for name, age in report.frame_age_ms.items()),
+        ("wall time", f"{report.wall_s:.0f} s ({report.training_wall_s:.0f} s of training)"),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)

@@ -1,0 +1,243 @@
+"""The whole system on this machine: server, learner and daemon as child processes of one parent.
+
+`robot-rl demo` and `robot-rl rehearse` are both this. Each part is started through the command
+line, exactly as a lab would start it, so that it can be killed and started again on its own.
+"""
+
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from robot_rl.errors import PlainError
+
+_PR_SET_PDEATHSIG = 1
+_STOP_S = {"daemon": 5.0, "learner": 3.0, "server": 4.0}  # before a straggler is killed
+_ORDER = ("server", "learner", "daemon")  # of starting; stopping goes backwards, the arm first
+
+
+class SystemProblem(PlainError):
+    """A part did not start or ended by itself; names the part, its last words and its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSettings:
+    """What to start. `cell` and `task` are names or paths, as on the command line."""
+
+    cell: str
+    task: str
+    data: Path
+    port: int  # 0: any free one
+    lockstep: bool = False
+    learner: bool = True
+    learner_lag_steps: int = 20
+    seed: int = 0
+    restart: bool = True  # a learner or server that dies is started again
+
+
+@dataclass(slots=True)
+class _Part:
+    process: subprocess.Popen[bytes]
+    started_s: float
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    robot: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    learner: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    operator: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+
+
+class System:
+    """Start, watch, kill and stop the parts. Usable as a context manager."""
+
+    def __init__(self, settings: SystemSettings) -> None:
+        self.settings = settings
+        self.tokens = Tokens()
+        self.port = settings.port or _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._parts: dict[str, _Part] = {}
+
+    def __enter__(self) -> "System":
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start every part and wait until the server answers. Raises SystemProblem."""
+        _require_free(self.port)
+        _require_space(self.settings.data)
+        self.start_part("server")
+        self.wait_server(60)
+        if self.settings.learner:
+            self.start_part("learner")
+        self.start_part("daemon")
+
+    def start_part(self, name: str) -> None:
+        folder = self.settings.data / "logs"
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "robot_rl.cli", *self._arguments(name)]
+        with self.log_file(name).open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environment(name)},
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which stops in order
+                preexec_fn=_end_with_parent,
+            )
+        restarts = self._parts[name].restarts + 1 if name in self._parts else 0
+        self._parts[name] = _Part(process, time.monotonic(), restarts)
+
+    def _arguments(self, name: str) -> list[str]:
+        settings = self.settings
+        data = str(settings.data.resolve())
+        match name:
+            case "server":
+                return ["server", "--port", str(self.port), "--data", data, "--quiet"]
+            case "learner":
+                lockstep = ["--lockstep"] if settings.lockstep else []
+                return [
+                    *("learner", "--task", settings.task, "--server", self.url),
+                    *("--data", f"{data}/learner", "--seed", str(settings.seed), *lockstep),
+                ]
+            case "daemon":
+                lag = ["--learner-lag", str(settings.learner_lag_steps)]
+                lockstep = ["--lockstep", *(lag if settings.learner else [])]
+                return [
+                    *("daemon", "--cell", settings.cell, "--task", settings.task),
+                    *("--server", self.url, "--data", f"{data}/robot"),
+                    *("--seed", str(settings.seed), *(lockstep if settings.lockstep else [])),
+                ]
+            case _:
+                raise KeyError(name)
+
+    def _environment(self, name: str) -> dict[str, str]:
+        if name == "server":
+            return {
+                "ROBOT_RL_ROBOT_TOKEN": self.tokens.robot,
+                "ROBOT_RL_LEARNER_TOKEN": self.tokens.learner,
+                "ROBOT_RL_OPERATOR_TOKEN": self.tokens.operator,
+            }
+        token = self.tokens.robot if name == "daemon" else self.tokens.learner
+        return {"ROBOT_RL_TOKEN": token}
+
+    def log_file(self, name: str) -> Path:
+        return self.settings.data / "logs" / f"{name}.log"
+
+    def process_id(self, name: str) -> int:
+        return self._parts[name].process.pid
+
+    def wait_server(self, timeout_s: float) -> None:
+        """Wait until the server answers. Raises SystemProblem."""
+
+        def answers() -> bool:
+            with contextlib.suppress(httpx.HTTPError):
+                return httpx.get(f"{self.url}/api/health", timeout=2.0).status_code == 200
+            return False
+
+        self.wait_for(answers, timeout_s, "the server does not answer")
+
+    def wait_for(self, done: Callable[[], bool], timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not done():
+            self.check()
+            if time.monotonic() > deadline:
+                raise SystemProblem(
+                    f"{what} after {timeout_s:.0f} s; see {self.settings.data / 'logs'}"
+                )
+            time.sleep(0.1)
+
+    def check(self) -> None:
+        """Restart what may be restarted. Raises SystemProblem for a part that cannot go on."""
+        for name, part in list(self._parts.items()):
+            code = part.process.poll()
+            if code is None:
+                continue
+            young = time.monotonic() - part.started_s < 10
+            restartable = self.settings.restart and name != "daemon" and part.restarts < 20
+            if restartable and not young:
+                self.start_part(name)
+                continue
+            raise SystemProblem(
+                f"the {name} ended by itself (exit code {code}): {self._last_words(name)} "
+                f"(log: {self.log_file(name)})"
+            )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one part, as a power cut would."""
+        part = self._parts[name]
+        part.process.kill()
+        part.process.wait()
+
+    def stop(self) -> None:
+        """Stop every part, the arm first; whoever does not end in time is killed."""
+        for name in reversed(_ORDER):
+            part = self._parts.pop(name, None)
+            if part is None or part.process.poll() is not None:
+                continue
+            part.process.send_signal(signal.SIGTERM)
+            try:
+                part.process.wait(_STOP_S[name])
+            except subprocess.TimeoutExpired:
+                part.process.kill()
+                part.process.wait()
+
+    def _last_words(self, name: str) -> str:
+        lines = self.log_file(name).read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("robot-rl: ") if lines else "it said nothing"
+
+
+def _end_with_parent() -> None:
+    """Linux: the child gets SIGTERM when the parent is killed, so that nothing is left running."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SystemProblem(
+                f"port {port} is in use: another robot-rl may be running; stop it, or give another "
+                "port with --port"
+            ) from error
+
+
+def _require_space(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(data).free
+    except OSError as error:
+        raise SystemProblem(f"the data folder {data} cannot be made: {error.strerror}") from error
+    if free < 500 * 2**20:
+        raise SystemProblem(
+            f"the data folder {data} has {free // 2**20} MB left, at least 500 MB are needed: "
+            "free some space, or give another folder with --data"
+        )
