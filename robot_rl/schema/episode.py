@@ -100,6 +100,18 @@ class SafetyEvent(Message):
     t_utc: datetime
 
 
+class ResetEnded(Message):
+    """The scene is ready for the next episode; `episode_id` is the one that was cleared away."""
+
+    kind: Literal["reset_ended"] = "reset_ended"
+    reset_id: UUID
+    episode_id: UUID | None
+    seed: int
+    by: str  # who confirmed it: operator name or "simulator"
+    started_t_utc: datetime
+    ended_t_utc: datetime
+
+
 class PolicyActivated(Message):
     """The robot swapped to a policy version at a safe boundary."""
 
@@ -112,7 +124,12 @@ class PolicyActivated(Message):
 
 
 type RobotEvent = Annotated[
-    EpisodeStarted | EpisodeEnded | InterventionEnded | SafetyEvent | PolicyActivated,
+    EpisodeStarted
+    | EpisodeEnded
+    | InterventionEnded
+    | SafetyEvent
+    | ResetEnded
+    | PolicyActivated,
     Field(discriminator="kind"),
 ]
 """Everything but steps that the robot records for good."""

@@ -1,0 +1,236 @@
+"""Who is calling: bearer tokens for robots, learners and scripts, sessions for browsers.
+
+Secrets are 256 random bits, so a plain hash of them is enough to keep.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from starlette.requests import HTTPConnection
+
+from robot_rl.schema.base import utc_now
+from robot_rl.server.database import Database
+from robot_rl.server.settings import Grant, ServerProblem, ServerSettings, is_loopback
+from robot_rl.server.tables import BrowserSession, LoginLink, Token
+
+LOGIN_LINK_LIFE = timedelta(minutes=15)
+SESSION_LIFE = timedelta(hours=12)
+REMEMBERED_S = 2.0  # a revoked token is refused after this long at the latest
+REMEMBERED = 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Role(StrEnum):
+    """People, from least to most; then machines."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+    ROBOT = "robot"
+    LEARNER = "learner"
+
+
+PEOPLE = frozenset({Role.VIEWER, Role.OPERATOR, Role.ENGINEER, Role.ADMIN})
+DRIVERS = frozenset({Role.OPERATOR, Role.ENGINEER, Role.ADMIN})
+ENGINEERS = frozenset({Role.ENGINEER, Role.ADMIN})
+EVERYONE = frozenset(Role)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An authenticated caller."""
+
+    name: str
+    role: Role
+
+
+class Refused(Exception):
+    """The caller may not do that; `status` is 401 when signing in would help, else 403."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def issue_token(database: Database, role: str, name: str) -> str:
+    """A new bearer token; it cannot be read again. Raises ServerProblem for an unknown role."""
+    secret = secrets.token_urlsafe(32)
+    keep_grants(database, [Grant(role=role, name=name, secret=secret)])
+    return secret
+
+
+def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
+    """Stores tokens chosen by whoever starts the server. Raises ServerProblem for an unknown role."""
+    with database.transaction() as connection:
+        for grant in grants:
+            if grant.role not in set(Role):
+                raise ServerProblem(
+                    f"there is no role {grant.role!r}: choose one of {', '.join(Role)}"
+                )
+            connection.execute(
+                upsert(Token)
+                .values(sha256=_hash(grant.secret), name=grant.name, role=grant.role)
+                .on_conflict_do_nothing()
+            )
+
+
+def revoke_token(database: Database, name: str) -> int:
+    """Revokes every token of that name; returns how many there were."""
+    with database.transaction() as connection:
+        result = connection.execute(
+            update(Token)
+            .where(Token.name == name, Token.revoked_t_utc.is_(None))
+            .values(revoked_t_utc=utc_now())
+        )
+        return result.rowcount
+
+
+def issue_login(database: Database, settings: ServerSettings, role: Role = Role.ADMIN) -> str:
+    """A link that signs a browser in, once, within 15 minutes."""
+    secret = secrets.token_urlsafe(32)
+    with database.transaction() as connection:
+        connection.execute(
+            insert(LoginLink).values(
+                sha256=_hash(secret),
+                user=settings.user,
+                role=role,
+                expires_t_utc=utc_now() + LOGIN_LINK_LIFE,
+            )
+        )
+    return f"{settings.origin}/login?token={secret}"
+
+
+def redeem_login(database: Database, secret: str) -> str | None:
+    """The secret of a new session, or None when the link is unknown, used or too old."""
+    now = utc_now()
+    with database.transaction() as connection:
+        link = connection.execute(
+            update(LoginLink)
+            .where(
+                LoginLink.sha256 == _hash(secret),
+                LoginLink.used_t_utc.is_(None),
+                LoginLink.expires_t_utc > now,
+            )
+            .values(used_t_utc=now)
+            .returning(LoginLink.user, LoginLink.role)
+        ).one_or_none()
+        if link is None:
+            return None
+        session = secrets.token_urlsafe(32)
+        connection.execute(
+            insert(BrowserSession).values(
+                sha256=_hash(session),
+                user=link.user,
+                role=link.role,
+                expires_t_utc=now + SESSION_LIFE,
+            )
+        )
+    return session
+
+
+def end_session(database: Database, secret: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(
+            update(BrowserSession)
+            .where(BrowserSession.sha256 == _hash(secret))
+            .values(ended_t_utc=utc_now())
+        )
+
+
+class Gate:
+    """Tells who sent a request, remembering answers for two seconds."""
+
+    def __init__(self, database: Database, settings: ServerSettings) -> None:
+        self._database = database
+        self._settings = settings
+        self._origins = frozenset(settings.origins)
+        self._remembered: dict[str, tuple[float, Principal]] = {}
+
+    def identify(self, connection: HTTPConnection) -> Principal:
+        """Blocking (it may ask the database). Raises Refused."""
+        self._check_origin(connection)
+        header = connection.headers.get("authorization", "")
+        scheme, _, secret = header.partition(" ")
+        if header:
+            if scheme.lower() != "bearer" or not secret:
+                raise Refused(401, "the Authorization header must be `Bearer` and a token")
+            return self._known(f"t{_hash(secret)}", "this token is unknown or has been revoked")
+        session = connection.cookies.get(self._settings.cookie)
+        if session is None:
+            raise Refused(
+                401, "sign in first: open the link that the server printed when it started"
+            )
+        self._require_origin(connection)
+        return self._known(f"s{_hash(session)}", "the session has ended: open a new sign-in link")
+
+    def _check_origin(self, connection: HTTPConnection) -> None:
+        """A browser names the page's origin: it must be the console's own."""
+        host = connection.headers.get("host", "")
+        if not _is_own_host(host):
+            raise Refused(403, f"the server is not reached by the name {host!r}")
+        origin = connection.headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or parts.netloc != host:
+            raise Refused(403, f"a page of {origin} may not use this server")
+
+    def _require_origin(self, connection: HTTPConnection) -> None:
+        """A cookie travels with every request, so what changes something must say where it came from."""
+        safe = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
+        if not safe and "origin" not in connection.headers:
+            raise Refused(403, "a request with a session cookie needs an Origin header")
+
+    def _known(self, key: str, otherwise: str) -> Principal:
+        now = time.monotonic()
+        entry = self._remembered.get(key)
+        if entry is not None and entry[0] > now:
+            return entry[1]
+        principal = self._look_up(key)
+        if principal is None:
+            self._remembered.pop(key, None)
+            raise Refused(401, otherwise)
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (now + REMEMBERED_S, principal)
+        return principal
+
+    def _look_up(self, key: str) -> Principal | None:
+        kind, sha256 = key[0], key[1:]
+        if kind == "t":
+            query = select(Token.name, Token.role).where(
+                Token.sha256 == sha256, Token.revoked_t_utc.is_(None)
+            )
+        else:
+            query = select(BrowserSession.user.label("name"), BrowserSession.role).where(
+                BrowserSession.sha256 == sha256,
+                BrowserSession.ended_t_utc.is_(None),
+                BrowserSession.expires_t_utc > utc_now(),
+            )
+        with self._database.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Principal(name=row.name, role=Role(row.role))
+
+    def forget(self, secret: str) -> None:
+        """A session that was just ended."""
+        self._remembered.pop(f"s{_hash(secret)}", None)
+
+
+def _is_own_host(host: str) -> bool:
+    """Against DNS rebinding: on loopback the server answers to loopback names only."""
+    name = urlsplit(f"//{host}").hostname
+    return name is not None and is_loopback(name)
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Where bytes lie that are too big for Postgres: segments, weights, exports. Addressed by their content."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class BlobMissing(LookupError):
+    """There is no blob of that hash."""
+
+
+class BlobStore(Protocol):
+    """Immutable blobs by sha256. `put` returns only when the blob would survive a power cut."""
+
+    def put(self, data: bytes) -> str:
+        """Stores `data`, returns its sha256. Storing the same bytes again changes nothing."""
+        ...
+
+    def get(self, sha256: str) -> bytes:
+        """Raises BlobMissing."""
+        ...
+
+    def has(self, sha256: str) -> bool: ...
+
+    def free_bytes(self) -> int | None:
+        """Room that is left, where that is known."""
+        ...
+
+
+class FolderBlobs:
+    """`<folder>/ab/cdef…`: written beside its place, synced, then renamed, so a name never holds half a blob."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = self._path(sha256)
+        if path.is_file():
+            return sha256
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            _sync_folder(self._folder)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        try:
+            return self._path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise BlobMissing(f"there is no blob {sha256}") from error
+
+    def has(self, sha256: str) -> bool:
+        return self._path(sha256).is_file()
+
+    def free_bytes(self) -> int | None:
+        state = os.statvfs(self._folder)
+        return state.f_bavail * state.f_frsize
+
+    def _path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise BlobMissing(f"{sha256!r} is not a sha256")
+        return self._folder / sha256[:2] / sha256[2:]
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,43 @@
+"""Serving the built console: files by name, and its page for every other address (it has a router)."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>robot-rl</title>
+<body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto">
+<h1>The console is not built</h1>
+<p>The server runs. Run <code>make ui</code> in the repository, then load this page again.</p>
+</body></html>"""
+
+# The page may talk to its own server only; the 3-D view and the viewer of recordings run WebAssembly.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+FOREVER = "public, max-age=31536000, immutable"  # Vite puts a hash into the names of its assets
+
+
+def mount(app: FastAPI, folder: Path) -> None:
+    """The last route: takes every GET that no other one took."""
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        if path == "api" or path.startswith("api/"):
+            raise HTTPException(404, f"there is no /{path}")
+        root = folder.resolve()
+        file = (root / path).resolve()
+        if path and file.is_relative_to(root) and file.is_file():
+            cache = FOREVER if path.startswith("assets/") else "no-cache"
+            return FileResponse(file, headers={**HEADERS, "Cache-Control": cache})
+        index = root / "index.html"
+        if not index.is_file():
+            return HTMLResponse(NOT_BUILT, headers=HEADERS)
+        return FileResponse(index, headers={**HEADERS, "Cache-Control": "no-cache"})

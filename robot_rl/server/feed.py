@@ -1,0 +1,120 @@
+"""The learner's feed: events numbered in commit order, and who waits for them."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, insert, select, text, update
+
+from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage
+from robot_rl.server.database import Database
+from robot_rl.server.tables import FeedCounter, FeedRow
+
+CHANNEL = "robot_rl_feed"
+PAGE_LIMIT = 500
+RECONNECT_S = 1.0
+
+_log = logging.getLogger(__name__)
+_EVENT: TypeAdapter[FeedEvent] = TypeAdapter(FeedEvent)
+
+
+def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> None:
+    """Numbers and stores events; the last thing a transaction does.
+
+    The counter's row stays locked until the commit, so that a number is never seen before a smaller one.
+    """
+    if not events:
+        return
+    last = connection.execute(
+        update(FeedCounter)
+        .values(last_number=FeedCounter.last_number + len(events))
+        .returning(FeedCounter.last_number)
+    ).scalar_one()
+    first = last - len(events) + 1
+    connection.execute(
+        insert(FeedRow),
+        [
+            {"number": number, "task": task, "event": _EVENT.dump_python(event, mode="json")}
+            for number, event in enumerate(events, start=first)
+        ],
+    )
+    connection.execute(
+        text("SELECT pg_notify(:channel, :task)"), {"channel": CHANNEL, "task": task}
+    )
+
+
+def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> FeedPage:
+    """What came after number `after`, at most `limit` items."""
+    query = (
+        select(FeedRow.number, FeedRow.event)
+        .where(FeedRow.task == task, FeedRow.number > after)
+        .order_by(FeedRow.number)
+        .limit(limit)
+    )
+    with database.engine.connect() as connection:
+        rows = connection.execute(query).all()
+    items = tuple(
+        FeedItem(number=row.number, event=_EVENT.validate_python(row.event)) for row in rows
+    )
+    return FeedPage(items=items, cursor=items[-1].number if items else after)
+
+
+class FeedBell:
+    """Wakes those who wait for a task's next event. Postgres rings it (LISTEN), whoever wrote."""
+
+    def __init__(self, database: Database) -> None:
+        self._dsn = database.dsn
+        self._rung: Counter[str] = Counter()
+        self._changed = asyncio.Event()
+        self._closed = False
+
+    def count(self, task: str) -> int:
+        """How often a task's bell has rung; look before reading the feed."""
+        return self._rung[task]
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    async def wait(self, task: str, seen: int, timeout_s: float) -> None:
+        """Until the bell has rung since `seen`, the time is over, or the server stops."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._rung[task] == seen and not self._closed:
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def close(self) -> None:
+        """Nobody waits any longer."""
+        self._closed = True
+        self._changed.set()
+
+    async def listen(self) -> None:
+        """Runs until cancelled; connects again when Postgres was away."""
+        while True:
+            try:
+                await self._listen_once()
+            except psycopg.OperationalError as error:
+                _log.warning("feed: lost the database, connecting again: %s", error)
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen_once(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
+        async with connection:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+            self._ring(*self._rung)  # whatever was written while nobody listened
+            async for notice in connection.notifies():
+                self._ring(notice.payload)
+
+    def _ring(self, *tasks: str) -> None:
+        for task in tasks:
+            self._rung[task] += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+        if self._closed:
+            self._changed.set()

@@ -1,0 +1,209 @@
+"""Policy versions: stored once, numbered per task, never changed but for their status."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from robot_rl.schema.base import utc_now
+from robot_rl.schema.policy import (
+    LearnerProgress,
+    PolicyManifest,
+    PolicyStatus,
+    PolicyVersion,
+)
+from robot_rl.server.blobs import BlobStore
+from robot_rl.server.database import Database
+from robot_rl.server.tables import (
+    LearnerState,
+    Policy,
+    PolicyPin,
+    PolicyUpdate,
+    TrainedIntervention,
+)
+
+SHOWN_VERSIONS = 20
+"""How many versions the live page shows (robot_rl.schema.live.TrainingStatus)."""
+
+
+class BadPolicy(ValueError):
+    """A policy that cannot be stored, or a wish about one that cannot be met: one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """The files of a POST: the backbone only when the server may not have it yet."""
+
+    weights: bytes
+    backbone: bytes | None
+
+
+def store(
+    database: Database, blobs: BlobStore, manifest: PolicyManifest, upload: Upload
+) -> PolicyVersion:
+    """Gives the policy its version number; the same policy_id again gets the same number. Raises BadPolicy."""
+    _check_bytes("weights", upload.weights, manifest.sha256, manifest.size_bytes)
+    backbone = manifest.backbone
+    if upload.backbone is not None:
+        _check_bytes("backbone", upload.backbone, backbone.sha256, backbone.size_bytes)
+        blobs.put(upload.backbone)
+    elif not blobs.has(backbone.sha256):
+        raise BadPolicy(
+            f"the backbone {backbone.sha256[:12]}… is not on the server: send it with the weights"
+        )
+    blobs.put(upload.weights)
+    with database.transaction() as connection:
+        _lock_task(connection, manifest.task)
+        known = connection.execute(
+            select(Policy).where(Policy.policy_id == manifest.policy_id)
+        ).one_or_none()
+        if known is not None:
+            return _version(known)
+        version = _next_version(connection, manifest)
+        connection.execute(
+            insert(Policy).values(
+                policy_id=manifest.policy_id,
+                task=manifest.task,
+                version=version,
+                status=PolicyStatus.CANDIDATE,
+                sha256=manifest.sha256,
+                backbone_sha256=backbone.sha256,
+                created_t_utc=manifest.created_t_utc,
+                manifest=manifest.model_dump(mode="json"),
+            )
+        )
+        _store_update(connection, manifest, version)
+    return PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
+
+
+def _check_bytes(name: str, data: bytes, sha256: str, size_bytes: int) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256 or len(data) != size_bytes:
+        raise BadPolicy(
+            f"{name}: {len(data)} bytes with sha256 {found[:12]}… came and the manifest says "
+            f"{size_bytes} bytes with {sha256[:12]}…: send the file that the manifest was made for"
+        )
+
+
+def _lock_task(connection: Connection, task: str) -> None:
+    """Version numbers of a task are given one at a time."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtext('robot_rl policy versions'), hashtext(:task))"),
+        {"task": task},
+    )
+
+
+def _next_version(connection: Connection, manifest: PolicyManifest) -> int:
+    newest = connection.execute(
+        select(func.max(Policy.version)).where(Policy.task == manifest.task)
+    ).scalar_one()
+    parent = manifest.parent_version
+    if parent is not None and parent > (newest or 0):
+        raise BadPolicy(
+            f"the parent version {parent} is not on the server (the newest of {manifest.task} is "
+            f"{newest or 'none'}): the learner's checkpoint belongs to another database"
+        )
+    return (newest or 0) + 1
+
+
+def _store_update(connection: Connection, manifest: PolicyManifest, version: int) -> None:
+    if manifest.update is None:
+        return
+    connection.execute(
+        insert(PolicyUpdate).values(
+            policy_id=manifest.policy_id,
+            **manifest.update.model_dump(exclude={"new_interventions"}),
+        )
+    )
+    for intervention_id in manifest.update.new_interventions:
+        connection.execute(
+            upsert(TrainedIntervention)
+            .values(intervention_id=intervention_id, task=manifest.task, version=version)
+            .on_conflict_do_nothing()
+        )
+
+
+def newest(database: Database, task: str | None, limit: int) -> tuple[PolicyVersion, ...]:
+    """Newest first; of every task when `task` is None."""
+    query = select(Policy).order_by(Policy.stored_t_utc.desc(), Policy.version.desc()).limit(limit)
+    if task is not None:
+        query = query.where(Policy.task == task)
+    with database.engine.connect() as connection:
+        return tuple(_version(row) for row in connection.execute(query))
+
+
+def wanted(database: Database, task: str) -> PolicyVersion | None:
+    """The version that robots of a task should run: the pinned one, else the newest not rejected."""
+    with database.engine.connect() as connection:
+        pin = pinned(connection, task)
+        query = select(Policy).where(Policy.task == task)
+        if pin is not None:
+            query = query.where(Policy.version == pin)
+        else:
+            query = query.where(Policy.status != PolicyStatus.REJECTED)
+        row = connection.execute(query.order_by(Policy.version.desc()).limit(1)).one_or_none()
+    return None if row is None else _version(row)
+
+
+def pinned(connection: Connection, task: str) -> int | None:
+    query = select(PolicyPin.version).where(PolicyPin.task == task)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def pin(connection: Connection, task: str, version: int, author: str) -> None:
+    """Holds a task's robots at one version. Raises BadPolicy."""
+    _check_exists(connection, task, version)
+    values = {"version": version, "author": author, "t_utc": utc_now()}
+    connection.execute(
+        upsert(PolicyPin)
+        .values(task=task, **values)
+        .on_conflict_do_update(index_elements=[PolicyPin.task], set_=values)
+    )
+
+
+def unpin(connection: Connection, task: str) -> None:
+    connection.execute(delete(PolicyPin).where(PolicyPin.task == task))
+
+
+def reject(connection: Connection, task: str, version: int) -> None:
+    """A version that robots are not offered any more. Raises BadPolicy."""
+    _check_exists(connection, task, version)
+    if pinned(connection, task) == version:
+        raise BadPolicy(f"version {version} of {task} is pinned: take the pin off first")
+    connection.execute(
+        update(Policy)
+        .where(Policy.task == task, Policy.version == version)
+        .values(status=PolicyStatus.REJECTED)
+    )
+
+
+def _check_exists(connection: Connection, task: str, version: int) -> None:
+    query = select(Policy.policy_id).where(Policy.task == task, Policy.version == version)
+    if connection.execute(query).one_or_none() is None:
+        raise BadPolicy(f"there is no version {version} of {task}")
+
+
+def _version(row: Row) -> PolicyVersion:  # pyright: ignore[reportMissingTypeArgument]
+    return PolicyVersion(
+        version=row.version,
+        status=PolicyStatus(row.status),
+        manifest=PolicyManifest.model_validate(row.manifest),
+    )
+
+
+def keep_progress(database: Database, progress: LearnerProgress) -> None:
+    values = {"progress": progress.model_dump(mode="json"), "t_utc": utc_now()}
+    with database.transaction() as connection:
+        connection.execute(
+            upsert(LearnerState)
+            .values(task=progress.task, **values)
+            .on_conflict_do_update(index_elements=[LearnerState.task], set_=values)
+        )
+
+
+def last_progress(database: Database, task: str) -> LearnerProgress | None:
+    query = select(LearnerState.progress).where(LearnerState.task == task)
+    with database.engine.connect() as connection:
+        progress = connection.execute(query).scalar_one_or_none()
+    return None if progress is None else LearnerProgress.model_validate(progress)

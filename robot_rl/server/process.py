@@ -1,0 +1,107 @@
+"""The server as a process: opens the port and the database, runs until it is told to stop."""
+
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from robot_rl.server import access, migration
+from robot_rl.server.app import create_app
+from robot_rl.server.database import open_database
+from robot_rl.server.services import Services
+from robot_rl.server.settings import ServerProblem, ServerSettings
+
+EXIT_PROBLEM = 2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE_S = 1  # for requests that run when the server is stopped
+PING_S = 5.0
+PONG_S = 15.0
+LIVE_FRAME_LIMIT_BYTES = 4 * 2**20  # one camera image at most
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: ServerSettings) -> int:
+    """Until SIGINT or SIGTERM; returns the exit status. A problem is one plain sentence on stderr."""
+    try:
+        _run(settings)
+    except ServerProblem as problem:
+        print(f"robot-rl server: {problem}", file=sys.stderr, flush=True)
+        return EXIT_PROBLEM
+    return 0
+
+
+def _run(settings: ServerSettings) -> None:
+    with _listen(settings) as listener:
+        database = open_database(settings)
+        try:
+            migration.prepare(database)
+            if settings.print_login:
+                link = access.issue_login(database, settings)
+                print(f"Open the console: {link}", flush=True)
+            _Server(settings, create_app(settings, database)).run(sockets=[listener])
+        finally:
+            database.close()
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    """The port is taken first: nothing is started beside a server that runs already."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ServerProblem(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): "
+            "stop what uses the port, or choose another one with --port"
+        ) from error
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Ends long polls and WebSockets itself before uvicorn waits for them."""
+
+    def __init__(self, settings: ServerSettings, app: FastAPI) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+                ws_ping_interval=PING_S,
+                ws_ping_timeout=PONG_S,
+                ws_max_size=LIVE_FRAME_LIMIT_BYTES,
+                ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink
+            )
+        )
+        self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, but the signal is not raised again afterwards: the database is still to be stopped."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        services: Services = self._app.state.services
+        services.hang_up()
+        await super().shutdown(sockets)

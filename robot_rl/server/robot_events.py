@@ -1,0 +1,257 @@
+"""Storing the events that a robot records between its steps. Each has its own identity, so a second
+arrival changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    InterventionEnded,
+    PolicyActivated,
+    ResetEnded,
+    RobotEvent,
+    SafetyEvent,
+)
+from robot_rl.schema.feed import FeedEvent
+from robot_rl.schema.live import InterventionTrained
+from robot_rl.schema.policy import PolicyStatus
+from robot_rl.server.tables import (
+    Activation,
+    Base,
+    Episode,
+    Intervention,
+    Label,
+    Policy,
+    Reset,
+    Run,
+    TrainedIntervention,
+)
+from robot_rl.server.tables import SafetyEvent as SafetyEventRow
+
+
+class BadEvent(ValueError):
+    """An event that cannot be stored: one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What else an event brings about."""
+
+    task: str | None = None
+    event: FeedEvent | None = None
+    activated: bool = False
+    trained: Sequence[InterventionTrained] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Stores events of one robot within one transaction."""
+
+    connection: Connection
+    robot: str
+    boot_epoch: UUID
+
+    def record(self, event: RobotEvent) -> Effect:
+        """Raises BadEvent."""
+        match event:
+            case EpisodeStarted():
+                return self._episode_started(event)
+            case EpisodeEnded():
+                return self._episode_ended(event)
+            case InterventionEnded():
+                return self._intervention_ended(event)
+            case SafetyEvent():
+                self._insert(
+                    SafetyEventRow, event.model_dump(exclude={"kind"}) | {"robot": self.robot}
+                )
+                return Effect()
+            case ResetEnded():
+                self._insert(Reset, event.model_dump(exclude={"kind"}) | {"robot": self.robot})
+                return Effect()
+            case PolicyActivated():
+                return self._policy_activated(event)
+
+    def _episode_started(self, event: EpisodeStarted) -> Effect:
+        if event.robot != self.robot:
+            raise BadEvent(f"an episode of {event.robot} came in a batch of {self.robot}")
+        self._insert(
+            Run,
+            {
+                "run_id": event.run_id,
+                "robot": self.robot,
+                "task": event.task,
+                "started_t_utc": event.t_utc,
+            },
+        )
+        values = event.model_dump(exclude={"kind", "t_robot_ns", "t_utc"})
+        values |= {
+            "boot_epoch": self.boot_epoch,
+            "started_t_robot_ns": event.t_robot_ns,
+            "started_t_utc": event.t_utc,
+            "cameras": list(event.cameras),
+        }
+        if not self._insert(Episode, values):
+            return Effect()
+        return Effect(task=event.task, event=event)
+
+    def _episode_ended(self, event: EpisodeEnded) -> Effect:
+        task = self._task_of(event.episode_id)
+        changed = self.connection.execute(
+            update(Episode)
+            .where(Episode.episode_id == event.episode_id, Episode.ended_t_utc.is_(None))
+            .values(
+                steps=event.steps,
+                human_steps=event.human_steps,
+                cause=event.cause,
+                labeller=event.labeller,
+                complete=event.complete,
+                ended_t_robot_ns=event.t_robot_ns,
+                ended_t_utc=event.t_utc,
+                outcome=event.outcome,
+                failure_class=event.failure_class,
+                note=event.note,
+            )
+        )
+        if not changed.rowcount:
+            return Effect()
+        self._insert(
+            Label,
+            {
+                "label_id": new_id(),
+                "episode_id": event.episode_id,
+                "outcome": event.outcome,
+                "failure_class": event.failure_class,
+                "note": event.note,
+                "author": event.labeller,
+                "t_utc": event.t_utc,
+            },
+        )
+        return Effect(task=task, event=event)
+
+    def _intervention_ended(self, event: InterventionEnded) -> Effect:
+        task = self._task_of(event.episode_id)
+        if not self._insert(Intervention, event.model_dump(exclude={"kind"})):
+            return Effect()
+        self.connection.execute(
+            update(Episode)
+            .where(Episode.episode_id == event.episode_id)
+            .values(interventions=Episode.interventions + 1)
+        )
+        return Effect(task=task, event=event)
+
+    def _policy_activated(self, event: PolicyActivated) -> Effect:
+        task = self._task_of_policy(event)
+        new = self._insert(
+            Activation,
+            {
+                "robot": self.robot,
+                "boot_epoch": self.boot_epoch,
+                "t_robot_ns": event.t_robot_ns,
+                "task": task,
+                "version": event.version,
+                "sha256": event.sha256,
+                "episode_id": event.episode_id,
+                "t_utc": event.t_utc,
+            },
+        )
+        if not new or task is None:
+            return Effect()
+        self._mark_active(task, event.version)
+        return Effect(task=task, activated=True, trained=self._now_acting(task, event))
+
+    def _task_of_policy(self, event: PolicyActivated) -> str | None:
+        """None for a policy that never was on this server, as the one that a robot starts with."""
+        query = select(Policy.task).where(
+            Policy.sha256 == event.sha256, Policy.version == event.version
+        )
+        return self.connection.execute(query).scalars().first()
+
+    def _mark_active(self, task: str, version: int) -> None:
+        policies = update(Policy).where(Policy.task == task, Policy.version != version)
+        self.connection.execute(
+            policies.where(Policy.status == PolicyStatus.ACTIVE).values(
+                status=PolicyStatus.SUPERSEDED
+            )
+        )
+        self.connection.execute(
+            policies.where(
+                Policy.status == PolicyStatus.CANDIDATE, Policy.version < version
+            ).values(status=PolicyStatus.SUPERSEDED)
+        )
+        self.connection.execute(
+            update(Policy)
+            .where(Policy.task == task, Policy.version == version)
+            .values(status=PolicyStatus.ACTIVE)
+        )
+
+    def _now_acting(self, task: str, event: PolicyActivated) -> list[InterventionTrained]:
+        """Interventions that this version, or one it follows, contains, and that act from now on."""
+        rows = self.connection.execute(
+            select(
+                Intervention.intervention_id,
+                Intervention.operator,
+                Intervention.ended_t_robot_ns,
+                Intervention.ended_t_utc,
+                Episode.robot,
+                Episode.boot_epoch,
+            )
+            .join(
+                TrainedIntervention,
+                TrainedIntervention.intervention_id == Intervention.intervention_id,
+            )
+            .join(Episode, Episode.episode_id == Intervention.episode_id)
+            .where(
+                TrainedIntervention.task == task,
+                TrainedIntervention.version <= event.version,
+                TrainedIntervention.acting_version.is_(None),
+            )
+            .order_by(Intervention.ended_t_utc)
+        ).all()
+        acting: list[InterventionTrained] = []
+        for row in rows:
+            same_clock = row.robot == self.robot and row.boot_epoch == self.boot_epoch
+            latency_s = (
+                (event.t_robot_ns - row.ended_t_robot_ns) / 1e9
+                if same_clock
+                else (event.t_utc - row.ended_t_utc).total_seconds()
+            )
+            self.connection.execute(
+                update(TrainedIntervention)
+                .where(TrainedIntervention.intervention_id == row.intervention_id)
+                .values(
+                    acting_version=event.version,
+                    acting_t_robot_ns=event.t_robot_ns,
+                    acting_t_utc=event.t_utc,
+                    latency_s=latency_s,
+                )
+            )
+            acting.append(
+                InterventionTrained(
+                    intervention_id=row.intervention_id,
+                    operator=row.operator,
+                    version=event.version,
+                    released_t_ns=row.ended_t_robot_ns,
+                    acting_t_ns=event.t_robot_ns,
+                    latency_s=latency_s,
+                )
+            )
+        return acting
+
+    def _task_of(self, episode_id: UUID) -> str:
+        query = select(Episode.task).where(Episode.episode_id == episode_id)
+        task = self.connection.execute(query).scalar_one_or_none()
+        if task is None:
+            raise BadEvent(f"an event of episode {episode_id} came before its start")
+        return task
+
+    def _insert(self, table: type[Base], values: dict[str, Any]) -> bool:
+        """False when the row is there already."""
+        result = self.connection.execute(upsert(table).values(values).on_conflict_do_nothing())
+        return bool(result.rowcount)

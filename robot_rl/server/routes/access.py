@@ -1,0 +1,68 @@
+"""Signing in by a one-time link, and out again."""
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse
+
+from robot_rl.schema.base import Message
+from robot_rl.server import access, audit
+from robot_rl.server.access import SESSION_LIFE
+from robot_rl.server.routes.callers import Anyone, Driver, WithServices
+
+router = APIRouter(tags=["access"])
+
+
+class Me(Message):
+    """Who the caller is."""
+
+    name: str
+    role: str
+
+
+class LoginUrl(Message):
+    """Signs a browser in, once, within 15 minutes."""
+
+    url: str
+
+
+@router.get("/login", include_in_schema=False)
+async def get_login(token: str, services: WithServices) -> Response:
+    """Exchanges the link's token for a session cookie that scripts on the page cannot read."""
+    session = await run_in_threadpool(access.redeem_login, services.database, token)
+    if session is None:
+        raise HTTPException(
+            403, "this sign-in link was used already or is too old: ask the server for a new one"
+        )
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(
+        services.settings.cookie,
+        session,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+@router.post("/api/login-links")
+def post_login_link(services: WithServices, caller: Driver) -> LoginUrl:
+    """A new link with the caller's own role, for another browser or for whoever started the server."""
+    url = access.issue_login(services.database, services.settings, caller.role)
+    with services.database.transaction() as connection:
+        audit.note(connection, caller.name, "login_link.issue", services.settings.user)
+    return LoginUrl(url=url)
+
+
+@router.get("/api/me")
+def get_me(caller: Anyone) -> Me:
+    return Me(name=caller.name, role=caller.role)
+
+
+@router.post("/api/logout", status_code=204)
+def post_logout(request: Request, response: Response, services: WithServices, _: Anyone) -> None:
+    """Ends the browser's session at once."""
+    session = request.cookies.get(services.settings.cookie)
+    if session is not None:
+        access.end_session(services.database, session)
+        services.gate.forget(session)
+    response.delete_cookie(services.settings.cookie, httponly=True, samesite="strict")

@@ -1,0 +1,40 @@
+"""Dependencies of the routes: the services, and the caller with the roles that a route allows."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from robot_rl.server.access import (
+    DRIVERS,
+    ENGINEERS,
+    EVERYONE,
+    Principal,
+    Refused,
+    Role,
+)
+from robot_rl.server.services import Services
+
+
+def _services(request: Request) -> Services:
+    return request.app.state.services
+
+
+type WithServices = Annotated[Services, Depends(_services)]
+
+
+def _caller(roles: frozenset[Role]) -> Callable[[Request], Principal]:
+    def identify(request: Request) -> Principal:
+        principal = _services(request).gate.identify(request)
+        if principal.role not in roles:
+            raise Refused(403, f"a {principal.role} may not {request.method} {request.url.path}")
+        return principal
+
+    return identify
+
+
+type Anyone = Annotated[Principal, Depends(_caller(EVERYONE))]
+type Driver = Annotated[Principal, Depends(_caller(DRIVERS))]
+type Engineer = Annotated[Principal, Depends(_caller(ENGINEERS))]
+type Robot = Annotated[Principal, Depends(_caller(frozenset({Role.ROBOT})))]
+type Learner = Annotated[Principal, Depends(_caller(frozenset({Role.LEARNER, Role.ADMIN})))]

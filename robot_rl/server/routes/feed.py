@@ -1,0 +1,62 @@
+"""The learner's feed (robot_rl/schema/feed.py) and the segments that it names."""
+
+import time
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from robot_rl.schema.feed import FeedPage
+from robot_rl.server import feed
+from robot_rl.server.blobs import BlobStore
+from robot_rl.server.database import Database
+from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.tables import Segment
+
+router = APIRouter(prefix="/api", tags=["feed"])
+
+WAIT_LIMIT_S = 25.0
+LOOK_AGAIN_S = 5.0  # should a notice of Postgres be lost with its connection
+FOREVER = "private, max-age=31536000, immutable"
+
+
+@router.get("/feed")
+async def get_feed(
+    services: WithServices,
+    _: Anyone,
+    task: str,
+    after: Annotated[int, Query(ge=0)] = 0,
+    wait_s: Annotated[float, Query(ge=0, le=WAIT_LIMIT_S)] = 0,
+    limit: Annotated[int, Query(ge=1, le=feed.PAGE_LIMIT)] = feed.PAGE_LIMIT,
+) -> FeedPage:
+    """The task's events after number `after`, in order; waits up to `wait_s` for the first one."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        seen = services.bell.count(task)
+        page = await run_in_threadpool(feed.read, services.database, task, after, limit)
+        remaining_s = deadline - time.monotonic()
+        if page.items or remaining_s <= 0 or services.bell.closed:
+            return page
+        await services.bell.wait(task, seen, min(remaining_s, LOOK_AGAIN_S))
+
+
+@router.get("/segments/{segment_id}", response_class=Response)
+def get_segment(segment_id: UUID, services: WithServices, _: Anyone) -> Response:
+    """The Arrow IPC file of a segment, images inside."""
+    data, sha256 = _segment(services.database, services.blobs, segment_id)
+    return Response(
+        data,
+        media_type="application/vnd.apache.arrow.file",
+        headers={"Cache-Control": FOREVER, "ETag": f'"{sha256}"'},
+    )
+
+
+def _segment(database: Database, blobs: BlobStore, segment_id: UUID) -> tuple[bytes, str]:
+    query = select(Segment.sha256).where(Segment.segment_id == segment_id)
+    with database.engine.connect() as connection:
+        sha256 = connection.execute(query).scalar_one_or_none()
+    if sha256 is None:
+        raise HTTPException(404, f"there is no segment {segment_id}")
+    return blobs.get(sha256), sha256

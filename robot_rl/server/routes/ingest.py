@@ -1,0 +1,60 @@
+"""The durable path, robot → server (robot_rl/schema/ingest.py)."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from robot_rl.schema.ingest import BatchAck, BatchHeader
+from robot_rl.server.access import Refused
+from robot_rl.server.recording import OutOfOrder, read_cursor, store_batch
+from robot_rl.server.routes.callers import Robot, WithServices
+from robot_rl.server.uploads import read_form
+
+router = APIRouter(prefix="/api/ingest", tags=["ingest"])
+
+BATCH_LIMIT_BYTES = 256 * 2**20
+PARTS_LIMIT = 64
+
+
+@router.post("")
+async def post_batch(request: Request, services: WithServices, caller: Robot) -> BatchAck:
+    """Stores a batch for good, then acknowledges it. 409: not the next sequence; 422: a bad batch."""
+    form = await read_form(request, limit_bytes=BATCH_LIMIT_BYTES, limit_files=PARTS_LIMIT)
+    header = _header(form.fields.get("header"))
+    _check_name(caller.name, header.robot)
+    try:
+        stored = await run_in_threadpool(
+            store_batch, services.database, services.blobs, header, form.files
+        )
+    except OutOfOrder as error:
+        raise HTTPException(409, str(error)) from error
+    for trained in stored.trained:
+        services.hub.intervention_trained(header.robot, trained)
+    for task in stored.activated_tasks:
+        await services.show_training(task)
+    return stored.ack
+
+
+@router.get("/cursor")
+def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Robot) -> BatchAck:
+    """Up to where an outbox is stored: where a robot goes on after it was away."""
+    _check_name(caller.name, robot)
+    return read_cursor(services.database, robot, boot_epoch)
+
+
+def _header(text: str | None) -> BatchHeader:
+    if text is None:
+        raise HTTPException(422, "the batch has no field `header`")
+    try:
+        return BatchHeader.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise HTTPException(422, f"header: {where}: {first['msg']}") from error
+
+
+def _check_name(token_name: str, robot: str) -> None:
+    if token_name != robot:
+        raise Refused(403, f"the token is of robot {token_name} and not of {robot}")

@@ -1,0 +1,21 @@
+"""What the learner tells while it trains."""
+
+from fastapi import APIRouter
+
+from robot_rl.schema.live import TrainingStatus
+from robot_rl.schema.policy import LearnerProgress
+from robot_rl.server.routes.callers import Anyone, Learner, WithServices
+
+router = APIRouter(prefix="/api/learner", tags=["learner"])
+
+
+@router.post("/progress", status_code=204)
+async def post_progress(progress: LearnerProgress, services: WithServices, _: Learner) -> None:
+    """About once a second; in lock-step after every step, which robots wait for."""
+    await services.hear_learner(progress)
+
+
+@router.get("/status")
+async def get_status(task: str, services: WithServices, _: Anyone) -> TrainingStatus:
+    """Progress and newest versions, as the live page shows them."""
+    return await services.training_status(task)

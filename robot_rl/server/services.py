@@ -1,0 +1,115 @@
+"""What the routes stand on: made when the application starts, gone when it stops."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from robot_rl.schema.live import TrainingStatus
+from robot_rl.schema.policy import LearnerProgress, PolicyVersion
+from robot_rl.server import policies
+from robot_rl.server.access import Gate
+from robot_rl.server.blobs import BlobStore
+from robot_rl.server.database import Database
+from robot_rl.server.feed import FeedBell
+from robot_rl.server.hub import Hub
+from robot_rl.server.settings import ServerSettings
+
+PROGRESS_SHOWN_EVERY_S = 0.25  # to people; robots hear every one
+PROGRESS_KEPT_EVERY_S = 1.0
+LAST_WRITES_S = 1.0
+
+
+class Services:
+    """Lives on `app.state.services`; used from the event loop only."""
+
+    def __init__(self, settings: ServerSettings, database: Database, blobs: BlobStore) -> None:
+        self.settings = settings
+        self.database = database
+        self.blobs = blobs
+        self.gate = Gate(database, settings)
+        self.bell = FeedBell(database)
+        self.hub = Hub()
+        self.stopping = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._learners: dict[str, _Learner] = {}
+
+    def begin(self) -> None:
+        self._listening = asyncio.create_task(self.bell.listen())
+
+    def hang_up(self) -> None:
+        """Lets everything that waits for a long time end at once: long polls and WebSockets."""
+        self.stopping.set()
+        self.bell.close()
+        self.hub.stop()
+
+    async def end(self) -> None:
+        self.hang_up()
+        self._listening.cancel()
+        await asyncio.gather(self._listening, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
+        for learner in self._learners.values():
+            await run_in_threadpool(policies.keep_progress, self.database, learner.progress)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs beside the requests; an error in it is reported by the loop when it is collected."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def wanted_policy(self, task: str) -> PolicyVersion | None:
+        return await run_in_threadpool(policies.wanted, self.database, task)
+
+    async def training_status(self, task: str) -> TrainingStatus:
+        """From the database, with the learner's newest progress."""
+        versions = await run_in_threadpool(
+            policies.newest, self.database, task, policies.SHOWN_VERSIONS
+        )
+        learner = self._learners.get(task)
+        if learner is not None:
+            return TrainingStatus(progress=learner.progress, versions=versions)
+        progress = await run_in_threadpool(policies.last_progress, self.database, task)
+        return TrainingStatus(progress=progress, versions=versions)
+
+    async def show_training(self, task: str) -> None:
+        self.hub.show_training(task, await self.training_status(task))
+
+    async def hear_learner(self, progress: LearnerProgress) -> None:
+        """Robots hear it at once, people four times a second, the database once a second."""
+        self.hub.learner_heard(progress)
+        learner = self._learners.get(progress.task)
+        if learner is None:
+            learner = self._learners[progress.task] = _Learner(progress)
+        learner.progress = progress
+        now = time.monotonic()
+        if now - learner.kept >= PROGRESS_KEPT_EVERY_S:
+            learner.kept = now
+            await run_in_threadpool(policies.keep_progress, self.database, progress)
+        if not learner.showing:
+            learner.showing = True
+            self.spawn(self._show_progress(learner))
+
+    async def _show_progress(self, learner: "_Learner") -> None:
+        wait_s = learner.shown + PROGRESS_SHOWN_EVERY_S - time.monotonic()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        learner.showing, learner.shown = False, time.monotonic()
+        task = learner.progress.task
+        status = self.hub.training(task)
+        if status is None:
+            await self.show_training(task)
+        else:
+            self.hub.show_training(task, status.model_copy(update={"progress": learner.progress}))
+
+
+class _Learner:
+    """What is known of a task's learner."""
+
+    def __init__(self, progress: LearnerProgress) -> None:
+        self.progress = progress
+        self.kept = 0.0
+        self.shown = 0.0
+        self.showing = False
