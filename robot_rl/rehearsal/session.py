@@ -251,8 +251,7 @@ class _Session:
                 len(training),
             ),
             success_by_tenth=tuple(
-                float(np.mean([training[index].autonomous for index in tenth]))
-                for tenth in tenths
+                float(np.mean([training[index].autonomous for index in tenth])) for tenth in tenths
             ),
             human_share_by_tenth=tuple(
                 sum(training[index].human_steps for index in tenth)
