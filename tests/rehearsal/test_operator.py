@@ -1,0 +1,105 @@
+"""The scripted operator's mind: patience, reaction, the two phases, silence when told to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from robot_rl.rehearsal.expert import Advice, LiftCubeExpert, View, expert_for
+from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
+from robot_rl.schema.live import Mode
+
+STEP_S = 0.05
+SETTINGS = OperatorSettings(reaction_s=0.3, stall_s=1.0, correction_s=0.5, noise=0.0)
+EXPERT = LiftCubeExpert(step_m=np.full(3, 0.025))
+DOWN = np.array([0.0, 1.0, 0.0, 0.0])
+
+
+def view(t_s: float, tcp: tuple[float, float, float], gripper_m: float = 0.085) -> View:
+    return View(
+        t_s=t_s,
+        tcp_position_m=np.array(tcp),
+        tcp_quaternion=DOWN,
+        gripper_m=gripper_m,
+        objects={"cube": (np.array([0.45, 0.05, 0.02]), np.array([1.0, 0, 0, 0]))},
+        success=False,
+        progress=0.0,
+    )
+
+
+def first_takeover(settings: OperatorSettings, speed_m_s: float, rng: np.random.Generator) -> float:
+    """When a person takes over from an arm that approaches the cube at `speed_m_s`; inf: never."""
+    mind = Mind()
+    for tick in range(60):
+        t_s = tick * STEP_S
+        tcp = (0.45, 0.05, 0.30 - speed_m_s * t_s)
+        mind, decision = decide(mind, view(t_s, tcp), Mode.AUTONOMOUS, EXPERT, settings, rng)
+        if decision.wish is Wish.TAKE_OVER:
+            return t_s
+    return float("inf")
+
+
+def test_takes_over_after_patience_and_reaction(rng: np.random.Generator) -> None:
+    assert first_takeover(SETTINGS, 0.0, rng) == pytest.approx(1.3, abs=STEP_S + 1e-9)
+    slower = replace(SETTINGS, reaction_s=1.0)
+    assert first_takeover(slower, 0.0, rng) == pytest.approx(2.0, abs=STEP_S + 1e-9)
+
+
+def test_leaves_a_robot_alone_that_makes_progress(rng: np.random.Generator) -> None:
+    assert first_takeover(SETTINGS, 0.08, rng) == float("inf")
+
+
+def test_stays_silent_without_interventions(rng: np.random.Generator) -> None:
+    assert first_takeover(replace(SETTINGS, interventions=False), 0.0, rng) == float("inf")
+
+
+def test_recovers_then_corrects_then_lets_go(rng: np.random.Generator) -> None:
+    mind, wishes = Mind(), []
+    heights = [0.02, 0.02, 0.06, *[0.09] * 14]  # beside the cube and low, then above it
+    for tick, height in enumerate(heights):
+        seen = view(tick * STEP_S, (0.40, 0.05, height))
+        mind, decision = decide(mind, seen, Mode.TAKEOVER, EXPERT, SETTINGS, rng)
+        assert decision.advice is not None
+        wishes.append(decision.wish)
+    assert wishes[0] is Wish.NOTHING
+    marked = wishes.index(Wish.MARK_CORRECTION)
+    released = wishes.index(Wish.LET_GO)
+    assert marked == 2
+    assert (released - marked) * STEP_S == pytest.approx(SETTINGS.correction_s, abs=STEP_S + 1e-9)
+
+
+def test_a_demonstrator_never_lets_go(rng: np.random.Generator) -> None:
+    mind = Mind(demonstrating=True)
+    mind, decision = decide(mind, view(0, (0.45, 0, 0.2)), Mode.IDLE, EXPERT, SETTINGS, rng)
+    assert decision.wish is Wish.TAKE_OVER
+    for tick in range(100):
+        seen = view(tick * STEP_S, (0.45, 0.05, 0.09))
+        mind, decision = decide(mind, seen, Mode.TAKEOVER, EXPERT, SETTINGS, rng)
+        assert decision.wish is not Wish.LET_GO
+
+
+def test_skill_and_noise_change_what_the_hand_does(rng: np.random.Generator) -> None:
+    seen = view(0.0, (0.35, -0.05, 0.2))
+    exact = EXPERT.advise(seen)
+    clumsy = replace(SETTINGS, skill=0.0)
+    _, decision = decide(Mind(), seen, Mode.TAKEOVER, EXPERT, clumsy, rng)
+    assert decision.advice is not None
+    assert not np.allclose(decision.advice.axes, exact.axes)
+    assert np.all(decision.advice.axes[3:] == 0)
+
+
+@pytest.mark.parametrize("bad", [{"skill": 1.5}, {"noise": -0.1}, {"stall_s": 0.0}])
+def test_refuses_impossible_people(bad: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="allowed are"):
+        OperatorSettings(**bad)
+
+
+def test_an_unknown_scene_has_no_expert() -> None:
+    with pytest.raises(KeyError, match="juggle"):
+        expert_for("juggle", (0.02,) * 6)
+
+
+def test_the_expert_goes_up_before_it_goes_across() -> None:
+    advice: Advice = EXPERT.advise(view(0.0, (0.35, -0.05, 0.02)))
+    assert advice.axes[2] > 0.5
+    assert np.all(np.abs(advice.axes[:2]) < 0.25)
