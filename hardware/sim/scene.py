@@ -66,8 +66,8 @@ def _set_options(spec: mujoco.MjSpec, physics_dt_s: float) -> None:
     visual.quality.offsamples = 0
     visual.quality.shadowsize = 0
     visual.global_.offwidth = visual.global_.offheight = 1024
-    visual.headlight.ambient = [0.42] * 3
-    visual.headlight.diffuse = [0.42] * 3
+    visual.headlight.ambient = [0.50] * 3
+    visual.headlight.diffuse = [0.30] * 3
     visual.headlight.specular = [0.08] * 3
     visual.map.znear = 0.005
     spec.stat.center = [0.4, 0.0, 0.2]
@@ -93,7 +93,7 @@ def _add_room(spec: mujoco.MjSpec) -> None:
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         pos=[0.8, 0.6, 2.0],
         dir=[-0.35, -0.25, -1.0],
-        diffuse=[0.5] * 3,
+        diffuse=[0.38] * 3,
         specular=[0.1] * 3,
         castshadow=False,
     )
@@ -153,9 +153,9 @@ def _add_shape(
 
 def _add_cameras(spec: mujoco.MjSpec) -> None:
     spec.worldbody.add_camera(
-        name="front", pos=[1.15, 0.0, 0.52], xyaxes=[0, 1, 0, -0.5, 0, 0.86], fovy=40.0
+        name="front", pos=[1.15, 0.0, 0.48], xyaxes=[0, 1, 0, -0.47, 0, 0.88], fovy=34.0
     )
     # Behind the fingers, looking at the tips: forward is up in the image, the robot's left is left.
     spec.body(HAND_BODY).add_camera(
-        name="wrist", pos=[-0.075, 0.0, 0.035], xyaxes=[0, 1, 0, 0.826, 0, -0.563], fovy=68.0
+        name="wrist", pos=[-0.085, 0.0, 0.07], xyaxes=[0, 1, 0, 0.72, 0, -0.69], fovy=75.0
     )

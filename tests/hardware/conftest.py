@@ -1,0 +1,142 @@
+"""The simulated arm under test: its shared memory, and a driver that moves it by commands alone."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hardware.sim import topics
+from hardware.sim.fast_loop import FastLoop, LoopTiming
+from hardware.sim.panda import default_limits
+from hardware.sim.physics import Physics
+from safety import rotation
+
+type Vector = NDArray[np.float64]
+
+DT_NS = 2_000_000
+CONTROL_NS = 5_000_000
+
+
+class Driver:
+    """Moves a reference at a limited speed and waits; `send(position, quaternion, gripper)` is one
+    control period, however it is carried out.
+    """
+
+    def __init__(self, send: Callable[[Vector, Vector, float], None], start: tuple[Vector, Vector]):
+        self._send = send
+        self.position, self.quaternion = start[0].copy(), start[1].copy()
+        self.gripper = 1.0
+
+    def move(self, position: Any, quaternion: Vector | None = None, speed_m_s: float = 0.15) -> None:
+        """Straight to a pose, ending when the reference is there."""
+        goal = np.array(position, np.float64)
+        turn = self.quaternion if quaternion is None else quaternion
+        begin, begin_turn = self.position.copy(), self.quaternion.copy()
+        angle = float(np.linalg.norm(rotation.minus(turn, begin_turn)))
+        duration_s = max(float(np.linalg.norm(goal - begin)) / speed_m_s, angle / 0.5)
+        count = max(1, round(duration_s * 1e9 / CONTROL_NS))
+        for i in range(1, count + 1):
+            self.position = begin + (goal - begin) * i / count
+            self.quaternion = rotation.slerp(begin_turn, turn, i / count)
+            self._send(self.position, self.quaternion, self.gripper)
+
+    def wait(self, duration_s: float) -> None:
+        for _ in range(round(duration_s * 1e9 / CONTROL_NS)):
+            self._send(self.position, self.quaternion, self.gripper)
+
+    def grip(self, gripper: float, duration_s: float = 0.9) -> None:
+        self.gripper = gripper
+        self.wait(duration_s)
+
+
+class LoopDriver(Driver):
+    """Drives a `FastLoop` in this process."""
+
+    def __init__(self, loop: FastLoop) -> None:
+        self.loop, self.now_ns, self.sequence, self._owed_ns = loop, 0, 0, 0
+        physics = loop.physics
+        super().__init__(self.step, (physics.position_m, physics.quaternion))
+        self.gripper = 0.0 if physics.task.held_at_start else 1.0
+
+    def command(self, position: Vector, quaternion: Vector, gripper: float) -> Any:
+        self.sequence += 1
+        record = np.zeros((), topics.COMMAND)
+        record["sequence"], record["valid_until_ns"] = self.sequence, self.now_ns + 100_000_000
+        record["position"], record["quaternion"] = position, quaternion
+        record["clip_m"], record["clip_rad"], record["gripper"] = 1.0, 1.0, gripper
+        return record
+
+    def step(self, position: Vector, quaternion: Vector, gripper: float) -> None:
+        assert self.loop.accept(self.command(position, quaternion, gripper), self.now_ns)
+        self.coast(CONTROL_NS)
+
+    def coast(self, duration_ns: int) -> None:
+        """Let time pass without commands."""
+        self._owed_ns += duration_ns
+        while self._owed_ns >= DT_NS:
+            self._owed_ns -= DT_NS
+            self.now_ns += DT_NS
+            self.loop.tick(self.now_ns)
+
+
+def make_loop(task: str, seed: int = 0) -> FastLoop:
+    return FastLoop(
+        Physics(task, default_limits(), seed=seed),
+        LoopTiming(control_period_ns=CONTROL_NS, watchdog_ns=100_000_000),
+    )
+
+
+@pytest.fixture
+def drive() -> Callable[[str, int], LoopDriver]:
+    """`drive(task, seed)`: a driver of a fresh arm."""
+    return lambda task, seed: LoopDriver(make_loop(task, seed))
+
+
+def lift_cube(driver: Driver, cube: Vector, yaw: float) -> None:
+    """Pick the cube at `cube` (3,), turned by `yaw`, and raise it."""
+    from hardware.sim.kinematics import downward
+
+    driver.grip(1.0, 0.1)
+    driver.move([cube[0], cube[1], 0.12], downward(yaw))
+    driver.wait(0.2)
+    driver.move([cube[0], cube[1], 0.022], speed_m_s=0.10)
+    driver.wait(0.2)
+    driver.grip(0.0)
+    driver.move([cube[0], cube[1], 0.17])
+    driver.wait(0.3)
+
+
+def insert_peg(driver: Driver, socket: Vector, yaw: float, tip_m: float) -> None:
+    """Push the held peg, `tip_m` long below the TCP, into the socket at `socket` (3,)."""
+    from hardware.sim.kinematics import downward
+
+    above = socket[2] + 0.040 + tip_m
+    driver.move([socket[0], socket[1], above + 0.02], downward(yaw), 0.10)
+    driver.wait(0.4)
+    driver.move([socket[0], socket[1], above - 0.040], speed_m_s=0.04)
+    driver.wait(0.5)
+
+
+@pytest.fixture
+def experts() -> Any:
+    """Scripted solutions of both tasks, for any driver."""
+
+    class Experts:
+        lift_cube = staticmethod(lift_cube)
+        insert_peg = staticmethod(insert_peg)
+        driver = Driver
+
+    return Experts
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    """A shared-memory folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="robot-rl-test-", dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder)
