@@ -1,0 +1,151 @@
+/** The mode in words, icon and colour; who holds the robot; the clock of the episode; the policy. */
+import { type ReactNode, useCallback, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import type { Mode } from "@/api/messages";
+import { Bars, Circle, Gear, Hand, Home, StopSign, Warning } from "@/app/icons";
+import classes from "@/cockpit/banner.module.css";
+import type { RobotConnection } from "@/live/connection";
+import { useDrawing, useLive } from "@/live/robots";
+import { holdsLease, type LiveState } from "@/live/state";
+import { agoText } from "@/live/words";
+
+const ICONS: Readonly<Record<Mode | "unknown", (size: { size: number }) => ReactNode>> = {
+  idle: Circle,
+  autonomous: Gear,
+  takeover: Hand,
+  paused: Bars,
+  resetting: Home,
+  stopped: StopSign,
+  fault: Warning,
+  unknown: Circle,
+};
+
+function Figure({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div className={classes.figure}>
+      <span className={classes.name}>{name}</span>
+      <span className={classes.value}>{children}</span>
+    </div>
+  );
+}
+
+function Holder({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const holder = useLive(connection, (state) => state.telemetry?.lease.holder ?? null);
+  const ours = useLive(connection, holdsLease);
+  const suspended = useLive(connection, (state) => state.telemetry?.lease.suspended ?? false);
+  return (
+    <Figure name={t("live.holder")}>
+      <span data-testid="holder">
+        {ours ? t("live.holder_you") : (holder ?? t("live.holder_none"))}
+        {suspended && ` (${t("live.suspended")})`}
+      </span>
+    </Figure>
+  );
+}
+
+function EpisodeClock({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const text = useRef<HTMLSpanElement>(null);
+  const number = useLive(connection, (state) => state.telemetry?.episode.number ?? 0);
+  const draw = useCallback(
+    ({ telemetry }: LiveState) => {
+      if (!text.current || !telemetry) return;
+      const { elapsed_s, step, max_steps } = telemetry.episode;
+      text.current.textContent = t("live.timer", {
+        elapsed: elapsed_s.toFixed(1),
+        step,
+        max: max_steps,
+      });
+    },
+    [t],
+  );
+  useDrawing(connection, draw);
+  return (
+    <Figure name={t("live.episode", { number })}>
+      <span ref={text} className={classes.clock} />
+    </Figure>
+  );
+}
+
+function Latency({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const loop = useRef<HTMLSpanElement>(null);
+  const trip = useRef<HTMLSpanElement>(null);
+  const draw = useCallback(({ telemetry }: LiveState) => {
+    if (!telemetry || !loop.current || !trip.current) return;
+    const us = telemetry.loop.latency_p99_us;
+    loop.current.textContent = us < 1000 ? `${us.toFixed(0)} µs` : `${(us / 1000).toFixed(1)} ms`;
+    const ms = telemetry.round_trip_ms;
+    trip.current.textContent = ms === null ? "–" : `${ms.toFixed(0)} ms`;
+  }, []);
+  useDrawing(connection, draw);
+  return (
+    <>
+      <Figure name={t("live.latency")}>
+        <span ref={loop} />
+      </Figure>
+      <Figure name={t("live.round_trip")}>
+        <span ref={trip} />
+      </Figure>
+    </>
+  );
+}
+
+function PolicyInUse({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const version = useLive(connection, (state) => state.telemetry?.policy_version ?? null);
+  const created = useLive(
+    connection,
+    (state) =>
+      state.training?.versions.find((one) => one.version === state.telemetry?.policy_version)
+        ?.manifest.created_t_utc ?? null,
+  );
+  // The age changes by itself; telemetry that arrives anyway is clock enough.
+  const age = useLive(connection, () => (created === null ? null : agoText(created, Date.now())));
+  return (
+    <Figure name={t("live.policy")}>
+      <span data-testid="policy-version">
+        {version === null ? t("live.policy_none") : t("live.policy_version", { version })}
+      </span>
+      {age !== null && <small> · {t("live.policy_age", { age })}</small>}
+    </Figure>
+  );
+}
+
+export function ModeBanner({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const mode = useLive(connection, (state): Mode | "unknown" => state.telemetry?.mode ?? "unknown");
+  const phase = useLive(connection, (state) => state.telemetry?.phase ?? null);
+  const cause = useLive(connection, (state) => state.telemetry?.cause ?? "");
+  const lost = useLive(connection, (state) => state.link !== "open");
+  const Icon = ICONS[mode];
+  return (
+    <section
+      className={classes.banner}
+      data-mode={mode}
+      data-lost={lost}
+      data-testid="mode-banner"
+      aria-label={t("mode.banner")}
+    >
+      <div className={classes.mode} role="status">
+        <Icon size={30} />
+        <div>
+          <h1 className={classes.word} data-testid="mode">
+            {t(`mode.${mode}`)}
+            {mode === "takeover" && phase && (
+              <span className={classes.phase}> {t(`mode.${phase}`)}</span>
+            )}
+          </h1>
+          {cause && <div className={classes.cause}>{cause}</div>}
+        </div>
+      </div>
+      <div className={classes.figures}>
+        <Holder connection={connection} />
+        <EpisodeClock connection={connection} />
+        <PolicyInUse connection={connection} />
+        <Latency connection={connection} />
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,224 @@
+/** What a person decides about the episode: start, pause, label, reset. It follows the episode's stage. */
+import { Button, Chip, Group, SegmentedControl, Text, TextInput } from "@mantine/core";
+import type { MouseEvent, ReactNode, RefObject } from "react";
+import { useTranslation } from "react-i18next";
+import { useStore } from "zustand";
+import type { EpisodeStage, Purpose } from "@/api/messages";
+import { Bars, Check, Cross, Home, Play } from "@/app/icons";
+import { Panel } from "@/app/panel";
+import type { Label } from "@/cockpit/commands";
+import classes from "@/cockpit/controls.module.css";
+import { keyName, type PressedAction } from "@/drive/keymap";
+import { driveSettings } from "@/drive/settings";
+import type { RobotConnection } from "@/live/connection";
+import { useLive } from "@/live/robots";
+
+const PURPOSES: readonly Purpose[] = ["training", "evaluation", "demonstration"];
+const NO_CLASSES: readonly string[] = [];
+
+type Perform = (action: PressedAction) => void;
+
+function ActionButton({
+  action,
+  onAction,
+  icon,
+  look = "plain",
+  children,
+  disabled = false,
+}: {
+  action: PressedAction;
+  onAction: Perform;
+  icon: ReactNode;
+  look?: "plain" | "main" | "success" | "failure";
+  children: ReactNode;
+  disabled?: boolean;
+}) {
+  const key = useStore(driveSettings, (settings) => keyName(settings.keys[action]));
+  const press = (event: MouseEvent<HTMLButtonElement>) => {
+    // After a click the keys belong to the robot again, not to the button.
+    if (event.detail > 0) event.currentTarget.blur();
+    onAction(action);
+  };
+  return (
+    <Button
+      className={classes.action}
+      data-look={look}
+      data-testid={`action-${action}`}
+      variant={look === "main" ? "filled" : "default"}
+      size="md"
+      leftSection={icon}
+      rightSection={<kbd className={classes.key}>{key}</kbd>}
+      disabled={disabled}
+      onClick={press}
+    >
+      {children}
+    </Button>
+  );
+}
+
+function StageButtons({
+  connection,
+  onAction,
+}: {
+  connection: RobotConnection;
+  onAction: Perform;
+}) {
+  const { t } = useTranslation();
+  const stage = useLive(connection, (state) => state.telemetry?.episode.stage ?? "ready");
+  const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
+  const labels = stage === "running" || stage === "await_label";
+  return (
+    <div className={classes.buttons}>
+      {stage === "ready" && (
+        <ActionButton action="start" look="main" icon={<Play />} onAction={onAction}>
+          {t("control.start")}
+        </ActionButton>
+      )}
+      {labels && (
+        <>
+          <ActionButton action="success" look="success" icon={<Check />} onAction={onAction}>
+            {t("control.success")}
+          </ActionButton>
+          <ActionButton action="failure" look="failure" icon={<Cross />} onAction={onAction}>
+            {t("control.failure")}
+          </ActionButton>
+        </>
+      )}
+      {stage === "running" && (
+        <ActionButton
+          action="pause"
+          icon={mode === "paused" ? <Play /> : <Bars />}
+          onAction={onAction}
+        >
+          {t(mode === "paused" ? "control.resume" : "control.pause")}
+        </ActionButton>
+      )}
+      {stage === "confirm_reset" ? (
+        <ActionButton action="reset" look="main" icon={<Check />} onAction={onAction}>
+          {t("control.confirm")}
+        </ActionButton>
+      ) : (
+        <ActionButton
+          action="reset"
+          icon={<Home />}
+          disabled={stage === "resetting"}
+          onAction={onAction}
+        >
+          {t("control.reset")}
+        </ActionButton>
+      )}
+    </div>
+  );
+}
+
+function PurposeChoice({ stage }: { stage: EpisodeStage }) {
+  const { t } = useTranslation();
+  const purpose = useStore(driveSettings, (settings) => settings.purpose);
+  if (stage !== "ready" && stage !== "confirm_reset") return null;
+  return (
+    <Group gap="sm" mt={8}>
+      <Text size="sm">{t("control.purpose")}</Text>
+      <SegmentedControl
+        size="xs"
+        aria-label={t("control.purpose")}
+        value={purpose}
+        data={PURPOSES.map((value) => ({ value, label: t(`control.purpose_${value}`) }))}
+        onChange={(value) => driveSettings.setState({ purpose: value })}
+      />
+      {purpose === "demonstration" && (
+        <Text size="xs" c="dimmed">
+          {t("control.demonstration_hint")}
+        </Text>
+      )}
+    </Group>
+  );
+}
+
+function FailureClasses({
+  classNames,
+  label,
+  onLabel,
+}: {
+  classNames: readonly string[];
+  label: Label;
+  onLabel: (label: Label) => void;
+}) {
+  const { t } = useTranslation();
+  if (classNames.length === 0) return null;
+  return (
+    <Chip.Group
+      value={label.failureClass ?? ""}
+      onChange={(value) => onLabel({ ...label, failureClass: String(value) })}
+    >
+      <fieldset className={classes.classes} aria-label={t("control.class")}>
+        {classNames.map((name, index) => (
+          <Chip
+            key={name}
+            value={name}
+            size="xs"
+            data-testid={`class-${index + 1}`}
+            // A second click takes the choice back; a radio alone cannot.
+            onClick={() => {
+              if (label.failureClass === name) onLabel({ ...label, failureClass: null });
+            }}
+          >
+            <span className={classes.digit}>{index + 1}</span> {name}
+          </Chip>
+        ))}
+      </fieldset>
+    </Chip.Group>
+  );
+}
+
+export function EpisodeControls({
+  connection,
+  label,
+  onLabel,
+  noteField,
+  onAction,
+}: {
+  connection: RobotConnection;
+  label: Label;
+  onLabel: (label: Label) => void;
+  noteField: RefObject<HTMLInputElement | null>;
+  onAction: Perform;
+}) {
+  const { t } = useTranslation();
+  const stage = useLive(connection, (state) => state.telemetry?.episode.stage ?? "ready");
+  const instructions = useLive(connection, (state) => state.telemetry?.episode.instructions ?? "");
+  const seen = useLive(connection, (state) => state.telemetry?.episode.success_seen ?? false);
+  const classNames = useLive(connection, (state) => state.presence?.failure_classes ?? NO_CLASSES);
+  return (
+    <Panel
+      title={t("control.title")}
+      aside={
+        <Text size="sm" fw={600} data-testid="stage" data-stage={stage}>
+          {t(`control.stage_${stage}`)}
+          {seen && stage !== "ready" && ` · ${t("control.success_seen")}`}
+        </Text>
+      }
+    >
+      {instructions && (
+        <Text className={classes.instructions} role="status">
+          {instructions}
+        </Text>
+      )}
+      <StageButtons connection={connection} onAction={onAction} />
+      <PurposeChoice stage={stage} />
+      <FailureClasses classNames={classNames} label={label} onLabel={onLabel} />
+      <TextInput
+        ref={noteField}
+        mt={8}
+        size="sm"
+        aria-label={t("control.note")}
+        placeholder={t("control.note_placeholder")}
+        value={label.note}
+        onChange={(event) => onLabel({ ...label, note: event.currentTarget.value })}
+        onKeyDown={(event) => {
+          // Enter ends the typing, it does not label.
+          if (event.key === "Enter" || event.key === "Escape") event.currentTarget.blur();
+        }}
+      />
+    </Panel>
+  );
+}

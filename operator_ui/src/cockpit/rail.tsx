@@ -1,0 +1,273 @@
+/** The right rail: how near the limits, who has control, what the hand does. */
+import { Button, Group, Progress, SegmentedControl, Text } from "@mantine/core";
+import { useCallback, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import { useStore } from "zustand";
+import { Keys } from "@/app/icons";
+import { Panel } from "@/app/panel";
+import { request } from "@/cockpit/commands";
+import { InputState } from "@/cockpit/input";
+import classes from "@/cockpit/rail.module.css";
+import { SPEEDS } from "@/drive/axes";
+import type { Driver } from "@/drive/driver";
+import { keyName, type PressedAction } from "@/drive/keymap";
+import { driveSettings } from "@/drive/settings";
+import type { RobotConnection } from "@/live/connection";
+import { useDrawing, useLive } from "@/live/robots";
+import { holdsLease, type LiveState } from "@/live/state";
+
+interface Gauge {
+  readonly value: number;
+  readonly limit: number;
+  readonly text: string;
+}
+
+/** A bar against its limit: amber from 80 %, red at the limit; the numbers stand beside it. */
+function Bar({
+  name,
+  connection,
+  read,
+}: {
+  name: string;
+  connection: RobotConnection;
+  read: (state: LiveState) => Gauge | null;
+}) {
+  const fill = useRef<HTMLDivElement>(null);
+  const text = useRef<HTMLSpanElement>(null);
+  const meter = useRef<HTMLDivElement>(null);
+  const draw = useCallback(
+    (state: LiveState) => {
+      const gauge = read(state);
+      if (!gauge || !fill.current || !text.current || !meter.current) return;
+      const share = gauge.limit > 0 ? Math.min(1, gauge.value / gauge.limit) : 0;
+      fill.current.style.transform = `scaleX(${share})`;
+      fill.current.dataset.level = share >= 1 ? "limit" : share > 0.8 ? "near" : "free";
+      text.current.textContent = gauge.text;
+      meter.current.setAttribute("aria-valuenow", share.toFixed(2));
+      meter.current.setAttribute("aria-valuetext", gauge.text);
+    },
+    [read],
+  );
+  useDrawing(connection, draw);
+  return (
+    <div className={classes.gauge}>
+      <div className={classes.gaugeHead}>
+        <span>{name}</span>
+        <span ref={text} className={classes.number} />
+      </div>
+      {/* biome-ignore lint/a11y/useSemanticElements: <meter> cannot be coloured alike in all browsers */}
+      <div
+        ref={meter}
+        className={classes.track}
+        role="meter"
+        aria-label={name}
+        aria-valuemin={0}
+        aria-valuemax={1}
+        aria-valuenow={0}
+      >
+        <div ref={fill} className={classes.fill} />
+      </div>
+    </div>
+  );
+}
+
+const force = ({ telemetry }: LiveState): Gauge | null =>
+  telemetry && {
+    value: telemetry.force_n,
+    limit: telemetry.force_limit_n,
+    text: `${telemetry.force_n.toFixed(1)} / ${telemetry.force_limit_n.toFixed(0)} N`,
+  };
+
+const speed = ({ telemetry }: LiveState): Gauge | null =>
+  telemetry && {
+    value: telemetry.speed_m_s,
+    limit: telemetry.speed_limit_m_s,
+    text: `${telemetry.speed_m_s.toFixed(3)} / ${telemetry.speed_limit_m_s.toFixed(2)} m/s`,
+  };
+
+const risk = ({ telemetry }: LiveState): Gauge | null =>
+  telemetry && telemetry.risk !== null
+    ? {
+        value: telemetry.risk,
+        limit: telemetry.risk_threshold ?? 1,
+        text: `${telemetry.risk.toFixed(2)} / ${(telemetry.risk_threshold ?? 1).toFixed(2)}`,
+      }
+    : null;
+
+function Risk({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const known = useLive(connection, (state) => state.telemetry?.risk != null);
+  if (known) return <Bar name={t("rail.risk")} connection={connection} read={risk} />;
+  return (
+    <div className={classes.gauge}>
+      <div className={classes.gaugeHead}>
+        <span>{t("rail.risk")}</span>
+      </div>
+      <div className={classes.absent}>{t("rail.risk_none")}</div>
+    </div>
+  );
+}
+
+function Limits({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const acting = useLive(connection, (state) => state.telemetry?.limits.join("|") ?? "");
+  return (
+    <div className={classes.limits} data-testid="limits">
+      <span className={classes.quiet}>{t("rail.limits")}</span>
+      {acting === "" ? (
+        <span className={classes.chipNone}>{t("rail.limits_none")}</span>
+      ) : (
+        acting.split("|").map((limit) => (
+          <span key={limit} className={classes.chip}>
+            {limit.replaceAll("_", " ")}
+          </span>
+        ))
+      )}
+    </div>
+  );
+}
+
+function Control({
+  connection,
+  onAction,
+}: {
+  connection: RobotConnection;
+  onAction: (action: PressedAction) => void;
+}) {
+  const { t } = useTranslation();
+  const ours = useLive(connection, holdsLease);
+  const mode = useLive(connection, (state) => state.telemetry?.mode);
+  const keys = useStore(driveSettings, (settings) => settings.keys);
+  const driving = mode === "takeover" && ours;
+  return (
+    <Panel title={t("rail.control")}>
+      <Text size="sm" mb={8}>
+        {driving
+          ? t("rail.driving_hint", { key: keyName(keys.deadman), back: keyName(keys.give_back) })
+          : t("rail.takeover_hint", { key: keyName(keys.deadman) })}
+      </Text>
+      {driving ? (
+        <Button
+          fullWidth
+          onClick={(event) => {
+            event.currentTarget.blur();
+            onAction("give_back");
+          }}
+          data-testid="give-back"
+        >
+          {t("rail.give_back")} · {keyName(keys.give_back)}
+        </Button>
+      ) : (
+        <Button
+          fullWidth
+          variant="default"
+          data-testid="lease"
+          onClick={() => request(connection, { kind: ours ? "release_lease" : "acquire_lease" })}
+        >
+          {t(ours ? "rail.release" : "rail.acquire")}
+        </Button>
+      )}
+    </Panel>
+  );
+}
+
+function Input({
+  connection,
+  driver,
+  onAction,
+  onKeys,
+}: {
+  connection: RobotConnection;
+  driver: Driver;
+  onAction: (action: PressedAction) => void;
+  onKeys: () => void;
+}) {
+  const { t } = useTranslation();
+  const { frame, speed: scale, keys } = useStore(driveSettings);
+  return (
+    <Panel
+      title={t("rail.input")}
+      aside={
+        <Button
+          size="compact-xs"
+          variant="subtle"
+          leftSection={<Keys size={16} />}
+          onClick={onKeys}
+        >
+          {t("rail.keys")}
+        </Button>
+      }
+    >
+      <InputState connection={connection} driver={driver} />
+      <Group justify="space-between" mt={8} wrap="nowrap">
+        <Text size="sm">
+          {t("rail.frame")} <kbd className={classes.key}>{keyName(keys.frame)}</kbd>
+        </Text>
+        <SegmentedControl
+          size="xs"
+          aria-label={t("rail.frame")}
+          value={frame}
+          data={[
+            { value: "base", label: t("rail.frame_base") },
+            { value: "tool", label: t("rail.frame_tool") },
+          ]}
+          onChange={(value) => driveSettings.setState({ frame: value })}
+        />
+      </Group>
+      <Group justify="space-between" mt={8} wrap="nowrap">
+        <Text size="sm">
+          {t("rail.speed_scale")} <kbd className={classes.key}>{keyName(keys.slower)}</kbd>{" "}
+          <kbd className={classes.key}>{keyName(keys.faster)}</kbd>
+        </Text>
+        <Text size="sm" fw={600}>
+          {scale * 100} %
+        </Text>
+      </Group>
+      <Progress
+        mt={4}
+        size="sm"
+        value={scale * 100}
+        aria-label={t("rail.speed_scale")}
+        aria-valuetext={`${scale * 100} %`}
+        data-steps={SPEEDS.length}
+      />
+      <Group justify="space-between" mt={8} wrap="nowrap">
+        <Text size="sm">
+          {t("rail.gripper")} <kbd className={classes.key}>{keyName(keys.gripper)}</kbd>
+        </Text>
+        <Button
+          size="compact-xs"
+          variant="default"
+          onClick={(event) => {
+            event.currentTarget.blur();
+            onAction("gripper");
+          }}
+        >
+          {t("rail.gripper_toggle")}
+        </Button>
+      </Group>
+    </Panel>
+  );
+}
+
+export function Rail(props: {
+  connection: RobotConnection;
+  driver: Driver;
+  onAction: (action: PressedAction) => void;
+  onKeys: () => void;
+}) {
+  const { t } = useTranslation();
+  const { connection } = props;
+  return (
+    <aside className={classes.rail}>
+      <Panel title={t("rail.limits_title")}>
+        <Risk connection={connection} />
+        <Bar name={t("rail.force")} connection={connection} read={force} />
+        <Bar name={t("rail.speed")} connection={connection} read={speed} />
+        <Limits connection={connection} />
+      </Panel>
+      <Control connection={connection} onAction={props.onAction} />
+      <Input {...props} />
+    </aside>
+  );
+}

@@ -1,0 +1,125 @@
+/** The training strip: does it get better, how often do people step in, what has the learner done. */
+import { Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useRecentFigures } from "@/api/queries";
+import { Panel } from "@/app/panel";
+import classes from "@/cockpit/training.module.css";
+import type { RobotConnection } from "@/live/connection";
+import { useLive } from "@/live/robots";
+import { agoText } from "@/live/words";
+
+const SHOWN_VERSIONS = 8;
+
+function Figure({ name, value, detail }: { name: string; value: ReactNode; detail: string }) {
+  return (
+    <div className={classes.figure}>
+      <div className={classes.name}>{name}</div>
+      <div className={classes.value}>{value}</div>
+      <div className={classes.detail}>{detail}</div>
+    </div>
+  );
+}
+
+function percent(part: number, whole: number): string {
+  return whole === 0 ? "–" : `${Math.round((100 * part) / whole)} %`;
+}
+
+function Learner({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const progress = useLive(connection, (state) => state.training?.progress ?? null);
+  if (!progress) {
+    return <Figure name={t("training.steps")} value="–" detail={t("training.learner_none")} />;
+  }
+  const detail = t("training.steps_total", {
+    updates: progress.learner_step,
+    steps: progress.env_steps,
+  });
+  return (
+    <Figure
+      name={t("training.steps")}
+      value={t("training.steps_value", { rate: progress.steps_per_s.toFixed(0) })}
+      detail={progress.message || (progress.paused ? t("training.learner_paused") : detail)}
+    />
+  );
+}
+
+function Versions({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const training = useLive(connection, (state) => state.training);
+  const acting = useLive(connection, (state) => state.telemetry?.policy_version ?? null);
+  const versions = (training?.versions ?? []).slice(0, SHOWN_VERSIONS);
+  return (
+    <div className={classes.versions}>
+      <div className={classes.name}>{t("training.versions")}</div>
+      {versions.length === 0 ? (
+        <Text size="sm">{t("training.no_versions")}</Text>
+      ) : (
+        <ol className={classes.list}>
+          {versions.map((one) => (
+            <li
+              key={one.version}
+              className={classes.version}
+              data-acting={one.version === acting}
+              title={agoText(one.manifest.created_t_utc, Date.now())}
+            >
+              {one.version === acting ? `▶ v${one.version}` : `v${one.version}`}
+            </li>
+          ))}
+        </ol>
+      )}
+    </div>
+  );
+}
+
+function LastCorrection({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const last = useLive(connection, (state) => state.corrections[0] ?? null);
+  const user = useLive(connection, (state) => state.user);
+  if (!last) {
+    return (
+      <Text size="sm" c="var(--console-quiet)">
+        {t("training.no_correction")}
+      </Text>
+    );
+  }
+  const figures = { version: last.version, latency: last.latency_s.toFixed(1) };
+  return (
+    <Text size="sm" fw={600} data-testid="correction-trained">
+      {last.operator === user
+        ? t("training.correction", figures)
+        : t("training.correction_other", { ...figures, operator: last.operator })}
+    </Text>
+  );
+}
+
+export function TrainingStrip({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const task = useLive(connection, (state) => state.presence?.task ?? null);
+  const { data: recent } = useRecentFigures(task);
+  return (
+    <Panel title={t("training.title")} testid="training">
+      <div className={classes.strip}>
+        <Figure
+          name={t("training.success")}
+          value={recent ? percent(recent.successes, recent.episodes) : "–"}
+          detail={
+            recent
+              ? t("training.success_of", { successes: recent.successes, episodes: recent.episodes })
+              : ""
+          }
+        />
+        <Figure
+          name={t("training.intervention")}
+          value={recent ? percent(recent.humanSteps, recent.steps) : "–"}
+          detail={recent ? t("training.intervention_of", { steps: recent.steps }) : ""}
+        />
+        <Learner connection={connection} />
+        <Versions connection={connection} />
+      </div>
+      <div role="status" className={classes.correction}>
+        <LastCorrection connection={connection} />
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,30 @@
+/** From "the dead-man is held" to "this person drives": what to ask the robot for next. Pure. */
+import type { Mode } from "@/api/messages";
+
+export type Ask = "acquire_lease" | "takeover" | null;
+
+export interface Situation {
+  readonly deadman: boolean;
+  readonly mode: Mode;
+  readonly leaseIsOurs: boolean;
+  readonly waiting: boolean;
+  /** The robot refused since the dead-man was pressed: ask again only after letting go. */
+  readonly refused: boolean;
+}
+
+// A robot that is latched, or moving home by itself, is not taken over by holding a key.
+const TAKEN_OVER_FROM: readonly Mode[] = ["autonomous", "paused", "idle"];
+
+export function nextAsk(now: Situation): Ask {
+  if (!now.deadman || now.waiting || now.refused) return null;
+  if (!TAKEN_OVER_FROM.includes(now.mode)) return null;
+  return now.leaseIsOurs ? "takeover" : "acquire_lease";
+}
+
+/** One press of the gripper key: the opposite of the last wish, or of what the gripper shows. */
+export function nextGripper(last: -1 | 0 | 1, opening_m: number): -1 | 1 {
+  if (last !== 0) return last === 1 ? -1 : 1;
+  return opening_m > HALF_OPEN_M ? -1 : 1;
+}
+
+const HALF_OPEN_M = 0.03;
