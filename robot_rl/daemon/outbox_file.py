@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS rows (
     cameras TEXT,                -- JSON: [[camera, bytes], ...] in the order of `images`
     images BLOB
 ) STRICT;
+CREATE INDEX IF NOT EXISTS training_rows ON rows (number) WHERE training = 1;
 CREATE TABLE IF NOT EXISTS epochs (first INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS open_episodes (
     episode_id TEXT PRIMARY KEY, purpose TEXT NOT NULL,

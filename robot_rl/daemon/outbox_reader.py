@@ -113,15 +113,16 @@ class OutboxReader:
 
     def counts(self) -> OutboxCounts:
         connection = self._open()
-        pending, training = connection.execute(
-            "SELECT count(*), coalesce(sum(training), 0) FROM rows"
-        ).fetchone()
+        first = connection.execute("SELECT min(number) FROM rows").fetchone()[0]
+        last = last_number(connection)
+        training = connection.execute("SELECT count(*) FROM rows WHERE training = 1").fetchone()[0]
         aside = connection.execute("SELECT count(*) FROM set_aside").fetchone()[0]
         return OutboxCounts(
-            pending=pending,
+            # Rows leave from the front only, so what waits is without gaps.
+            pending=0 if first is None else last - first + 1,
             pending_training=training,
             set_aside=aside,
-            last=last_number(connection),
+            last=last,
         )
 
     @property

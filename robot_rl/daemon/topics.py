@@ -153,6 +153,7 @@ OUTBOX = np.dtype(
         ("connected", np.bool_),
         ("free_bytes", np.int64),
         ("accepting", np.bool_),
+        ("set_aside", np.int64),  # rows that the server refuses for good, kept on the disk
     ]
 )
 """link → actor: how the durable path is doing."""

@@ -97,6 +97,7 @@ class OutboxStatus(Message):
     connected: bool
     free_bytes: int
     accepting: bool  # false: no new episode is started because it could not be kept
+    set_aside: int = 0  # rows that the server refuses for good, kept on the robot's disk
 
 
 class Telemetry(Message):

@@ -1,0 +1,167 @@
+"""Policies, server → robot: fetched by hash, verified, laid down whole, then offered to the actor.
+
+In the data folder: `policies/<sha256>/` with `head.safetensors` (what was trained), a hard link to
+`backbone.safetensors` (what stays frozen, kept once in `policies/backbones/`) and `version.json`.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from pydantic import ValidationError
+
+from robot_rl.daemon.messages import PolicyReady
+from robot_rl.schema.policy import PolicyStatus, PolicyVersion
+
+HEAD, BACKBONE, VERSION = "head.safetensors", "backbone.safetensors", "version.json"
+KEPT = 5  # newest versions on the disk, whether or not they acted
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 10.0
+
+
+class BadDownload(RuntimeError):
+    """What arrived is not what was announced."""
+
+
+class Downloads:
+    """The newest announced version is what counts: those in between are never fetched."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        folder: Path,
+        task: str,
+        *,
+        offer: Callable[[PolicyReady], bool],
+        acting: Callable[[], int | None],
+        log: Callable[[str], None],
+    ) -> None:
+        self._client, self._folder, self._task = client, folder, task
+        self._offer, self._acting, self._log = offer, acting, log
+        self._wanted: PolicyVersion | None = None
+        self._changed = asyncio.Event()
+
+    def announce(self, policy: PolicyVersion) -> None:
+        """Fetch this version next, in place of any other that was waiting."""
+        if policy.manifest.task == self._task and policy.status is not PolicyStatus.REJECTED:
+            self._wanted = policy
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Ask for the wanted version, then follow the announcements, for ever."""
+        await self._ask()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            policy = self._wanted
+            if policy is not None:
+                await self._fetch(policy)
+
+    async def _ask(self) -> None:
+        """At the start nobody announces anything: ask until the server answers."""
+        backoff_s = _FIRST_BACKOFF_S
+        while self._wanted is None:
+            try:
+                response = await self._client.get(
+                    f"/api/policies/{self._task}/wanted", timeout=_TIMEOUT
+                )
+                if response.status_code == 200:
+                    if response.content.strip() not in (b"", b"null"):
+                        self.announce(PolicyVersion.model_validate_json(response.content))
+                    return
+            except (httpx.HTTPError, ValidationError) as error:
+                self._log(f"the server does not say which policy to run: {error!r}")
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+
+    async def _fetch(self, policy: PolicyVersion) -> None:
+        """Fetch until it is here, or until another version is wanted."""
+        backoff_s = _FIRST_BACKOFF_S
+        while self._wanted is policy:
+            try:
+                folder = await fetch_policy(self._client, self._folder, policy)
+            except (httpx.HTTPError, BadDownload, OSError) as error:
+                self._log(f"policy {policy.version} cannot be fetched: {error!r}")
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+                continue
+            if self._offer(PolicyReady(folder=str(folder), policy=policy)):
+                prune(self._folder, keep=(policy.version, self._acting()))
+                return
+            await asyncio.sleep(_FIRST_BACKOFF_S)  # the actor is busy: its ring is full
+
+
+async def fetch_policy(client: httpx.AsyncClient, store: Path, policy: PolicyVersion) -> Path:
+    """The folder of a version, complete and verified.
+
+    Raises BadDownload, httpx.HTTPError or OSError.
+    """
+    manifest = policy.manifest
+    folder = store / manifest.sha256
+    if (folder / VERSION).is_file():
+        return folder
+    backbone = store / "backbones" / f"{manifest.backbone.sha256}.safetensors"
+    if manifest.backbone.size_bytes and not backbone.is_file():
+        await _fetch_file(
+            client, f"/api/policies/backbones/{manifest.backbone.sha256}", backbone,
+            manifest.backbone.sha256,
+        )  # fmt: skip
+    await _fetch_file(
+        client, f"/api/policies/weights/{manifest.sha256}", folder / HEAD, manifest.sha256
+    )
+    if backbone.is_file() and not (folder / BACKBONE).exists():
+        os.link(backbone, folder / BACKBONE)
+    _write(folder / VERSION, policy.model_dump_json(indent=1).encode())  # last: now it is whole
+    return folder
+
+
+def prune(store: Path, *, keep: tuple[int | None, ...]) -> None:
+    """Remove versions that are neither among the newest nor in `keep` nor ever acted here.
+
+    Those that acted carry a file `acted`, which the actor makes.
+    """
+    versions: list[tuple[int, Path]] = []
+    for file in store.glob(f"*/{VERSION}"):
+        try:
+            versions.append((int(json.loads(file.read_text())["version"]), file.parent))
+        except (OSError, ValueError, KeyError):
+            continue  # being written, or not ours: left alone
+    for version, folder in sorted(versions, reverse=True)[KEPT:]:
+        if version not in keep and not (folder / "acted").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _fetch_file(client: httpx.AsyncClient, path: str, target: Path, sha256: str) -> None:
+    """Stream to a file beside the target, verify, then put it in place in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
+    digest = hashlib.sha256()
+    try:
+        with partial.open("wb") as file:
+            async with client.stream("GET", path, timeout=_TIMEOUT) as response:
+                if response.status_code != 200:
+                    raise BadDownload(f"the server answers {response.status_code} to {path}")
+                async for chunk in response.aiter_bytes():
+                    digest.update(chunk)
+                    file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != sha256:
+            raise BadDownload(
+                f"{path} has sha256 {digest.hexdigest()[:12]}… and {sha256[:12]}… was announced"
+            )
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    partial.write_bytes(data)
+    partial.replace(path)
