@@ -57,9 +57,7 @@ class StepAccount:
         self._k = grid.window(now_ns)
         self._open(position_m, quaternion)
 
-    def close_due(
-        self, now_ns: int, planned: "PlannedAction | None", mode: str
-    ) -> list[Record]:
+    def close_due(self, now_ns: int, planned: "PlannedAction | None", mode: str) -> list[Record]:
         """Results of every window that ended by `now_ns`: one as a rule, more after a standstill.
 
         `planned` is what the policy proposed for the window that is being closed.

@@ -7,12 +7,48 @@ import numpy as np
 from hardware.sim.panda import default_limits
 from robot_rl.config import Cell, Task
 from robot_rl.config.base import Triple
+from robot_rl.daemon.control import ControlSettings
+from robot_rl.daemon.control_home import HomePose
+from robot_rl.daemon.control_window import Grid
 from safety.drive import DriveSettings
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains
 from safety.settings import GateSettings
 
 COMMAND_LIFE_TICKS = 20
 """A command is valid for this many control periods unless the cell's watchdog is stricter."""
+
+
+_GRIPPER_AT_HOME = {"open": 1.0, "closed": -1.0, "keep": 0.0}
+
+
+def control_settings(cell: Cell, task: Task) -> ControlSettings:
+    """All that control needs of the two files. Raises LimitError."""
+    return ControlSettings(
+        limits=arm_limits(cell, task),
+        gate=gate_settings(cell, task),
+        grid=Grid(
+            step_ns=task.step_ns,
+            delay_ns=task.action_delay_ns,
+            scale=np.array(task.action.scale, dtype=np.float64),
+        ),
+        remote=drive_settings(cell, task, local=False),
+        local=drive_settings(cell, task, local=True),
+        gripper=task.action.gripper,
+        speed_scale=task.interventions.speed_scale,
+        resumes=task.interventions.post_intervention == "resume",
+        home=home_pose(task),
+        freeze_ns=round(cell.control.freeze_latch_s * 1e9),
+    )
+
+
+def home_pose(task: Task) -> HomePose:
+    """The task's start pose: the hand points straight down, turned about the vertical."""
+    half = task.reset.home_yaw_rad / 2
+    return HomePose(
+        position_m=_array(task.reset.home_position_m),
+        quaternion=np.array([0.0, np.cos(half), np.sin(half), 0.0]),
+        gripper=_GRIPPER_AT_HOME[task.reset.gripper],
+    )
 
 
 def arm_limits(cell: Cell, task: Task) -> ArmLimits:
@@ -95,8 +131,12 @@ def _task_cartesian(cell: CartesianLimits, task: Task) -> CartesianLimits:
         clip_m[1] = given.clip_positive_m
     return replace(
         cell,
-        box_min_m=cell.box_min_m if given.workspace_min_m is None else _array(given.workspace_min_m),
-        box_max_m=cell.box_max_m if given.workspace_max_m is None else _array(given.workspace_max_m),
+        box_min_m=cell.box_min_m
+        if given.workspace_min_m is None
+        else _array(given.workspace_min_m),
+        box_max_m=cell.box_max_m
+        if given.workspace_max_m is None
+        else _array(given.workspace_max_m),
         speed_m_s=given.speed_m_s or cell.speed_m_s,
         clip_m=clip_m,
         clip_rad=cell.clip_rad if given.clip_rad is None else np.array([given.clip_rad] * 2),

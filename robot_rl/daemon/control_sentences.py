@@ -1,0 +1,20 @@
+"""Wording of control's answers."""
+
+from collections.abc import Mapping
+
+
+def not_for_control(kind: str) -> str:
+    """A request that another process answers reached control."""
+    return f"The request {kind} is not one that control can carry out."
+
+
+def by_name(sentence: str, names: Mapping[str, str]) -> str:
+    """The lease machine knows clients by id; people know one another by name."""
+    for identity, name in names.items():
+        sentence = sentence.replace(identity, name)
+    return sentence
+
+
+def bounded(text: str, size: int) -> bytes:
+    """UTF-8 of at most `size` bytes, cut between characters."""
+    return text.encode()[:size].decode(errors="ignore").encode()

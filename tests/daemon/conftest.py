@@ -1,0 +1,236 @@
+"""The robot PC under test: the real processes on the simulated cell, in lock-step with the test.
+
+The test takes the place of the link: it holds virtual time, writes drives and requests into shared memory as the
+link would, and reads what control and actor publish.
+"""
+
+import itertools
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from hardware.clock import VirtualClock, register
+from hardware.memory import Record
+from hardware.sim import arm_process, camera_process
+from hardware.sim import topics as sim_topics
+from hardware.sim.settings import SimSettings
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import control_process, messages, topics
+from robot_rl.daemon.limits import arm_limits
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.schema import live
+
+MS = 1_000_000
+STEP = 100 * MS
+
+_RESULTS: TypeAdapter[live.CommandResult | live.StopProgress] = TypeAdapter(
+    live.CommandResult | live.StopProgress
+)
+
+
+class Robot:
+    """The processes, and the link's end of their shared memory."""
+
+    def __init__(self, settings: DaemonSettings) -> None:
+        self.settings = settings
+        self.client, self.user = uuid4(), "ada"
+        self.processes: dict[str, BaseProcess] = {}
+        folder = settings.memory
+        self.clock = VirtualClock(folder, "link")
+        self.control = topics.open_slot(folder, "control")
+        self.episode = topics.open_slot(folder, "episode")
+        self.chunk = topics.open_slot(folder, "chunk")
+        self.arm = sim_topics.open_slot(folder, "arm_state")
+        self.truth = sim_topics.open_slot(folder, "sim_truth")
+        self._drive = topics.open_slot(folder, "drive")
+        self._rings = {name: topics.open_ring(folder, name) for name in topics.RINGS}
+        self._sequence = itertools.count(1)
+        self.answers: list[live.CommandResult] = []
+        self.progress: list[live.StopProgress] = []
+
+    # ---- processes ------------------------------------------------------------------------------
+
+    def start(self, *names: str, actor: Callable[..., None] | None = None) -> None:
+        """Start processes; time waits for all of them before it moves."""
+        settings = self.settings
+        sim = SimSettings(
+            folder=settings.memory,
+            task=settings.task.name,
+            limits=arm_limits(settings.cell, settings.task),
+            seed=settings.seed,
+            virtual=True,
+        )
+        table: dict[str, tuple[Callable[..., None] | None, Any]] = {
+            "sim_arm": (arm_process.main, sim),
+            "camera": (camera_process.main, sim),
+            "control": (control_process.main, settings),
+            "actor": (actor, settings),
+        }
+        parties = tuple(name for name in names if name != "sim_arm")
+        register(settings.memory, (*parties, "link") if "sim_arm" in names else parties)
+        context = multiprocessing.get_context("spawn")
+        for name in names:
+            target, argument = table[name]
+            process = context.Process(target=target, args=(argument,), name=name)
+            process.start()
+            self.processes[name] = process
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; what it held back of virtual time is released, as the supervisor would."""
+        process = self.processes.pop(name)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(10)
+        if name != "sim_arm":
+            VirtualClock(self.settings.memory, name).leave()
+
+    def stop(self) -> None:
+        for name in ("actor", "control", "camera", "sim_arm"):
+            process = self.processes.pop(name, None)
+            if process is None:
+                continue
+            process.terminate()
+            process.join(10)
+            if process.is_alive():
+                process.kill()
+                process.join(5)
+
+    # ---- time -----------------------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        return self.clock.now_ns()
+
+    def run(self, duration_ms: int) -> None:
+        """Let virtual time pass, and collect answers."""
+        until_ns = self.now_ns + duration_ms * MS
+        self.clock.grant_until_ns(until_ns)
+        for _ in range(600):
+            if self.clock.wait_until_ns(until_ns, 0.2):
+                break
+            for name, process in self.processes.items():
+                assert process.is_alive(), f"{name} ended with {process.exitcode}"
+        else:
+            raise AssertionError(f"virtual time stopped at {self.now_ns / 1e9:.3f} s")
+        for ring in ("control_results", "actor_results"):
+            for result in messages.receive(self._rings[ring], _RESULTS):
+                if isinstance(result, live.StopProgress):
+                    self.progress.append(result)
+                else:
+                    self.answers.append(result)
+
+    # ---- what the link does ---------------------------------------------------------------------
+
+    def ask(
+        self, request: live.ClientMessage, *, to: str = "control", client: UUID | None = None
+    ) -> None:
+        sender = live.FromClient(
+            client_id=client or self.client,
+            user=self.user if client in (None, self.client) else "bob",
+            message=request,
+        )
+        assert messages.send(self._rings[f"{to}_requests"], sender)
+
+    def answer_of(self, kind: type[live.Request], *, to: str = "control", **fields: Any) -> live.CommandResult:
+        """Ask, let 20 ms (control) or a step (actor) pass, and give the answer."""
+        request = kind(request_id=uuid4(), **fields)
+        self.ask(request, to=to)  # pyright: ignore[reportArgumentType]
+        for _ in range(30):
+            self.run(20)
+            for answer in self.answers:
+                if answer.request_id == request.request_id:
+                    return answer
+        raise AssertionError(f"{request} was never answered")
+
+    def drive(
+        self,
+        *,
+        axes: tuple[float, ...] = (0.0,) * 6,
+        deadman: bool = True,
+        gripper: int = 0,
+        echo_ns: int | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        """One drive message of the client, as the link writes it."""
+        now_ns = self.now_ns
+        record = np.zeros((), topics.DRIVE)
+        record["client_id"] = np.void(self.client.bytes)
+        record["received_ns"] = now_ns
+        record["sequence"] = next(self._sequence)
+        record["lease_epoch"] = self.status["lease_epoch"] if epoch is None else epoch
+        record["echo_t_ns"] = now_ns if echo_ns is None else echo_ns
+        record["deadman"], record["axes"], record["gripper"] = deadman, axes, gripper
+        record["speed_scale"], record["device"] = 1.0, b"keyboard"
+        self._drive.write(record)
+
+    def drive_for(self, duration_ms: int, **fields: Any) -> None:
+        """A person at 50 Hz."""
+        for _ in range(duration_ms // 20):
+            self.drive(**fields)
+            self.run(20)
+
+    def take_over(self) -> None:
+        """Lease, dead-man, takeover."""
+        if bytes(self.status["lease_client"]) != self.client.bytes:
+            assert self.answer_of(live.AcquireLease).accepted
+        self.drive()
+        self.ask(live.Takeover(request_id=uuid4(), device="keyboard"))
+        self.drive_for(40)
+        assert self.mode == "takeover", self.cause
+
+    # ---- what was published ---------------------------------------------------------------------
+
+    @property
+    def status(self) -> Record:
+        return self.control.read()
+
+    @property
+    def mode(self) -> str:
+        return bytes(self.status["mode"]).decode()
+
+    @property
+    def cause(self) -> str:
+        return bytes(self.status["cause"]).decode()
+
+    @property
+    def position_m(self) -> Any:
+        return np.array(self.arm.read()["position"])
+
+    def ring(self, name: str) -> Any:
+        return self._rings[name]
+
+    def speed_m_s(self) -> float:
+        return float(np.linalg.norm(self.arm.read()["twist"][:3]))
+
+
+@pytest.fixture
+def make_robot(tmp_path: Path, seed: int) -> Iterator[Callable[..., Robot]]:
+    """Makes robots (shared memory and settings; processes are started by the test) and ends them."""
+    robots: list[Robot] = []
+
+    def make(task: str = "lift_cube", **changes: Any) -> Robot:
+        settings = DaemonSettings(
+            cell=load_cell("simulation"),
+            task=load_task(task).model_copy(update=changes),
+            data_folder=tmp_path / "data",
+            lockstep=True,
+            seed=seed % 1000,
+        )
+        settings.memory.mkdir()
+        robots.append(Robot(settings))
+        return robots[-1]
+
+    yield make
+    for robot in robots:
+        robot.stop()
+        shutil.rmtree(robot.settings.memory)

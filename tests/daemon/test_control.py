@@ -1,0 +1,181 @@
+"""Control on the simulated arm: a person drives, loses the line, stops; the arm's own watchdog."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from robot_rl.daemon import messages, topics
+from robot_rl.daemon.messages import BeginAutonomy, GoHome
+from robot_rl.schema import live
+
+type MakeRobot = Callable[..., object]
+
+
+@pytest.fixture
+def robot(make_robot):
+    robot = make_robot()
+    robot.start("sim_arm", "control")
+    robot.run(100)
+    assert robot.mode == "idle"
+    return robot
+
+
+def begin(robot) -> None:
+    messages.send(robot.ring("intents"), BeginAutonomy())
+    robot.run(20)
+    assert robot.mode == "autonomous"
+
+
+def offer(robot, actions, *, epoch=None, valid_from_ns=None) -> int:
+    """Publish a chunk as the actor does; returns its id."""
+    step = robot.settings.task.step_ns
+    chunk = np.zeros((), topics.CHUNK)
+    grid = robot.now_ns // step
+    chunk["chunk_id"] = chunk_id = offer.count = getattr(offer, "count", 0) + 1
+    chunk["observation_ns"] = grid * step
+    start = grid * step + robot.settings.task.action_delay_ns
+    chunk["valid_from_ns"] = start if valid_from_ns is None else valid_from_ns
+    chunk["dt_ns"] = step
+    chunk["epoch"] = robot.status["epoch"] if epoch is None else epoch
+    chunk["count"] = len(actions)
+    chunk["actions"][: len(actions)] = actions
+    chunk["risk"], chunk["policy_version"] = np.nan, 3
+    robot.chunk.write(chunk)
+    return chunk_id
+
+
+def test_a_person_takes_over_moves_the_arm_and_gives_it_back(robot):
+    begin(robot)
+    robot.take_over()
+    before = robot.position_m
+    robot.ring("step_results").drain()
+    robot.drive_for(400, axes=(0.0, 0.5, 0.0, 0, 0, 0))
+    robot.drive_for(200)
+    moved = robot.position_m - before
+    assert 0.03 < moved[1] < 0.06
+    assert abs(moved[0]) < 0.005
+    assert abs(moved[2]) < 0.005
+    steps = robot.ring("step_results").drain()
+    human = [step for step in steps if bytes(step["source"]) == b"human"]
+    assert len(human) >= 5
+    assert sum(step["executed"][1] for step in human) * 0.025 == pytest.approx(moved[1], abs=0.006)
+    np.testing.assert_allclose([s["human"] for s in human], [s["executed"] for s in human], atol=0.2)
+    assert all(bytes(step["operator"]) == b"ada" for step in human)
+    assert all(bytes(step["phase"]) == b"recovery" for step in human)
+    assert robot.answer_of(live.EndTakeover).accepted
+    assert robot.mode == "autonomous"
+
+
+def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
+    robot.take_over()
+    robot.drive_for(200, axes=(0.0, 1.0, 0.0, 0, 0, 0))
+    assert robot.speed_m_s() > 0.1
+    robot.run(400)  # silence > 150 ms, and the time to brake
+    assert robot.mode == "takeover"
+    assert bytes(robot.status["source"]) == b"hold"
+    assert robot.speed_m_s() < 0.05
+    robot.run(200)
+    assert robot.mode == "paused"
+    assert robot.status["lease_suspended"]
+    robot.run(600)
+    assert robot.speed_m_s() < 0.005
+    robot.run(1000)
+    assert bytes(robot.status["lease_holder"]) == b""
+
+
+def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
+    begin(robot)
+    robot.run(100 - robot.now_ns // 1_000_000 % 100)
+    before = robot.position_m
+    robot.ring("step_results").drain()
+    offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3)
+    robot.run(600)
+    assert robot.position_m[2] - before[2] == pytest.approx(0.06, abs=0.006)
+    steps = robot.ring("step_results").drain()
+    policy = [step for step in steps if bytes(step["source"]) == b"policy"]
+    assert [int(step["chunk_index"]) for step in policy] == [0, 1, 2]
+    assert sum(step["executed"][2] for step in steps) == pytest.approx(2.4, abs=0.1)
+    assert all(int(step["policy_version"]) == 3 for step in policy)
+    robot.run(1000)
+    before = robot.position_m
+    offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3, epoch=int(robot.status["epoch"]) - 1)
+    robot.run(500)
+    np.testing.assert_allclose(robot.position_m, before, atol=0.002)
+
+
+def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
+    begin(robot)
+    robot.run(100 - robot.now_ns // 1_000_000 % 100)
+    before = robot.position_m
+    robot.ring("step_results").drain()
+    offer(robot, [[np.nan, 0, 0.5, 0, 0, 0, 0]])
+    robot.run(300)
+    np.testing.assert_allclose(robot.position_m, before, atol=0.002)
+    reasons = [bytes(step["reject_reason"]) for step in robot.ring("step_results").drain()]
+    assert b"not_finite" in reasons
+
+
+def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
+    begin(robot)
+    offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 10)
+    robot.run(300)
+    assert robot.speed_m_s() > 0.1
+    asked_ns = robot.now_ns
+    robot.ask(live.Stop(request_id=uuid4()), client=uuid4())
+    robot.run(1000)
+    assert robot.mode == "stopped"
+    assert robot.speed_m_s() < 0.005
+    assert [p.stopped_t_ns is None for p in robot.progress] == [True, False]
+    assert robot.progress[0].braking_t_ns - asked_ns <= 10_000_000
+    robot.kill("control")
+    robot.start("control")
+    robot.run(300)
+    assert robot.mode == "stopped"
+    assert "bob" in robot.cause
+    assert robot.answer_of(live.Clear).accepted
+    robot.run(400)
+    assert robot.mode == "idle", robot.cause
+    before = robot.position_m
+    robot.run(500)
+    np.testing.assert_allclose(robot.position_m, before, atol=0.002)
+
+
+def test_when_control_is_killed_the_arm_brakes_and_a_person_has_to_clear(robot):
+    begin(robot)
+    offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 10)
+    robot.run(300)
+    robot.kill("control")
+    robot.run(300)
+    assert robot.arm.read()["braking"]
+    assert robot.speed_m_s() < 0.005
+    robot.start("control")
+    robot.run(100)
+    assert robot.mode == "fault"
+    assert robot.answer_of(live.Clear).accepted
+    robot.run(500)
+    assert robot.mode == "idle", robot.cause
+    assert not robot.arm.read()["braking"]
+
+
+def test_the_arm_drives_home_through_the_gate(robot):
+    robot.ring("control_events").drain()
+    messages.send(robot.ring("intents"), GoHome())
+    robot.run(3000)
+    home = np.array(robot.settings.task.reset.home_position_m)
+    assert np.linalg.norm(robot.position_m - home) < 0.015
+    assert robot.mode == "idle"
+    assert robot.status["at_home"]
+
+
+def test_two_people_one_lease(robot):
+    assert robot.answer_of(live.AcquireLease).accepted
+    other = uuid4()
+    request = live.AcquireLease(request_id=uuid4())
+    robot.drive_for(100, deadman=False)
+    robot.ask(request, client=other)
+    robot.drive_for(100, deadman=False)
+    answer = next(a for a in robot.answers if a.request_id == request.request_id)
+    assert not answer.accepted
+    assert "ada holds the lease" in answer.reason
