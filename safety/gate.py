@@ -21,7 +21,7 @@ from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
-from safety.tracking import SolverError, Tracker, stoppable_speed
+from safety.tracking import SolverError, Tracker
 from safety.verdict import Limit, Reject, Source, Verdict
 
 FloatArray = NDArray[np.float64]
@@ -31,6 +31,9 @@ DECAY_S = 0.1
 
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
+
+WALL_M = 1e-4
+"""A reference this close to the workspace's wall is at it."""
 
 _SOURCE: dict[type[Proposal], Source] = {
     PolicyTarget: Source.POLICY,
@@ -95,6 +98,7 @@ class Gate:
         self._offset = np.zeros(6)
         self._decay_from_ns = 0
         self._held = True
+        self._clipped = np.zeros(6, dtype=np.bool_)
         self.apply_profile(None)
 
     @property
@@ -106,7 +110,6 @@ class Gate:
         """Use the cell's limits, tightened by a profile if there is one."""
         self.limits = self._cell if profile is None else self._cell.tightened(profile)
         self._tracker.limit_to(self.limits)
-        self._lead = self._tracker.lead()
 
     def take_over(self, now_ns: int, measured: Measured) -> None:
         """Bumpless change of authority: the window is dropped and the reference decays."""
@@ -210,7 +213,8 @@ class Gate:
             ahead = np.concatenate(
                 [last.start_m + last.delta[:3] - start_m, rotation.minus(end, start)]
             )
-            ahead = np.minimum(np.maximum(ahead, -self._lead), self._lead)
+            ahead = np.minimum(np.maximum(ahead, -tracker.lead), tracker.lead)
+            ahead[self._clipped] = 0.0
             start_m, start = start_m + ahead[:3], rotation.plus(start, ahead[3:])
         length_ns = target.valid_until_ns - target.valid_from_ns
         delta, limits = self._slowed(target.delta, length_ns * 1e-9)
@@ -242,18 +246,14 @@ class Gate:
         return Limit.WORKSPACE if (inside != position_m).any() else Limit.NONE
 
     def _drive(self, twist: FloatArray) -> Limit:
-        """Track a velocity, which is slowed before a wall so that it can still stop there."""
+        """Track a velocity, slowing before a wall so as to stop there."""
         twist, limits = self._slowed(twist, 1.0)
         tracker = self._tracker
         low, high = self._box(tracker.position_m)
         room = np.where(twist[:3] > 0.0, high - tracker.position_m, tracker.position_m - low)
-        allowed = stoppable_speed(room, tracker.max_acceleration[:3], tracker.max_jerk[:3])
-        wanted = np.abs(twist[:3])
-        speed = np.minimum(wanted, allowed)
-        if (speed < wanted).any():
-            limits |= Limit.WORKSPACE
-        tracker.along(np.concatenate([np.copysign(speed, twist[:3]), twist[3:]]))
-        return limits
+        tracker.along(twist, room)
+        at_wall = (room < WALL_M) & (twist[:3] != 0.0)
+        return limits | Limit.WORKSPACE if at_wall.any() else limits
 
     def _box(self, present_m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The workspace, widened to the present reference: outside, one may only come back in."""
@@ -283,7 +283,8 @@ class Gate:
             tracker.block(inside - wanted)
         error = inside - self._measured_m
         clipped = np.minimum(np.maximum(error, -bounds.clip_m[0]), bounds.clip_m[1])
-        if (clipped != error).any():
+        self._clipped[:3] = clipped != error
+        if self._clipped[:3].any():
             limits |= Limit.POSITION_CLIP
             inside = self._measured_m + clipped
         if limits:  # The tracker goes on from what was sent, so that nothing winds up.
@@ -291,10 +292,14 @@ class Gate:
         facing = rotation.plus(tracker.quaternion, offset[3:])
         turn = rotation.minus(facing, self._measured_q)
         clipped = np.minimum(np.maximum(turn, -bounds.clip_rad[0]), bounds.clip_rad[1])
-        if (clipped != turn).any():
+        self._clipped[3:] = clipped != turn
+        if self._clipped[3:].any():
             limits |= Limit.ROTATION_CLIP
             facing = rotation.plus(self._measured_q, clipped)
             tracker.quaternion = rotation.plus(facing, -offset[3:])
+        if self._clipped.any():
+            moved = [inside - self.position_m, rotation.minus(facing, self.quaternion)]
+            tracker.hold_back(self._clipped, np.concatenate(moved) / self.settings.period_s)
         self.position_m, self.quaternion = inside, facing
         beyond = np.maximum(
             bounds.box_min_m - self._measured_m, self._measured_m - bounds.box_max_m
@@ -303,7 +308,8 @@ class Gate:
 
     def _seal(self, now_ns: int, epoch: int) -> CartesianTarget:
         self._sequence += 1
-        self.position_m.flags.writeable = False
+        quaternion = self.quaternion.copy()
+        self.position_m.flags.writeable = quaternion.flags.writeable = False
         return CartesianTarget(
             seal=SEAL,
             sequence=self._sequence,
@@ -311,7 +317,7 @@ class Gate:
             epoch=epoch,
             valid_until_ns=now_ns + round(self.settings.command_life_s * 1e9),
             position_m=self.position_m,
-            quaternion=self.quaternion.copy(),
+            quaternion=quaternion,
             clip_m=self.limits.clip_m,
             clip_rad=self.limits.clip_rad,
             gripper=self.gripper,

@@ -141,7 +141,7 @@ class BrakeGains:
         default_factory=lambda: np.array([200.0, 200.0, 200.0, 200.0, 60.0, 60.0, 20.0])
     )
     damping_nm_s_rad: FloatArray = field(
-        default_factory=lambda: np.array([40.0, 40.0, 40.0, 40.0, 8.0, 8.0, 3.0])
+        default_factory=lambda: np.array([100.0, 100.0, 100.0, 100.0, 16.0, 16.0, 6.0])
     )
 
     def __post_init__(self) -> None:

@@ -18,6 +18,9 @@ from safety.limits import CartesianLimits
 FloatArray = NDArray[np.float64]
 _ZERO = [0.0] * 6
 
+WALL_SPEED_M_S = 1e-3
+"""Below this an axis needs no room to stop."""
+
 
 class _Input(Protocol):
     """The part of ruckig.InputParameter used here (the library has no type stubs)."""
@@ -31,6 +34,7 @@ class _Input(Protocol):
     max_acceleration: list[float]
     max_jerk: list[float]
     control_interface: object
+    per_dof_control_interface: list[object]
     synchronization: object
 
 
@@ -46,6 +50,7 @@ class _Solver(Protocol):
 
 
 class _Interfaces(Protocol):
+    Position: object
     Velocity: object
 
 
@@ -71,7 +76,10 @@ class SolverError(RuntimeError):
 
 
 class Tracker:
-    """The moving reference: pose, velocity and acceleration (6,), advanced by one period."""
+    """The moving reference: pose, velocity and acceleration (6,), advanced by one period.
+
+    `lead` (6,) is the furthest a goal can usefully be ahead: the stopping distance at full speed.
+    """
 
     def __init__(
         self,
@@ -90,6 +98,7 @@ class Tracker:
         self.quaternion = quaternion
         self.velocity = np.zeros(6)
         self.acceleration = np.zeros(6)
+        self._by_wall = [False] * 6
         self.limit_to(limits)
 
     def limit_to(self, limits: CartesianLimits) -> None:
@@ -99,6 +108,9 @@ class Tracker:
             limits.acceleration_m_s2, limits.angular_acceleration_rad_s2
         )
         self.max_jerk = axis_share(limits.jerk_m_s3, limits.angular_jerk_rad_s3)
+        lead = stopping_distance(self.max_velocity, self.max_acceleration, self.max_jerk)
+        self.lead = lead
+        self._near_m = 2.0 * lead[:3]
         for planned in (self._to_pose, self._to_twist):
             planned.current_position = _ZERO
             planned.max_velocity = self.max_velocity.tolist()
@@ -127,10 +139,39 @@ class Tracker:
         ]
         self._advance(self._to_pose)
 
-    def along(self, twist: FloatArray) -> None:
-        """Advance one period, changing velocity towards a twist (6,) in base axes."""
-        self._to_twist.target_velocity = twist.tolist()
-        self._advance(self._to_twist)
+    def along(self, twist: FloatArray, room_m: FloatArray | None = None) -> None:
+        """Advance one period, changing velocity towards a twist (6,) in base axes.
+
+        `room_m` (3,) is the way left on each axis in the direction of the twist; an axis near its
+        end is steered to stop there, at no more than the speed of the twist.
+        """
+        planned = self._to_twist
+        # ruckig ignores max_velocity when it is velocity that is controlled.
+        bounded = np.minimum(np.maximum(twist, -self.max_velocity), self.max_velocity)
+        near = [False] * 6
+        if room_m is not None:
+            close = (room_m < self._near_m) & (np.abs(bounded[:3]) > WALL_SPEED_M_S)
+            near[:3] = close.tolist()
+        if any(near) or any(self._by_wall):
+            self._aim_at_walls(near, bounded, room_m)
+        else:
+            planned.target_velocity = bounded.tolist()
+        self._advance(planned)
+
+    def _aim_at_walls(self, near: list[bool], twist: FloatArray, room_m: FloatArray | None) -> None:
+        """Control position on the axes near their end, velocity on the others."""
+        planned, control = self._to_twist, _library.ControlInterface
+        planned.per_dof_control_interface = [
+            control.Position if here else control.Velocity for here in near
+        ]
+        goal, most = np.zeros(6), self.max_velocity.copy()
+        if room_m is not None:
+            goal[:3] = np.copysign(room_m, twist[:3])
+        most[near] = np.abs(twist[near])
+        planned.target_position = goal.tolist()
+        planned.target_velocity = np.where(near, 0.0, twist).tolist()
+        planned.max_velocity = most.tolist()
+        self._by_wall = near
 
     def move_to(self, position_m: FloatArray, quaternion: FloatArray) -> None:
         """Put the reference elsewhere; velocity is kept, acceleration becomes zero."""
@@ -144,28 +185,44 @@ class Tracker:
         self.velocity[:3][against] = 0.0
         self.acceleration[:3][against] = 0.0
 
-    def lead(self) -> FloatArray:
-        """Furthest a goal can usefully lead the reference, (6,): the stopping distance at speed."""
-        return stopping_distance(self.max_velocity, self.max_acceleration, self.max_jerk)
+    def hold_back(self, axes: NDArray[np.bool_], velocity: FloatArray) -> None:
+        """Give axes (6,) that a clip held back the velocity (6,) they really had, if slower.
+
+        Otherwise a long push against something solid would have to be braked before turning back.
+        """
+        forward = np.sign(self.velocity)
+        real = forward * np.clip(velocity * forward, 0.0, np.abs(self.velocity))
+        self.velocity = np.where(axes, real, self.velocity)
+        self.acceleration = np.where(axes, 0.0, self.acceleration)
 
     def _advance(self, planned: _Input) -> None:
+        failure = self._plan(planned)
+        if failure is None:
+            return
+        # Time-optimal plans have rare numerical holes; a stop within the jerk limit mostly has not.
+        self._aim_at_walls([False] * 6, np.zeros(6), None)
+        if self._plan(self._to_twist) is not None:
+            self._brake_without_solver()
+        raise SolverError(failure)
+
+    def _plan(self, planned: _Input) -> str | None:
+        """Advance along ruckig's plan, or say why there is none."""
         planned.current_velocity = self.velocity.tolist()
         planned.current_acceleration = self.acceleration.tolist()
         # An input equal to the last one would go on sampling the old plan, at twice the period.
         self.solver.reset()
         try:
-            solved = int(self.solver.update(planned, self._output)) >= 0
+            result = int(self.solver.update(planned, self._output))
         except _library.RuckigError as error:
-            self._brake_without_solver()
-            raise SolverError(str(error)) from error
-        if not solved:
-            self._brake_without_solver()
-            raise SolverError("ruckig returned an error")
+            return str(error)
+        if result < 0:
+            return f"ruckig returned {result}"
         self._apply(
             np.array(self._output.new_position),
             np.array(self._output.new_velocity),
             np.array(self._output.new_acceleration),
         )
+        return None
 
     def _apply(self, change: FloatArray, velocity: FloatArray, acceleration: FloatArray) -> None:
         self.position_m = self.position_m + change[:3]
@@ -193,12 +250,3 @@ def stopping_distance(speed: FloatArray, acceleration: FloatArray, jerk: FloatAr
     ramp = speed * np.sqrt(speed / jerk)
     plateau = 0.5 * speed * (speed / acceleration + acceleration / jerk)
     return np.where(speed * jerk < acceleration * acceleration, ramp, plateau)
-
-
-def stoppable_speed(distance: FloatArray, acceleration: FloatArray, jerk: FloatArray) -> FloatArray:
-    """Greatest speed from which `distance` suffices to stop: the inverse of stopping_distance."""
-    room = np.maximum(distance, 0.0)
-    ramp = np.cbrt(room * room * jerk)
-    half = 0.5 * acceleration / jerk
-    plateau = acceleration * (np.sqrt(half * half + 2.0 * room / acceleration) - half)
-    return np.where(ramp * jerk < acceleration * acceleration, ramp, plateau)
