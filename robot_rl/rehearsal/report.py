@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 from pydantic import Field
 
-from robot_rl.evaluation.metrics import wilson_interval
+from robot_rl.evaluation.metrics import wilson
 from robot_rl.schema.base import Message
 
 
@@ -21,8 +21,8 @@ class Rate(Message):
 
     @classmethod
     def of(cls, successes: int, episodes: int) -> "Rate":
-        low, high = wilson_interval(successes, episodes) if episodes else (0.0, 1.0)
-        return cls(successes=successes, episodes=episodes, low=low, high=high)
+        found = wilson(successes, episodes)
+        return cls(successes=successes, episodes=episodes, low=found.low, high=found.high)
 
     def __str__(self) -> str:
         if not self.episodes:

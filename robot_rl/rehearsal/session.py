@@ -232,10 +232,8 @@ class _Session:
             episodes=len(record.episodes),
             training_episodes=len(training),
             steps_recorded=telemetry.outbox.recorded_steps,
-            steps_stored=record.steps_stored,
-            steps_trainable=sum(
-                episode.steps for episode in record.episodes if episode.purpose != "evaluation"
-            ),
+            steps_stored=record.records_stored,
+            steps_trainable=record.trainable_steps,
             steps_available=progress.env_steps if progress else 0,
             interventions=record.interventions,
             human_seconds=sum(episode.human_steps for episode in record.episodes)
@@ -255,7 +253,7 @@ class _Session:
             ),
             human_share_by_tenth=tuple(
                 sum(training[index].human_steps for index in tenth)
-                / max(1, sum(training[index].steps for index in tenth))
+                / max(1, sum(training[index].actions for index in tenth))
                 for tenth in tenths
             ),
             correction_to_policy_s=Spread.of([item.latency_s for item in trained]),
@@ -279,13 +277,12 @@ def _settle(system: System, pilot: Pilot, task: str) -> Record:
         system.check()
         record = read_record(system.url, system.tokens.operator, task)
         telemetry = pilot.seen.telemetry
-        stored = telemetry is not None and telemetry.outbox.recorded_steps == record.steps_stored
+        stored = telemetry is not None and telemetry.outbox.recorded_steps == record.records_stored
         training = pilot.seen.training
-        trainable = sum(item.steps for item in record.episodes if item.purpose != "evaluation")
         available = not system.settings.learner or (
             training is not None
             and training.progress is not None
-            and training.progress.env_steps == trainable
+            and training.progress.env_steps == record.trainable_steps
         )
         if (stored and available) or time.monotonic() > deadline:
             return record

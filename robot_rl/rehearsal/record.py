@@ -1,0 +1,87 @@
+"""What the database holds about a rehearsal, read through the public REST API."""
+
+from dataclasses import dataclass
+
+import httpx
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from robot_rl.schema.episode import Outcome, Purpose
+
+_PAGE = 500
+
+
+class EpisodeLine(BaseModel):
+    """The columns of the episode table that a report needs."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    purpose: Purpose
+    outcome: Outcome | None
+    stored_steps: int  # records, the last one without an action
+    steps: int | None  # actions
+    human_steps: int
+    interventions: int
+    policy_versions: tuple[int, ...]
+
+    @property
+    def success(self) -> bool:
+        return self.outcome is Outcome.SUCCESS
+
+    @property
+    def autonomous(self) -> bool:
+        """Succeeded without a human step."""
+        return self.success and self.human_steps == 0
+
+    @property
+    def actions(self) -> int:
+        return self.steps or 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All episodes of the run, oldest first."""
+
+    episodes: tuple[EpisodeLine, ...]
+
+    def of(self, purpose: Purpose) -> list[EpisodeLine]:
+        return [episode for episode in self.episodes if episode.purpose is purpose]
+
+    @property
+    def records_stored(self) -> int:
+        return sum(episode.stored_steps for episode in self.episodes)
+
+    @property
+    def trainable_steps(self) -> int:
+        """Actions of the episodes that may enter training."""
+        return sum(
+            episode.actions
+            for episode in self.episodes
+            if episode.purpose is not Purpose.EVALUATION
+        )
+
+    @property
+    def interventions(self) -> int:
+        return sum(episode.interventions for episode in self.episodes)
+
+    @property
+    def versions_acted(self) -> tuple[int, ...]:
+        return tuple(sorted({v for episode in self.episodes for v in episode.policy_versions}))
+
+
+def read_record(server_url: str, token: str, task: str) -> Record:
+    """Every episode of the task. Raises httpx.HTTPError."""
+    lines: list[EpisodeLine] = []
+    after: str | None = None
+    adapter = TypeAdapter(list[EpisodeLine])
+    with httpx.Client(
+        base_url=server_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0
+    ) as client:
+        while True:
+            query = {"task": task, "sort": "started", "descending": "false", "limit": str(_PAGE)}
+            answer = client.get("/api/episodes", params=query | ({"after": after} if after else {}))
+            answer.raise_for_status()
+            page = answer.json()
+            lines += adapter.validate_python(page["episodes"])
+            after = page["next"]
+            if after is None:
+                return Record(episodes=tuple(lines))
