@@ -1,4 +1,4 @@
-"""Alembic's entry: run by robot_rl.server.migration with a connection, or by `alembic` with DATABASE_URL."""
+"""Alembic's entry: called by robot_rl.server.migration, or by `alembic` with DATABASE_URL."""
 
 import os
 

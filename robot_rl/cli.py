@@ -130,7 +130,8 @@ def server(
     )
 
     grants = tuple(
-        Grant(role=role, name=role, secret=secret)
+        # Which robot it is, its cell file says; this token is for whichever starts beside us.
+        Grant(role=role, name="*" if role == "robot" else role, secret=secret)
         for role in ("robot", "learner", "operator")
         if (secret := os.environ.get(f"ROBOT_RL_{role.upper()}_TOKEN"))
     )

@@ -259,7 +259,8 @@ def upgrade() -> None:
             "search",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "to_tsvector('simple', instruction || ' ' || COALESCE(cause, '') || ' ' || note || ' ' || COALESCE(failure_class, ''))",
+                "to_tsvector('simple', instruction || ' ' || COALESCE(cause, '') || ' ' || note "
+                "|| ' ' || COALESCE(failure_class, ''))",
                 persisted=True,
             ),
             nullable=False,

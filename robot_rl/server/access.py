@@ -25,6 +25,7 @@ LOGIN_LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
 REMEMBERED_S = 2.0  # a revoked token is refused after this long at the latest
 REMEMBERED = 1024
+ANY_ROBOT = "*"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -52,6 +53,10 @@ class Principal:
     name: str
     role: Role
 
+    def speaks_for(self, robot: str) -> bool:
+        """A robot's token is of one robot, or of any when it was granted in advance."""
+        return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
+
 
 class Refused(Exception):
     """The caller may not do that; `status` is 401 when signing in would help, else 403."""
@@ -70,7 +75,7 @@ def issue_token(database: Database, role: str, name: str) -> str:
 
 
 def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
-    """Stores tokens chosen by whoever starts the server. Raises ServerProblem for an unknown role."""
+    """Stores tokens that were chosen in advance. Raises ServerProblem for an unknown role."""
     with database.transaction() as connection:
         for grant in grants:
             if grant.role not in set(Role):
@@ -167,9 +172,7 @@ class Gate:
             return self._known(f"t{_hash(secret)}", "this token is unknown or has been revoked")
         session = connection.cookies.get(self._settings.cookie)
         if session is None:
-            raise Refused(
-                401, "sign in first: open the link that the server printed when it started"
-            )
+            raise Refused(401, "sign in first: open the link that robot-rl printed at its start")
         self._require_origin(connection)
         return self._known(f"s{_hash(session)}", "the session has ended: open a new sign-in link")
 
@@ -186,7 +189,7 @@ class Gate:
             raise Refused(403, f"a page of {origin} may not use this server")
 
     def _require_origin(self, connection: HTTPConnection) -> None:
-        """A cookie travels with every request, so what changes something must say where it came from."""
+        """A cookie travels by itself, so what changes something must say where it came from."""
         safe = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
         if not safe and "origin" not in connection.headers:
             raise Refused(403, "a request with a session cookie needs an Origin header")

@@ -9,15 +9,20 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from robot_rl.server import console, live, migration
+from robot_rl.server import console, live, migration, openapi
 from robot_rl.server.access import Refused, keep_grants
 from robot_rl.server.blobs import BlobMissing, FolderBlobs
 from robot_rl.server.database import Database, open_database
+from robot_rl.server.episode import EpisodeMissing
+from robot_rl.server.labels import BadLabel
 from robot_rl.server.policies import BadPolicy
 from robot_rl.server.recording import BadBatch
 from robot_rl.server.routes import (
     access,
+    audit,
+    episodes,
     feed,
+    figures,
     ingest,
     learner,
     policies,
@@ -26,11 +31,11 @@ from robot_rl.server.routes import (
 from robot_rl.server.services import Services
 from robot_rl.server.settings import ServerSettings
 
-ROUTERS = (ingest, feed, policies, learner, access, status)
+ROUTERS = (ingest, feed, policies, learner, episodes, figures, audit, access, status)
 
 
 def create_app(settings: ServerSettings, database: Database | None = None) -> FastAPI:
-    """Opens nothing until it is started. A `database` that is passed in stays the caller's to close."""
+    """Opens nothing until it is started; a `database` passed in stays the caller's to close."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,6 +66,7 @@ def create_app(settings: ServerSettings, database: Database | None = None) -> Fa
     for module in ROUTERS:
         app.include_router(module.router)
     app.include_router(live.router)
+    openapi.install(app)
     console.mount(app, settings.console)
     _answer_problems(app)
     return app
@@ -84,8 +90,13 @@ def _answer_problems(app: FastAPI) -> None:
     async def bad_policy(_: Request, error: BadPolicy) -> JSONResponse:
         return sentence(422, str(error))
 
+    @app.exception_handler(BadLabel)
+    async def bad_label(_: Request, error: BadLabel) -> JSONResponse:
+        return sentence(422, str(error))
+
     @app.exception_handler(BlobMissing)
-    async def blob_missing(_: Request, error: BlobMissing) -> JSONResponse:
+    @app.exception_handler(EpisodeMissing)
+    async def missing(_: Request, error: BlobMissing | EpisodeMissing) -> JSONResponse:
         return sentence(404, str(error))
 
     @app.exception_handler(RequestValidationError)

@@ -1,4 +1,4 @@
-"""Where bytes lie that are too big for Postgres: segments, weights, exports. Addressed by their content."""
+"""Bytes that are too big for Postgres: segments, weights, exports. Addressed by their content."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ class BlobStore(Protocol):
 
 
 class FolderBlobs:
-    """`<folder>/ab/cdef…`: written beside its place, synced, then renamed, so a name never holds half a blob."""
+    """`<folder>/ab/cdef…`: written, synced, then renamed, so a name never holds half a blob."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

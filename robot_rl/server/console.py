@@ -1,4 +1,4 @@
-"""Serving the built console: files by name, and its page for every other address (it has a router)."""
+"""Serving the built console: files by name, its one page for every other address."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>robot
 <p>The server runs. Run <code>make ui</code> in the repository, then load this page again.</p>
 </body></html>"""
 
-# The page may talk to its own server only; the 3-D view and the viewer of recordings run WebAssembly.
+# The page may talk to its own server only; the viewer of recordings runs WebAssembly.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self' ws: wss:; "

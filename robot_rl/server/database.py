@@ -1,4 +1,4 @@
-"""The episode database: an embedded Postgres in the data folder, or the one that DATABASE_URL names."""
+"""The episode database: a Postgres in the data folder, or the one that DATABASE_URL names."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

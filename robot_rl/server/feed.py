@@ -25,7 +25,7 @@ _EVENT: TypeAdapter[FeedEvent] = TypeAdapter(FeedEvent)
 def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> None:
     """Numbers and stores events; the last thing a transaction does.
 
-    The counter's row stays locked until the commit, so that a number is never seen before a smaller one.
+    The counter's row stays locked until the commit: no number is seen before a smaller one.
     """
     if not events:
         return

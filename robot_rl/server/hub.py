@@ -1,4 +1,4 @@
-"""The live hub: who is connected, and what goes to whom. No sockets, no database; one event loop."""
+"""The live hub: who is connected, and what goes to whom. No sockets, no database."""
 
 import logging
 import time
@@ -103,7 +103,7 @@ class _Station:
 
 
 class Hub:
-    """Conflation rules (DESIGN.md section 6): telemetry and video by slot, answers by a bounded queue."""
+    """Telemetry and video by slot, answers by a bounded queue (DESIGN.md section 6)."""
 
     def __init__(self) -> None:
         self._stations: dict[str, _Station] = {}
@@ -113,10 +113,10 @@ class Hub:
     def _station(self, robot: str) -> _Station:
         return self._stations.setdefault(robot, _Station(name=robot))
 
-    # ---- robots -----------------------------------------------------------------------------------------
+    # ---- robots ----------------------------------------------------------------------------------
 
     def join_robot(self, hello: RobotHello) -> RobotLink:
-        """An older link of the same robot is closed: a robot that lost its network dials in anew."""
+        """Closes an older link of the same robot, which has lost its network and dials in anew."""
         station = self._station(hello.robot)
         link = RobotLink(hello=hello)
         if station.link is not None:
@@ -171,11 +171,16 @@ class Hub:
             case RobotHello():
                 link.outgoing.close(CLOSE_BAD_FRAME, "a robot says hello once")
 
+    def only_robot(self) -> str | None:
+        """The robot that is connected, when it is the only one."""
+        names = [name for name, station in self._stations.items() if station.link is not None]
+        return names[0] if len(names) == 1 else None
+
     def video(self, robot: str, camera: str, frame: bytes) -> None:
         for viewer in self._station(robot).viewers:
             viewer.outgoing.put_latest(camera, frame)
 
-    # ---- clients ----------------------------------------------------------------------------------------
+    # ---- clients ---------------------------------------------------------------------------------
 
     def join_client(self, robot: str, principal: Principal, *, truth: bool) -> Client:
         station = self._station(robot)
@@ -202,7 +207,7 @@ class Hub:
             )
 
     def from_client(self, client: Client, message: ClientMessage) -> None:
-        """Passes a client's message to the robot, which decides; only who may ask is decided here."""
+        """Passes a client's message to the robot, which decides; here, only who may ask."""
         is_stop = isinstance(message, Stop)
         if not is_stop and client.principal.role not in DRIVERS:
             self.tell(client, f"a {client.principal.role} may watch and stop, and no more")
@@ -238,7 +243,7 @@ class Hub:
     def leave_viewer(self, viewer: Viewer) -> None:
         self._station(viewer.robot).viewers.discard(viewer)
 
-    # ---- learner and policies ---------------------------------------------------------------------------
+    # ---- learner and policies --------------------------------------------------------------------
 
     def announce_policy(self, policy: PolicyVersion) -> None:
         """Robots of the task fetch the newest of what was announced; older ones are skipped."""
@@ -271,7 +276,7 @@ class Hub:
     def _of_task(self, task: str) -> list[_Station]:
         return [s for s in self._stations.values() if s.hello is not None and s.hello.task == task]
 
-    # ---- all --------------------------------------------------------------------------------------------
+    # ---- all -------------------------------------------------------------------------------------
 
     def presences(self) -> tuple[RobotPresence, ...]:
         return tuple(

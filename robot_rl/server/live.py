@@ -21,7 +21,7 @@ from robot_rl.schema.live import (
 )
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence
-from robot_rl.server.access import Principal, Refused, Role
+from robot_rl.server.access import ANY_ROBOT, Principal, Refused, Role
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
     CLOSE_STOPPING,
@@ -72,7 +72,7 @@ async def _run(
     read: Callable[[], Coroutine[Any, Any, None]],
     write: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Reads and writes until one of them ends, then closes the socket without waiting for a stuck peer."""
+    """Reads and writes until one of them ends, then closes without waiting for a stuck peer."""
     code, reason = 1000, ""
     tasks = {asyncio.create_task(read()), asyncio.create_task(write())}
     try:
@@ -101,7 +101,7 @@ async def _write[F: (str, bytes)](
         await send(await mailbox.take())
 
 
-# ---- the robot's link -------------------------------------------------------------------------------------
+# ---- the robot's link ----------------------------------------------------------------------------
 
 
 @router.websocket("/api/live/robot")
@@ -145,7 +145,7 @@ async def _hello(socket: WebSocket, principal: Principal) -> RobotHello:
             CLOSE_BAD_FRAME,
             f"the robot speaks protocol {message.protocol}, this server {PROTOCOL_VERSION}",
         )
-    if message.robot != principal.name:
+    if not principal.speaks_for(message.robot):
         raise _Hangup(
             CLOSE_BAD_FRAME,
             f"the token is of {principal.name} and the robot calls itself {message.robot}",
@@ -189,12 +189,14 @@ async def robot_video(socket: WebSocket) -> None:
                 camera = decode_frame(data).camera
             except BadVideoFrame as error:
                 raise _Hangup(CLOSE_BAD_FRAME, str(error)) from error
-            services.hub.video(principal.name, camera, data)
+            name = services.hub.only_robot() if principal.name == ANY_ROBOT else principal.name
+            if name is not None:
+                services.hub.video(name, camera, data)
 
     await _run(socket, read, lambda: _until_stopping(services))
 
 
-# ---- clients ----------------------------------------------------------------------------------------------
+# ---- clients -------------------------------------------------------------------------------------
 
 
 @router.websocket("/api/live/robots/{robot}")

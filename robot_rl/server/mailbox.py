@@ -17,10 +17,10 @@ class MailboxClosed(Exception):
 
 
 class Mailbox[F: (str, bytes)]:
-    """Frames in the order of their arrival. A frame put in a slot replaces the one that waits there.
+    """Frames in the order of their arrival; one put in a slot replaces the one that waits there.
 
-    Memory is bounded by the number of slots and by `limit` queued frames: whoever reads slowly gets fewer,
-    newer values, and is closed when even answers pile up.
+    Memory is bounded by the number of slots and by `limit` queued frames: whoever reads slowly
+    gets fewer, newer values, and is closed when even answers pile up.
     """
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:

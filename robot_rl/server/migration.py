@@ -47,7 +47,7 @@ def check(database: Database) -> str:
 
 
 def prepare(database: Database) -> str:
-    """An embedded database is upgraded by itself; anybody else's is only checked. Raises ServerProblem."""
+    """Upgrades an embedded database, checks anybody else's. Raises ServerProblem."""
     if database.embedded is not None:
         return upgrade(database)
     return check(database)

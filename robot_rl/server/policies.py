@@ -24,11 +24,11 @@ from robot_rl.server.tables import (
 )
 
 SHOWN_VERSIONS = 20
-"""How many versions the live page shows (robot_rl.schema.live.TrainingStatus)."""
+"""How many versions the live page shows (TrainingStatus)."""
 
 
 class BadPolicy(ValueError):
-    """A policy that cannot be stored, or a wish about one that cannot be met: one plain sentence."""
+    """A policy that cannot be stored or used as asked: one plain sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Upload:
 def store(
     database: Database, blobs: BlobStore, manifest: PolicyManifest, upload: Upload
 ) -> PolicyVersion:
-    """Gives the policy its version number; the same policy_id again gets the same number. Raises BadPolicy."""
+    """Numbers the policy; the same policy_id again gets the same number. Raises BadPolicy."""
     _check_bytes("weights", upload.weights, manifest.sha256, manifest.size_bytes)
     backbone = manifest.backbone
     if upload.backbone is not None:
@@ -134,7 +134,7 @@ def newest(database: Database, task: str | None, limit: int) -> tuple[PolicyVers
 
 
 def wanted(database: Database, task: str) -> PolicyVersion | None:
-    """The version that robots of a task should run: the pinned one, else the newest not rejected."""
+    """What robots of a task should run: the pinned version, else the newest not rejected."""
     with database.engine.connect() as connection:
         pin = pinned(connection, task)
         query = select(Policy).where(Policy.task == task)

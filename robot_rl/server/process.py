@@ -3,7 +3,6 @@
 import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,6 @@ from robot_rl.server.database import open_database
 from robot_rl.server.services import Services
 from robot_rl.server.settings import ServerProblem, ServerSettings
 
-EXIT_PROBLEM = 2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 1  # for requests that run when the server is stopped
 PING_S = 5.0
@@ -27,17 +25,8 @@ LIVE_FRAME_LIMIT_BYTES = 4 * 2**20  # one camera image at most
 _log = logging.getLogger(__name__)
 
 
-def run(settings: ServerSettings) -> int:
-    """Until SIGINT or SIGTERM; returns the exit status. A problem is one plain sentence on stderr."""
-    try:
-        _run(settings)
-    except ServerProblem as problem:
-        print(f"robot-rl server: {problem}", file=sys.stderr, flush=True)
-        return EXIT_PROBLEM
-    return 0
-
-
-def _run(settings: ServerSettings) -> None:
+def run(settings: ServerSettings) -> None:
+    """Until SIGINT or SIGTERM. Raises ServerProblem, with nothing left running."""
     with _listen(settings) as listener:
         database = open_database(settings)
         try:
@@ -90,7 +79,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, but the signal is not raised again afterwards: the database is still to be stopped."""
+        """As uvicorn's, but raises no signal again afterwards: the database has yet to stop."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -62,8 +62,8 @@ def store_batch(
 ) -> Stored:
     """Stores what of a batch is new; all of it is on disk when this returns. Raises BadBatch.
 
-    Frames are stored before the transaction: they are addressed by content, so that a batch that is then
-    refused or sent again leaves at most an unused file, and the cursor's row is locked only briefly.
+    Frames are stored before the transaction: they are addressed by content, so a batch that is
+    then refused or sent again leaves at most an unused file, and the cursor is locked briefly.
     """
     _check_header(header)
     parts = _check_parts(header, files)

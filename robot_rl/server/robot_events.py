@@ -1,5 +1,7 @@
-"""Storing the events that a robot records between its steps. Each has its own identity, so a second
-arrival changes nothing."""
+"""Storing the events that a robot records between its steps.
+
+Each has an identity of its own, so that its second arrival changes nothing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -192,7 +194,7 @@ class Recorder:
         )
 
     def _now_acting(self, task: str, event: PolicyActivated) -> list[InterventionTrained]:
-        """Interventions that this version, or one it follows, contains, and that act from now on."""
+        """Interventions in this version, or in one it follows, that act from now on."""
         rows = self.connection.execute(
             select(
                 Intervention.intervention_id,

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from robot_rl.errors import PlainError
+
 DEFAULT_PORT = 8420
 CONSOLE_FOLDER = Path(__file__).resolve().parent / "console"
 DATABASE_URL_VARIABLE = "DATABASE_URL"
 
 
-class ServerProblem(Exception):
-    """The server cannot start or go on; the message is one plain sentence for the person who started it."""
+class ServerProblem(PlainError):
+    """The server cannot start or go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

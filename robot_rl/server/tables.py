@@ -1,4 +1,4 @@
-"""The tables of the episode database (DESIGN.md section 4). Steps themselves lie in the segments."""
+"""The tables of the episode database (DESIGN.md section 4). Steps lie in the segments."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -17,8 +17,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -49,7 +49,7 @@ class Robot(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     task: Mapped[str | None]
     cell: Mapped[str | None]
-    cameras: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    cameras: Mapped[list[str]] = mapped_column(server_default=sql("'{}'"))
     simulated: Mapped[bool | None]
     first_seen_t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -66,7 +66,7 @@ class Run(Base):
 
 
 class Episode(Base):
-    """`outcome`, `failure_class`, `note` and `excluded` repeat the latest label and exclusion, for queries."""
+    """`outcome`, `failure_class`, `note`, `excluded` repeat the latest label and exclusion."""
 
     __tablename__ = "episodes"
     episode_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -85,10 +85,10 @@ class Episode(Base):
     started_t_robot_ns: Mapped[int]
     started_t_utc: Mapped[datetime]
     # While steps arrive
-    stored_steps: Mapped[int] = mapped_column(server_default=text("0"))  # records, so N + 1
-    human_steps: Mapped[int] = mapped_column(server_default=text("0"))
-    interventions: Mapped[int] = mapped_column(server_default=text("0"))
-    policy_versions: Mapped[list[int]] = mapped_column(server_default=text("'{}'"))  # in order
+    stored_steps: Mapped[int] = mapped_column(server_default=sql("0"))  # records, so N + 1
+    human_steps: Mapped[int] = mapped_column(server_default=sql("0"))
+    interventions: Mapped[int] = mapped_column(server_default=sql("0"))
+    policy_versions: Mapped[list[int]] = mapped_column(server_default=sql("'{}'"))  # in order
     policy_version: Mapped[int | None]  # the last that acted
     risk_max: Mapped[float | None]
     # When it has ended
@@ -101,13 +101,13 @@ class Episode(Base):
     # Latest label and exclusion
     outcome: Mapped[str | None] = mapped_column(String(16))
     failure_class: Mapped[str | None]
-    note: Mapped[str] = mapped_column(server_default=text("''"))
-    excluded: Mapped[bool] = mapped_column(server_default=text("false"))
+    note: Mapped[str] = mapped_column(server_default=sql("''"))
+    excluded: Mapped[bool] = mapped_column(server_default=sql("false"))
     search: Mapped[Any] = mapped_column(
         TSVECTOR,
         Computed(
-            "to_tsvector('simple', instruction || ' ' || COALESCE(cause, '') || ' ' || note || ' ' || "
-            "COALESCE(failure_class, ''))",
+            "to_tsvector('simple', instruction || ' ' || COALESCE(cause, '') || ' ' || note "
+            "|| ' ' || COALESCE(failure_class, ''))",
             persisted=True,
         ),
     )
@@ -173,7 +173,7 @@ class Annotation(Base):
     author: Mapped[str]
     t_utc: Mapped[datetime]
     replaces: Mapped[UUID | None] = mapped_column(ForeignKey("annotations.annotation_id"))
-    withdrawn: Mapped[bool] = mapped_column(server_default=text("false"))
+    withdrawn: Mapped[bool] = mapped_column(server_default=sql("false"))
 
 
 class Label(Base):
@@ -243,7 +243,7 @@ class AuditEntry(Base):
     actor: Mapped[str]
     action: Mapped[str]
     target: Mapped[str]
-    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
 
 
 class Policy(Base):
@@ -322,7 +322,7 @@ class FeedCounter(Base):
     """One row. It is locked from taking a number to the commit, so numbers appear in order."""
 
     __tablename__ = "feed_counter"
-    only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    only: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
     last_number: Mapped[int]
 
 

@@ -15,7 +15,7 @@ class Form:
 
 
 async def read_form(request: Request, *, limit_bytes: int, limit_files: int) -> Form:
-    """Raises HTTPException: 411 and 413 for a body of unknown or forbidden size, 422 for a bad form."""
+    """Raises HTTPException: 411 or 413 for a body of unknown or too large size, 422 otherwise."""
     length = request.headers.get("content-length")
     if length is None:
         raise HTTPException(411, "the request must say its Content-Length")

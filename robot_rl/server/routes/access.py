@@ -12,10 +12,10 @@ from robot_rl.server.routes.callers import Anyone, Driver, WithServices
 router = APIRouter(tags=["access"])
 
 
-class Me(Message):
+class Session(Message):
     """Who the caller is."""
 
-    name: str
+    user: str
     role: str
 
 
@@ -46,16 +46,17 @@ async def get_login(token: str, services: WithServices) -> Response:
 
 @router.post("/api/login-links")
 def post_login_link(services: WithServices, caller: Driver) -> LoginUrl:
-    """A new link with the caller's own role, for another browser or for whoever started the server."""
+    """A new link with the caller's own role, for another browser or for whoever started it all."""
     url = access.issue_login(services.database, services.settings, caller.role)
     with services.database.transaction() as connection:
         audit.note(connection, caller.name, "login_link.issue", services.settings.user)
     return LoginUrl(url=url)
 
 
-@router.get("/api/me")
-def get_me(caller: Anyone) -> Me:
-    return Me(name=caller.name, role=caller.role)
+@router.get("/api/session")
+def get_session(caller: Anyone) -> Session:
+    """401 when nobody is signed in."""
+    return Session(user=caller.name, role=caller.role)
 
 
 @router.post("/api/logout", status_code=204)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.schema.ingest import BatchAck, BatchHeader
-from robot_rl.server.access import Refused
+from robot_rl.server.access import Principal, Refused
 from robot_rl.server.recording import OutOfOrder, read_cursor, store_batch
 from robot_rl.server.routes.callers import Robot, WithServices
 from robot_rl.server.uploads import read_form
@@ -20,10 +20,10 @@ PARTS_LIMIT = 64
 
 @router.post("")
 async def post_batch(request: Request, services: WithServices, caller: Robot) -> BatchAck:
-    """Stores a batch for good, then acknowledges it. 409: not the next sequence; 422: a bad batch."""
+    """Stores a batch, then acknowledges it. 409: not the next sequence; 422: a bad batch."""
     form = await read_form(request, limit_bytes=BATCH_LIMIT_BYTES, limit_files=PARTS_LIMIT)
     header = _header(form.fields.get("header"))
-    _check_name(caller.name, header.robot)
+    _check_name(caller, header.robot)
     try:
         stored = await run_in_threadpool(
             store_batch, services.database, services.blobs, header, form.files
@@ -40,7 +40,7 @@ async def post_batch(request: Request, services: WithServices, caller: Robot) ->
 @router.get("/cursor")
 def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Robot) -> BatchAck:
     """Up to where an outbox is stored: where a robot goes on after it was away."""
-    _check_name(caller.name, robot)
+    _check_name(caller, robot)
     return read_cursor(services.database, robot, boot_epoch)
 
 
@@ -55,6 +55,6 @@ def _header(text: str | None) -> BatchHeader:
         raise HTTPException(422, f"header: {where}: {first['msg']}") from error
 
 
-def _check_name(token_name: str, robot: str) -> None:
-    if token_name != robot:
-        raise Refused(403, f"the token is of robot {token_name} and not of {robot}")
+def _check_name(caller: Principal, robot: str) -> None:
+    if not caller.speaks_for(robot):
+        raise Refused(403, f"the token is of robot {caller.name} and not of {robot}")

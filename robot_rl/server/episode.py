@@ -1,0 +1,237 @@
+"""One episode in full: what happened in it, what people said about it, its steps and frames."""
+
+from datetime import datetime
+from uuid import UUID
+
+import pyarrow as pa
+from sqlalchemy import Connection, select
+
+from robot_rl.config import BadConfig, load_task
+from robot_rl.schema.base import Message
+from robot_rl.schema.episode import Outcome, Provenance
+from robot_rl.schema.segment import cameras_of, decode_segment, read_table
+from robot_rl.schema.step import Step
+from robot_rl.server.blobs import BlobStore
+from robot_rl.server.database import Database
+from robot_rl.server.episodes import EpisodeRow, episode_row
+from robot_rl.server.rewards import shown_rewards
+from robot_rl.server.tables import (
+    Activation,
+    Annotation,
+    Base,
+    Episode,
+    Exclusion,
+    Intervention,
+    Label,
+    SafetyEvent,
+    Segment,
+    TrainedIntervention,
+)
+
+
+class EpisodeMissing(LookupError):
+    """There is no such episode, or no such frame in it: one plain sentence."""
+
+
+class InterventionRow(Message):
+    """`trained_version` is the first that learned from it, `acting_version` the first that acted."""
+
+    intervention_id: UUID
+    operator: str
+    device: str
+    reason: str
+    first_index: int
+    last_index: int
+    correction_steps: int
+    started_t_utc: datetime
+    ended_t_utc: datetime
+    trained_version: int | None
+    acting_version: int | None
+    latency_s: float | None
+
+
+class SafetyEventRow(Message):
+    event_id: UUID
+    code: str
+    cause: str
+    by: str
+    t_robot_ns: int
+    t_utc: datetime
+
+
+class LabelRow(Message):
+    label_id: UUID
+    outcome: Outcome
+    failure_class: str | None
+    note: str
+    author: str
+    t_utc: datetime
+
+
+class ExclusionRow(Message):
+    exclusion_id: UUID
+    excluded: bool
+    reason: str
+    author: str
+    t_utc: datetime
+
+
+class AnnotationRow(Message):
+    """`replaces`: the annotation that this one is an edit of; `withdrawn`: takes that one back."""
+
+    annotation_id: UUID
+    first_index: int
+    last_index: int
+    failure_class: str | None
+    text: str
+    author: str
+    t_utc: datetime
+    replaces: UUID | None
+    withdrawn: bool
+
+
+class ActivationRow(Message):
+    version: int
+    t_robot_ns: int
+    t_utc: datetime
+
+
+class EpisodeDetail(Message):
+    """Histories are oldest first; the last label and exclusion are the ones that count."""
+
+    episode: EpisodeRow
+    provenance: Provenance
+    started_t_robot_ns: int
+    ended_t_robot_ns: int | None
+    interventions: tuple[InterventionRow, ...]
+    safety_events: tuple[SafetyEventRow, ...]
+    activations: tuple[ActivationRow, ...]
+    labels: tuple[LabelRow, ...]
+    exclusions: tuple[ExclusionRow, ...]
+    annotations: tuple[AnnotationRow, ...]
+
+
+class EpisodeSteps(Message):
+    """Consecutive steps without images; `rewards` beside them, as derived for display."""
+
+    episode_id: UUID
+    steps: tuple[Step, ...]
+    rewards: tuple[float | None, ...]
+
+
+def detail(database: Database, episode_id: UUID) -> EpisodeDetail:
+    """Raises EpisodeMissing."""
+    with database.engine.connect() as connection:
+        row = connection.execute(
+            select(Episode.__table__).where(Episode.episode_id == episode_id)
+        ).one_or_none()
+        if row is None:
+            raise EpisodeMissing(f"there is no episode {episode_id}")
+        return EpisodeDetail(
+            episode=episode_row(row),
+            provenance=Provenance.model_validate(row.provenance),
+            started_t_robot_ns=row.started_t_robot_ns,
+            ended_t_robot_ns=row.ended_t_robot_ns,
+            interventions=_interventions(connection, episode_id),
+            safety_events=_of(connection, SafetyEvent, SafetyEventRow, episode_id),
+            activations=_of(connection, Activation, ActivationRow, episode_id),
+            labels=_of(connection, Label, LabelRow, episode_id),
+            exclusions=_of(connection, Exclusion, ExclusionRow, episode_id),
+            annotations=_of(connection, Annotation, AnnotationRow, episode_id),
+        )
+
+
+def _of[M: Message](
+    connection: Connection, table: type[Base], model: type[M], episode_id: UUID
+) -> tuple[M, ...]:
+    """Rows of an episode in order of time, as messages with columns of the same names."""
+    columns = table.__table__.c
+    # UUIDv7 ids order what bears the same time.
+    identity = next(iter(table.__table__.primary_key))
+    query = (
+        select(*(columns[name] for name in model.model_fields))
+        .where(columns["episode_id"] == episode_id)
+        .order_by(columns["t_utc"], identity)
+    )
+    return tuple(model(**row._mapping) for row in connection.execute(query))
+
+
+def _interventions(connection: Connection, episode_id: UUID) -> tuple[InterventionRow, ...]:
+    trained = TrainedIntervention.__table__.c
+    query = (
+        select(
+            Intervention.__table__,
+            trained["version"].label("trained_version"),
+            trained["acting_version"],
+            trained["latency_s"],
+        )
+        .outerjoin(
+            TrainedIntervention,
+            TrainedIntervention.intervention_id == Intervention.intervention_id,
+        )
+        .where(Intervention.episode_id == episode_id)
+        .order_by(Intervention.first_index)
+    )
+    return tuple(
+        InterventionRow(**{name: getattr(row, name) for name in InterventionRow.model_fields})
+        for row in connection.execute(query)
+    )
+
+
+def steps(database: Database, blobs: BlobStore, episode_id: UUID) -> EpisodeSteps:
+    """Every step that is stored. Raises EpisodeMissing."""
+    with database.engine.connect() as connection:
+        episode = connection.execute(
+            select(Episode.task, Episode.outcome).where(Episode.episode_id == episode_id)
+        ).one_or_none()
+        if episode is None:
+            raise EpisodeMissing(f"there is no episode {episode_id}")
+        hashes = connection.execute(
+            select(Segment.sha256)
+            .where(Segment.episode_id == episode_id)
+            .order_by(Segment.first_index)
+        ).scalars()
+        found = [
+            record.step
+            for sha256 in hashes
+            for record in decode_segment(blobs.get(sha256), images=False)
+        ]
+    outcome = None if episode.outcome is None else Outcome(episode.outcome)
+    return EpisodeSteps(
+        episode_id=episode_id, steps=tuple(found), rewards=_rewards(found, episode.task, outcome)
+    )
+
+
+def _rewards(found: list[Step], task: str, outcome: Outcome | None) -> tuple[float | None, ...]:
+    """None throughout when this server has no file of the task, which defines the reward."""
+    try:
+        return shown_rewards(found, load_task(task), outcome)
+    except BadConfig:
+        return (None,) * len(found)
+
+
+def frame(database: Database, blobs: BlobStore, episode_id: UUID, camera: str, index: int) -> bytes:
+    """The JPEG of one camera at one step, as it was recorded. Raises EpisodeMissing."""
+    query = (
+        select(Segment.sha256, Segment.first_index)
+        .where(
+            Segment.episode_id == episode_id,
+            Segment.first_index <= index,
+            Segment.first_index + Segment.count > index,
+        )
+        .limit(1)
+    )
+    with database.engine.connect() as connection:
+        segment = connection.execute(query).one_or_none()
+    if segment is None:
+        raise EpisodeMissing(f"there is no step {index} of episode {episode_id}")
+    jpeg = _jpeg(read_table(blobs.get(segment.sha256)), camera, index - segment.first_index)
+    if jpeg is None:
+        raise EpisodeMissing(f"step {index} of episode {episode_id} has no image of {camera!r}")
+    return jpeg
+
+
+def _jpeg(table: pa.Table, camera: str, position: int) -> bytes | None:
+    if camera not in cameras_of(table):
+        return None
+    return table.column(f"frame_{camera}")[position].as_py()

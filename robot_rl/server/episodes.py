@@ -1,0 +1,209 @@
+"""Episodes as the console lists and opens them."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field, ValidationError
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+
+from robot_rl.schema.base import Message
+from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.server.database import Database
+from robot_rl.server.tables import Episode
+
+type Sort = Literal["started", "steps", "interventions", "human_steps", "risk", "policy_version"]
+
+PAGE_LIMIT = 500
+
+_SORTS: dict[str, ColumnElement[Any]] = {
+    "started": Episode.__table__.c.started_t_utc,
+    "steps": Episode.__table__.c.stored_steps,
+    "interventions": Episode.__table__.c.interventions,
+    "human_steps": Episode.__table__.c.human_steps,
+    "risk": func.coalesce(Episode.__table__.c.risk_max, -1.0),
+    "policy_version": func.coalesce(Episode.__table__.c.policy_version, -1),
+}
+
+
+class EpisodeRow(Message):
+    """One line of the table. `steps` counts actions; None while the episode runs."""
+
+    episode_id: UUID
+    run_id: UUID
+    robot: str
+    task: str
+    instruction: str
+    purpose: Purpose
+    seed: int
+    step_s: float
+    cameras: tuple[str, ...]
+    operator: str | None
+    started_t_utc: datetime
+    ended_t_utc: datetime | None
+    stored_steps: int
+    steps: int | None
+    human_steps: int
+    interventions: int
+    policy_version: int | None
+    policy_versions: tuple[int, ...]
+    risk_max: float | None
+    outcome: Outcome | None
+    failure_class: str | None
+    cause: str | None
+    labeller: str | None
+    note: str
+    complete: bool | None
+    excluded: bool
+
+
+class EpisodeFilter(Message):
+    """All conditions must hold; None asks for nothing. `unlabelled`: without an outcome."""
+
+    task: str | None = None
+    robot: str | None = None
+    run_id: UUID | None = None
+    outcome: Outcome | None = None
+    unlabelled: bool | None = None
+    failure_class: str | None = None
+    purpose: Purpose | None = None
+    policy_version: int | None = None
+    operator: str | None = None
+    interventions: bool | None = None
+    excluded: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = Field(default=None, max_length=200)
+
+
+class EpisodeCounts(Message):
+    """Of all that the filter finds."""
+
+    total: int
+    success: int
+    failure: int
+    aborted: int
+    unlabelled: int
+    with_interventions: int
+
+
+class EpisodePage(Message):
+    """`next` goes into `after` of the following page; None on the last one."""
+
+    episodes: tuple[EpisodeRow, ...]
+    next: str | None
+    counts: EpisodeCounts
+
+
+class BadPage(ValueError):
+    """`after` was not made by this server for this order."""
+
+
+class _Position(Message):
+    """Where a page ended: the sorted value and, between equal ones, the id."""
+
+    sort: str
+    value: datetime | int | float
+    episode_id: UUID
+
+
+def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
+    """The filter as SQL."""
+    equal = {
+        Episode.task: wanted.task,
+        Episode.robot: wanted.robot,
+        Episode.run_id: wanted.run_id,
+        Episode.outcome: wanted.outcome,
+        Episode.failure_class: wanted.failure_class,
+        Episode.purpose: wanted.purpose,
+        Episode.excluded: wanted.excluded,
+    }
+    found: list[ColumnElement[bool]] = [
+        column == value for column, value in equal.items() if value is not None
+    ]
+    if wanted.unlabelled is not None:
+        found.append(Episode.outcome.is_(None) == wanted.unlabelled)
+    if wanted.policy_version is not None:
+        found.append(Episode.policy_versions.any_() == wanted.policy_version)
+    if wanted.operator is not None:
+        found.append(or_(Episode.operator == wanted.operator, Episode.labeller == wanted.operator))
+    if wanted.interventions is not None:
+        found.append((Episode.interventions > 0) == wanted.interventions)
+    if wanted.since is not None:
+        found.append(Episode.started_t_utc >= wanted.since)
+    if wanted.until is not None:
+        found.append(Episode.started_t_utc < wanted.until)
+    if wanted.text and wanted.text.strip():
+        query = func.websearch_to_tsquery("simple", wanted.text)
+        found.append(Episode.search.op("@@")(query))
+    return found
+
+
+def page(
+    database: Database,
+    wanted: EpisodeFilter,
+    *,
+    sort: Sort,
+    descending: bool,
+    limit: int,
+    after: str | None,
+    offset: int,
+) -> EpisodePage:
+    """A page and the counts of everything that is found. Raises BadPage."""
+    where = conditions(wanted)
+    key = _SORTS[sort]
+    query = select(Episode.__table__).add_columns(key.label("sort_value")).where(*where)
+    if after is not None:
+        query = query.where(_beyond(key, _position(after, sort), descending))
+    order = (key, Episode.episode_id)
+    query = query.order_by(*(column.desc() for column in order) if descending else order)
+    with database.engine.connect() as connection:
+        rows = connection.execute(query.offset(offset).limit(limit + 1)).all()
+        counts = connection.execute(_counts(where)).one()
+    shown = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        last = shown[-1]
+        following = _Position(
+            sort=sort, value=last.sort_value, episode_id=last.episode_id
+        ).model_dump_json()
+    return EpisodePage(
+        episodes=tuple(episode_row(row) for row in shown),
+        next=following,
+        counts=EpisodeCounts(**counts._mapping),
+    )
+
+
+def episode_row(row: Any) -> EpisodeRow:
+    """From a row with the columns of `Episode`."""
+    return EpisodeRow(**{name: getattr(row, name) for name in EpisodeRow.model_fields})
+
+
+def _beyond(key: ColumnElement[Any], position: _Position, descending: bool) -> ColumnElement[bool]:
+    here = tuple_(key, Episode.episode_id)
+    there = (position.value, position.episode_id)
+    return here < there if descending else here > there
+
+
+def _position(text: str, sort: str) -> _Position:
+    try:
+        position = _Position.model_validate_json(text)
+    except ValidationError as error:
+        raise BadPage("`after` must be the `next` of the page before") from error
+    if position.sort != sort:
+        raise BadPage(f"`after` is of the order by {position.sort}, and {sort} was asked for")
+    return position
+
+
+def _counts(where: list[ColumnElement[bool]]) -> Select[*tuple[int, ...]]:
+    def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count().filter(condition)
+
+    return select(
+        func.count().label("total"),
+        count(Episode.outcome == Outcome.SUCCESS).label("success"),
+        count(Episode.outcome == Outcome.FAILURE).label("failure"),
+        count(Episode.outcome == Outcome.ABORTED).label("aborted"),
+        count(Episode.outcome.is_(None)).label("unlabelled"),
+        count(and_(Episode.interventions > 0)).label("with_interventions"),
+    ).where(*where)

@@ -1,0 +1,214 @@
+"""Metrics over the episode database, and the data of the training strip."""
+
+from dataclasses import asdict
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select
+
+from robot_rl.evaluation import metrics
+from robot_rl.evaluation.metrics import EpisodeFacts, Proportion, Summary
+from robot_rl.schema.base import Message
+from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.policy import PolicyStatus
+from robot_rl.server.database import Database
+from robot_rl.server.episodes import EpisodeFilter, conditions
+from robot_rl.server.tables import (
+    Episode,
+    Intervention,
+    Policy,
+    PolicyUpdate,
+    TrainedIntervention,
+)
+
+RECENT_INTERVENTIONS = 200
+RECENT_VERSIONS = 500
+
+
+class Share(Message):
+    """A proportion with its Wilson 95 % interval; `value` is None without trials."""
+
+    successes: int
+    trials: int
+    value: float | None
+    low: float
+    high: float
+
+
+class Figures(Message):
+    """Definitions: robot_rl/evaluation/metrics.py."""
+
+    episodes: int
+    autonomous_success: Share
+    assisted_success: Share
+    intervention_rate: float | None
+    takeovers_per_episode: float | None
+    human_s: float
+    robot_s: float
+    human_minutes_per_autonomous_success: float | None
+    mean_time_between_interventions_s: float | None
+    longest_streak: int
+
+
+class VersionFigures(Message):
+    """Of episodes in which this version was the last to act; None: no policy acted."""
+
+    version: int | None
+    figures: Figures
+
+
+class MetricsSummary(Message):
+    definitions_version: int
+    all: Figures
+    versions: tuple[VersionFigures, ...]
+
+
+class VersionPoint(Message):
+    """A version in the training strip. `losses` is empty for one that was cloned."""
+
+    version: int
+    status: PolicyStatus
+    stored_t_utc: datetime
+    learner_step: int | None
+    env_steps: int | None
+    losses: dict[str, float]
+    wall_s: float | None
+    new_interventions: int
+
+
+class TrainedPoint(Message):
+    """An intervention and the version in which it acts; None where none has acted yet."""
+
+    intervention_id: UUID
+    episode_id: UUID
+    operator: str
+    ended_t_utc: datetime
+    version: int
+    acting_version: int | None
+    latency_s: float | None
+
+
+class TrainingHistory(Message):
+    """Newest first."""
+
+    versions: tuple[VersionPoint, ...]
+    interventions: tuple[TrainedPoint, ...]
+
+
+def summary(database: Database, wanted: EpisodeFilter) -> MetricsSummary:
+    """Over episodes that have ended and are not excluded."""
+    facts = _facts(database, wanted)
+    return MetricsSummary(
+        definitions_version=metrics.DEFINITIONS_VERSION,
+        all=_figures(metrics.summarise(facts)),
+        versions=tuple(
+            VersionFigures(version=version, figures=_figures(metrics.summarise(group)))
+            for version, group in metrics.by_version(facts).items()
+        ),
+    )
+
+
+def _facts(database: Database, wanted: EpisodeFilter) -> list[EpisodeFacts]:
+    query = (
+        select(
+            Episode.outcome,
+            Episode.steps,
+            Episode.human_steps,
+            Episode.interventions,
+            Episode.step_s,
+            Episode.purpose,
+            Episode.policy_version,
+        )
+        .where(*conditions(wanted), Episode.ended_t_utc.is_not(None), ~Episode.excluded)
+        .order_by(Episode.started_t_utc, Episode.episode_id)
+    )
+    known = {Outcome.SUCCESS: True, Outcome.FAILURE: False}
+    with database.engine.connect() as connection:
+        return [
+            EpisodeFacts(
+                success=None if row.outcome is None else known.get(Outcome(row.outcome)),
+                steps=row.steps,
+                human_steps=row.human_steps,
+                interventions=row.interventions,
+                step_s=row.step_s,
+                evaluation=row.purpose == Purpose.EVALUATION,
+                policy_version=row.policy_version,
+            )
+            for row in connection.execute(query)
+        ]
+
+
+def _share(proportion: Proportion) -> Share:
+    return Share(
+        successes=proportion.successes,
+        trials=proportion.trials,
+        value=proportion.value,
+        low=proportion.low,
+        high=proportion.high,
+    )
+
+
+def _figures(found: Summary) -> Figures:
+    plain = asdict(found) | {
+        "autonomous_success": _share(found.autonomous_success),
+        "assisted_success": _share(found.assisted_success),
+    }
+    return Figures(**plain)
+
+
+def training(database: Database, task: str) -> TrainingHistory:
+    """What the training strip shows beyond the latest progress."""
+    versions = (
+        select(
+            Policy.version,
+            Policy.status,
+            Policy.stored_t_utc,
+            Policy.manifest,
+            PolicyUpdate.learner_step,
+            PolicyUpdate.env_steps,
+            PolicyUpdate.losses,
+            PolicyUpdate.wall_s,
+        )
+        .outerjoin(PolicyUpdate, PolicyUpdate.policy_id == Policy.policy_id)
+        .where(Policy.task == task)
+        .order_by(Policy.version.desc())
+        .limit(RECENT_VERSIONS)
+    )
+    interventions = (
+        select(
+            Intervention.intervention_id,
+            Intervention.episode_id,
+            Intervention.operator,
+            Intervention.ended_t_utc,
+            TrainedIntervention.version,
+            TrainedIntervention.acting_version,
+            TrainedIntervention.latency_s,
+        )
+        .join(
+            TrainedIntervention,
+            TrainedIntervention.intervention_id == Intervention.intervention_id,
+        )
+        .where(TrainedIntervention.task == task)
+        .order_by(Intervention.ended_t_utc.desc())
+        .limit(RECENT_INTERVENTIONS)
+    )
+    with database.engine.connect() as connection:
+        return TrainingHistory(
+            versions=tuple(_version(row._mapping) for row in connection.execute(versions)),
+            interventions=tuple(
+                TrainedPoint(**row._mapping) for row in connection.execute(interventions)
+            ),
+        )
+
+
+def _version(row: RowMapping) -> VersionPoint:
+    update = row["manifest"]["update"]
+    return VersionPoint(
+        new_interventions=len(update["new_interventions"]) if update else 0,
+        losses=row["losses"] or {},
+        **{
+            name: row[name]
+            for name in VersionPoint.model_fields
+            if name not in {"losses", "new_interventions"}
+        },
+    )

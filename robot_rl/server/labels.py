@@ -1,0 +1,124 @@
+"""What people say about episodes afterwards. Nothing is overwritten: every word is a new row."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import Connection, insert, select, update
+
+from robot_rl.schema.base import Message, new_id, utc_now
+from robot_rl.schema.episode import Outcome
+from robot_rl.schema.feed import Excluded, Relabelled
+from robot_rl.server import audit, feed
+from robot_rl.server.database import Database
+from robot_rl.server.episode import AnnotationRow, EpisodeMissing, ExclusionRow, LabelRow
+from robot_rl.server.tables import Annotation, Episode, Exclusion, Label
+
+
+class BadLabel(ValueError):
+    """A label or annotation that does not fit its episode: one plain sentence."""
+
+
+class NewLabel(Message):
+    outcome: Outcome
+    failure_class: str | None = None
+    note: Annotated[str, Field(max_length=4000)] = ""
+
+
+class NewExclusion(Message):
+    """`excluded` False takes an earlier exclusion back."""
+
+    excluded: bool
+    reason: Annotated[str, Field(max_length=4000)] = ""
+
+
+class NewAnnotation(Message):
+    """Steps `first_index` to `last_index`, both included."""
+
+    first_index: Annotated[int, Field(ge=0)]
+    last_index: Annotated[int, Field(ge=0)]
+    failure_class: str | None = None
+    text: Annotated[str, Field(max_length=4000)] = ""
+    replaces: UUID | None = None
+    withdrawn: bool = False
+
+
+def relabel(database: Database, episode_id: UUID, wanted: NewLabel, author: str) -> LabelRow:
+    """A new label, which the learner gets. Raises EpisodeMissing."""
+    row = LabelRow(label_id=new_id(), author=author, t_utc=utc_now(), **wanted.model_dump())
+    with database.transaction() as connection:
+        task = _lock(connection, episode_id).task
+        connection.execute(insert(Label).values(episode_id=episode_id, **row.model_dump()))
+        _repeat(connection, episode_id, wanted.model_dump())
+        audit.note(
+            connection, author, "episode.relabel", str(episode_id), {"outcome": wanted.outcome}
+        )
+        event = Relabelled(
+            episode_id=episode_id, outcome=wanted.outcome, author=author, t_utc=row.t_utc
+        )
+        feed.append(connection, task, [event])
+    return row
+
+
+def exclude(
+    database: Database, episode_id: UUID, wanted: NewExclusion, author: str
+) -> ExclusionRow:
+    """Takes an episode out of training, or back in; the learner is told. Raises EpisodeMissing."""
+    row = ExclusionRow(exclusion_id=new_id(), author=author, t_utc=utc_now(), **wanted.model_dump())
+    with database.transaction() as connection:
+        task = _lock(connection, episode_id).task
+        connection.execute(insert(Exclusion).values(episode_id=episode_id, **row.model_dump()))
+        _repeat(connection, episode_id, {"excluded": wanted.excluded})
+        action = "episode.exclude" if wanted.excluded else "episode.include"
+        audit.note(connection, author, action, str(episode_id), {"reason": wanted.reason})
+        event = Excluded(
+            episode_id=episode_id, excluded=wanted.excluded, author=author, t_utc=row.t_utc
+        )
+        feed.append(connection, task, [event])
+    return row
+
+
+def annotate(
+    database: Database, episode_id: UUID, wanted: NewAnnotation, author: str
+) -> AnnotationRow:
+    """A range of steps with a class and a text. Raises EpisodeMissing and BadLabel."""
+    row = AnnotationRow(
+        annotation_id=new_id(), author=author, t_utc=utc_now(), **wanted.model_dump()
+    )
+    with database.transaction() as connection:
+        stored = _lock(connection, episode_id).stored_steps
+        if not wanted.first_index <= wanted.last_index < stored:
+            raise BadLabel(
+                f"steps {wanted.first_index} to {wanted.last_index} are not a range of the "
+                f"episode, which has steps 0 to {stored - 1}"
+            )
+        if wanted.replaces is not None:
+            _check_replaced(connection, episode_id, wanted.replaces)
+        connection.execute(insert(Annotation).values(episode_id=episode_id, **row.model_dump()))
+        audit.note(connection, author, "episode.annotate", str(episode_id))
+    return row
+
+
+def _check_replaced(connection: Connection, episode_id: UUID, annotation_id: UUID) -> None:
+    query = select(Annotation.annotation_id).where(
+        Annotation.annotation_id == annotation_id, Annotation.episode_id == episode_id
+    )
+    if connection.execute(query).one_or_none() is None:
+        raise BadLabel(f"the episode has no annotation {annotation_id} to replace")
+
+
+def _lock(connection: Connection, episode_id: UUID) -> Any:
+    """Labels of one episode are given one after the other, so that the latest is the latest."""
+    row = connection.execute(
+        select(Episode.task, Episode.stored_steps)
+        .where(Episode.episode_id == episode_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise EpisodeMissing(f"there is no episode {episode_id}")
+    return row
+
+
+def _repeat(connection: Connection, episode_id: UUID, values: Mapping[str, Any]) -> None:
+    connection.execute(update(Episode).where(Episode.episode_id == episode_id).values(**values))

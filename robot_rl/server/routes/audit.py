@@ -1,0 +1,28 @@
+"""The audit page: who changed what."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from robot_rl.schema.base import Message
+from robot_rl.server import audit
+from robot_rl.server.routes.callers import Engineer, WithServices
+
+router = APIRouter(prefix="/api/audit", tags=["audit"])
+
+
+class AuditPage(Message):
+    """Newest first."""
+
+    entries: tuple[audit.AuditEntry, ...]
+
+
+@router.get("")
+def get_audit(
+    services: WithServices,
+    _: Engineer,
+    before: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> AuditPage:
+    return AuditPage(entries=audit.newest(services.database, limit, before))

@@ -1,0 +1,93 @@
+"""Episodes: the table, one episode, its steps and frames, and what people say about it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
+
+from robot_rl.server import episode, episodes, labels
+from robot_rl.server.episode import (
+    AnnotationRow,
+    EpisodeDetail,
+    EpisodeSteps,
+    ExclusionRow,
+    LabelRow,
+)
+from robot_rl.server.episodes import PAGE_LIMIT, BadPage, EpisodeFilter, EpisodePage, Sort
+from robot_rl.server.routes.callers import Anyone, Driver, WithServices
+
+router = APIRouter(prefix="/api/episodes", tags=["episodes"])
+
+FOREVER = "private, max-age=31536000, immutable"
+
+
+@router.get("")
+def get_episodes(
+    services: WithServices,
+    _: Anyone,
+    wanted: Annotated[EpisodeFilter, Depends()],
+    sort: Sort = "started",
+    descending: bool = True,
+    limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
+    after: str | None = None,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> EpisodePage:
+    """A page of the table, with the counts of everything that the filter finds."""
+    try:
+        return episodes.page(
+            services.database,
+            wanted,
+            sort=sort,
+            descending=descending,
+            limit=limit,
+            after=after,
+            offset=offset,
+        )
+    except BadPage as error:
+        raise HTTPException(422, str(error)) from error
+
+
+@router.get("/{episode_id}")
+def get_episode(episode_id: UUID, services: WithServices, _: Anyone) -> EpisodeDetail:
+    """One episode with its interventions, events, labels and annotations."""
+    return episode.detail(services.database, episode_id)
+
+
+@router.get("/{episode_id}/steps", response_model=EpisodeSteps)
+def get_steps(episode_id: UUID, services: WithServices, _: Anyone) -> Response:
+    """All steps without images, and the rewards derived for display."""
+    found = episode.steps(services.database, services.blobs, episode_id)
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
+@router.get("/{episode_id}/frames/{camera}/{index}.jpg", response_class=Response)
+def get_frame(
+    episode_id: UUID, camera: str, index: int, services: WithServices, _: Anyone
+) -> Response:
+    """One image as it was recorded; it never changes."""
+    jpeg = episode.frame(services.database, services.blobs, episode_id, camera, index)
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})
+
+
+@router.post("/{episode_id}/labels", status_code=201)
+def post_label(
+    episode_id: UUID, wanted: labels.NewLabel, services: WithServices, caller: Driver
+) -> LabelRow:
+    """Relabels an episode; the learner gets it. Earlier labels stay."""
+    return labels.relabel(services.database, episode_id, wanted, caller.name)
+
+
+@router.post("/{episode_id}/exclusions", status_code=201)
+def post_exclusion(
+    episode_id: UUID, wanted: labels.NewExclusion, services: WithServices, caller: Driver
+) -> ExclusionRow:
+    """Takes an episode out of training, or back in; nothing is deleted."""
+    return labels.exclude(services.database, episode_id, wanted, caller.name)
+
+
+@router.post("/{episode_id}/annotations", status_code=201)
+def post_annotation(
+    episode_id: UUID, wanted: labels.NewAnnotation, services: WithServices, caller: Driver
+) -> AnnotationRow:
+    """Says something about a range of steps."""
+    return labels.annotate(services.database, episode_id, wanted, caller.name)

@@ -1,0 +1,26 @@
+"""Metrics and the history of training."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from robot_rl.server import figures
+from robot_rl.server.episodes import EpisodeFilter
+from robot_rl.server.figures import MetricsSummary, TrainingHistory
+from robot_rl.server.routes.callers import Anyone, WithServices
+
+router = APIRouter(prefix="/api", tags=["figures"])
+
+
+@router.get("/metrics")
+def get_metrics(
+    services: WithServices, _: Anyone, wanted: Annotated[EpisodeFilter, Depends()]
+) -> MetricsSummary:
+    """Success, help and time of the episodes that the filter finds, in all and by version."""
+    return figures.summary(services.database, wanted)
+
+
+@router.get("/training")
+def get_training(task: str, services: WithServices, _: Anyone) -> TrainingHistory:
+    """Versions with their losses, and how long each correction took to act."""
+    return figures.training(services.database, task)
