@@ -1,0 +1,220 @@
+"""The lease: one holder, transfer at rest, freshness by the robot's own clock."""
+
+import pytest
+
+from safety.lease import (
+    COMMAND_AGE_NS,
+    MS,
+    SPEED_FACTOR,
+    TRANSFER_TIMEOUT_NS,
+    Admission,
+    Answer,
+    Asked,
+    Audited,
+    Band,
+    Denied,
+    Ended,
+    GiveUp,
+    Granted,
+    HoldForTransfer,
+    LeaseState,
+    Request,
+    Suspended,
+    Tick,
+    Transfer,
+    admit,
+    band,
+    silent,
+    step,
+)
+
+HELD = LeaseState(holder="ada", epoch=3, heard_ns=0)
+REST, MOVING = Tick(at_rest=True), Tick(at_rest=False)
+
+
+def asked(by: str = "bob", now_ns: int = 0) -> LeaseState:
+    return step(HELD, Request(by=by), now_ns)[0]
+
+
+def heard(state: LeaseState, now_ns: int) -> LeaseState:
+    after, admission = admit(
+        state,
+        by=state.holder or "",
+        epoch=state.epoch,
+        sequence=state.sequence + 1,
+        echoed_ns=now_ns,
+        now_ns=now_ns,
+    )
+    assert admission is Admission.ACCEPTED
+    return after
+
+
+def test_a_free_lease_is_granted_at_once() -> None:
+    after, effects = step(LeaseState(), Request(by="ada"), 5)
+    assert (after.holder, after.epoch, after.heard_ns) == ("ada", 1, 5)
+    assert effects == (Granted(to="ada", epoch=1),)
+    assert step(LeaseState(), MOVING, 5) == (LeaseState(), ())
+
+
+def test_asking_for_ones_own_lease_changes_nothing() -> None:
+    assert step(HELD, Request(by="ada"), 5) == (HELD, (Granted(to="ada", epoch=3),))
+
+
+def test_a_held_lease_is_asked_for() -> None:
+    after, effects = step(HELD, Request(by="bob"), 5)
+    assert after.holder == "ada"
+    assert effects == (Asked(by="bob", holder="ada", deadline_ns=5 + TRANSFER_TIMEOUT_NS),)
+    assert step(after, Request(by="bob"), 9) == (after, ())  # The time-out is not started anew.
+    same, effects = step(after, Request(by="eve"), 9)
+    assert same is after
+    assert effects == (Denied(to="eve", reason="eve has to wait: bob has asked already."),)
+
+
+def test_consent_transfers_only_at_rest() -> None:
+    agreed, effects = step(asked(), Answer(by="ada", consent=True), 1)
+    assert effects == (HoldForTransfer(),)
+    agreed = heard(agreed, 10)
+    moving, effects = step(agreed, MOVING, 20)
+    assert (moving.holder, effects) == ("ada", ())
+    after, effects = step(moving, REST, 30)
+    assert (after.holder, after.epoch, after.pending) == ("bob", 4, None)
+    assert effects == (
+        Ended(holder="ada", cause="transfer by consent"),
+        Granted(to="bob", epoch=4),
+    )
+
+
+def test_the_holder_may_keep_the_lease() -> None:
+    after, effects = step(asked(), Answer(by="ada", consent=False), 1)
+    assert after == HELD
+    assert effects == (Denied(to="bob", reason="ada keeps the lease."),)
+
+
+def test_who_does_not_answer_consents() -> None:
+    state = asked()
+    before, effects = step(heard(state, TRANSFER_TIMEOUT_NS - 1), MOVING, TRANSFER_TIMEOUT_NS - 1)
+    assert effects == ()
+    timed_out, effects = step(before, MOVING, TRANSFER_TIMEOUT_NS)
+    assert effects == (HoldForTransfer(),)
+    assert timed_out.pending is not None
+    assert timed_out.pending.transfer is Transfer.TIME_OUT
+    assert step(timed_out, MOVING, TRANSFER_TIMEOUT_NS + 1) == (timed_out, ())
+    assert step(timed_out, REST, TRANSFER_TIMEOUT_NS + 2)[0].holder == "bob"
+
+
+def test_a_supervisor_pre_empts_and_is_audited() -> None:
+    after, effects = step(asked(), Request(by="sam", supervisor=True), 1)
+    assert effects == (
+        Audited(text="sam pre-empted the lease of ada as supervisor."),
+        HoldForTransfer(),
+    )
+    assert step(after, Request(by="sam", supervisor=True), 2) == (after, ())
+    _, effects = step(after, Answer(by="ada", consent=False), 2)
+    assert effects == (Denied(to="ada", reason="ada cannot answer: the transfer is decided."),)
+    assert step(after, MOVING, 3)[0].holder == "ada"
+    assert step(after, REST, 3)[0].holder == "sam"
+
+
+@pytest.mark.parametrize("by", ["bob", "eve"])
+def test_only_the_holder_answers(by: str) -> None:
+    state = asked()
+    after, effects = step(state, Answer(by=by, consent=True), 1)
+    assert after is state
+    assert effects == (Denied(to=by, reason=f"{by} has no request to answer."),)
+    assert step(HELD, Answer(by="ada", consent=True), 1)[0] is HELD
+
+
+def test_giving_up_and_withdrawing() -> None:
+    after, effects = step(HELD, GiveUp(by="ada"), 1)
+    assert (after.holder, after.epoch) == (None, 4)
+    assert effects == (Ended(holder="ada", cause="given up"),)
+    after, effects = step(asked(), GiveUp(by="bob"), 1)
+    assert (after, effects) == (HELD, ())
+    for state in (HELD, asked()):
+        after, effects = step(state, GiveUp(by="eve"), 1)
+        assert after is state
+        assert isinstance(effects[0], Denied)
+
+
+def test_whoever_waits_gets_a_lease_that_ended_at_rest() -> None:
+    free, _ = step(asked(), GiveUp(by="ada"), 1)
+    assert step(free, MOVING, 2) == (free, ())
+    _, effects = step(free, Request(by="eve"), 2)
+    assert isinstance(effects[0], Denied)
+    after, effects = step(free, REST, 3)
+    assert after.holder == "bob"
+    assert effects == (Granted(to="bob", epoch=5),)
+
+
+@pytest.mark.parametrize(
+    ("silence_ms", "suspended", "ended"),
+    [(500, False, False), (501, True, False), (2000, True, False), (2001, False, True)],
+)
+def test_silence_suspends_then_ends(silence_ms: int, suspended: bool, ended: bool) -> None:
+    after, effects = step(HELD, MOVING, silence_ms * MS)
+    assert after.suspended == suspended
+    assert (after.holder is None) == ended
+    expected = (Suspended(holder="ada"),) if suspended else ()
+    assert effects == ((Ended(holder="ada", cause="silent for 2 s"),) if ended else expected)
+
+
+def test_suspension_is_told_once_and_ends_when_heard_again() -> None:
+    suspended, _ = step(HELD, MOVING, 600 * MS)
+    assert step(suspended, MOVING, 700 * MS) == (suspended, ())
+    assert not heard(suspended, 800 * MS).suspended
+
+
+@pytest.mark.parametrize(
+    ("silence_ms", "expected"), [(0, False), (150, False), (151, True), (900, True)]
+)
+def test_silence_zeroes_the_input(silence_ms: int, expected: bool) -> None:
+    assert silent(HELD, silence_ms * MS) is expected
+    assert silent(LeaseState(), 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, Admission.ACCEPTED),
+        ({"by": "bob"}, Admission.NOT_HOLDER),
+        ({"epoch": 2}, Admission.OLD_EPOCH),
+        ({"sequence": 4}, Admission.OUT_OF_ORDER),
+        ({"sequence": 3}, Admission.OUT_OF_ORDER),
+        ({"echoed_ns": 10**9 + 1}, Admission.FROM_THE_FUTURE),
+        ({"echoed_ns": 10**9 - COMMAND_AGE_NS}, Admission.ACCEPTED),
+        ({"echoed_ns": 10**9 - COMMAND_AGE_NS - 1}, Admission.TOO_OLD),
+    ],
+)
+def test_admission(change: dict[str, object], expected: Admission) -> None:
+    state = LeaseState(holder="ada", epoch=3, heard_ns=5, sequence=4)
+    message = {"by": "ada", "epoch": 3, "sequence": 5, "echoed_ns": 10**9, **change}
+    after, found = admit(state, now_ns=10**9, **message)  # type: ignore[arg-type]
+    assert found is expected
+    if expected is Admission.ACCEPTED:
+        assert (after.heard_ns, after.sequence) == (10**9, 5)
+    else:
+        assert after is state
+
+
+@pytest.mark.parametrize(
+    ("round_trip_s", "expected"),
+    [
+        (0.0, Band.NORMAL),
+        (0.1, Band.NORMAL),
+        (0.1001, Band.AMBER),
+        (0.2, Band.AMBER),
+        (0.2001, Band.SPEED_CAPPED),
+        (0.3, Band.SPEED_CAPPED),
+        (0.3001, Band.NO_TAKEOVER),
+        (float("inf"), Band.NO_TAKEOVER),
+        (float("nan"), Band.NO_TAKEOVER),
+        (-1.0, Band.NO_TAKEOVER),
+    ],
+)
+def test_bands(round_trip_s: float, expected: Band) -> None:
+    assert band(round_trip_s) is expected
+
+
+def test_a_worse_connection_is_never_faster() -> None:
+    factors = [SPEED_FACTOR[b] for b in Band]
+    assert factors == sorted(factors, reverse=True)
