@@ -34,7 +34,7 @@ class EpisodeMissing(LookupError):
 
 
 class InterventionRow(Message):
-    """`trained_version` is the first that learned from it, `acting_version` the first that acted."""
+    """`trained_version`: the first that learned from it; `acting_version`: the first to act."""
 
     intervention_id: UUID
     operator: str

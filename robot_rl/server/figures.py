@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, select
@@ -149,7 +150,7 @@ def _share(proportion: Proportion) -> Share:
 
 
 def _figures(found: Summary) -> Figures:
-    plain = asdict(found) | {
+    plain: dict[str, Any] = asdict(found) | {
         "autonomous_success": _share(found.autonomous_success),
         "assisted_success": _share(found.assisted_success),
     }
