@@ -82,12 +82,15 @@ class HilSerl(Section):
     algorithm: Literal["hil_serl"] = "hil_serl"
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.97
     batch: Annotated[int, Field(ge=2, le=4096)] = 256
+    width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers, head and critics
     critics: Annotated[int, Field(ge=2, le=10)] = 2
     critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
     target_rate: Fraction = 0.005
     learning_rate: Positive = 3e-4
     initial_temperature: Positive = 1e-2
     updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2  # critic updates per environment step
+    # In real time the learner trains on; this many critic updates per step are enough (RLPD: 20).
+    updates_per_step_limit: Annotated[int, Field(ge=1, le=100)] = 20
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     start_steps: Annotated[int, Field(ge=0)] = 100
     critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000

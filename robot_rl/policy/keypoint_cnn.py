@@ -40,7 +40,7 @@ class KeypointSettings(Message):
     cameras: Annotated[tuple[str, ...], Field(min_length=1)]
     proprioception: Annotated[tuple[str, ...], Field(min_length=1)] = PROPRIOCEPTION
     image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
-    channels: Annotated[int, Field(ge=8, le=128)] = 32
+    channels: Annotated[int, Field(ge=8, le=128)] = 16
     keypoints: Annotated[int, Field(ge=4, le=64)] = 16
     subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
 

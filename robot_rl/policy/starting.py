@@ -29,7 +29,10 @@ def shapes(task: Task) -> tuple[KeypointSettings, HeadSettings]:
     """Settings of backbone and head that fit a task."""
     backbone = KeypointSettings(cameras=task.cameras)
     return backbone, HeadSettings(
-        features=backbone.size, axes=task.action.active_axes, gripper=task.action.gripper
+        features=backbone.size,
+        axes=task.action.active_axes,
+        gripper=task.action.gripper,
+        width=task.learner.width,
     )
 
 

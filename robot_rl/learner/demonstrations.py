@@ -1,0 +1,88 @@
+"""Trajectories with features in place of images: what the replay keeps and a checkpoint carries.
+
+A starting policy's folder holds the demonstrations it was cloned from in this form, so that the
+learner begins with them in D_demo, as HIL-SERL does with its 20 demonstrations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from robot_rl.policy.checkpoint import BadCheckpoint
+from robot_rl.schema.step import Phase, Source, Step
+
+ABSENT = np.nan  # in every entry of an action that was not given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """Consecutive records of one episode."""
+
+    features: NDArray[np.float32]  # (records, features)
+    executed: NDArray[np.float32]  # (records, 7), NaN where the record has no action
+    human: NDArray[np.float32]  # (records, 7), NaN where nobody corrected or demonstrated
+    success: NDArray[np.bool_]  # (records,) evidence: the simulator saw the task done
+    terminated: NDArray[np.bool_]  # (records,)
+    truncated: NDArray[np.bool_]  # (records,)
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], features: NDArray[np.float32]) -> Self:
+        """`features` (records, features) of the steps, in the same order."""
+        return cls(
+            features=np.asarray(features, np.float32),
+            executed=_actions([_trainable(step) for step in steps]),
+            human=_actions([_demonstrated(step) for step in steps]),
+            success=np.array([step.evidence.simulator_success is True for step in steps]),
+            terminated=np.array([step.terminated for step in steps]),
+            truncated=np.array([step.truncated for step in steps]),
+        )
+
+
+def _trainable(step: Step) -> Sequence[float] | None:
+    """What was done in a step; the reset routine's motion is nobody's decision."""
+    return None if step.source is Source.RESET else step.executed_action
+
+
+def _demonstrated(step: Step) -> Sequence[float] | None:
+    """What a person showed on purpose: corrections only, never the way back (recovery)."""
+    shown = step.source is Source.HUMAN and step.phase is Phase.CORRECTION
+    return step.human_action if shown else None
+
+
+def _actions(actions: Sequence[Sequence[float] | None]) -> NDArray[np.float32]:
+    return np.array([[ABSENT] * 7 if a is None else a for a in actions], np.float32).reshape(-1, 7)
+
+
+def encode_trajectories(trajectories: Sequence[Trajectory]) -> bytes:
+    """One safetensors file."""
+    names = Trajectory.__slots__
+    tensors = {
+        name: np.concatenate([getattr(each, name) for each in trajectories]) for name in names
+    }
+    tensors["length"] = np.array([len(each.features) for each in trajectories], np.int64)
+    return save(tensors)
+
+
+def decode_trajectories(data: bytes, features: int, name: str) -> list[Trajectory]:
+    """Raises BadCheckpoint when the file is damaged or holds features of another size."""
+    try:
+        tensors = load(data)
+        ends = np.cumsum(tensors.pop("length"))
+        whole = Trajectory(**tensors)
+    except (SafetensorError, KeyError, TypeError) as error:
+        raise BadCheckpoint(f"{name}: these are not demonstrations of robot-rl: {error}") from error
+    if whole.features.shape != (ends[-1], features):
+        raise BadCheckpoint(
+            f"{name}: it holds features of shape {whole.features.shape}, "
+            f"({ends[-1]}, {features}) expected; make the policy again with `robot-rl clone`"
+        )
+    starts = [0, *ends[:-1].tolist()]
+    return [
+        Trajectory(**{key: getattr(whole, key)[start:end] for key in Trajectory.__slots__})
+        for start, end in zip(starts, ends.tolist(), strict=True)
+    ]

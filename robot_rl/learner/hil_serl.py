@@ -1,0 +1,177 @@
+"""HIL-SERL (Luo et al. 2024) on frozen features, with the cloning term of HIL-ConRFT's actor loss.
+
+Per environment step, `updates_per_step` critic updates, every `critic_to_actor`-th followed by one
+of the actor, each on a batch of half D_on, half D_demo (RLPD, Ball et al. 2023):
+
+  critics   y = r + γ·mask·min_{2 of K} Q'(s′, a′), a′ ~ π(s′); no entropy backup
+  grasp     y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
+  actor     q_weight·(α·log π(a|s) − mean_K Q(s, a) − Σ_g π(g|s)·Q_g(s, g))
+            + clone_weight·(|tanh μ(s) − a_h|² + CE(gripper)) on a person's steps
+  α         towards the target entropy −dim(a)/2
+
+The head decides the gripper by its own logits, which follow the grasp critic: cloning can then hold
+on to a start policy's grasp while the critic is still learning.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from robot_rl.config.task import HilSerl as Settings
+from robot_rl.learner.losses import clone_loss, gripper_choice
+from robot_rl.learner.replay import Batch, Replay
+from robot_rl.policy.head import Head
+from robot_rl.policy.networks import Ensemble
+
+GRIPPER_CHOICES = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """How much was learned so far."""
+
+    critic: int = 0
+    actor: int = 0
+
+
+class HilSerl(nn.Module):
+    """Head, critics, temperature and their optimizers; `update` is one step of learning."""
+
+    def __init__(self, settings: Settings, head: Head, seed: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.head = head.train().requires_grad_(True)
+        axes = len(head.settings.axes)
+        features, width = head.settings.features, settings.width
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.critics = Ensemble(settings.critics, features + axes, width, 1)
+            self.grasp = Ensemble(1, features, width, GRIPPER_CHOICES)
+        self.target_critics = Ensemble(settings.critics, features + axes, width, 1)
+        self.target_grasp = Ensemble(1, features, width, GRIPPER_CHOICES)
+        self.target_critics.load_state_dict(self.critics.state_dict())
+        self.target_grasp.load_state_dict(self.grasp.state_dict())
+        for target in (self.target_critics, self.target_grasp):
+            target.requires_grad_(False)
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(settings.initial_temperature)))
+        self.target_entropy = -axes / 2
+        self.axes = list(head.settings.axes)
+        self.counts = Counts()
+        self.dice = torch.Generator().manual_seed(seed)
+        self.optimizers = {
+            name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
+            for name, parameters in (
+                ("critic", [*self.critics.parameters(), *self.grasp.parameters()]),
+                ("actor", [*self.head.parameters()]),
+                ("temperature", [self.log_temperature]),
+            )
+        }
+
+    def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
+        """One critic update, and one of the actor when it is due. Returns the losses."""
+        batch = replay.sample(self.settings.batch, rng)
+        losses = self.update_critics(batch)
+        if self.counts.critic % self.settings.critic_to_actor == 0:
+            losses |= self.update_actor(batch)
+        return losses
+
+    # ---- critics -------------------------------------------------------------------------------
+
+    def update_critics(self, batch: Batch) -> dict[str, float]:
+        target, grasp_target = self.targets(batch)
+        action = batch.action[:, self.axes]
+        predicted = self.critics(torch.cat([batch.features, action], -1))[..., 0]
+        critic_loss = (predicted - target).square().mean()
+        loss = critic_loss
+        grasp_loss = torch.zeros(())
+        if self.head.gripper is not None:
+            choice = gripper_choice(batch.action)
+            values = self.grasp(batch.features)[0]
+            taken = values.gather(1, choice[:, None])[:, 0]
+            grasp_loss = (taken - grasp_target).square().mean()
+            loss = loss + grasp_loss
+        self._descend("critic", loss)
+        self._follow(self.target_critics, self.critics)
+        self._follow(self.target_grasp, self.grasp)
+        self.counts.critic += 1
+        return {
+            "critic": float(critic_loss),
+            "grasp": float(grasp_loss),
+            "q": float(predicted.detach().mean()),
+        }
+
+    @torch.no_grad()
+    def targets(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch,) bootstrapped values of the critics and of the grasp critic."""
+        settings = self.settings
+        discount = settings.discount * batch.bootstrap
+        action, _, _ = self.sample(batch.next_features)
+        following = self.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]
+        if settings.critic_subsample < settings.critics:
+            chosen = torch.randperm(settings.critics, generator=self.dice)
+            following = following[chosen[: settings.critic_subsample]]
+        target = batch.reward + discount * following.amin(0)
+        best = self.grasp(batch.next_features)[0].argmax(-1, keepdim=True)
+        following = self.target_grasp(batch.next_features)[0].gather(1, best)[:, 0]
+        return target, batch.reward + batch.gripper_penalty + discount * following
+
+    # ---- actor ---------------------------------------------------------------------------------
+
+    def update_actor(self, batch: Batch) -> dict[str, float]:
+        settings = self.settings
+        losses: dict[str, float] = {}
+        shown = batch.shown
+        loss = torch.zeros(())
+        if bool(shown.any()):
+            clone = clone_loss(self.head, batch.features[shown], batch.human[shown]).mean()
+            loss = loss + settings.clone_weight * clone
+            losses["clone"] = float(clone)
+        if self.counts.critic >= settings.critic_warmup_updates:
+            action, log_probability, logits = self.sample(batch.features)
+            value = self.critics(torch.cat([batch.features, action], -1))[..., 0].mean(0)
+            temperature = self.log_temperature.detach().exp()
+            improve = (temperature * log_probability - value).mean()
+            if logits is not None:
+                with torch.no_grad():
+                    grasp_value = self.grasp(batch.features)[0]
+                improve = improve - (logits.softmax(-1) * grasp_value).sum(-1).mean()
+            loss = loss + settings.q_weight * improve
+            losses["actor"] = float(improve)
+            self._adapt_temperature(log_probability.detach())
+            losses["entropy"] = -float(log_probability.detach().mean())
+            losses["temperature"] = float(temperature)
+        if loss.requires_grad:
+            self._descend("actor", loss)
+        self.counts.actor += 1
+        return losses
+
+    def sample(
+        self, features: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Reparametrised action (batch, axes), its log-probability (batch,), gripper logits."""
+        output = self.head(features)
+        noise = torch.randn(output.mean.shape, generator=self.dice)
+        raw = output.mean + output.log_std.exp() * noise
+        gaussian = -0.5 * noise.square() - output.log_std - 0.5 * math.log(2 * math.pi)
+        # log(1 − tanh²(u)) without cancellation
+        squash = 2 * (math.log(2) - raw - nn.functional.softplus(-2 * raw))
+        return torch.tanh(raw), (gaussian - squash).sum(-1), output.gripper
+
+    def _adapt_temperature(self, log_probability: torch.Tensor) -> None:
+        surplus = (-log_probability - self.target_entropy).mean()
+        self._descend("temperature", self.log_temperature.exp() * surplus)
+
+    def _descend(self, name: str, loss: torch.Tensor) -> None:
+        optimizer = self.optimizers[name]
+        for other in self.optimizers.values():
+            other.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    @torch.no_grad()
+    def _follow(self, target: nn.Module, source: nn.Module) -> None:
+        for old, new in zip(target.parameters(), source.parameters(), strict=True):
+            old.lerp_(new, self.settings.target_rate)

@@ -1,0 +1,299 @@
+"""The replay: which transitions exist, what they are worth, and what changes them."""
+
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from robot_rl.config.document import load_task
+from robot_rl.config.task import Task
+from robot_rl.learner.demonstrations import (
+    ABSENT,
+    Trajectory,
+    decode_trajectories,
+    encode_trajectories,
+)
+from robot_rl.learner.replay import NOWHERE, Replay
+from robot_rl.policy.checkpoint import BadCheckpoint
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import Outcome
+
+FEATURES = 2
+
+
+def mark(episode: int, index: int) -> tuple[float, float]:
+    """Features that tell where a row came from."""
+    return (float(episode), float(index))
+
+
+def piece(
+    episode: int,
+    first: int,
+    count: int,
+    *,
+    last: bool = False,
+    human: tuple[int, ...] = (),
+    success: tuple[int, ...] = (),
+    terminated: tuple[int, ...] = (),
+    truncated: tuple[int, ...] = (),
+    gripper: dict[int, float] | None = None,
+) -> Trajectory:
+    """Records first … first + count − 1; with `last` the final one has no action."""
+    indices = range(first, first + count)
+    executed = np.zeros((count, 7), np.float32)
+    executed[:, 0] = np.arange(first, first + count) / 100
+    for index, order in (gripper or {}).items():
+        executed[index - first, -1] = order
+    shown = np.full((count, 7), ABSENT, np.float32)
+    for index in human:
+        shown[index - first] = 0.5
+    if last:
+        executed[-1] = ABSENT
+    return Trajectory(
+        features=np.array([mark(episode, index) for index in indices], np.float32),
+        executed=executed,
+        human=shown,
+        success=np.array([index in success for index in indices]),
+        terminated=np.array([index in terminated for index in indices]),
+        truncated=np.array([index in truncated for index in indices]),
+    )
+
+
+def feed(
+    replay: Replay, episode_id: UUID, first: int, trajectory: Trajectory, by: UUID | None = None
+) -> None:
+    replay.start(episode_id)
+    replay.add(episode_id, first, trajectory, [by] * len(trajectory.features))
+
+
+def transitions(replay: Replay) -> dict[tuple[int, int], tuple[int, int]]:
+    """Every transition that can be sampled: (episode, index) → where it leads."""
+    rows = [row for row in range(len(replay.features)) if row in replay.online]
+    assert all(replay.next_row[row] != NOWHERE for row in rows)
+
+    def name(row: int) -> tuple[int, int]:
+        episode, index = replay.features[row]
+        return int(episode), int(index)
+
+    return {name(row): name(int(replay.next_row[row])) for row in rows}
+
+
+def row_of(replay: Replay, episode: int, index: int) -> int:
+    found = np.flatnonzero((replay.features == mark(episode, index)).all(1))
+    assert len(found) == 1
+    return int(found[0])
+
+
+@pytest.fixture
+def task() -> Task:
+    return load_task("lift_cube")
+
+
+@pytest.fixture
+def replay(task: Task) -> Replay:
+    return Replay(task, FEATURES, capacity=1000)
+
+
+def test_segments_of_one_episode_join_and_nothing_else_does(replay: Replay) -> None:
+    one, two = new_id(), new_id()
+    feed(replay, one, 0, piece(1, 0, 5))
+    feed(replay, two, 0, piece(2, 0, 5))  # interleaved: robot one and robot two
+    assert (1, 4) not in transitions(replay), "its next observation has not arrived"
+    feed(replay, one, 5, piece(1, 5, 3, last=True))
+    feed(replay, two, 5, piece(2, 5, 1, last=True))
+    found = transitions(replay)
+    assert found == {
+        **{(1, index): (1, index + 1) for index in range(7)},
+        **{(2, index): (2, index + 1) for index in range(5)},
+    }, "N + 1 records give N transitions, each within its own episode"
+    assert replay.received == 12
+
+
+def test_a_replay_that_takes_the_following_row_would_be_caught(replay: Replay) -> None:
+    """Positive control: with the neighbouring row as successor the episodes do alias."""
+    one, two = new_id(), new_id()
+    feed(replay, one, 0, piece(1, 0, 3))
+    feed(replay, two, 0, piece(2, 0, 3))
+    feed(replay, one, 3, piece(1, 3, 2, last=True))
+    rows = [row for row in range(len(replay.features)) if row in replay.online]
+    naive = [(replay.features[row][0], replay.features[row + 1][0]) for row in rows]
+    assert any(here != there for here, there in naive)
+    assert all(here[0] == there[0] for here, there in transitions(replay).items())
+
+
+def test_a_gap_is_never_bridged_and_late_or_repeated_segments_fit_in(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 2))
+    feed(replay, one, 4, piece(1, 4, 2, last=True))
+    assert transitions(replay) == {(1, 0): (1, 1), (1, 4): (1, 5)}
+    feed(replay, one, 1, piece(1, 1, 4))
+    assert transitions(replay) == {(1, index): (1, index + 1) for index in range(5)}
+    feed(replay, one, 0, piece(1, 0, 6, last=True))
+    assert replay.received == 5, "what came twice counts once"
+
+
+def test_terminated_stops_the_bootstrap_and_truncated_does_not(replay: Replay) -> None:
+    done, late, flag_after = new_id(), new_id(), new_id()
+    feed(replay, done, 0, piece(1, 0, 4, last=True, terminated=(2,), success=(3,)))
+    feed(replay, late, 0, piece(2, 0, 4, last=True, truncated=(2,)))
+    feed(replay, flag_after, 0, piece(3, 0, 4, last=True, terminated=(3,)))
+    worth = {
+        key: (float(replay.reward[row_of(replay, *key)]), replay.bootstrap[row_of(replay, *key)])
+        for key in transitions(replay)
+    }
+    assert worth[1, 2] == (1.0, 0.0)
+    assert worth[2, 2] == (0.0, 1.0), "out of time is not an end"
+    assert worth[3, 2] == (0.0, 0.0), "the flag may stand on the last record"
+    assert all(worth[key] == (0.0, 1.0) for key in worth if key[1] < 2)
+
+
+def test_a_relabel_changes_reward_and_bootstrap_and_the_latest_counts(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 4, last=True, truncated=(2,)))
+    replay.end(one, Outcome.FAILURE, steps=3)
+    row = row_of(replay, 1, 2)
+    assert (replay.reward[row], replay.bootstrap[row]) == (0.0, 1.0)
+    replay.relabel(one, Outcome.SUCCESS)
+    assert (replay.reward[row], replay.bootstrap[row]) == (1.0, 0.0)
+    assert replay.reward.sum() == 1.0, "only the last step earns it"
+    replay.relabel(one, Outcome.FAILURE)
+    assert (replay.reward[row], replay.bootstrap[row]) == (0.0, 1.0)
+
+
+def test_a_person_overrules_the_simulator(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 4, last=True, success=(3,), terminated=(2,)))
+    row = row_of(replay, 1, 2)
+    assert replay.reward[row] == 1.0
+    replay.relabel(one, Outcome.FAILURE)
+    assert replay.reward[row] == 0.0
+
+
+def test_with_the_operators_reward_the_last_step_waits_for_the_label(task: Task) -> None:
+    reward = task.reward.model_copy(update={"source": "operator"})
+    replay = Replay(task.model_copy(update={"reward": reward}), FEATURES, capacity=100)
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 4, last=True, success=(3,)))
+    assert set(transitions(replay)) == {(1, 0), (1, 1)}
+    replay.end(one, Outcome.SUCCESS, steps=3)
+    assert set(transitions(replay)) == {(1, 0), (1, 1), (1, 2)}
+    assert replay.reward[row_of(replay, 1, 2)] == 1.0
+
+
+def test_an_excluded_episode_leaves_both_views_and_comes_back(replay: Replay) -> None:
+    one, two = new_id(), new_id()
+    feed(replay, one, 0, piece(1, 0, 4, last=True, human=(1, 2)))
+    feed(replay, two, 0, piece(2, 0, 3, last=True))
+    before = transitions(replay)
+    assert len(replay.demonstrated) == 2
+    replay.exclude(one, True)
+    assert {key[0] for key in transitions(replay)} == {2}
+    assert len(replay.demonstrated) == 0
+    rng = np.random.default_rng(0)
+    assert set(replay.sample(64, rng).features[:, 0].tolist()) == {2.0}
+    replay.exclude(one, False)
+    assert transitions(replay) == before
+    assert len(replay.demonstrated) == 2
+
+
+def test_a_batch_is_half_corrections(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 50, last=True, human=(7, 8, 9)))
+    batch = replay.sample(64, np.random.default_rng(0))
+    assert batch.online == 32
+    assert bool(batch.shown[32:].all())
+    assert set(batch.features[32:, 1].tolist()) <= {7.0, 8.0, 9.0}
+    assert len(set(batch.features[:32, 1].tolist())) > 10
+
+
+def test_an_intervention_enters_training_once(replay: Replay) -> None:
+    first, second = new_id(), new_id()
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 3, human=(0, 1, 2)), by=first)
+    assert replay.take_fresh_interventions() == (), "it has arrived; nothing was trained on it"
+    rng = np.random.default_rng(0)
+    replay.sample(64, rng)
+    assert replay.take_fresh_interventions() == (first,)
+    feed(replay, one, 3, piece(1, 3, 3, last=True, human=(3, 4)), by=second)
+    replay.sample(64, rng)
+    assert replay.take_fresh_interventions() == (second,)
+    replay.sample(64, rng)
+    assert replay.take_fresh_interventions() == ()
+
+
+def test_the_oldest_rows_go_first_and_leave_no_dangling_successor(task: Task) -> None:
+    replay = Replay(task, FEATURES, capacity=10)
+    for number in range(1, 6):
+        feed(replay, new_id(), 0, piece(number, 0, 4, last=True))
+    found = transitions(replay)
+    assert all(here[0] == there[0] and here[1] + 1 == there[1] for here, there in found.items())
+    assert {key[0] for key in found} == {3, 4, 5}
+    assert len([key for key in found if key[0] == 3]) < 3, "half of it was overwritten"
+
+
+def test_preloaded_demonstrations_stay_and_are_only_demonstrations(task: Task) -> None:
+    shown = piece(0, 0, 5, last=True, human=(0, 1, 2, 3), success=(4,))
+    replay = Replay(task, FEATURES, preloaded=[shown], capacity=6)
+    assert (len(replay.online), len(replay.demonstrated), replay.received) == (0, 4, 0)
+    for number in range(1, 6):
+        feed(replay, new_id(), 0, piece(number, 0, 4, last=True))
+    assert len(replay.demonstrated) == 4
+    batch = replay.sample(32, np.random.default_rng(0))
+    assert set(batch.features[16:, 0].tolist()) == {0.0}
+    assert float(batch.reward[16:].max()) == 1.0
+
+
+def test_only_a_change_of_the_gripper_costs(replay: Replay, task: Task) -> None:
+    orders = {0: 1.0, 1: -1.0, 2: -1.0, 3: 0.0, 4: -1.0, 5: 1.0}
+    feed(replay, new_id(), 0, piece(1, 0, 7, last=True, gripper=orders))
+    costs = [float(replay.penalty[row_of(replay, 1, index)]) for index in range(6)]
+    cost = pytest.approx(task.reward.gripper_change)
+    assert costs == [0.0, cost, 0.0, 0.0, 0.0, cost], "an episode begins with the gripper open"
+
+
+def test_the_same_feed_and_seed_give_the_same_batches(task: Task, seed: int) -> None:
+    ids = [new_id() for _ in range(4)]
+
+    def build() -> Replay:
+        replay = Replay(task, FEATURES, capacity=25)
+        for number, episode_id in enumerate(ids):
+            feed(replay, episode_id, 0, piece(number, 0, 6, human=(2, 3)))
+            feed(replay, episode_id, 6, piece(number, 6, 4, last=True))
+            replay.end(episode_id, Outcome.SUCCESS, 9)
+        replay.exclude(ids[2], True)
+        return replay
+
+    one, two = build(), build()
+    dice, same_dice, other_dice = (np.random.default_rng(s) for s in (seed, seed, seed + 1))
+    differs = False
+    for _ in range(20):
+        left, right, other = (
+            one.sample(32, dice),
+            two.sample(32, same_dice),
+            one.sample(32, other_dice),
+        )
+        assert all(
+            bool((getattr(left, key) == getattr(right, key)).all())
+            for key in ("features", "next_features", "action", "reward", "bootstrap", "human")
+        )
+        differs |= not bool((left.features == other.features).all())
+    assert differs, "positive control: another seed gives other batches"
+
+
+def test_memory_of_a_hundred_thousand_steps(task: Task) -> None:
+    replay = Replay(task, 77, capacity=100_000)
+    assert replay.bytes_per_step * 100_000 < 100e6
+
+
+def test_trajectories_survive_the_file_and_damage_is_refused() -> None:
+    pieces = [piece(1, 0, 5, last=True, human=(1,)), piece(2, 0, 3, last=True, success=(2,))]
+    data = encode_trajectories(pieces)
+    for before, after in zip(pieces, decode_trajectories(data, FEATURES, "demo"), strict=True):
+        for name in Trajectory.__slots__:
+            assert np.array_equal(
+                getattr(before, name), getattr(after, name), equal_nan=name in ("executed", "human")
+            )
+    with pytest.raises(BadCheckpoint, match="not demonstrations"):
+        decode_trajectories(data[:-9], FEATURES, "demo")
+    with pytest.raises(BadCheckpoint, match="robot-rl clone"):
+        decode_trajectories(data, FEATURES + 1, "demo")
