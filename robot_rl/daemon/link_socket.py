@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -11,6 +12,7 @@ _OPEN_S = 10.0
 _PING_S, _PONG_S = 5.0, 15.0  # a half-open connection is noticed; the lease has its own clock
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 5.0
 _REFUSED_S = 10.0
+_STEADY_S = 5.0  # a connection that lasted this long was a good one
 _MAX_BYTES = 2**20
 
 type Session = Callable[[ClientConnection], Awaitable[None]]
@@ -40,9 +42,12 @@ async def stay_connected(
                 proxy=None,
             ) as socket:
                 log(f"connected to {address}")
-                told, backoff_s = "", 0.0
+                told, began_s = "", time.monotonic()
                 await session(socket)
-            problem = f"the server closed {address}"
+            if time.monotonic() - began_s > _STEADY_S:
+                backoff_s = 0.0
+            why = f": {socket.close_reason}" if socket.close_reason else ""
+            problem = f"the server closed {address}{why}"
         except InvalidStatus as error:
             problem = _refusal(address, error.response.status_code)
             backoff_s = _REFUSED_S
@@ -51,7 +56,7 @@ async def stay_connected(
         if problem != told:
             log(problem)
             told = problem
-        await asyncio.sleep(backoff_s or random.uniform(0.5, 1.0) * _FIRST_BACKOFF_S)
+        await asyncio.sleep(max(backoff_s, _FIRST_BACKOFF_S) * random.uniform(0.5, 1.0))
         backoff_s = min(max(2 * backoff_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
 
 

@@ -1,0 +1,141 @@
+"""The process table of the robot PC: everything that runs, in the order in which it is started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from importlib import import_module
+from typing import Any
+
+from robot_rl.daemon.settings import DaemonSettings
+
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}  # SAFETY.md, real time: a BLAS that spins would take the core away from control
+
+
+class WhenItDies(Enum):
+    """What the supervisor does about it."""
+
+    END = "the daemon ends"  # there is no robot without it
+    LATCH = "the robot is stopped and latched, then it is started again"
+    RESTART = "it is started again, later each time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessEntry:
+    """One row of the table. `target` is `module:function`, imported in the child only."""
+
+    name: str
+    target: str
+    argument: Callable[[DaemonSettings], Any]
+    when_it_dies: WhenItDies
+    needed: Callable[[DaemonSettings], bool] = lambda _: True
+    party: bool = False  # virtual time waits for it in lock-step
+    priority: int | None = None  # SCHED_FIFO that it asks for itself
+    hopeless_exit: int | None = None  # an exit code that no restart would mend
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def _itself(settings: DaemonSettings) -> DaemonSettings:
+    return settings
+
+
+def _simulation(settings: DaemonSettings) -> Any:
+    """SimSettings, made in the child: the supervisor loads no numbers library."""
+    from hardware.sim.settings import CameraSettings, SimSettings
+    from robot_rl.daemon.limits import arm_limits
+
+    cell, task = settings.cell, settings.task
+    scene = task.name if task.simulation is None else task.simulation.scene
+    return SimSettings(
+        folder=settings.memory,
+        task=scene,
+        limits=arm_limits(cell, task),
+        seed=settings.seed,
+        virtual=settings.lockstep,
+        control_rate_hz=cell.control.rate_hz,
+        physics_dt_s=cell.arm.physics_dt_s,
+        watchdog_periods=cell.control.watchdog_missed_commands,
+        latch_s=cell.control.freeze_latch_s,
+        frame_dt_s=task.step_s,
+        cameras=tuple(
+            CameraSettings(name=_scene_camera(name), width=camera.width, height=camera.height)
+            for name, camera in cell.cameras.items()
+        ),
+    )
+
+
+def _scene_camera(name: str) -> Any:
+    """The simulated scene has two cameras, and a cell may only ask for those."""
+    if name not in ("front", "wrist"):
+        raise SystemExit(f"cameras.{name}: a simulated cell has the cameras front and wrist only")
+    return name
+
+
+TABLE: tuple[ProcessEntry, ...] = (
+    ProcessEntry(
+        name="sim_arm",
+        target="hardware.sim.arm_process:main",
+        argument=_simulation,
+        needed=lambda settings: settings.cell.simulated,
+        when_it_dies=WhenItDies.END,
+        priority=70,
+        environment=_ONE_THREAD,
+    ),
+    ProcessEntry(
+        name="camera",
+        target="hardware.sim.camera_process:main",
+        argument=_simulation,
+        needed=lambda settings: settings.cell.simulated,
+        when_it_dies=WhenItDies.RESTART,
+        party=True,
+        hopeless_exit=3,  # hardware.sim.camera_process.NO_GL
+        environment={**_ONE_THREAD, "MUJOCO_GL": "egl"},
+    ),
+    ProcessEntry(
+        name="control",
+        target="robot_rl.daemon.control_process:main",
+        argument=_itself,
+        when_it_dies=WhenItDies.LATCH,
+        party=True,
+        priority=80,
+        environment=_ONE_THREAD,
+    ),
+    ProcessEntry(
+        name="actor",
+        target="robot_rl.daemon.actor_process:main",
+        argument=_itself,
+        when_it_dies=WhenItDies.RESTART,
+        party=True,
+        environment=_ONE_THREAD,
+    ),
+    ProcessEntry(
+        name="link",
+        target="robot_rl.daemon.link_process:main",
+        argument=_itself,
+        when_it_dies=WhenItDies.RESTART,
+        party=True,
+        environment=_ONE_THREAD,
+    ),
+    ProcessEntry(
+        name="teleop",
+        target="robot_rl.daemon.teleop_process:main",
+        argument=_itself,
+        needed=lambda settings: bool(settings.cell.teleop),
+        when_it_dies=WhenItDies.RESTART,
+        environment=_ONE_THREAD,
+    ),
+)
+
+
+def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
+    """The rows that this cell needs, in order."""
+    return tuple(entry for entry in TABLE if entry.needed(settings))
+
+
+def resolve(target: str) -> Callable[[Any], None]:
+    """`module:function` → the function."""
+    module, function = target.split(":")
+    return getattr(import_module(module), function)

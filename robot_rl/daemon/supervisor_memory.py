@@ -1,0 +1,57 @@
+"""The supervisor's view of shared memory: who has spoken, whether the arm stands, who left."""
+
+import math
+import time
+
+from hardware.clock import VirtualClock, register
+from hardware.memory import TornRead
+from hardware.sim import topics as arm_topics
+from robot_rl.daemon import topics
+from robot_rl.daemon.settings import DaemonSettings
+
+_STILL_M_S = 0.005
+
+
+class Memory:
+    """Opened before any process runs, so that every reader finds its files."""
+
+    def __init__(self, settings: DaemonSettings) -> None:
+        folder = settings.memory
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._arm = arm_topics.open_slot(folder, "arm_state")
+        self._control = topics.open_slot(folder, "control")
+        self._episode = topics.open_slot(folder, "episode")
+        self._requests = arm_topics.open_requests(folder, "supervisor")
+
+    def register(self, parties: tuple[str, ...]) -> None:
+        """Lock-step: virtual time waits for all of them from the start."""
+        register(self._folder, parties)
+
+    def leave(self, party: str) -> None:
+        """Take a dead process off the clock."""
+        VirtualClock(self._folder, party).leave()
+
+    def arm_spoke(self) -> bool:
+        return self._arm.count > 0
+
+    def everybody_spoke(self) -> bool:
+        return self.arm_spoke() and self._control.count > 0 and self._episode.count > 0
+
+    def wait_still(self, timeout_s: float) -> bool:
+        """Wait until the measured TCP speed is a hold; False after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        still = 0
+        while time.monotonic() < deadline:
+            try:
+                twist = self._arm.read()["twist"]
+            except TornRead:
+                return False
+            still = still + 1 if math.hypot(*map(float, twist[:3])) < _STILL_M_S else 0
+            if still >= 5:
+                return True
+            time.sleep(0.02)
+        return False
+
+    def ask_arm_to_end(self) -> None:
+        self._requests.push(arm_topics.request("shutdown"))
