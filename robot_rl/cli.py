@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -22,6 +23,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class Part(StrEnum):
+    """What a rehearsal may kill."""
+
+    learner = "learner"
+    server = "server"
+
 
 Cell = Annotated[str, typer.Option(help="A file, or the name of one in cells/.")]
 TaskName = Annotated[str, typer.Option(help="A file, or the name of one in tasks/.")]
@@ -73,6 +82,10 @@ def rehearse(
     reaction: Annotated[float, typer.Option(help="Seconds before the operator acts.")] = 0.3,
     noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
     skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
+    kill: Annotated[
+        list[Part] | None,
+        typer.Option(help="SIGKILL this part during the training, and start it again."),
+    ] = None,
     seed: Seed = 0,
     data: Annotated[
         Path | None, typer.Option(help="Keep the recorded data here (else a temporary folder).")
@@ -103,6 +116,7 @@ def rehearse(
             skill=skill,
             seed=seed,
             data=data,
+            kill=tuple(part.value for part in kill or ()),
         ),
         report_file=json,
         quiet=quiet,

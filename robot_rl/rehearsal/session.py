@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -163,7 +163,7 @@ class _Session:
         started = time.monotonic()
         if settings.minutes is None:
             seeds = self._draw(Purpose.TRAINING, settings.episodes)
-            kills = {
+            kills: dict[int, Killable] = {
                 len(seeds) * (index + 1) // (len(settings.kill) + 1): name
                 for index, name in enumerate(settings.kill)
             }
@@ -182,7 +182,7 @@ class _Session:
         purpose: Purpose,
         seeds: list[int],
         version: int | None,
-        kills: dict[int, Killable] | None = None,
+        kills: Mapping[int, Killable] | None = None,
     ) -> None:
         if not seeds:
             return
