@@ -45,7 +45,7 @@ def judge(
         case Twist():
             fresh = 0 <= now_ns - proposal.received_ns <= settings.silence_s * 1e9
             return Reject.NONE if fresh else Reject.STALE
-        case Home():
+        case Home():  # pragma: no branch
             return Reject.NONE if now_ns < proposal.valid_until_ns else Reject.EXPIRED
 
 
@@ -81,7 +81,7 @@ def _malformed(proposal: PolicyTarget | Twist | Home) -> Reject:
             found = defect(proposal.delta, 6)
         case Twist():
             found = defect(proposal.twist, 6)
-        case Home():
+        case Home():  # pragma: no branch
             found = defect(proposal.position_m, 3)
             if found is Reject.NONE and not usable_pose(proposal.position_m, proposal.quaternion):
                 found = Reject.NOT_FINITE

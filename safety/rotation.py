@@ -44,8 +44,8 @@ def normalized(q: FloatArray) -> FloatArray:
 def exponential(r: FloatArray) -> FloatArray:
     """Unit quaternion (4,) of a rotation vector (3,)."""
     angle = math.sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2])
-    scale = 0.5 if angle < _SMALL_RAD else math.sin(0.5 * angle) / angle
-    return np.array([math.cos(0.5 * angle), scale * r[0], scale * r[1], scale * r[2]])
+    scale = 0.5 if angle < _SMALL_RAD else np.sin(0.5 * angle) / angle
+    return np.array([np.cos(0.5 * angle), scale * r[0], scale * r[1], scale * r[2]])
 
 
 @kernel

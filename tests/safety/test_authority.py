@@ -202,6 +202,10 @@ class Cell(RuleBasedStateMachine):
     def reset_done(self) -> None:
         self.send(machine.ResetDone())
 
+    @rule()
+    def finish(self) -> None:
+        self.send(machine.Finish(cause="The episode is over."))
+
     @rule(by=PEOPLE)
     def stop(self, by: str) -> None:
         self.send(machine.Stop(by=by))

@@ -73,7 +73,7 @@ def test_tool_axes_turn_with_the_tool() -> None:
     ],
 )
 def test_a_doubtful_reading_is_zero_and_puts_every_axis_to_sleep(change: dict[str, object]) -> None:
-    awake = DriveState(awake=(True,) * 6)
+    awake = DriveState(awake=(True, True, True, True, True, True))
     twist, after = shape(SETTINGS, awake, replace(reading(x=1.0), **change), UPRIGHT)
     assert not twist.any()
     assert after == DriveState()

@@ -315,11 +315,13 @@ def test_the_caller_may_reuse_its_buffers(rig: Any) -> None:
 
 def drive_wildly(rig: Any, rng: np.random.Generator, ticks: int = 3000) -> None:
     """Proposals of every kind, wrong ones among them, changing at 10-50 Hz with long pushes."""
-    kind, left, sequence, direction = 0, 0, 0, rng.uniform(-1.0, 1.0, 6)
+    kind, left, sequence, scale, direction = 0, 0, 0, 0.0, rng.uniform(-1.0, 1.0, 6)
+    delta = np.zeros(6)
+    target = action(rig, delta)
     for _ in range(ticks):
         if left == 0:
             kind, left = int(rng.integers(4)), int(rng.integers(4, 20))
-            scale = rng.choice([0.01, 0.05, 1.0])
+            scale = float(rng.choice([0.01, 0.05, 1.0]))
             if rng.random() < 0.5:  # Else the same push goes on.
                 direction = rng.uniform(-1.0, 1.0, 6)
             mode = (Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.RESETTING, Mode.PAUSED)[kind]

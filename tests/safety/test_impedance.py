@@ -132,12 +132,12 @@ def test_energy_never_grows(free: Law, rng: np.random.Generator) -> None:
     q = near(rng, 0.2)
     target, facing, _ = kinematics(q + rng.uniform(-0.05, 0.05, 7))
     dq, dt, last = rng.uniform(-0.3, 0.3, 7), 1e-4, np.inf
-    first = None
+    first = 0.0
     for _ in range(5000):
         position, quaternion, _ = kinematics(q)
         e = np.concatenate([target - position, rotation.minus(facing, quaternion)])
         energy = 0.5 * float(e @ (constants.stiffness * e) + dq @ (INERTIA * dq))
-        first = first or energy
+        first = first or energy  # At the start.
         assert energy <= last + 1e-4 * first
         last = energy
         tau, _ = torque_at(constants, q, dq, target, facing)
@@ -201,6 +201,7 @@ def test_clip_acts_exactly_at_its_boundary(
 
 def random_torques(constants: Law, rng: np.random.Generator) -> tuple[np.ndarray, Limit]:
     torques, flags, last = [np.zeros(7)], Limit.NONE, np.zeros(7)
+    q, dq, (target, facing, _) = POSTURE, np.zeros(7), kinematics(POSTURE)
     for k in range(600):
         if k % 30 == 0:
             q, dq = near(rng, 1.0), rng.uniform(-3.0, 3.0, 7)
@@ -262,7 +263,9 @@ def test_non_finite_input_falls_back_to_gravity(
     }
     values[name].flat[-1] = bad
     previous, out = np.full(7, 4.0), np.zeros(7)
-    flags = Limit(impedance_torque(constants, *values.values(), previous, scratch(), out))
+    flags = Limit(
+        impedance_torque(constants, *(values[n] for n in INPUTS), previous, scratch(), out)  # pyright: ignore[reportCallIssue]
+    )
     assert Limit.NOT_FINITE in flags
     goal = 0.0 if name == "bias" else 5.0
     assert np.allclose(out, np.clip(goal, 4.0 - 2.0, 4.0 + 2.0))
@@ -347,7 +350,7 @@ def test_control_without_brake_gains_the_arm_runs_on(arm_limits: ArmLimits) -> N
 def test_brake_holds_against_a_push_with_bounded_torque(arm_limits: ArmLimits) -> None:
     constants = law(arm_limits, POSTURE, 0.002)
     latched, out = POSTURE.copy(), np.zeros(7)
-    pushed = POSTURE + 0.3
+    pushed, flags = POSTURE + 0.3, 0
     for _ in range(100):
         flags = brake_torque(
             constants, pushed, np.zeros(7), latched, np.zeros(7), out, scratch(), out

@@ -146,7 +146,7 @@ def test_joint_ranges_are_not_empty(arm_limits: ArmLimits) -> None:
 @pytest.mark.parametrize("name", ["period_s", "command_life_s", "silence_s", "measurement_age_s"])
 def test_gate_settings_refuse_bad_times(name: str, bad: float) -> None:
     with pytest.raises(LimitError, match=name):
-        GateSettings(**{"period_s": 0.005, name: bad})
+        replace(GateSettings(period_s=0.005), **{name: bad})
 
 
 @pytest.mark.parametrize("bad", [np.nan, -0.1, 1.1])

@@ -12,6 +12,7 @@ from safety.modes import (
     DecayReference,
     DropChunk,
     Event,
+    Finish,
     HoldStill,
     LeaseLost,
     LeaseSuspended,
@@ -54,22 +55,39 @@ EVENTS: dict[str, Event] = {
     "stop": Stop(by="ada"),
     "clear": Clear(by="ada", cause=None),
     "fault": RaiseFault(cause="A camera is gone."),
+    "finish": Finish(cause="The episode is over."),
     "suspended": LeaseSuspended(),
     "lost": LeaseLost(),
 }
 # Where each event leads, by mode; not named: refused or without effect, and the mode stays.
 LEADS: dict[Mode, dict[str, Mode]] = {
     Mode.IDLE: {"start": Mode.AUTONOMOUS, "take": Mode.TAKEOVER, "reset": Mode.RESETTING},
-    Mode.AUTONOMOUS: {"take": Mode.TAKEOVER, "pause": Mode.PAUSED, "reset": Mode.RESETTING},
+    Mode.AUTONOMOUS: {
+        "take": Mode.TAKEOVER,
+        "pause": Mode.PAUSED,
+        "reset": Mode.RESETTING,
+        "finish": Mode.IDLE,
+    },
     Mode.TAKEOVER: {
         "resume episode": Mode.AUTONOMOUS,
         "end episode": Mode.IDLE,
+        "finish": Mode.IDLE,
         "pause": Mode.PAUSED,
         "suspended": Mode.PAUSED,
         "lost": Mode.PAUSED,
     },
-    Mode.PAUSED: {"take": Mode.TAKEOVER, "resume": Mode.AUTONOMOUS, "reset": Mode.RESETTING},
-    Mode.RESETTING: {"take": Mode.TAKEOVER, "pause": Mode.PAUSED, "done": Mode.IDLE},
+    Mode.PAUSED: {
+        "take": Mode.TAKEOVER,
+        "resume": Mode.AUTONOMOUS,
+        "reset": Mode.RESETTING,
+        "finish": Mode.IDLE,
+    },
+    Mode.RESETTING: {
+        "take": Mode.TAKEOVER,
+        "pause": Mode.PAUSED,
+        "done": Mode.IDLE,
+        "finish": Mode.IDLE,
+    },
     Mode.STOPPED: {"clear": Mode.IDLE, "fault": Mode.STOPPED},
     Mode.FAULT: {"clear": Mode.IDLE},
 }

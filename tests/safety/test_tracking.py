@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +10,17 @@ from safety import CartesianLimits, rotation
 from safety.tracking import SolverError, Tracker, stopping_distance
 
 DT = 0.005
+
+
+class BrokenSolver:
+    """A solver that never finds a plan."""
+
+    def reset(self) -> None: ...
+
+    def update(self, planned: object, output: object) -> int:
+        return -100
+
+
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])
 
 
@@ -22,6 +32,7 @@ def tracker(cartesian: CartesianLimits) -> Tracker:
 def jumps(tracker: Tracker, rng: np.random.Generator, ticks: int = 3000) -> np.ndarray:
     """Positions-velocities-accelerations (n, 3, 6) under goals and twists that jump wildly."""
     found, last, facing = [], tracker.position_m, tracker.quaternion
+    by_pose, goal, turn, twist = True, np.zeros(3), np.zeros(3), np.zeros(6)
     for k in range(ticks):
         if k % 15 == 0:
             goal, turn = rng.uniform(-1.0, 1.0, 3), rng.uniform(-2.0, 2.0, 3)
@@ -162,7 +173,7 @@ def test_an_unsolvable_plan_becomes_a_stop_within_the_jerk_limit(
 def test_brakes_when_the_solver_is_broken(tracker: Tracker, cartesian: CartesianLimits) -> None:
     for _ in range(100):
         tracker.along(np.array([0.2, -0.1, 0.0, 0.5, 0.0, 0.0]))
-    tracker.solver = SimpleNamespace(reset=lambda: None, update=lambda *_: -100)
+    tracker.solver = BrokenSolver()
     speeds = []
     for _ in range(40):
         with pytest.raises(SolverError, match="-100"):

@@ -1,0 +1,45 @@
+"""After warming up, no tick compiles anything."""
+
+from typing import Any
+
+import numpy as np
+
+from safety import ArmLimits, GateSettings, Mode, PolicyTarget, rotation
+from safety.impedance import brake_torque, impedance_torque
+from safety.warmup import warm_up_gate, warm_up_law
+
+
+def variants(kernel: Any) -> int:
+    """Compiled variants of a kernel; 0 when compilation is off, as in a coverage run."""
+    return len(getattr(kernel, "signatures", ()))
+
+
+KERNELS = [
+    rotation.plus,
+    rotation.minus,
+    rotation.normalized,
+    rotation.angular_velocity,
+    impedance_torque,
+    brake_torque,
+]
+
+
+def test_nothing_is_compiled_after_warming_up(arm_limits: ArmLimits, rig: Any) -> None:
+    warm_up_gate(arm_limits, GateSettings(period_s=0.005))
+    warm_up_law(arm_limits, 0.002)
+    before = [variants(k) for k in KERNELS]
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        target = PolicyTarget(
+            sequence=k,
+            epoch=rig.state.epoch,
+            observed_ns=rig.now_ns,
+            valid_from_ns=rig.now_ns,
+            valid_until_ns=rig.now_ns + 10_000_000,
+            delta=np.asfortranarray(rng.normal(size=(6, 2)))[:, 0],
+            gripper=0.0,
+        )
+        rig.tick(target)
+    rig.enter(Mode.PAUSED)
+    rig.tick(None)
+    assert [variants(k) for k in KERNELS] == before
