@@ -96,9 +96,9 @@ class TrainingHistory(Message):
     interventions: tuple[TrainedPoint, ...]
 
 
-def summary(database: Database, wanted: EpisodeFilter) -> MetricsSummary:
-    """Over episodes that have ended and are not excluded."""
-    facts = _facts(database, wanted)
+def summary(database: Database, wanted: EpisodeFilter, newest: int | None) -> MetricsSummary:
+    """Over episodes that have ended and are not excluded, or over the `newest` of them."""
+    facts = _facts(database, wanted, newest)
     return MetricsSummary(
         definitions_version=metrics.DEFINITIONS_VERSION,
         all=_figures(metrics.summarise(facts)),
@@ -109,7 +109,7 @@ def summary(database: Database, wanted: EpisodeFilter) -> MetricsSummary:
     )
 
 
-def _facts(database: Database, wanted: EpisodeFilter) -> list[EpisodeFacts]:
+def _facts(database: Database, wanted: EpisodeFilter, newest: int | None) -> list[EpisodeFacts]:
     query = (
         select(
             Episode.outcome,
@@ -121,7 +121,8 @@ def _facts(database: Database, wanted: EpisodeFilter) -> list[EpisodeFacts]:
             Episode.policy_version,
         )
         .where(*conditions(wanted), Episode.ended_t_utc.is_not(None), ~Episode.excluded)
-        .order_by(Episode.started_t_utc, Episode.episode_id)
+        .order_by(Episode.started_t_utc.desc(), Episode.episode_id.desc())
+        .limit(newest)
     )
     known = {Outcome.SUCCESS: True, Outcome.FAILURE: False}
     with database.engine.connect() as connection:
@@ -135,7 +136,7 @@ def _facts(database: Database, wanted: EpisodeFilter) -> list[EpisodeFacts]:
                 evaluation=row.purpose == Purpose.EVALUATION,
                 policy_version=row.policy_version,
             )
-            for row in connection.execute(query)
+            for row in reversed(connection.execute(query).all())
         ]
 
 

@@ -48,7 +48,7 @@ def store(
     if upload.backbone is not None:
         _check_bytes("backbone", upload.backbone, backbone.sha256, backbone.size_bytes)
         blobs.put(upload.backbone)
-    elif not blobs.has(backbone.sha256):
+    elif backbone.size_bytes and not blobs.has(backbone.sha256):
         raise BadPolicy(
             f"the backbone {backbone.sha256[:12]}… is not on the server: send it with the weights"
         )

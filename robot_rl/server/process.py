@@ -34,7 +34,7 @@ def run(settings: ServerSettings) -> None:
             if settings.print_login:
                 link = access.issue_login(database, settings)
                 print(f"Open the console: {link}", flush=True)
-            _Server(settings, create_app(settings, database)).run(sockets=[listener])
+            configured(settings, create_app(settings, database)).run(sockets=[listener])
         finally:
             database.close()
 
@@ -56,26 +56,8 @@ def _listen(settings: ServerSettings) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
+class LiveServer(uvicorn.Server):
     """Ends long polls and WebSockets itself before uvicorn waits for them."""
-
-    def __init__(self, settings: ServerSettings, app: FastAPI) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=GRACE_S,
-                ws_ping_interval=PING_S,
-                ws_ping_timeout=PONG_S,
-                ws_max_size=LIVE_FRAME_LIMIT_BYTES,
-                ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink
-            )
-        )
-        self._app = app
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -91,6 +73,25 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        services: Services = self._app.state.services
+        services: Services = self.config.app.state.services  # type: ignore[union-attr]
         services.hang_up()
         await super().shutdown(sockets)
+
+
+def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
+    """uvicorn, set for a live hub."""
+    return LiveServer(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+            ws_ping_interval=PING_S,
+            ws_ping_timeout=PONG_S,
+            ws_max_size=LIVE_FRAME_LIMIT_BYTES,
+            ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink
+        )
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from robot_rl.schema.base import new_id
@@ -255,5 +255,5 @@ class Recorder:
 
     def _insert(self, table: type[Base], values: dict[str, Any]) -> bool:
         """False when the row is there already."""
-        result = self.connection.execute(upsert(table).values(values).on_conflict_do_nothing())
-        return bool(result.rowcount)
+        statement = upsert(table).values(values).on_conflict_do_nothing().returning(literal(1))
+        return self.connection.execute(statement).first() is not None

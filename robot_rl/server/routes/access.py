@@ -12,10 +12,10 @@ from robot_rl.server.routes.callers import Anyone, Driver, WithServices
 router = APIRouter(tags=["access"])
 
 
-class Session(Message):
+class Me(Message):
     """Who the caller is."""
 
-    user: str
+    name: str
     role: str
 
 
@@ -53,10 +53,10 @@ def post_login_link(services: WithServices, caller: Driver) -> LoginUrl:
     return LoginUrl(url=url)
 
 
-@router.get("/api/session")
-def get_session(caller: Anyone) -> Session:
+@router.get("/api/me")
+def get_me(caller: Anyone) -> Me:
     """401 when nobody is signed in."""
-    return Session(user=caller.name, role=caller.role)
+    return Me(name=caller.name, role=caller.role)
 
 
 @router.post("/api/logout", status_code=204)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from robot_rl.server import figures
 from robot_rl.server.episodes import EpisodeFilter
@@ -14,10 +14,13 @@ router = APIRouter(prefix="/api", tags=["figures"])
 
 @router.get("/metrics")
 def get_metrics(
-    services: WithServices, _: Anyone, wanted: Annotated[EpisodeFilter, Depends()]
+    services: WithServices,
+    _: Anyone,
+    wanted: Annotated[EpisodeFilter, Depends()],
+    newest: Annotated[int | None, Query(ge=1)] = None,
 ) -> MetricsSummary:
-    """Success, help and time of the episodes that the filter finds, in all and by version."""
-    return figures.summary(services.database, wanted)
+    """Success, help and time of the (newest) episodes found, in all and by version."""
+    return figures.summary(services.database, wanted, newest)
 
 
 @router.get("/training")

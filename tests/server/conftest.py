@@ -1,0 +1,137 @@
+"""A real Postgres for the session, a database of its own for every test, a real server."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from robot_rl.schema.base import new_id
+from robot_rl.server import migration
+from robot_rl.server.access import issue_token
+from robot_rl.server.app import create_app
+from robot_rl.server.blobs import FolderBlobs
+from robot_rl.server.database import Database, connect
+from robot_rl.server.embedded import EmbeddedPostgres
+from robot_rl.server.process import configured
+from robot_rl.server.settings import ServerSettings
+
+TEMPLATE = "robot_rl_template"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """Postgres with a migrated template database."""
+    embedded = EmbeddedPostgres(tmp_path_factory.mktemp("server") / "postgres")
+    try:
+        run_sql(embedded, f"CREATE DATABASE {TEMPLATE}")
+        template = database_of(embedded, TEMPLATE)
+        migration.upgrade(template)
+        template.engine.dispose()
+        yield embedded
+    finally:
+        embedded.close()
+
+
+def run_sql(embedded: EmbeddedPostgres, statement: str) -> None:
+    database = connect(embedded.url, None)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    database.engine.dispose()
+
+
+def database_of(embedded: EmbeddedPostgres, name: str) -> Database:
+    url = connect(embedded.url, None).url.set(database=name)
+    return connect(url.render_as_string(hide_password=False), None)
+
+
+@pytest.fixture
+def new_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], Database]]:
+    """Makes databases from a template; drops them afterwards."""
+    made: list[Database] = []
+
+    def make(template: str) -> Database:
+        name = f"t{new_id().hex}"
+        run_sql(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+        made.append(database_of(postgres, name))
+        return made[-1]
+
+    yield make
+    for database in made:
+        database.engine.dispose()
+        run_sql(postgres, f"DROP DATABASE {database.url.database} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(new_database: Callable[[str], Database]) -> Database:
+    """A database of this test's own, at the newest schema, empty."""
+    return new_database(TEMPLATE)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "blobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningServer:
+    """A server on a port of this machine."""
+
+    settings: ServerSettings
+    database: Database
+    app: FastAPI
+    uvicorn: uvicorn.Server
+
+    @property
+    def url(self) -> str:
+        return self.settings.origin
+
+    @property
+    def live(self) -> str:
+        return self.url.replace("http", "ws", 1) + "/api/live"
+
+    def token(self, role: str, name: str | None = None) -> str:
+        return issue_token(self.database, role, name or role)
+
+    def bearer(self, role: str, name: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token(role, name)}"}
+
+    def client(self, role: str, name: str | None = None) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers=self.bearer(role, name), timeout=30)
+
+
+@contextlib.contextmanager
+def serving(settings: ServerSettings, database: Database) -> Iterator[RunningServer]:
+    """Runs the application as the process does, in a thread."""
+    listener = socket.socket()
+    listener.bind((settings.host, settings.port))
+    listener.listen(64)
+    settings = replace(settings, port=listener.getsockname()[1])
+    app = create_app(settings, database)
+    server = configured(settings, app)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server ended before it had started"
+            time.sleep(0.005)
+        yield RunningServer(settings=settings, database=database, app=app, uvicorn=server)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+        assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+def server(database: Database, tmp_path: Path) -> Iterator[RunningServer]:
+    with serving(ServerSettings(data=tmp_path / "data", port=0), database) as running:
+        yield running
