@@ -84,8 +84,8 @@ class SimulatedArm:
             case "reset":
                 seed = int(request["seed"])
                 self.loop.reset(seed, with_arm=bool(request["with_arm"]))
-                self.publish_state(now_ns)
                 self.publish_scene(now_ns)
+                self.publish_state(now_ns)
                 done = (int(request["number"]), seed, now_ns)
                 self._reset_slot.write(np.array(done, topics.RESET_DONE))
             case "clear_fault":
@@ -160,8 +160,8 @@ class SimulatedArm:
         virtual = VirtualTime(self.settings.folder)
         dt_ns, frame_ns = self.settings.physics_dt_ns, self.settings.frame_dt_ns
         now_ns = physics_ns = virtual.now_ns()
-        self.publish_state(now_ns)
         self.publish_scene(now_ns)
+        self.publish_state(now_ns)  # last: whoever waits for a state finds everything else too
         while not self.stopping:
             granted_ns = virtual.wait_granted(_WAIT_S)
             self.serve_requests(now_ns)

@@ -23,7 +23,7 @@ class SceneRenderer:
     """Draws one task's scene. Owns a GL context: use it from one thread, and close it."""
 
     def __init__(self, task: str, cameras: tuple[CameraSettings, ...], quality: Quality) -> None:
-        self._model, _ = scene.build(task)
+        self._model, _ = scene.build(task, quality=quality)
         self._data = mujoco.MjData(self._model)
         width = max(camera.width for camera in cameras)
         height = max(camera.height for camera in cameras)

@@ -1,8 +1,10 @@
 """The simulated arm under test: its shared memory, and a driver that moves it by commands alone."""
 
+import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,12 @@ class Driver:
         self.position, self.quaternion = start[0].copy(), start[1].copy()
         self.gripper = 1.0
 
-    def move(self, position: Any, quaternion: Vector | None = None, speed_m_s: float = 0.15) -> None:
+    def move(
+        self,
+        position: Any,
+        quaternion: Vector | None = None,
+        speed_m_s: float = 0.15,
+    ) -> None:
         """Straight to a pose, ending when the reference is there."""
         goal = np.array(position, np.float64)
         turn = self.quaternion if quaternion is None else quaternion
@@ -140,3 +147,33 @@ def memory() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="robot-rl-test-", dir="/dev/shm"))
     yield folder
     shutil.rmtree(folder)
+
+
+class Processes:
+    """Spawned processes of one simulated cell; `end` leaves none behind."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._context = multiprocessing.get_context("spawn")
+        self._running: list[SpawnProcess] = []
+
+    def start(self, main: Callable[..., None], *arguments: Any) -> SpawnProcess:
+        process = self._context.Process(target=main, args=arguments)
+        process.start()
+        self._running.append(process)
+        return process
+
+    def end(self) -> None:
+        for process in self._running:
+            if process.is_alive():
+                process.kill()
+            process.join(10.0)
+            process.close()
+
+
+@pytest.fixture
+def processes(memory: Path) -> Iterator[Processes]:
+    """Starts processes; all of them are gone afterwards."""
+    started = Processes(memory)
+    yield started
+    started.end()

@@ -1,4 +1,4 @@
-"""The simulated arm against numbers known from elsewhere: weights, contact forces, its own geometry."""
+"""The simulated arm against numbers known from elsewhere: weights, forces, geometry."""
 
 import mujoco
 import numpy as np
@@ -165,7 +165,7 @@ def test_torque_never_jumps():
     physics = Physics("lift_cube", default_limits(), seed=0)
     rng = np.random.default_rng(11)
     step = physics.law.torque_step
-    before = physics.torque_nm.copy()
+    goal = before = physics.torque_nm.copy()
     for i in range(600):
         if i % 25 == 0:
             goal = physics.position_m + rng.uniform(-0.3, 0.3, 3)

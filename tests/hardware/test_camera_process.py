@@ -1,0 +1,123 @@
+"""The simulated cameras: what they show, when they expose, and what they say without OpenGL."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from hardware.clock import VirtualClock, register
+from hardware.sim import arm_process, camera_process, topics
+from hardware.sim.settings import CameraSettings, SimSettings
+
+MS = 1_000_000
+FRAME_NS = 100 * MS
+
+
+def decode(jpeg: bytes) -> np.ndarray:
+    return simplejpeg.decode_jpeg(jpeg).astype(int)
+
+
+def share_of_red(image: np.ndarray) -> float:
+    red, green, blue = np.moveaxis(image, -1, 0)
+    return float(((red > 100) & (red > 2 * green) & (red > 2 * blue)).mean())
+
+
+def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, processes: Any):
+    register(memory, ("control", "camera"))
+    settings = SimSettings(
+        folder=memory,
+        task="lift_cube",
+        virtual=True,
+        cameras=(CameraSettings(name="front"), CameraSettings(name="wrist", width=96, height=64)),
+    )
+    arm = processes.start(arm_process.main, settings)
+    camera = processes.start(camera_process.main, settings)
+    clock = VirtualClock(memory, "control")
+    front, wrist = (topics.open_frames(memory, name) for name in ("front", "wrist"))
+    images: dict[int, np.ndarray] = {}
+    for k in range(4):
+        clock.grant_until_ns(k * FRAME_NS)
+        assert clock.wait_until_ns(k * FRAME_NS, 60.0)
+        for frames in (front, wrist):
+            frame = frames.wait_captured(k * FRAME_NS, 60.0)
+            assert frame is not None
+            number, capture_ns, _ = frame
+            assert (number, capture_ns) == (k + 1, k * FRAME_NS), "one frame, exactly at T_k"
+        newest = front.newest()
+        assert newest is not None
+        images[k] = decode(newest[2])
+    seen = wrist.newest()
+    assert seen is not None
+    assert images[0].shape == (128, 128, 3)
+    assert decode(seen[2]).shape == (64, 96, 3)
+    for image in (images[3], decode(seen[2])):
+        assert image.std() > 20.0, "a picture, not a blank"
+        assert share_of_red(image) > 0.003, "the cube is in view"
+    assert abs(images[3] - images[0]).mean() < 2.0, "nothing moved"
+
+    # Nobody wants frames: time runs on without them.
+    rendering = topics.open_slot(memory, "sim_rendering")
+    rendering.write(np.array((False,), topics.RENDERING))
+    clock.grant_until_ns(7 * FRAME_NS)
+    assert clock.wait_until_ns(7 * FRAME_NS, 60.0)
+    assert front.count == 4
+    rendering.write(np.array((True,), topics.RENDERING))
+    topics.open_requests(memory, "actor").push(topics.request("reset", seed=1234))
+    clock.grant_until_ns(9 * FRAME_NS)
+    frame = front.wait_captured(9 * FRAME_NS, 60.0)
+    assert frame is not None
+    assert abs(decode(frame[2]) - images[0]).mean() > 0.3, "the cube lies elsewhere"
+
+    camera.terminate()
+    camera.join(10.0)
+    assert camera.exitcode == 0
+    clock.grant_until_ns(12 * FRAME_NS)
+    assert clock.wait_until_ns(12 * FRAME_NS, 30.0), "a camera that ended is not waited for"
+    topics.open_requests(memory, "supervisor").push(topics.request("shutdown"))
+    arm.join(10.0)
+    assert arm.exitcode == 0
+
+
+@pytest.mark.parametrize("task", ["lift_cube", "insert_peg"])
+def test_cameras_see_different_things_in_both_qualities(task: str):
+    from hardware.sim.panda import default_limits
+    from hardware.sim.physics import Physics
+    from hardware.sim.rendering import SceneRenderer
+
+    cameras = (CameraSettings(name="front"), CameraSettings(name="wrist"))
+    physics = Physics(task, default_limits(), seed=0)
+    snapshot = np.zeros((), topics.SNAPSHOT)
+    snapshot["qpos"][: physics.model.nq] = physics.data.qpos
+    snapshot["mocap"][: physics.model.nmocap, :3] = physics.data.mocap_pos
+    snapshot["mocap"][: physics.model.nmocap, 3:] = physics.data.mocap_quat
+    pictures: list[np.ndarray] = []
+    for quality in ("fast", "pretty"):
+        renderer = SceneRenderer(task, cameras, quality)
+        renderer.restore(snapshot[()])
+        pictures += [renderer.render(camera).astype(int) for camera in cameras]
+        assert (renderer.render(cameras[0]) == pictures[-2]).all(), "the same scene, the same bits"
+        renderer.close()
+    for index, one in enumerate(pictures):
+        assert one.std() > 15.0
+        for other in pictures[index + 1 :]:
+            assert abs(one - other).mean() > 1.0
+
+
+def test_without_opengl_it_says_what_to_install(memory: Path):
+    code = (
+        "import sys; from pathlib import Path; from hardware.sim.settings import SimSettings;"
+        "sys.modules['mujoco.egl'] = None;"
+        "from hardware.sim.camera_process import main;"
+        "main(SimSettings(folder=Path(sys.argv[1]), task='lift_cube'))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, memory], capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == camera_process.NO_GL
+    assert "libegl1" in result.stderr
+    assert "libgl1-mesa-dri" in result.stderr
+    assert "Traceback" not in result.stderr
