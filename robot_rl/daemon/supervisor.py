@@ -149,15 +149,11 @@ class Daemon:
         if self.settings.lockstep:
             parties = tuple(c.entry.name for c in self._children.values() if c.entry.party)
             self._memory.register(parties)
-        for child in self._children.values():
+        for child in self._children.values():  # all at once: they load and compile side by side
             self._spawn(child)
-            if child.entry.name == "sim_arm" and not self._wait_for_arm(child):
-                self._failure = (
-                    "the simulated arm did not start: its own message is above, in the log"
-                )
-                return
-            if self._stopping.is_set():
-                return
+        arm = self._children.get("sim_arm")
+        if arm is not None and not self._wait_for_arm(arm):
+            self._failure = "the simulated arm did not start: its own message is above, in the log"
 
     def _wait_for_arm(self, child: _Child) -> bool:
         memory, process = self._memory, child.process

@@ -8,92 +8,23 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
 import pytest
 
+from robot_rl.daemon import outbox_file
 from robot_rl.daemon.outbox import OutboxWriter
 from robot_rl.daemon.outbox_file import UnreadableRow
 from robot_rl.daemon.outbox_reader import OutboxReader
-from robot_rl.schema.base import new_id, utc_now
-from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step
-
-PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
-
-
-def started(episode: UUID, purpose: Purpose = Purpose.TRAINING) -> EpisodeStarted:
-    return EpisodeStarted(
-        episode_id=episode,
-        run_id=new_id(),
-        robot="panda-sim",
-        task="lift_cube",
-        instruction="lift the red cube",
-        purpose=purpose,
-        seed=1,
-        step_s=0.1,
-        cameras=("front",),
-        joints=7,
-        operator=None,
-        provenance=PROVENANCE,
-        t_robot_ns=0,
-        t_utc=utc_now(),
-    )
-
-
-def ended(episode: UUID, steps: int) -> EpisodeEnded:
-    return EpisodeEnded(
-        episode_id=episode,
-        outcome=Outcome.SUCCESS,
-        cause="the cube is up",
-        labeller="simulator",
-        steps=steps,
-        human_steps=0,
-        t_robot_ns=1,
-        t_utc=utc_now(),
-    )
-
-
-def recorded(
-    episode: UUID, index: int, *, acted: bool = True, jpeg: bytes = b"jpeg"
-) -> RecordedStep:
-    arm = ArmObservation(
-        tcp_position_m=(0.4, 0.0, 0.2),
-        tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
-        tcp_twist=(0.0,) * 6,
-        wrench=(0.0,) * 6,
-        gripper_m=0.08,
-        q_rad=(0.0,) * 7,
-        dq_rad_s=(0.0,) * 7,
-    )
-    step = Step(
-        episode_id=episode,
-        index=index,
-        t_robot_ns=index * 100_000_000,
-        t_utc=utc_now(),
-        arm=arm,
-        frames={"front": FrameStamp(number=index, capture_ns=index * 100_000_000)},
-        executed_action=(0.0,) * 7 if acted else None,
-        source=Source.HUMAN if index % 2 else Source.POLICY,
-    )
-    return RecordedStep(step=step, images={"front": jpeg, "wrist": b"w" + jpeg})
-
-
-def write_episode(writer: OutboxWriter, steps: int) -> UUID:
-    episode = new_id()
-    assert writer.append_event(started(episode))
-    for index in range(steps):
-        assert writer.append_step(recorded(episode, index))
-    assert writer.append_step(recorded(episode, steps, acted=False))
-    assert writer.append_event(ended(episode, steps))
-    return episode
+from tests.daemon.recording import recorded, started, write_episode
 
 
 def test_what_is_appended_comes_out_in_order_and_whole(tmp_path: Path) -> None:
     with OutboxWriter(tmp_path / "outbox.sqlite", linger_s=0.01) as writer:
-        episode = write_episode(writer, 5)
+        write_episode(writer, 5)
         assert writer.flush()
         assert writer.accepting
         reader = OutboxReader(tmp_path / "outbox.sqlite")
@@ -193,7 +124,9 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
         "import sys, time\n"
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[2])\n"
-        "from test_outbox import *\n"
+        "from robot_rl.daemon.outbox import OutboxWriter\n"
+        "from robot_rl.schema.base import new_id\n"
+        "from tests.daemon.recording import recorded, started\n"
         "writer = OutboxWriter(Path(sys.argv[1]), linger_s=0.02)\n"
         "episode = new_id()\n"
         "writer.append_event(started(episode))\n"
@@ -204,14 +137,16 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
         "        print(index + 1, flush=True)\n"
         "    time.sleep(0.0005)\n"
     )
-    folder = str(Path(__file__).parent)
+    folder = str(Path(__file__).parents[2])
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(path), folder], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     flushed = 0
     while flushed < 100:
-        flushed = int(process.stdout.readline())
+        line = process.stdout.readline()
+        assert line, f"the writer ended by itself: exit code {process.wait(10)}"
+        flushed = int(line)
     os.kill(process.pid, signal.SIGKILL)
     rest = process.stdout.read().splitlines()
     process.wait(10)
@@ -299,7 +234,10 @@ def test_a_full_disk_refuses_episodes_and_raises_nothing(
     assert capfd.readouterr().err.count("nearly full") == 1
 
 
-def test_a_disk_that_fails_keeps_the_queue_and_heals(tmp_path: Path) -> None:
+def test_a_disk_that_fails_keeps_the_queue_and_heals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_file, "BUSY_S", 0.2)
     path = tmp_path / "outbox.sqlite"
     writer = OutboxWriter(path, linger_s=0.0, queue_rows=8)
     episode = new_id()

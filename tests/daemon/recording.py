@@ -1,0 +1,78 @@
+"""Recordings that the tests of the outbox, the uplink and the link append."""
+
+from uuid import UUID
+
+from robot_rl.daemon.outbox import OutboxWriter
+from robot_rl.schema.base import new_id, utc_now
+from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
+from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step
+
+PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
+
+
+def started(episode: UUID, purpose: Purpose = Purpose.TRAINING) -> EpisodeStarted:
+    return EpisodeStarted(
+        episode_id=episode,
+        run_id=new_id(),
+        robot="panda-sim",
+        task="lift_cube",
+        instruction="lift the red cube",
+        purpose=purpose,
+        seed=1,
+        step_s=0.1,
+        cameras=("front",),
+        joints=7,
+        operator=None,
+        provenance=PROVENANCE,
+        t_robot_ns=0,
+        t_utc=utc_now(),
+    )
+
+
+def ended(episode: UUID, steps: int) -> EpisodeEnded:
+    return EpisodeEnded(
+        episode_id=episode,
+        outcome=Outcome.SUCCESS,
+        cause="the cube is up",
+        labeller="simulator",
+        steps=steps,
+        human_steps=0,
+        t_robot_ns=1,
+        t_utc=utc_now(),
+    )
+
+
+def recorded(
+    episode: UUID, index: int, *, acted: bool = True, jpeg: bytes = b"jpeg"
+) -> RecordedStep:
+    arm = ArmObservation(
+        tcp_position_m=(0.4, 0.0, 0.2),
+        tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
+        tcp_twist=(0.0,) * 6,
+        wrench=(0.0,) * 6,
+        gripper_m=0.08,
+        q_rad=(0.0,) * 7,
+        dq_rad_s=(0.0,) * 7,
+    )
+    step = Step(
+        episode_id=episode,
+        index=index,
+        t_robot_ns=index * 100_000_000,
+        t_utc=utc_now(),
+        arm=arm,
+        frames={"front": FrameStamp(number=index, capture_ns=index * 100_000_000)},
+        executed_action=(0.0,) * 7 if acted else None,
+        source=Source.HUMAN if index % 2 else Source.POLICY,
+    )
+    return RecordedStep(step=step, images={"front": jpeg, "wrist": b"w" + jpeg})
+
+
+def write_episode(writer: OutboxWriter, steps: int) -> UUID:
+    episode = new_id()
+    assert writer.append_event(started(episode))
+    for index in range(steps):
+        assert writer.append_step(recorded(episode, index))
+    assert writer.append_step(recorded(episode, steps, acted=False))
+    assert writer.append_event(ended(episode, steps))
+    return episode
