@@ -1,28 +1,40 @@
 /** What the pages ask the server, and how long an answer stays fresh. */
-import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  queryOptions,
+  useMutation,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
+import { api, body } from "@/api/client";
+import type { components, operations } from "@/api/schema";
 
-export interface Session {
-  readonly name: string;
-  readonly role: string;
-}
-export interface RobotRow {
-  readonly robot: string;
-  readonly task: string;
-  readonly connected: boolean;
-}
+type Schemas = components["schemas"];
+export type AnnotationRow = Schemas["AnnotationRow"];
+export type EpisodeDetail = Schemas["EpisodeDetail"];
+export type EpisodeRow = Schemas["EpisodeRow"];
+export type EpisodeSteps = Schemas["EpisodeSteps"];
+export type Figures = Schemas["Figures"];
+export type NewAnnotation = Schemas["NewAnnotation"];
+export type NewExclusion = Schemas["NewExclusion"];
+export type NewLabel = Schemas["NewLabel"];
+export type Step = Schemas["Step"];
 
-async function get<T>(path: string): Promise<T> {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(response.statusText);
-  return (await response.json()) as T;
-}
+export type EpisodeQuery = NonNullable<
+  operations["get_episodes_api_episodes_get"]["parameters"]["query"]
+>;
+
+/** Rows of one request of the table. */
+export const PAGE_ROWS = 100;
+/** The strip beside the live picture looks at the newest episodes only. */
+const RECENT_MS = 10_000;
 
 export function useSession() {
   return useQuery({
     queryKey: ["session"],
     queryFn: async () => {
-      const response = await fetch("/api/me");
-      return response.status === 401 ? null : ((await response.json()) as Session);
+      const answer = await api.GET("/api/session");
+      return answer.response.status === 401 ? null : body(answer);
     },
     staleTime: 60_000,
   });
@@ -31,24 +43,126 @@ export function useSession() {
 export function useRobots(signedIn: boolean) {
   return useQuery({
     queryKey: ["robots"],
-    queryFn: async () => (await get<{ robots: readonly RobotRow[] }>("/api/robots")).robots,
+    queryFn: async () => body(await api.GET("/api/robots")).robots,
     enabled: signedIn,
     refetchInterval: 3_000,
     placeholderData: keepPreviousData,
   });
 }
 
-export interface RecentFigures {
-  readonly successes: number;
-  readonly episodes: number;
-  readonly humanSteps: number;
-  readonly steps: number;
+export function episodesPage(filter: EpisodeQuery, page: number) {
+  return queryOptions({
+    queryKey: ["episodes", filter, page],
+    queryFn: async () => {
+      const query = { ...filter, limit: PAGE_ROWS, offset: page * PAGE_ROWS };
+      return body(await api.GET("/api/episodes", { params: { query } }));
+    },
+    // New episodes come in while somebody looks.
+    refetchInterval: page === 0 ? 5_000 : false,
+  });
 }
 
-export function useRecentFigures(task: string | null) {
-  return useQuery<RecentFigures>({
-    queryKey: ["recent", task],
-    queryFn: () => get<RecentFigures>(`/api/recent?task=${task ?? ""}`),
-    enabled: false,
+export function useEpisode(id: string) {
+  return useQuery({
+    queryKey: ["episode", id],
+    queryFn: async () =>
+      body(await api.GET("/api/episodes/{episode_id}", { params: { path: { episode_id: id } } })),
+    // A running episode grows; one that has ended changes only by what people say.
+    refetchInterval: ({ state }) => (state.data?.episode.ended_t_utc === null ? 2_000 : false),
   });
+}
+
+export function useSteps(id: string, running: boolean) {
+  return useQuery({
+    queryKey: ["steps", id],
+    queryFn: async () =>
+      body(
+        await api.GET("/api/episodes/{episode_id}/steps", {
+          params: { path: { episode_id: id } },
+        }),
+      ),
+    refetchInterval: running ? 2_000 : false,
+    staleTime: running ? 0 : Number.POSITIVE_INFINITY,
+  });
+}
+
+export function useMetrics(filter: EpisodeQuery, refetchMs: number | false = false) {
+  return useQuery({
+    queryKey: ["metrics", filter],
+    queryFn: async () => body(await api.GET("/api/metrics", { params: { query: filter } })),
+    refetchInterval: refetchMs,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Figures of the training episodes of a task for the live page. */
+export function useTrainingFigures(task: string | null) {
+  return useQuery({
+    queryKey: ["metrics", "live", task],
+    queryFn: async () =>
+      body(await api.GET("/api/metrics", { params: { query: task === null ? {} : { task } } })),
+    enabled: task !== null,
+    refetchInterval: RECENT_MS,
+  });
+}
+
+export function usePolicies(task: string | undefined) {
+  return useQuery({
+    queryKey: ["policies", task ?? null],
+    queryFn: async () =>
+      body(await api.GET("/api/policies", { params: { query: task ? { task } : {} } })),
+    refetchInterval: 5_000,
+  });
+}
+
+/** What a person says about an episode; everything that shows it is asked for again. */
+function useSaying<T>(id: string, say: (said: T) => Promise<unknown>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: say,
+    onSuccess: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: ["episode", id] }),
+        client.invalidateQueries({ queryKey: ["steps", id] }),
+        client.invalidateQueries({ queryKey: ["episodes"] }),
+        client.invalidateQueries({ queryKey: ["metrics"] }),
+      ]),
+  });
+}
+
+export function useRelabel(id: string) {
+  return useSaying(id, async (said: NewLabel) =>
+    body(
+      await api.POST("/api/episodes/{episode_id}/labels", {
+        params: { path: { episode_id: id } },
+        body: said,
+      }),
+    ),
+  );
+}
+
+export function useExclude(id: string) {
+  return useSaying(id, async (said: NewExclusion) =>
+    body(
+      await api.POST("/api/episodes/{episode_id}/exclusions", {
+        params: { path: { episode_id: id } },
+        body: said,
+      }),
+    ),
+  );
+}
+
+export function useAnnotate(id: string) {
+  return useSaying(id, async (said: NewAnnotation) =>
+    body(
+      await api.POST("/api/episodes/{episode_id}/annotations", {
+        params: { path: { episode_id: id } },
+        body: said,
+      }),
+    ),
+  );
+}
+
+export function frameUrl(episode: string, camera: string, index: number): string {
+  return `/api/episodes/${episode}/frames/${encodeURIComponent(camera)}/${index}.jpg`;
 }

@@ -5,12 +5,12 @@ const ink: MantineColorsTuple = [
   "#d9dee6",
   "#b4bdcb",
   "#8c98ab",
-  "#6b788d",
-  "#4d596c",
-  "#364152",
-  "#242d3a",
-  "#171e28",
-  "#0e131a",
+  "#465264",
+  "#323d4d",
+  "#222b38",
+  "#171d26",
+  "#0f141b",
+  "#0a0e13",
 ];
 
 export const theme = createTheme({

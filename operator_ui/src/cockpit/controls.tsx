@@ -45,7 +45,7 @@ function ActionButton({
       data-look={look}
       data-testid={`action-${action}`}
       variant={look === "main" ? "filled" : "default"}
-      size="md"
+      size="sm"
       leftSection={icon}
       rightSection={<kbd className={classes.key}>{key}</kbd>}
       disabled={disabled}
@@ -188,6 +188,7 @@ export function EpisodeControls({
   const instructions = useLive(connection, (state) => state.telemetry?.episode.instructions ?? "");
   const seen = useLive(connection, (state) => state.telemetry?.episode.success_seen ?? false);
   const classNames = useLive(connection, (state) => state.presence?.failure_classes ?? NO_CLASSES);
+  const labelling = stage === "running" || stage === "await_label";
   return (
     <Panel
       title={t("control.title")}
@@ -205,7 +206,7 @@ export function EpisodeControls({
       )}
       <StageButtons connection={connection} onAction={onAction} />
       <PurposeChoice stage={stage} />
-      <FailureClasses classNames={classNames} label={label} onLabel={onLabel} />
+      {labelling && <FailureClasses classNames={classNames} label={label} onLabel={onLabel} />}
       <TextInput
         ref={noteField}
         mt={8}

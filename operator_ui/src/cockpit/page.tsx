@@ -65,22 +65,24 @@ function Cockpit({ robot }: { robot: string }) {
       <title>{t("live.title", { robot })}</title>
       <ModeBanner connection={connection} />
       <Warnings connection={connection} />
-      <div className={classes.middle}>
-        <Cameras connection={connection} />
-        <Rail connection={connection} driver={driver} onAction={perform} onKeys={openHelp} />
-      </div>
-      <div className={classes.below}>
-        <EpisodeControls
-          connection={connection}
-          label={label}
-          onLabel={setLabel}
-          noteField={noteField}
-          onAction={perform}
-        />
-        <div className={classes.history}>
-          <LiveTimeline connection={connection} />
-          <TrainingStrip connection={connection} />
+      <div className={classes.columns}>
+        <div className={classes.centre}>
+          <Cameras connection={connection} />
+          <div className={classes.below}>
+            <EpisodeControls
+              connection={connection}
+              label={label}
+              onLabel={setLabel}
+              noteField={noteField}
+              onAction={perform}
+            />
+            <div className={classes.history}>
+              <LiveTimeline connection={connection} />
+              <TrainingStrip connection={connection} />
+            </div>
+          </div>
         </div>
+        <Rail connection={connection} driver={driver} onAction={perform} onKeys={openHelp} />
       </div>
       <Suspense>{help && <KeysDialog opened={help} onClose={closeHelp} />}</Suspense>
     </div>

@@ -1,8 +1,9 @@
 /** The training strip: does it get better, how often do people step in, what has the learner done. */
 import { Text } from "@mantine/core";
+import type { TFunction } from "i18next";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { useRecentFigures } from "@/api/queries";
+import { type Figures, useTrainingFigures } from "@/api/queries";
 import { Panel } from "@/app/panel";
 import classes from "@/cockpit/training.module.css";
 import type { RobotConnection } from "@/live/connection";
@@ -21,8 +22,15 @@ function Figure({ name, value, detail }: { name: string; value: ReactNode; detai
   );
 }
 
-function percent(part: number, whole: number): string {
-  return whole === 0 ? "–" : `${Math.round((100 * part) / whole)} %`;
+function percent(share: number | null | undefined): string {
+  return share == null ? "–" : `${Math.round(100 * share)} %`;
+}
+
+function successText(t: TFunction, figures: Figures): string {
+  const { successes, trials, low, high } = figures.autonomous_success;
+  if (trials === 0) return t("training.success_none");
+  const interval = `${Math.round(100 * low)}–${Math.round(100 * high)} %`;
+  return t("training.success_of", { successes, episodes: trials, interval });
 }
 
 function Learner({ connection }: { connection: RobotConnection }) {
@@ -96,23 +104,19 @@ function LastCorrection({ connection }: { connection: RobotConnection }) {
 export function TrainingStrip({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
   const task = useLive(connection, (state) => state.presence?.task ?? null);
-  const { data: recent } = useRecentFigures(task);
+  const figures = useTrainingFigures(task).data?.all;
   return (
     <Panel title={t("training.title")} testid="training">
       <div className={classes.strip}>
         <Figure
           name={t("training.success")}
-          value={recent ? percent(recent.successes, recent.episodes) : "–"}
-          detail={
-            recent
-              ? t("training.success_of", { successes: recent.successes, episodes: recent.episodes })
-              : ""
-          }
+          value={percent(figures?.autonomous_success.value)}
+          detail={figures ? successText(t, figures) : ""}
         />
         <Figure
           name={t("training.intervention")}
-          value={recent ? percent(recent.humanSteps, recent.steps) : "–"}
-          detail={recent ? t("training.intervention_of", { steps: recent.steps }) : ""}
+          value={percent(figures?.intervention_rate)}
+          detail={figures ? t("training.intervention_of", { count: figures.episodes }) : ""}
         />
         <Learner connection={connection} />
         <Versions connection={connection} />

@@ -2,7 +2,7 @@
 import { createStore } from "zustand/vanilla";
 import type { Phase } from "@/api/messages";
 import { type Axes, combine, type Intent, type Reading, ZERO } from "@/drive/axes";
-import { nextAsk, nextGripper } from "@/drive/engagement";
+import { type Ask, nextAsk, nextGripper } from "@/drive/engagement";
 import { type PadReading, readGamepad } from "@/drive/gamepad";
 import { Keyboard } from "@/drive/keyboard";
 import {
@@ -21,6 +21,8 @@ import { holdsLease, isWaiting } from "@/live/state";
 const PERIOD_MS = 20;
 /** The gripper's wish lasts longer than one step of the task, or latest-value-wins could lose it. */
 const GRIPPER_MS = 250;
+/** Between the robot's answer and the telemetry that shows it. */
+const SETTLE_MS = 300;
 
 export interface Devices {
   readonly gamepad: string | null;
@@ -44,6 +46,8 @@ export class Driver {
   private refused = false;
   private noticeSeen = 0;
   private lastTickMs = 0;
+  private askedMs = 0;
+  private lastAsk: Ask = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private readonly listening = new AbortController();
 
@@ -158,11 +162,11 @@ export class Driver {
     const readings = this.readings(nowMs, dt_s);
     const held = !this.blocked && !document.hidden && document.hasFocus();
     this.intent = held ? combine(readings) : { ...this.intent, deadman: false, axes: ZERO };
-    this.engage();
+    this.engage(nowMs);
     this.send(nowMs);
   }
 
-  private engage(): void {
+  private engage(nowMs: number): void {
     const state = this.connection.store.getState();
     if (!state.telemetry) return;
     const { notice } = state;
@@ -180,6 +184,9 @@ export class Driver {
       waiting: isWaiting(state, "acquire_lease") || isWaiting(state, "takeover"),
       refused: this.refused,
     });
+    if (ask === null || (ask === this.lastAsk && nowMs - this.askedMs < SETTLE_MS)) return;
+    this.lastAsk = ask;
+    this.askedMs = nowMs;
     if (ask === "acquire_lease") this.connection.ask({ kind: "acquire_lease" });
     if (ask === "takeover") {
       this.connection.ask({ kind: "takeover", device: this.intent.device, reason: "" });

@@ -7,6 +7,7 @@ export interface Situation {
   readonly deadman: boolean;
   readonly mode: Mode;
   readonly leaseIsOurs: boolean;
+  /** An earlier request is unanswered, or its effect is not yet in the telemetry. */
   readonly waiting: boolean;
   /** The robot refused since the dead-man was pressed: ask again only after letting go. */
   readonly refused: boolean;
