@@ -17,7 +17,7 @@ from robot_rl.daemon.control_chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control_home import HomeDrive, HomePose, Leg
 from robot_rl.daemon.control_person import Person
 from robot_rl.daemon.control_window import Driver, Grid, StepAccount
-from robot_rl.daemon.messages import GoHome, HomeReached, Intent
+from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
 from robot_rl.schema import live
 from safety import modes
 from safety.command import CartesianTarget
@@ -226,17 +226,22 @@ class Controller:
     # ---- where to -----------------------------------------------------------------------------
 
     def _drive_home(self, now_ns: int) -> None:
+        if self._home is None:
+            return
         if self.mode is not Mode.RESETTING:
             self._home = None
-        if self._home is None:
+            why = "The drive to the start pose was interrupted; begin the reset again."
+            self.authority.out.events.append(HomeMissed(why=why, t_ns=now_ns))
             return
         gate = self.gate
         home = control_home.advance(self._home, self.arm, gate.position_m, gate.quaternion, now_ns)
         self._home = home
         if home.leg is Leg.REACHED:
+            self._home = None
             self.authority.home_reached(now_ns)
             self.authority.out.events.append(HomeReached(t_ns=now_ns))
         elif home.leg is Leg.MISSED:
+            self._home = None
             off_mm = control_home.distance_m(home.goal, self.arm) * 1e3
             self.authority.home_missed(
                 f"The arm did not reach its start pose within "

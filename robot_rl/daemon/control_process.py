@@ -96,7 +96,9 @@ class ControlLoop:
             control_settings(settings.cell, settings.task), mode, state, now_ns
         )
         self._limits = 0
-        self._published: modes.ModeState | None = None
+        self._published = mode
+        # Before the first tick: in lock-step others wait for it before they let time begin.
+        self._control.write(control_record(self.controller, LoopTimes(), 0, now_ns))
 
     def run(self, ending: list[int]) -> None:
         """Tick until `ending` holds a signal or the supervisor is gone."""
@@ -132,6 +134,8 @@ class ControlLoop:
                 times = replace(
                     times, period=periods.percentiles(), latency=latencies.percentiles()
                 )
+                if os.getppid() != self._parent:
+                    return
             deadline_ns += period_ns
             clock.grant_until_ns(deadline_ns)
 

@@ -5,6 +5,7 @@ units of the task's scale: translation as it is, rotation as a rotation vector i
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,7 +140,7 @@ class StepAccount:
             result["operator"] = self._driver.operator.encode()[:64]
             result["phase"] = self._driver.phase.encode()
         result["mode"] = mode.encode()
-        return result[()]
+        return cast(Record, result[()])
 
     def _normalised(self, change_m: Vector, turn: Vector) -> Vector:
         """Change (6,) over scale; an axis that the task does not use is 0."""

@@ -141,7 +141,9 @@ class Robot:
         )
         assert messages.send(self._rings[f"{to}_requests"], sender)
 
-    def answer_of(self, kind: type[live.Request], *, to: str = "control", **fields: Any) -> live.CommandResult:
+    def answer_of(
+        self, kind: type[live.Request], *, to: str = "control", **fields: Any
+    ) -> live.CommandResult:
         """Ask, let 20 ms (control) or a step (actor) pass, and give the answer."""
         request = kind(request_id=uuid4(), **fields)
         self.ask(request, to=to)  # pyright: ignore[reportArgumentType]

@@ -61,7 +61,9 @@ def test_a_person_takes_over_moves_the_arm_and_gives_it_back(robot):
     human = [step for step in steps if bytes(step["source"]) == b"human"]
     assert len(human) >= 5
     assert sum(step["executed"][1] for step in human) * 0.025 == pytest.approx(moved[1], abs=0.006)
-    np.testing.assert_allclose([s["human"] for s in human], [s["executed"] for s in human], atol=0.2)
+    np.testing.assert_allclose(
+        [s["human"] for s in human], [s["executed"] for s in human], atol=0.2
+    )
     assert all(bytes(step["operator"]) == b"ada" for step in human)
     assert all(bytes(step["phase"]) == b"recovery" for step in human)
     assert robot.answer_of(live.EndTakeover).accepted

@@ -1,0 +1,135 @@
+"""What the actor sees at T_k: the arm, one JPEG per camera, and in simulation the judge's word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hardware.arm import ArmState
+from hardware.clock import Clock
+from hardware.memory import Record
+from hardware.sim import topics as sim_topics
+from hardware.sim.arm import arm_state
+from robot_rl.schema.base import utc_now
+from robot_rl.schema.step import ArmObservation, FrameStamp
+
+LOCKSTEP_PATIENCE_S = 10.0  # wall time for a camera to draw a frame that virtual time waits for
+EARLY_NS = 15_000_000
+"""A frame captured this shortly before T_k still shows T_k; waiting longer would cost more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    number: int
+    capture_ns: int
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sight:
+    """One observation, before anything is decided on it."""
+
+    grid_ns: int  # T_k
+    arm: ArmState
+    t_utc: datetime
+    frames: Mapping[str, Frame]
+    stale: tuple[str, ...]
+    success: bool | None  # by the simulator
+
+    @property
+    def arm_observation(self) -> ArmObservation:
+        arm = self.arm
+        return ArmObservation(
+            tcp_position_m=tuple(arm.position_m.tolist()),
+            tcp_quaternion_wxyz=tuple(arm.quaternion_wxyz.tolist()),
+            tcp_twist=tuple(arm.twist.tolist()),
+            wrench=tuple(arm.wrench.tolist()),
+            gripper_m=arm.gripper_m,
+            q_rad=tuple(arm.q_rad.tolist()),
+            dq_rad_s=tuple(arm.dq_rad_s.tolist()),
+        )
+
+    @property
+    def stamps(self) -> dict[str, FrameStamp]:
+        return {
+            name: FrameStamp(number=frame.number, capture_ns=frame.capture_ns)
+            for name, frame in self.frames.items()
+        }
+
+    @property
+    def jpegs(self) -> dict[str, bytes]:
+        return {name: frame.jpeg for name, frame in self.frames.items()}
+
+
+class Senses:
+    """Readers of the topics that make an observation."""
+
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        cameras: tuple[str, ...],
+        stale_s: float,
+        wait_s: float,
+        simulated: bool,
+    ) -> None:
+        self._clock = clock
+        self._arm = sim_topics.open_slot(folder, "arm_state")
+        self._cameras = {name: sim_topics.open_frames(folder, name) for name in cameras}
+        self._stale_ns = round(stale_s * 1e9)
+        self._wait_ns = round(wait_s * 1e9)
+        self._truth = sim_topics.open_slot(folder, "sim_truth") if simulated else None
+
+    def look(self, grid_ns: int) -> Sight:
+        """The observation at T_k. Lock-step waits for its frames; real time only a little."""
+        arm = self.arm()
+        t_utc = utc_now()
+        truth = self.truth()
+        frames: dict[str, Frame] = {}
+        stale: list[str] = []
+        for name in self._cameras:
+            frame = self._frame(name, grid_ns)
+            if frame is not None:
+                frames[name] = frame
+            if frame is None or grid_ns - frame.capture_ns > self._stale_ns:
+                stale.append(name)
+        return Sight(
+            grid_ns=grid_ns,
+            arm=arm,
+            t_utc=t_utc,
+            frames=frames,
+            stale=tuple(stale),
+            success=None if truth is None else bool(truth["success"]),
+        )
+
+    def arm(self) -> ArmState:
+        return arm_state(self._arm.read())
+
+    def truth(self) -> Record | None:
+        """The simulator's true state, if there is a simulator."""
+        return None if self._truth is None else self._truth.read()
+
+    def blind(self) -> tuple[str, ...]:
+        """Cameras without a fresh frame now; in lock-step they draw on demand."""
+        if self._clock.virtual:
+            return ()
+        newest = {name: frames.newest() for name, frames in self._cameras.items()}
+        oldest_ns = self._clock.now_ns() - self._stale_ns
+        return tuple(
+            name for name, frame in newest.items() if frame is None or frame[1] < oldest_ns
+        )
+
+    def _frame(self, name: str, grid_ns: int) -> Frame | None:
+        camera = self._cameras[name]
+        if self._clock.virtual:
+            found = camera.wait_captured(grid_ns, LOCKSTEP_PATIENCE_S)
+        else:
+            left_ns = grid_ns + self._wait_ns - self._clock.now_ns()
+            found = camera.wait_captured(grid_ns - EARLY_NS, max(left_ns, 0) * 1e-9)
+        if found is None:
+            found = camera.newest()
+        if found is None:
+            return None
+        number, capture_ns, jpeg = found
+        return Frame(number=number, capture_ns=capture_ns, jpeg=jpeg)
