@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from robot_rl.config import BadConfig, load_task
 from robot_rl.schema.base import Message
 from robot_rl.schema.episode import Outcome, Provenance
-from robot_rl.schema.segment import cameras_of, decode_segment, read_table
+from robot_rl.schema.segment import RecordedStep, cameras_of, decode_segment, read_table
 from robot_rl.schema.step import Step
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
@@ -208,6 +208,18 @@ def _rewards(found: list[Step], task: str, outcome: Outcome | None) -> tuple[flo
         return shown_rewards(found, load_task(task), outcome)
     except BadConfig:
         return (None,) * len(found)
+
+
+def records(database: Database, blobs: BlobStore, episode_id: UUID) -> list[RecordedStep]:
+    """Every step that is stored, with its images, in order."""
+    query = (
+        select(Segment.sha256)
+        .where(Segment.episode_id == episode_id)
+        .order_by(Segment.first_index)
+    )
+    with database.engine.connect() as connection:
+        hashes = connection.execute(query).scalars().all()
+    return [record for sha256 in hashes for record in decode_segment(blobs.get(sha256))]
 
 
 def frame(database: Database, blobs: BlobStore, episode_id: UUID, camera: str, index: int) -> bytes:

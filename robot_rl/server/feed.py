@@ -71,6 +71,8 @@ class FeedBell:
         self._rung: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._closed = False
+        self.waiting = 0
+        """How many wait now."""
 
     def count(self, task: str) -> int:
         """How often a task's bell has rung; look before reading the feed."""
@@ -82,12 +84,15 @@ class FeedBell:
 
     async def wait(self, task: str, seen: int, timeout_s: float) -> None:
         """Until the bell has rung since `seen`, the time is over, or the server stops."""
+        self.waiting += 1
         try:
             async with asyncio.timeout(timeout_s):
                 while self._rung[task] == seen and not self._closed:
                     await self._changed.wait()
         except TimeoutError:
             return
+        finally:
+            self.waiting -= 1
 
     def close(self) -> None:
         """Nobody waits any longer."""

@@ -1,7 +1,9 @@
 """A real Postgres for the session, a database of its own for every test, a real server."""
 
 import contextlib
+import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,9 +30,14 @@ TEMPLATE = "robot_rl_template"
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """Postgres with a migrated template database."""
-    embedded = EmbeddedPostgres(tmp_path_factory.mktemp("server") / "postgres")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """Postgres with a migrated template database.
+
+    Not in pytest's own folder: run as root, Postgres has another user, and a second pytest that
+    starts meanwhile closes that folder to everybody else.
+    """
+    folder = tempfile.mkdtemp(prefix="robot-rl-")
+    embedded = EmbeddedPostgres(Path(folder) / "postgres")
     try:
         run_sql(embedded, f"CREATE DATABASE {TEMPLATE}")
         template = database_of(embedded, TEMPLATE)
@@ -39,6 +46,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
         yield embedded
     finally:
         embedded.close()
+        shutil.rmtree(folder)
 
 
 def run_sql(embedded: EmbeddedPostgres, statement: str) -> None:

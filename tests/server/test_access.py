@@ -1,0 +1,187 @@
+"""Who may do what: links, sessions, tokens, origins."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from robot_rl.schema.base import utc_now
+from robot_rl.server import access
+from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
+from robot_rl.server.tables import BrowserSession, LoginLink, Token
+from tests.server.conftest import RunningServer
+
+
+@contextmanager
+def sign_in(server: RunningServer) -> Iterator[httpx.Client]:
+    link = access.issue_login(server.database, server.settings)
+    headers = {"Origin": server.url}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=30) as browser:
+        answer = browser.get(link)
+        assert answer.status_code == 303, answer.text
+        yield browser
+
+
+def refusal(address: str, headers: dict[str, str]) -> int | None:
+    """The status with which the server refuses a WebSocket; None when it accepts it."""
+    try:
+        with connect(address, additional_headers=headers):
+            return None
+    except InvalidStatus as error:
+        return error.response.status_code
+
+
+def test_a_link_signs_in_once(server: RunningServer) -> None:
+    link = access.issue_login(server.database, server.settings)
+    with httpx.Client(timeout=30) as browser:
+        answer = browser.get(link)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert browser.get(server.url + "/api/me").json() == {"name": "operator", "role": "admin"}
+    with httpx.Client(timeout=30) as thief:
+        assert thief.get(link).status_code == 403
+        assert thief.get(server.url + "/api/me").status_code == 401
+
+
+def test_an_old_link_is_refused(server: RunningServer) -> None:
+    link = access.issue_login(server.database, server.settings)
+    with server.database.transaction() as connection:
+        connection.execute(update(LoginLink).values(expires_t_utc=utc_now() - timedelta(seconds=1)))
+    assert httpx.get(link).status_code == 403
+
+
+def test_no_secret_is_kept(server: RunningServer) -> None:
+    secrets = [server.token("robot", "r1")]
+    with sign_in(server) as browser:
+        secrets.append(browser.cookies[server.settings.cookie])
+    with server.database.engine.connect() as connection:
+        kept = [
+            str(row)
+            for table in (Token, BrowserSession, LoginLink)
+            for row in connection.execute(select(table.__table__))
+        ]
+    assert kept
+    assert not [row for row in kept for secret in secrets if secret in row]
+
+
+def test_signing_out_ends_the_session(server: RunningServer) -> None:
+    with sign_in(server) as browser:
+        cookies = dict(browser.cookies)
+        assert browser.post("/api/logout").status_code == 204
+        again = httpx.get(server.url + "/api/me", cookies=cookies)
+        assert again.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (None, 403),  # a browser always names one
+        ("http://evil.example", 403),
+        ("http://127.0.0.1:1", 403),  # another port is another page
+        ("null", 403),
+        ("own", 200),
+    ],
+)
+def test_a_session_changes_things_only_from_its_own_page(
+    server: RunningServer, origin: str | None, status: int
+) -> None:
+    with sign_in(server) as browser:
+        del browser.headers["Origin"]
+        headers = {} if origin is None else {"Origin": server.url if origin == "own" else origin}
+        answer = browser.post("/api/login-links", headers=headers)
+        assert answer.status_code == status
+        cookie = f"{server.settings.cookie}={browser.cookies[server.settings.cookie]}"
+    address = f"{server.live}/robots/r1"
+    if status == 200:
+        with connect(address, additional_headers={**headers, "Cookie": cookie}) as socket:
+            assert "client_welcome" in str(socket.recv(timeout=5))
+    else:
+        assert refusal(address, {**headers, "Cookie": cookie}) == 403
+
+
+def test_a_rebound_name_is_refused(server: RunningServer) -> None:
+    answer = httpx.get(
+        server.url + "/api/me", headers={**server.bearer("admin"), "Host": "evil.example"}
+    )
+    assert answer.status_code == 403
+
+
+def test_a_revoked_token_is_refused(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+    headers = server.bearer("learner", "gpu_box")
+    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
+    assert access.revoke_token(server.database, "gpu_box") == 1
+    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("role", "method", "path"),
+    [
+        ("robot", "POST", "/api/policies"),
+        ("robot", "POST", "/api/learner/progress"),
+        ("learner", "POST", "/api/login-links"),
+        ("operator", "GET", "/api/audit"),
+        ("operator", "POST", "/api/policies/lift_cube/1/pin"),
+        ("viewer", "POST", "/api/episodes/01900000-0000-7000-8000-000000000000/labels"),
+        ("operator", "POST", "/api/ingest"),
+    ],
+)
+def test_roles(server: RunningServer, role: str, method: str, path: str) -> None:
+    answer = httpx.request(
+        method,
+        server.url + path,
+        headers=server.bearer(role),
+        json={"outcome": "success"} if path.endswith("labels") else None,
+    )
+    # A body that would be refused as well must not tell a stranger more.
+    assert answer.status_code in {403, 422}
+    if answer.status_code == 403:
+        assert f"a {role} may not" in answer.json()["detail"]
+
+
+def test_robots_and_learners_never_see_the_truth(server: RunningServer) -> None:
+    for role in ("robot", "learner", "viewer"):
+        address = f"{server.live}/robots/r1?truth=1"
+        assert refusal(address, server.bearer(role, "r1")) == 403
+
+
+def test_only_loopback_without_accounts(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "192.168.1.5", "lab.example", "::"):
+        with pytest.raises(ServerProblem, match="no accounts yet"):
+            ServerSettings(data=tmp_path, host=host)
+    for host in ("127.0.0.1", "127.3.4.5", "::1", "localhost"):
+        ServerSettings(data=tmp_path, host=host)
+
+
+def test_an_unknown_role_is_refused(server: RunningServer) -> None:
+    with pytest.raises(ServerProblem, match="no role 'king': choose one of viewer"):
+        access.keep_grants(server.database, [Grant(role="king", name="k", secret="s")])
+
+
+def test_everything_but_health_and_the_console_needs_a_caller(server: RunningServer) -> None:
+    open_paths = {"/api/health", "/login"}
+    with httpx.Client(base_url=server.url, timeout=30) as stranger:
+        for path, methods in server.app.openapi()["paths"].items():
+            address = path.format(
+                episode_id="01900000-0000-7000-8000-000000000000",
+                segment_id="01900000-0000-7000-8000-000000000000",
+                task="t",
+                version=1,
+                sha256="0" * 64,
+                camera="front",
+                index=0,
+            )
+            for method in methods:
+                status = stranger.request(method.upper(), address).status_code
+                if path in open_paths:
+                    assert status == 200
+                else:
+                    assert status in {401, 422}, (method, path, status)
