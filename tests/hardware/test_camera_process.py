@@ -90,7 +90,7 @@ def test_cameras_see_different_things_in_both_qualities(task: str):
 
     cameras = (CameraSettings(name="front"), CameraSettings(name="wrist"))
     physics = Physics(task, default_limits(), seed=0)
-    snapshot = np.zeros((), topics.SNAPSHOT)
+    snapshot: Any = np.zeros((), topics.SNAPSHOT)
     snapshot["qpos"][: physics.model.nq] = physics.data.qpos
     snapshot["mocap"][: physics.model.nmocap, :3] = physics.data.mocap_pos
     snapshot["mocap"][: physics.model.nmocap, 3:] = physics.data.mocap_quat

@@ -1,0 +1,93 @@
+"""An Intel RealSense colour camera through pyrealsense2; a recording works in its place."""
+
+import ctypes
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+
+from hardware.camera import CameraLost, Frame
+from hardware.clock import Clock
+
+_JPEG_QUALITY = 90
+_MAX_AGE_NS = 500_000_000  # an older time stamp is another clock's, not the frame's age
+
+
+def load_library() -> Any:
+    """pyrealsense2. It needs libusb in the process before it is imported: the wheel has none."""
+    import libusb_package  # pyright: ignore[reportMissingTypeStubs]
+
+    library: Any = libusb_package.get_library_path()
+    ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    import pyrealsense2  # pyright: ignore[reportMissingTypeStubs]
+
+    return pyrealsense2
+
+
+class RealSense:
+    """Implements `hardware.camera.Camera` for a `serial` number, or a `recording` to replay."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        serial: str = "",
+        recording: Path | None = None,
+        width: int = 640,
+        height: int = 480,
+        rate_hz: int = 30,
+    ) -> None:
+        library = load_library()
+        self.name, self._clock, self._library = name, clock, library
+        self._what = f"recording {recording}" if recording else f"RealSense {serial}"
+        config = library.config()
+        if recording:
+            config.enable_device_from_file(str(recording), repeat_playback=False)
+        else:
+            config.enable_device(serial)
+            config.enable_stream(library.stream.color, width, height, library.format.rgb8, rate_hz)
+        self._pipeline = library.pipeline()
+        try:
+            self._pipeline.start(config)
+        except RuntimeError as error:
+            raise CameraLost(
+                f"Camera {name}: {self._what} did not start ({error}). Check the serial number, "
+                f"the cable (USB 3), and that it offers {width}×{height} at {rate_hz} Hz."
+            ) from error
+
+    def read(self, timeout_s: float) -> Frame:
+        """The next colour frame, with the camera's own frame number and exposure time."""
+        try:
+            colour = self._pipeline.wait_for_frames(round(timeout_s * 1e3)).get_color_frame()
+        except RuntimeError as error:
+            raise CameraLost(
+                f"Camera {self.name}: {self._what} delivered no frame for {timeout_s:.1f} s. "
+                "Check its cable."
+            ) from error
+        capture_ns = self._capture_ns(colour)
+        image = np.ascontiguousarray(np.asanyarray(colour.get_data()))
+        jpeg = simplejpeg.encode_jpeg(  # pyright: ignore[reportUnknownMemberType]
+            image, quality=_JPEG_QUALITY, colorsubsampling="420"
+        )
+        return Frame(
+            number=int(colour.get_frame_number()),
+            capture_ns=capture_ns,
+            jpeg=jpeg,
+            width=int(colour.get_width()),
+            height=int(colour.get_height()),
+        )
+
+    def _capture_ns(self, colour: Any) -> int:
+        """Robot time of the exposure: now, less the frame's age where its stamp is wall time."""
+        now_ns, wall_ns = self._clock.now_ns(), time.time_ns()
+        domain = colour.get_frame_timestamp_domain()
+        if domain == self._library.timestamp_domain.hardware_clock:
+            return now_ns
+        age_ns = wall_ns - round(colour.get_timestamp() * 1e6)
+        return now_ns - age_ns if 0 <= age_ns < _MAX_AGE_NS else now_ns
+
+    def close(self) -> None:
+        self._pipeline.stop()

@@ -1,0 +1,71 @@
+"""A USB camera through OpenCV and Video4Linux. A recorded video file works in its place."""
+
+import os
+from typing import Any
+
+import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+
+from hardware.camera import CameraLost, Frame
+from hardware.clock import Clock
+
+_JPEG_QUALITY = 90
+
+
+class Webcam:
+    """Implements `hardware.camera.Camera`; `device` is a path such as /dev/video0, or a number."""
+
+    def __init__(
+        self,
+        name: str,
+        device: str,
+        clock: Clock,
+        *,
+        width: int = 640,
+        height: int = 480,
+        rate_hz: int = 30,
+    ) -> None:
+        # Read once, when OpenCV is loaded: how long V4L may wait for a frame, s.
+        os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")
+        import cv2
+
+        self.name, self._device, self._clock, self._number = name, device, clock, 0
+        live = device.isdigit() or device.startswith("/dev/")
+        source: Any = int(device) if device.isdigit() else device
+        self._capture = cv2.VideoCapture(source, cv2.CAP_V4L2 if live else cv2.CAP_ANY)
+        if not self._capture.isOpened():
+            raise CameraLost(
+                f"Camera {name}: {device} could not be opened. Check that it is plugged in, that "
+                "no other program uses it, and that you may read it (group video)."
+            )
+        if live:
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+            self._capture.set(cv2.CAP_PROP_FPS, rate_hz)
+            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def read(self, timeout_s: float) -> Frame:
+        """The next frame; its capture time is its arrival, before it is decoded.
+
+        V4L waits one second at most, whatever `timeout_s` says: OpenCV offers nothing finer.
+        """
+        del timeout_s
+        if not self._capture.grab():
+            raise CameraLost(
+                f"Camera {self.name}: {self._device} delivers no frames. Check its cable."
+            )
+        capture_ns = self._clock.now_ns()
+        decoded, image = self._capture.retrieve()
+        if not decoded:
+            raise CameraLost(f"Camera {self.name}: a frame of {self._device} is unreadable.")
+        self._number += 1
+        height, width = image.shape[:2]
+        jpeg = simplejpeg.encode_jpeg(  # pyright: ignore[reportUnknownMemberType]
+            image, quality=_JPEG_QUALITY, colorspace="BGR", colorsubsampling="420"
+        )
+        return Frame(
+            number=self._number, capture_ns=capture_ns, jpeg=jpeg, width=width, height=height
+        )
+
+    def close(self) -> None:
+        self._capture.release()

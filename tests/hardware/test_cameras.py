@@ -1,0 +1,141 @@
+"""Real camera drivers on recordings: what they deliver, and what they say when it ends."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from hardware.camera import CameraLost, Frame
+from hardware.camera_process import publish
+from hardware.clock import MonotonicClock
+from hardware.sim.topics import open_frames
+
+WIDTH, HEIGHT = 64, 48
+
+
+def picture(index: int) -> np.ndarray:
+    """RGB: red grows with the index."""
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[..., 0] = 40 * index
+    image[..., 2] = 60
+    return image
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    import cv2
+
+    path = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30, (WIDTH, HEIGHT))
+    for index in range(5):
+        writer.write(picture(index)[..., ::-1])
+    writer.release()
+    return path
+
+
+def test_webcam_delivers_frames_in_their_colours_and_ends_plainly(video: Path):
+    from hardware.webcam import Webcam
+
+    camera = Webcam("side", str(video), MonotonicClock())
+    for index in range(5):
+        before = time.monotonic_ns()
+        frame = camera.read(1.0)
+        assert frame.number == index + 1
+        assert before <= frame.capture_ns <= time.monotonic_ns()
+        assert (frame.width, frame.height) == (WIDTH, HEIGHT)
+        decoded = simplejpeg.decode_jpeg(frame.jpeg).astype(int)
+        assert abs(decoded - picture(index)).mean() < 6.0
+    with pytest.raises(CameraLost, match="side"):
+        camera.read(1.0)
+    camera.close()
+
+
+def test_webcam_that_is_not_there_says_what_to_check():
+    from hardware.webcam import Webcam
+
+    with pytest.raises(CameraLost, match="plugged in"):
+        Webcam("side", "/dev/video99", MonotonicClock())
+
+
+def record(path: Path) -> None:
+    """A .db3 recording of a software RealSense, in real time."""
+    from hardware.realsense import load_library
+
+    rs = load_library()
+    device = rs.software_device()
+    sensor = device.add_sensor("Color")
+    stream = rs.video_stream()
+    stream.type, stream.fmt = rs.stream.color, rs.format.rgb8
+    stream.index, stream.uid, stream.fps, stream.bpp = 0, 1, 30, 3
+    stream.width, stream.height = WIDTH, HEIGHT
+    lens = rs.intrinsics()
+    lens.width, lens.height, lens.fx, lens.fy = WIDTH, HEIGHT, 60.0, 60.0
+    lens.ppx, lens.ppy, lens.model, lens.coeffs = 32.0, 24.0, rs.distortion.none, [0.0] * 5
+    stream.intrinsics = lens
+    profile = sensor.add_video_stream(stream).as_video_stream_profile()
+    recorder = rs.recorder(str(path), device)
+    first: Any = recorder.query_sensors()[0]
+    first.open(first.get_stream_profiles()[0])
+    queue = rs.frame_queue(16)
+    first.start(queue)
+    for index in range(5):
+        frame = rs.software_video_frame()
+        frame.pixels, frame.stride, frame.bpp = picture(index), WIDTH * 3, 3
+        frame.timestamp, frame.frame_number = 1000.0 + index * 33.3, 100 + index
+        frame.domain, frame.profile = rs.timestamp_domain.system_time, profile
+        sensor.on_video_frame(frame)
+        time.sleep(0.03)
+    first.stop()
+    first.close()
+
+
+def test_realsense_delivers_the_recorded_frames(tmp_path: Path):
+    from hardware.realsense import RealSense
+
+    path = tmp_path / "recording.db3"
+    record(path)
+    camera = RealSense("wrist", MonotonicClock(), recording=path)
+    numbers: list[int] = []
+    for _ in range(3):  # the player may skip frames of a recording that it replays in real time
+        before = time.monotonic_ns()
+        frame = camera.read(5.0)
+        numbers.append(frame.number)
+        assert before <= frame.capture_ns <= time.monotonic_ns(), "an old stamp is not an age"
+        decoded = simplejpeg.decode_jpeg(frame.jpeg).astype(int)
+        assert abs(decoded - picture(frame.number - 100)).mean() < 6.0
+    assert numbers == sorted(set(numbers)), "each frame once, in order"
+    camera.close()
+
+
+def test_realsense_that_is_not_there_says_what_to_check():
+    from hardware.realsense import RealSense
+
+    with pytest.raises(CameraLost, match="serial number"):
+        RealSense("wrist", MonotonicClock(), serial="000000000000")
+
+
+class Repeating:
+    """A camera that delivers every frame twice."""
+
+    name = "front"
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def read(self, timeout_s: float) -> Frame:
+        self.reads += 1
+        number = (self.reads + 1) // 2
+        return Frame(number=number, capture_ns=self.reads, jpeg=b"x" * number, width=1, height=1)
+
+    def close(self) -> None: ...
+
+
+def test_a_repeated_frame_is_not_published_as_a_new_one(memory: Path):
+    camera = Repeating()
+    publish(camera, memory, lambda: camera.reads >= 8)
+    frames = open_frames(memory, "front")
+    assert frames.count == 4
+    assert frames.newest() == (4, 7, b"xxxx")
