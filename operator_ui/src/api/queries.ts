@@ -33,7 +33,7 @@ export function useSession() {
   return useQuery({
     queryKey: ["session"],
     queryFn: async () => {
-      const answer = await api.GET("/api/session");
+      const answer = await api.GET("/api/me");
       return answer.response.status === 401 ? null : body(answer);
     },
     staleTime: 60_000,

@@ -316,6 +316,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Me
+         * @description 401 when nobody is signed in.
+         */
+        get: operations["get_me_api_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/metrics": {
         parameters: {
             query?: never;
@@ -325,7 +345,7 @@ export interface paths {
         };
         /**
          * Get Metrics
-         * @description Success, help and time of the episodes that the filter finds, in all and by version.
+         * @description Success, help and time of the (newest) episodes found, in all and by version.
          */
         get: operations["get_metrics_api_metrics_get"];
         put?: never;
@@ -509,26 +529,6 @@ export interface paths {
          * @description The Arrow IPC file of a segment, images inside.
          */
         get: operations["get_segment_api_segments__segment_id__get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Get Session
-         * @description 401 when nobody is signed in.
-         */
-        get: operations["get_session_api_session_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1543,6 +1543,16 @@ export interface components {
              */
             request_id: string;
         };
+        /**
+         * Me
+         * @description Who the caller is.
+         */
+        Me: {
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+        };
         /** MetricsSummary */
         MetricsSummary: {
             all: components["schemas"]["Figures"];
@@ -1904,16 +1914,6 @@ export interface components {
             segment_id: string;
             /** Sha256 */
             sha256: string;
-        };
-        /**
-         * Session
-         * @description Who the caller is.
-         */
-        Session: {
-            /** Role */
-            role: string;
-            /** User */
-            user: string;
         };
         /**
          * Share
@@ -2822,9 +2822,30 @@ export interface operations {
             };
         };
     };
+    get_me_api_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+        };
+    };
     get_metrics_api_metrics_get: {
         parameters: {
             query?: {
+                newest?: number | null;
                 task?: string | null;
                 robot?: string | null;
                 run_id?: string | null;
@@ -3147,26 +3168,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    get_session_api_session_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
                 };
             };
         };

@@ -81,7 +81,7 @@ export function Shell() {
         <Navigation robots={robots} />
         <Group gap="xs" className={classes.person}>
           <Text size="sm" c="dimmed">
-            {session.data?.user}
+            {session.data?.name}
           </Text>
           <ThemeToggle />
         </Group>
