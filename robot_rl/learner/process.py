@@ -29,7 +29,7 @@ from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.replay import Replay
-from robot_rl.policy.checkpoint import BadCheckpoint, load_policy, read_file, read_manifest
+from robot_rl.policy.checkpoint import load_policy, read_file, read_manifest
 from robot_rl.policy.starting import starting_folder
 from robot_rl.schema.policy import LearnerProgress, Update
 
@@ -78,20 +78,17 @@ class Learner:
         self.settings, self.task = settings, settings.task
         self._client, self._stop = client, stop
         folder = starting_folder(self.task)
-        try:
-            manifest = read_manifest(folder)
-            policy = load_policy(folder)
-            preloaded = (
-                decode_trajectories(
-                    read_file(folder, manifest.demonstrations),
-                    policy.backbone.size,
-                    str(folder / manifest.demonstrations.name),
-                )
-                if manifest.demonstrations
-                else []
+        manifest = read_manifest(folder)
+        policy = load_policy(folder)
+        preloaded = (
+            decode_trajectories(
+                read_file(folder, manifest.demonstrations),
+                policy.backbone.size,
+                str(folder / manifest.demonstrations.name),
             )
-        except BadCheckpoint as error:
-            raise PlainError(str(error)) from error
+            if manifest.demonstrations
+            else []
+        )
         self._backbone_sha256 = policy.backbone.sha256
         self.replay = Replay(self.task, policy.backbone.size, preloaded)
         self.algorithm = HilSerl(self.task.learner, policy.head, settings.seed)

@@ -7,10 +7,9 @@ from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
 from robot_rl.policy.checkpoint import (
     CheckpointManifest,
-    KeypointBackbone,
+    backbone_bytes,
     backbone_ref,
     encode_head,
-    read_file,
     sha256_of,
 )
 from robot_rl.policy.head import Head
@@ -52,11 +51,10 @@ class Publisher:
 
     def _backbone_bytes(self) -> bytes | None:
         """Once per learner process; the server keeps it by its hash."""
-        described = self._manifest.backbone
-        if self._sent_backbone or not isinstance(described, KeypointBackbone):
+        if self._sent_backbone:
             return None
         self._sent_backbone = True
-        return read_file(self._folder, described.file)
+        return backbone_bytes(self._folder, self._manifest)
 
 
 def interventions_text(interventions: tuple[UUID, ...]) -> str:

@@ -18,6 +18,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
+from robot_rl.errors import PlainError
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet, KeypointSettings
@@ -29,7 +30,7 @@ MANIFEST, BACKBONE, HEAD = "manifest.json", "backbone.safetensors", "head.safete
 DEMONSTRATIONS = "demonstrations.safetensors"
 
 
-class BadCheckpoint(ValueError):
+class BadCheckpoint(PlainError):
     """A policy cannot be used: one sentence that says which file, what is wrong and what to do."""
 
 
@@ -150,15 +151,40 @@ def write_checkpoint(
     demonstrations: bytes | None = None,
     report: Mapping[str, float | int | str] | None = None,
 ) -> CheckpointManifest:
-    """Write a whole policy; the manifest last, so that a folder with one is complete."""
+    """Write a whole policy with an encoder of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    backbone = _store(folder, BACKBONE, save_tensors(_tensors(net)))
+    file = _store(folder, BACKBONE, save_tensors(_tensors(net)))
+    return write_head_on(
+        folder,
+        backbone=KeypointBackbone(settings=net.settings, file=file),
+        head=head,
+        task=task,
+        instruction=instruction,
+        algorithm=algorithm,
+        demonstrations=demonstrations,
+        report=report,
+    )
+
+
+def write_head_on(
+    folder: Path,
+    *,
+    backbone: KeypointBackbone | LeRobotBackbone,
+    head: Head,
+    task: str,
+    instruction: str,
+    algorithm: str,
+    demonstrations: bytes | None = None,
+    report: Mapping[str, float | int | str] | None = None,
+) -> CheckpointManifest:
+    """Head and manifest; the manifest last, so that a folder with one is complete."""
+    folder.mkdir(parents=True, exist_ok=True)
     manifest = CheckpointManifest(
         task=task,
         instruction=instruction,
         algorithm=algorithm,
-        backbone=KeypointBackbone(settings=net.settings, file=backbone),
-        head=_store(folder, HEAD, encode_head(head, backbone.sha256)),
+        backbone=backbone,
+        head=_store(folder, HEAD, encode_head(head, _reference(backbone).sha256)),
         demonstrations=(
             None if demonstrations is None else _store(folder, DEMONSTRATIONS, demonstrations)
         ),
@@ -205,7 +231,7 @@ def load_backbone(folder: Path, manifest: CheckpointManifest) -> Backbone:
     """Raises BadCheckpoint."""
     described = manifest.backbone
     if isinstance(described, LeRobotBackbone):
-        from robot_rl.policy.lerobot import load_feature_backbone  # loads LeRobot: seconds
+        from robot_rl.policy.lerobot_features import load_feature_backbone  # loads LeRobot: seconds
 
         return load_feature_backbone(folder, described)
     net = KeypointNet(described.settings)
@@ -229,12 +255,20 @@ def load_policy(folder: Path) -> HeadPolicy:
 
 def backbone_ref(manifest: CheckpointManifest) -> BackboneRef:
     """What a published version says about the part that does not travel with it."""
+    return _reference(manifest.backbone)
+
+
+def backbone_bytes(folder: Path, manifest: CheckpointManifest) -> bytes | None:
+    """What the server keeps of the backbone; None when it only lives on a hub."""
     described = manifest.backbone
-    if isinstance(described, LeRobotBackbone):
-        return BackboneRef(
-            kind=described.kind, sha256=described.sha256, size_bytes=described.size_bytes
-        )
-    file = described.file
+    if isinstance(described, KeypointBackbone):
+        return read_file(folder, described.file)
+    path = folder / described.source / "model.safetensors"
+    return path.read_bytes() if path.is_file() else None
+
+
+def _reference(described: KeypointBackbone | LeRobotBackbone) -> BackboneRef:
+    file = described.file if isinstance(described, KeypointBackbone) else described
     return BackboneRef(kind=described.kind, sha256=file.sha256, size_bytes=file.size_bytes)
 
 

@@ -1,0 +1,181 @@
+"""Any LeRobot policy (SmolVLA, π0, ACT, diffusion …) from a folder or hub id, as a `Policy`.
+
+LeRobot's own loaders and processors do the work; here its names are mapped to ours. A file
+`robot_rl.json` (LeRobotMapping) beside the policy's config.json says which camera and which state
+go where; without it, names or sizes that fit decide. Importing this module loads LeRobot: seconds.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lerobot.configs import FeatureType, PreTrainedConfig
+from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from robot_rl.policy.checkpoint import BadCheckpoint
+from robot_rl.policy.interface import ACTION_SIZE, BadObservation, Chunk, Observation
+from robot_rl.policy.keypoint_cnn import PROPRIOCEPTION
+from robot_rl.schema.base import Message
+from robot_rl.schema.step import state_names
+
+MAPPING = "robot_rl.json"
+WEIGHTS = "model.safetensors"
+VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
+STATE = "observation.state"
+GRIPPER_THRESHOLD = 0.5  # beyond ± this a continuous gripper output opens or closes
+
+_ENTRIES = {7: tuple(range(7)), 4: (0, 1, 2, 6), 3: (0, 1, 2), 6: (0, 1, 2, 3, 4, 5)}
+"""Size of the policy's action → which of our seven entries it fills."""
+
+
+class LeRobotMapping(Message):
+    """robot_rl.json: the policy's names on the left, ours on the right."""
+
+    cameras: dict[str, str] = Field(default_factory=dict)
+    state: tuple[str, ...] = ()
+
+
+class LoadedPolicy:
+    """A LeRobot policy with its processors and the mapping of its inputs."""
+
+    def __init__(self, source: str | Path, device: str = "cpu") -> None:
+        self.source = str(source)
+        folder = Path(source)
+        mapping = _mapping(folder)
+        try:
+            config = PreTrainedConfig.from_pretrained(self.source)
+            config.device = device
+            overrides: dict[str, Any] = {"device_processor": {"device": device}}
+            if (folder / VLM).is_dir():
+                config.vlm_model_name = str(folder / VLM)  # pyright: ignore[reportAttributeAccessIssue]
+                overrides["tokenizer_processor"] = {"tokenizer_name": str(folder / VLM)}
+            self.model = get_policy_class(config.type).from_pretrained(self.source, config=config)
+            self.prepare, self.finish = make_pre_post_processors(
+                config, pretrained_path=self.source, preprocessor_overrides=overrides
+            )
+        except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise BadCheckpoint(
+                f"{self.source}: LeRobot cannot load this policy ({reason}); give a folder with "
+                "its config.json, model.safetensors and processors, or a hub id that is cached"
+            ) from error
+        self.config = config
+        self.model.eval().requires_grad_(False)
+        self.cameras = self._camera_names(mapping)
+        self.state = self._state_names(mapping)
+
+    def batch(self, observation: Observation) -> dict[str, Any]:
+        """One observation as LeRobot's preprocessed batch of one."""
+        raw: dict[str, Any] = {"task": observation.instruction}
+        for key, camera in self.cameras.items():
+            if camera not in observation.images:
+                raise BadObservation(
+                    f"the policy needs the camera {camera}; "
+                    f"the observation has: {', '.join(sorted(observation.images)) or '(none)'}"
+                )
+            image = torch.from_numpy(np.ascontiguousarray(observation.images[camera]))
+            raw[key] = image.permute(2, 0, 1).float() / 255.0
+        if self.state:
+            named = dict(zip(observation.state_names, observation.state.tolist(), strict=True))
+            missing = [name for name in self.state if name not in named]
+            if missing:
+                raise BadObservation(f"the observation has no state named {', '.join(missing)}")
+            raw[STATE] = torch.tensor([named[name] for name in self.state], dtype=torch.float32)
+        return self.prepare(raw)
+
+    def _camera_names(self, mapping: LeRobotMapping) -> dict[str, str]:
+        """The policy's image keys → our cameras; by the last part of the key without a mapping."""
+        return {
+            key: mapping.cameras.get(key, key.rsplit(".", 1)[-1])
+            for key in self.config.image_features
+        }
+
+    def _state_names(self, mapping: LeRobotMapping) -> tuple[str, ...]:
+        feature = self.config.robot_state_feature
+        if feature is None:
+            return ()
+        size = feature.shape[0]
+        for names in (mapping.state, PROPRIOCEPTION, state_names(7), state_names(6)):
+            if len(names) == size:
+                return names
+        raise BadCheckpoint(
+            f"{self.source}: the policy takes a state of {size} values and nothing says which; "
+            f"list {size} state names under `state` in {MAPPING} beside its config.json"
+        )
+
+
+class LeRobotPolicy:
+    """Acts in chunks, as the policy was trained to."""
+
+    version: int | None = None
+
+    def __init__(self, loaded: LoadedPolicy) -> None:
+        self._loaded = loaded
+        config: Any = loaded.config
+        self._steps = int(getattr(config, "n_action_steps", 1))
+        outputs: Mapping[str, Any] = config.output_features
+        sizes = [f.shape[0] for f in outputs.values() if f.type is FeatureType.ACTION]
+        if len(sizes) != 1 or sizes[0] not in _ENTRIES:
+            raise BadCheckpoint(
+                f"{loaded.source}: the policy's action has {sizes or 'no'} values; allowed are 7 "
+                "(translation, rotation, gripper), 6, 4 (translation, gripper) and 3"
+            )
+        self._entries = _ENTRIES[sizes[0]]
+
+    def act(
+        self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
+    ) -> Chunk:
+        batch = self._loaded.batch(observation)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            # Flow and diffusion policies start from noise: it comes from the caller's dice.
+            torch.manual_seed(0 if deterministic else int(rng.integers(2**63 - 1)))
+            chunk = self._loaded.model.predict_action_chunk(batch)
+            steps = [self._loaded.finish(chunk[:, i]) for i in range(self._steps)]
+        raw = torch.cat(steps).double().cpu().numpy()
+        return Chunk(actions=to_actions(raw, self._entries), version=self.version)
+
+    def reset(self) -> None:
+        self._loaded.model.reset()
+
+
+def to_actions(raw: NDArray[np.float64], entries: tuple[int, ...]) -> NDArray[np.float64]:
+    """(steps, 7): a policy's outputs in our entries, clipped, the gripper in three ways."""
+    actions = np.zeros((len(raw), ACTION_SIZE))
+    actions[:, list(entries)] = np.clip(raw[:, : len(entries)], -1.0, 1.0)
+    gripper = actions[:, -1]
+    actions[:, -1] = np.sign(gripper) * (np.abs(gripper) > GRIPPER_THRESHOLD)
+    return actions
+
+
+def load_lerobot_policy(source: str, *, beside: Path) -> LeRobotPolicy:
+    """`source` is a folder, as named or beside the task file, or a hub id. Raises BadCheckpoint."""
+    return LeRobotPolicy(LoadedPolicy(resolve(source, beside)))
+
+
+def resolve(source: str, beside: Path) -> str:
+    """A folder where there is one, else the hub id itself."""
+    for folder in (beside / source, Path(source)):
+        if folder.is_dir():
+            return str(folder.resolve())
+    if source.startswith(("/", ".")) or source.count("/") > 1:
+        raise BadCheckpoint(
+            f"{source}: there is no such folder; name one, or a hub id (owner/name)"
+        )
+    return source
+
+
+def _mapping(folder: Path) -> LeRobotMapping:
+    path = folder / MAPPING
+    if not path.is_file():
+        return LeRobotMapping()
+    try:
+        return LeRobotMapping.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadCheckpoint(
+            f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        ) from error

@@ -1,0 +1,126 @@
+"""A frozen SmolVLA as a backbone: the same head that stands on the small encoder stands on a VLA.
+
+Features: the hidden states of its vision-language model after the last layer, averaged over image
+and instruction tokens, and the state token's own, which has attended to all of them.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lerobot.policies.common.vla_utils import make_att_2d_masks
+from numpy.typing import NDArray
+
+from robot_rl.config.task import Task
+from robot_rl.policy.checkpoint import (
+    BadCheckpoint,
+    CheckpointManifest,
+    LeRobotBackbone,
+    write_head_on,
+)
+from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.interface import Observation
+from robot_rl.policy.lerobot import WEIGHTS, LoadedPolicy, resolve
+
+KIND = "smolvla"
+_LANGUAGE = "observation.language"
+
+
+class SmolVlaFeatures:
+    """`kind` smolvla; `sha256` is that of its model.safetensors."""
+
+    kind = KIND
+
+    def __init__(self, loaded: LoadedPolicy, sha256: str) -> None:
+        if loaded.config.type != KIND:
+            raise BadCheckpoint(
+                f"{loaded.source}: features can be taken of a SmolVLA; this is a "
+                f"{loaded.config.type} policy, which can only act as it is (policy.kind lerobot)"
+            )
+        self._loaded = loaded
+        self._policy: Any = loaded.model
+        self.sha256 = sha256
+        self.cameras = tuple(loaded.cameras.values())
+        text = self._policy.model.vlm_with_expert.config.text_config
+        self.size = 2 * int(text.hidden_size)
+
+    def features(self, observation: Observation) -> NDArray[np.float32]:
+        batch = self._loaded.batch(observation)
+        policy, model = self._policy, self._policy.model
+        with torch.inference_mode():
+            images, masks = policy.prepare_images(batch)
+            embedded, padding, attention = model.embed_prefix(
+                images,
+                masks,
+                batch[f"{_LANGUAGE}.tokens"],
+                batch[f"{_LANGUAGE}.attention_mask"],
+                state=policy.prepare_state(batch),
+            )
+            (hidden, _), _ = model.vlm_with_expert.forward(
+                attention_mask=make_att_2d_masks(padding, attention),
+                position_ids=torch.cumsum(padding, dim=1) - 1,
+                past_key_values=None,
+                inputs_embeds=[embedded, None],
+                use_cache=True,
+            )
+            weights = padding[..., None].to(hidden.dtype)
+            mean = (hidden * weights).sum(1) / weights.sum(1)
+            last = hidden[torch.arange(len(hidden)), padding.sum(1) - 1]
+        return torch.cat([mean, last], -1)[0].float().cpu().numpy()
+
+
+def load_feature_backbone(folder: Path, described: LeRobotBackbone) -> SmolVlaFeatures:
+    """Raises BadCheckpoint."""
+    source = resolve(described.source, folder)
+    sha256 = described.sha256
+    if Path(source).is_dir():
+        found = file_sha256(Path(source) / WEIGHTS)
+        if found != sha256:
+            raise BadCheckpoint(
+                f"{source}/{WEIGHTS}: its SHA-256 is {found[:12]}… and the manifest says "
+                f"{sha256[:12]}…; the head was trained on another model, copy it again"
+            )
+    return SmolVlaFeatures(LoadedPolicy(source), sha256)
+
+
+def write_untrained_on(folder: Path, source: Path, task: Task, seed: int) -> CheckpointManifest:
+    """A policy folder with an untrained head on the SmolVLA in `source`, a folder."""
+    weights = source / WEIGHTS
+    loaded = LoadedPolicy(source)
+    backbone = SmolVlaFeatures(loaded, file_sha256(weights))
+    described = LeRobotBackbone(
+        source=str(source.resolve()),
+        sha256=backbone.sha256,
+        size_bytes=weights.stat().st_size,
+        cameras=backbone.cameras,
+        state=loaded.state,
+    )
+    settings = HeadSettings(
+        features=backbone.size,
+        axes=task.action.active_axes,
+        gripper=task.action.gripper,
+        width=task.learner.width,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = Head(settings)
+    return write_head_on(
+        folder,
+        backbone=described,
+        head=head,
+        task=task.name,
+        instruction=task.instruction,
+        algorithm="untrained",
+        report={"seed": seed},
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """Raises BadCheckpoint."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadCheckpoint(f"{path}: cannot be read: {error.strerror}") from error

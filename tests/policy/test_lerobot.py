@@ -1,0 +1,134 @@
+"""A LeRobot policy drives through the one interface, and carries a head as a frozen backbone."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [
+    pytest.mark.filterwarnings("default"),  # LeRobot and transformers warn about themselves
+]
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny_smolvla import write_tiny_smolvla  # noqa: E402
+
+from robot_rl.config.document import load_task  # noqa: E402
+from robot_rl.config.task import StartingPolicy  # noqa: E402
+from robot_rl.policy.checkpoint import BadCheckpoint, load_policy  # noqa: E402
+from robot_rl.policy.interface import BadObservation, Observation  # noqa: E402
+from robot_rl.policy.lerobot import MAPPING, load_lerobot_policy, to_actions  # noqa: E402
+from robot_rl.policy.lerobot_features import write_untrained_on  # noqa: E402
+from robot_rl.policy.starting import load_starting_policy  # noqa: E402
+from robot_rl.schema.step import state_names  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("policies") / "tiny_smolvla"
+    write_tiny_smolvla(folder, seed=0)
+    return folder
+
+
+@pytest.fixture
+def observation(rng: np.random.Generator) -> Observation:
+    names = state_names(7)
+    return Observation(
+        images={
+            name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in ("front", "wrist")
+        },
+        state=rng.normal(size=len(names)),
+        state_names=names,
+        instruction="lift the red cube",
+        t_ns=0,
+    )
+
+
+def test_it_acts_in_chunks_with_the_callers_dice(tiny: Path, observation: Observation) -> None:
+    task = load_task("lift_cube").model_copy(
+        update={"policy": StartingPolicy(folder=str(tiny), kind="lerobot")}
+    )
+    policy = load_starting_policy(task)
+    policy.reset()
+
+    def act(seed: int, deterministic: bool = False) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return policy.act(observation, rng, deterministic=deterministic).actions
+
+    assert act(1).shape == (4, 7)
+    assert np.all(np.abs(act(1)) <= 1)
+    assert set(act(1)[:, 6].tolist()) <= {-1.0, 0.0, 1.0}
+    assert np.array_equal(act(1), act(1))
+    assert not np.array_equal(act(1), act(2))
+    assert np.array_equal(act(1, True), act(2, True))
+
+
+def test_instruction_image_and_state_all_matter(
+    tiny: Path, tmp_path: Path, observation: Observation
+) -> None:
+    from dataclasses import replace
+
+    write_untrained_on(tmp_path, tiny, load_task("lift_cube"), seed=0)
+    backbone = load_policy(tmp_path).backbone
+    before = backbone.features(observation)
+    assert before.shape == (backbone.size,)
+    assert before.dtype == np.float32
+    assert np.array_equal(before, backbone.features(observation))
+    dark = {name: image // 2 for name, image in observation.images.items()}
+    for changed in (
+        replace(observation, instruction="insert the peg into the hole"),
+        replace(observation, images=dark),
+        replace(observation, state=observation.state + 0.5),
+    ):
+        assert not np.allclose(before, backbone.features(changed), atol=1e-4)
+
+
+def test_a_head_on_a_vla_acts_like_any_other(
+    tiny: Path, tmp_path: Path, observation: Observation
+) -> None:
+    write_untrained_on(tmp_path, tiny, load_task("lift_cube"), seed=0)
+    policy = load_policy(tmp_path)
+    assert policy.backbone.kind == "smolvla"
+    chunk = policy.act(observation, np.random.default_rng(0))
+    assert chunk.actions.shape == (1, 7)
+    assert chunk.features is not None
+
+
+def test_what_it_needs_is_named(tiny: Path, observation: Observation) -> None:
+    from dataclasses import replace
+
+    policy = load_lerobot_policy(str(tiny), beside=tiny)
+    front = {"front": observation.images["front"]}
+    with pytest.raises(BadObservation, match="needs the camera wrist"):
+        policy.act(replace(observation, images=front), np.random.default_rng(0))
+
+
+def test_a_mapping_names_other_cameras(tiny: Path, observation: Observation) -> None:
+    path = tiny / MAPPING
+    path.write_text(json.dumps({"cameras": {"observation.images.front": "overhead"}}))
+    try:
+        policy = load_lerobot_policy(str(tiny), beside=tiny)
+        with pytest.raises(BadObservation, match="needs the camera overhead"):
+            policy.act(observation, np.random.default_rng(0))
+        path.write_text('{"camera": {}}')
+        with pytest.raises(BadCheckpoint, match=r"robot_rl\.json: camera"):
+            load_lerobot_policy(str(tiny), beside=tiny)
+    finally:
+        path.unlink()
+
+
+def test_a_folder_without_a_policy_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadCheckpoint, match="LeRobot cannot load this policy"):
+        load_lerobot_policy("empty", beside=tmp_path)
+    with pytest.raises(BadCheckpoint, match="there is no such folder"):
+        load_lerobot_policy("./nowhere", beside=tmp_path)
+
+
+def test_outputs_fill_our_entries() -> None:
+    raw = np.array([[2.0, -0.5, 0.1, 0.7], [0.0, 0.0, 0.0, -0.2]])
+    assert to_actions(raw, (0, 1, 2, 6)).tolist() == [
+        [1.0, -0.5, 0.1, 0.0, 0.0, 0.0, 1.0],
+        [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    ]
