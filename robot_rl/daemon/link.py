@@ -299,13 +299,14 @@ class Link:
     # ---- lock-step ------------------------------------------------------------------------------
 
     async def _run_turns(self) -> None:
-        """A turn every 50 ms of virtual time, half a control period away from control's ticks.
+        """A turn every 50 ms of virtual time, a quarter of a control period after control's tick.
 
-        Nothing else happens at that instant, so what is told and what is answered does not depend
+        Control ticks at whole periods and the actor attends half a period after one, so nothing
+        else happens at that instant: what is told, and who reads the answers next, does not depend
         on which process was faster.
         """
         loop = asyncio.get_running_loop()
-        offset_ns = round(0.5e9 / self._settings.cell.control.rate_hz)
+        offset_ns = round(0.25e9 / self._settings.cell.control.rate_hz)
         turn_ns = (self._clock.now_ns() // TURN_NS + 1) * TURN_NS - TURN_NS + offset_ns
         self._clock.grant_until_ns(turn_ns)
         while True:

@@ -32,6 +32,7 @@ class ProcessEntry:
     argument: Callable[[DaemonSettings], Any]
     when_it_dies: WhenItDies
     needed: Callable[[DaemonSettings], bool] = lambda _: True
+    after_arm: bool = False  # started once the arm answers
     party: bool = False  # virtual time waits for it in lock-step
     priority: int | None = None  # SCHED_FIFO that it asks for itself
     hopeless_exit: int | None = None  # an exit code that no restart would mend
@@ -99,6 +100,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         target="robot_rl.daemon.control_process:main",
         argument=_itself,
         when_it_dies=WhenItDies.LATCH,
+        after_arm=True,
         party=True,
         priority=80,
         environment=_ONE_THREAD,
@@ -107,6 +109,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         name="actor",
         target="robot_rl.daemon.actor_process:main",
         argument=_itself,
+        after_arm=True,
         when_it_dies=WhenItDies.RESTART,
         party=True,
         environment=_ONE_THREAD,

@@ -149,11 +149,16 @@ class Daemon:
         if self.settings.lockstep:
             parties = tuple(c.entry.name for c in self._children.values() if c.entry.party)
             self._memory.register(parties)
-        for child in self._children.values():  # all at once: they load and compile side by side
-            self._spawn(child)
+        for child in self._children.values():  # side by side: loading and compiling take seconds
+            if not child.entry.after_arm:
+                self._spawn(child)
         arm = self._children.get("sim_arm")
         if arm is not None and not self._wait_for_arm(arm):
             self._failure = "the simulated arm did not start: its own message is above, in the log"
+            return
+        for child in self._children.values():
+            if child.entry.after_arm and not self._stopping.is_set():
+                self._spawn(child)
 
     def _wait_for_arm(self, child: _Child) -> bool:
         memory, process = self._memory, child.process
@@ -212,7 +217,7 @@ class Daemon:
                 f"{entry.name} cannot run on this machine: its own message is above, in the log"
             )
             return
-        if entry.when_it_dies is WhenItDies.LATCH:
+        if entry.when_it_dies is WhenItDies.LATCH and self._memory and self._memory.control_spoke():
             self._latch(entry.name, how)
         ran_s = time.monotonic() - child.started_s
         doubled = min(max(2 * child.backoff_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)

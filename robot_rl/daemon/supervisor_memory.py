@@ -35,6 +35,10 @@ class Memory:
     def arm_spoke(self) -> bool:
         return self._arm.count > 0
 
+    def control_spoke(self) -> bool:
+        """Whether control may ever have moved the arm."""
+        return self._control.count > 0
+
     def everybody_spoke(self) -> bool:
         return self.arm_spoke() and self._control.count > 0 and self._episode.count > 0
 

@@ -1,0 +1,136 @@
+"""The supervisor: what dies is restarted, latched or ends the daemon; nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hardware.memory import Slot
+from hardware.sim import topics as arm_topics
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import topics
+from robot_rl.daemon.control_latch import read_latch
+from robot_rl.daemon.processes import TABLE, WhenItDies, needed
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.daemon.supervisor import Daemon, DaemonFailed
+
+pytestmark = pytest.mark.fault
+ROOT = Path(__file__).parents[2]
+
+
+def settings_in(folder: Path) -> DaemonSettings:
+    return DaemonSettings(
+        cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=folder
+    )
+
+
+def eventually(true: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    """Ended, or a zombie that nobody has waited for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def mode(control: Slot) -> str:
+    return bytes(control.read()["mode"]).decode()
+
+
+def test_the_table_says_what_each_death_means() -> None:
+    meaning = {entry.name: entry.when_it_dies for entry in TABLE}
+    assert meaning["sim_arm"] is WhenItDies.END
+    assert meaning["control"] is WhenItDies.LATCH
+    assert {meaning[name] for name in ("camera", "actor", "link", "teleop")} == {WhenItDies.RESTART}
+    names = [entry.name for entry in needed(settings_in(Path("unused")))]
+    assert names == ["sim_arm", "camera", "control", "actor", "link"]  # no SpaceMouse in this cell
+
+
+def test_deaths_and_the_end(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    daemon = Daemon(settings)
+    daemon.start()
+    try:
+        control = topics.open_slot(settings.memory, "control")
+        arm = arm_topics.open_slot(settings.memory, "arm_state")
+        eventually(lambda: control.count > 0, "control did not start")
+        assert mode(control) == "idle"
+        with pytest.raises(DaemonFailed, match="another daemon"):
+            Daemon(settings_in(tmp_path)).start()
+
+        before = daemon.pids()
+        os.kill(before["link"], signal.SIGKILL)
+        eventually(
+            lambda: daemon.pids().get("link") not in (None, before["link"]), "link is not back"
+        )
+        assert mode(control) == "idle"  # the robot is not concerned
+
+        os.kill(before["control"], signal.SIGKILL)
+        eventually(lambda: bool(arm.read()["braking"]), "the arm did not brake by itself")
+        tick, count = int(arm.read()["tick"]), control.count
+        eventually(lambda: control.count > count, "control is not back")
+        assert mode(control) == "stopped"
+        assert "the supervisor" in (read_latch(settings.latch_file) or "")
+        assert int(arm.read()["tick"]) > tick  # the physics ran on
+        assert daemon.pids()["sim_arm"] == before["sim_arm"]
+
+        last = daemon.pids()
+        os.kill(last["sim_arm"], signal.SIGKILL)
+        eventually(lambda: not daemon.running, "the daemon did not end with its robot")
+    finally:
+        daemon.stop()
+    assert daemon.failure is not None
+    assert "sim_arm ended unexpectedly (signal SIGKILL)" in daemon.failure
+    assert all(gone(pid) for pid in last.values())
+    assert not settings.memory.exists()
+    log = settings.log_file.read_text()
+    assert '"child": "control", "how": "signal SIGKILL"' in log
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from robot_rl.daemon.supervisor import Daemon
+from tests.daemon.test_supervisor import settings_in
+
+if __name__ == "__main__":
+    settings = settings_in(Path(sys.argv[1]))
+    daemon = Daemon(settings)
+    daemon.start()
+    print(settings.memory, *daemon.pids().values(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_children_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "daemon.py"
+    script.write_text(_PROGRAM)
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "data"), str(ROOT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as process:
+        assert process.stdout is not None
+        memory, *pids = process.stdout.readline().split()
+        assert len(pids) == 5
+        process.kill()
+        eventually(lambda: all(gone(int(pid)) for pid in pids), "a child outlived its supervisor")
+    assert Path(memory).exists()  # nobody was left to remove it …
+    daemon = Daemon(settings_in(tmp_path / "data"))
+    daemon.start()
+    daemon.stop()
+    assert not Path(memory).exists()  # … but the next daemon does
