@@ -110,50 +110,52 @@ class VirtualTime:
     def __init__(self, folder: Path) -> None:
         self._now = Slot(folder / "clock", _NOW)
         self._grants = {name: Slot(folder / f"grant_{name}", _GRANT) for name in PARTIES}
+        self._now_ns = int(self._now.read()["now_ns"])  # only the owner changes it
 
     def advance(self, t_ns: int) -> None:
         """Set virtual time, ns. Time never runs backwards: ValueError."""
-        if t_ns < self.now_ns():
+        if t_ns < self._now_ns:
             raise ValueError(f"virtual time would run backwards to {t_ns} ns")
+        self._now_ns = t_ns
         self._now.write(np.array((t_ns,), _NOW))
 
     def now_ns(self) -> int:
-        return int(self._now.read()["now_ns"])
+        return self._now_ns
 
     def granted_ns(self) -> int:
         """How far time may advance: the smallest grant of the registered parties (now when there is
         none).
         """
-        grants = [slot.read() for slot in self._grants.values()]
-        until = [int(grant["until_ns"]) for grant in grants if grant["registered"]]
-        return min(until, default=self.now_ns())
+        return self._smallest()[0]
 
     def blocking(self) -> str | None:
         """The party that time is waiting for, if any."""
-        for name, slot in self._grants.items():
-            grant = slot.read()
-            if grant["registered"] and int(grant["until_ns"]) <= self.now_ns():
-                return name
-        return None
+        until_ns, party, _ = self._smallest()
+        return party if until_ns <= self._now_ns else None
 
     def wait_granted(self, timeout_s: float) -> int:
         """Wait until time may advance beyond now; returns `granted_ns()` (possibly still now)."""
         deadline = time.monotonic() + timeout_s
         while True:
-            party = self.blocking()
-            until = self.granted_ns()
-            if party is None and until > self.now_ns():
-                return until
+            until_ns, party, seen = self._smallest()
             left = deadline - time.monotonic()
-            if left <= 0:
-                return until
+            if until_ns > self._now_ns or left <= 0:
+                return until_ns
             if party is None:
                 time.sleep(min(left, 0.001))
-                continue
-            slot = self._grants[party]
+            else:
+                self._grants[party].wait_beyond(seen, min(left, _WAIT_S))
+
+    def _smallest(self) -> tuple[int, str | None, int]:
+        """The smallest grant, whose it is, and how often it had been written before it was read."""
+        smallest: tuple[int, str | None, int] = (self._now_ns, None, 0)
+        for name, slot in self._grants.items():
             seen = slot.count
-            if int(slot.read()["until_ns"]) <= self.now_ns():
-                slot.wait_beyond(seen, min(left, _WAIT_S))
+            grant = slot.read()
+            until_ns = int(grant["until_ns"])
+            if grant["registered"] and (smallest[1] is None or until_ns < smallest[0]):
+                smallest = (until_ns, name, seen)
+        return smallest
 
 
 def register(folder: Path, parties: tuple[str, ...]) -> None:

@@ -26,6 +26,17 @@ def load_library() -> Any:
     return pyrealsense2
 
 
+def _check_present(library: Any, name: str, serial: str) -> None:
+    """Raises CameraLost at once; the pipeline would look for the camera for 15 s."""
+    key = library.camera_info.serial_number
+    present = [device.get_info(key) for device in library.context().query_devices()]
+    if serial not in present:
+        raise CameraLost(
+            f"Camera {name}: no RealSense with the serial number {serial!r} is connected "
+            f"(present: {', '.join(present) or 'none'}). Check the cable and the cell file."
+        )
+
+
 class RealSense:
     """Implements `hardware.camera.Camera` for a `serial` number, or a `recording` to replay."""
 
@@ -47,6 +58,7 @@ class RealSense:
         if recording:
             config.enable_device_from_file(str(recording), repeat_playback=False)
         else:
+            _check_present(library, name, serial)
             config.enable_device(serial)
             config.enable_stream(library.stream.color, width, height, library.format.rgb8, rate_hz)
         self._pipeline = library.pipeline()

@@ -75,17 +75,17 @@ class SimArm:
 
 
 def arm_state(record: Record) -> ArmState:
-    """An `arm_state` record as the seam's type."""
+    """An `arm_state` record as the seam's type; its arrays are views of the record."""
     return ArmState(
         t_ns=int(record["t_ns"]),
         tick=int(record["tick"]),
-        q_rad=np.array(record["q"]),
-        dq_rad_s=np.array(record["dq"]),
-        torque_nm=np.array(record["torque"]),
-        position_m=np.array(record["position"]),
-        quaternion_wxyz=np.array(record["quaternion"]),
-        twist=np.array(record["twist"]),
-        wrench=np.array(record["wrench"]),
+        q_rad=record["q"],
+        dq_rad_s=record["dq"],
+        torque_nm=record["torque"],
+        position_m=record["position"],
+        quaternion_wxyz=record["quaternion"],
+        twist=record["twist"],
+        wrench=record["wrench"],
         gripper_m=float(record["gripper_m"]),
         gripper_target_m=float(record["gripper_target_m"]),
         gripper_moving=bool(record["gripper_moving"]),
