@@ -98,6 +98,7 @@ class _Station:
             connected=self.link is not None,
             task=self.hello.task if self.hello else "",
             cameras=self.hello.cameras if self.hello else (),
+            failure_classes=self.hello.failure_classes if self.hello else (),
             since_s=time.monotonic() - self.since,
         )
 
