@@ -1,0 +1,235 @@
+"""What the review pages read and write."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from robot_rl.config import load_task
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.feed import Excluded, FeedPage, Relabelled
+from robot_rl.schema.step import RewardEvidence
+from robot_rl.server.rewards import shown_rewards
+from tests.server.conftest import RunningServer
+from tests.server.recordings import CAMERAS, ROBOT, TASK, Recording, jpeg, post
+
+
+@pytest.fixture
+def person(server: RunningServer) -> Iterator[httpx.Client]:
+    with server.client("operator", "ada") as client:
+        yield client
+
+
+def record(server: RunningServer, recording: Recording, size: int = 20) -> None:
+    with server.client("robot", ROBOT) as robot:
+        for batch in recording.batches(size):
+            answer = post(robot, batch)
+            assert answer.status_code == 200, answer.text
+
+
+def listed(person: httpx.Client, **query: Any) -> dict[str, Any]:
+    answer = person.get("/api/episodes", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids(page: dict[str, Any]) -> list[UUID]:
+    return [UUID(episode["episode_id"]) for episode in page["episodes"]]
+
+
+@pytest.fixture
+def varied(server: RunningServer) -> dict[str, UUID]:
+    """A few episodes that differ in what is filtered by."""
+    recording = Recording()
+    made = {
+        "plain": recording.episode(3),
+        "helped": recording.episode(5, human=(2, 3)),
+        "failed": recording.episode(2, success=False, purpose=Purpose.EVALUATION),
+        "peg": recording.episode(4, task="insert_peg", instruction="insert the peg"),
+    }
+    made["running"] = recording.start(operator="bob")
+    record(server, recording)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["running", "peg", "failed", "helped", "plain"]),
+        ({"task": "insert_peg"}, ["peg"]),
+        ({"outcome": "failure"}, ["failed"]),
+        ({"unlabelled": True}, ["running"]),
+        ({"purpose": "evaluation"}, ["failed"]),
+        ({"interventions": True}, ["helped"]),
+        ({"operator": "bob"}, ["running"]),
+        ({"policy_version": 1, "task": TASK}, ["failed", "helped", "plain"]),
+        ({"policy_version": 9}, []),
+        ({"text": "peg"}, ["peg"]),
+        ({"text": 'insert -"the peg"'}, []),
+        ({"robot": "nobody"}, []),
+        ({"until": "2001-01-01T00:00:00Z"}, []),
+        (
+            {"since": "2001-01-01T00:00:00Z", "outcome": "success", "task": TASK},
+            ["helped", "plain"],
+        ),
+    ],
+)
+def test_filters(
+    person: httpx.Client, varied: dict[str, UUID], query: dict[str, Any], found: list[str]
+) -> None:
+    page = listed(person, **query)
+    assert ids(page) == [varied[name] for name in found]
+    assert page["counts"]["total"] == len(found)
+
+
+def test_counts_are_of_everything_found(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    assert listed(person, limit=1)["counts"] == {
+        "total": 5,
+        "success": 3,
+        "failure": 1,
+        "aborted": 0,
+        "unlabelled": 1,
+        "with_interventions": 1,
+    }
+
+
+@pytest.mark.parametrize("sort", ["started", "steps", "risk", "interventions", "policy_version"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_pages_follow_one_another(
+    person: httpx.Client, varied: dict[str, UUID], sort: str, descending: bool
+) -> None:
+    whole = ids(listed(person, sort=sort, descending=descending))
+    assert sorted(whole) == sorted(varied.values())
+    paged: list[UUID] = []
+    after: dict[str, str] = {}
+    while True:
+        page = listed(person, sort=sort, descending=descending, limit=2, **after)
+        paged += ids(page)
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert paged == whole
+    assert ids(listed(person, sort=sort, descending=descending, limit=2, offset=3)) == whole[3:]
+
+
+def test_a_page_of_another_order_is_refused(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    after = listed(person, limit=1)["next"]
+    answer = person.get("/api/episodes", params={"after": after, "sort": "steps"})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        422,
+        "`after` is of the order by started, and steps was asked for",
+    )
+    assert person.get("/api/episodes", params={"after": "x"}).status_code == 422
+
+
+def test_one_episode_in_full(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    detail = person.get(f"/api/episodes/{varied['helped']}").json()
+    assert detail["episode"]["interventions"] == 1
+    (intervention,) = detail["interventions"]
+    assert (intervention["first_index"], intervention["last_index"]) == (2, 3)
+    assert intervention["trained_version"] is None
+    (label,) = detail["labels"]
+    assert (label["outcome"], label["author"]) == ("success", "ada")
+    assert person.get(f"/api/episodes/{new_id()}").status_code == 404
+
+
+def test_steps_and_frames(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    steps = person.get(f"/api/episodes/{varied['helped']}/steps").json()
+    assert [step["index"] for step in steps["steps"]] == list(range(6))
+    assert [step["source"] for step in steps["steps"]] == [
+        *("policy", "policy", "human", "human", "policy", "hold"),
+    ]
+    assert steps["rewards"] == [0.0, 0.0, 0.0, 0.0, 1.0, None]
+    for camera in CAMERAS:
+        for index in range(6):
+            frame = person.get(f"/api/episodes/{varied['helped']}/frames/{camera}/{index}.jpg")
+            assert frame.content == jpeg(camera, index)
+            assert frame.headers["content-type"] == "image/jpeg"
+            assert "immutable" in frame.headers["cache-control"]
+    for path in ("front/6.jpg", "front/-1.jpg", "side/0.jpg"):
+        missing = person.get(f"/api/episodes/{varied['helped']}/frames/{path}")
+        assert missing.status_code == 404, path
+
+
+def test_a_relabel_keeps_history_and_reaches_the_learner(
+    server: RunningServer, person: httpx.Client, varied: dict[str, UUID]
+) -> None:
+    episode_id = varied["plain"]
+    with server.client("learner") as learner:
+        before = learner.get("/api/feed", params={"task": TASK}).json()["cursor"]
+        answer = person.post(
+            f"/api/episodes/{episode_id}/labels",
+            json={"outcome": "failure", "failure_class": "dropped", "note": "slipped"},
+        )
+        assert answer.status_code == 201
+        person.post(f"/api/episodes/{episode_id}/exclusions", json={"excluded": True})
+        person.post(f"/api/episodes/{episode_id}/exclusions", json={"excluded": False})
+        feed = learner.get("/api/feed", params={"task": TASK, "after": before})
+        events = [item.event for item in FeedPage.model_validate_json(feed.content).items]
+    assert [type(event) for event in events] == [Relabelled, Excluded, Excluded]
+    assert isinstance(events[0], Relabelled)
+    assert (events[0].outcome, events[0].author) == (Outcome.FAILURE, "ada")
+    assert [event.excluded for event in events if isinstance(event, Excluded)] == [True, False]
+    detail = person.get(f"/api/episodes/{episode_id}").json()
+    assert [label["outcome"] for label in detail["labels"]] == ["success", "failure"]
+    assert detail["episode"]["outcome"] == "failure"
+    assert detail["episode"]["excluded"] is False
+    assert ids(listed(person, text="slipped")) == [episode_id]
+    with server.client("admin") as admin:
+        actions = [entry["action"] for entry in admin.get("/api/audit").json()["entries"]]
+    assert actions == ["episode.include", "episode.exclude", "episode.relabel"]
+
+
+def test_annotations_lie_within_the_episode(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    address = f"/api/episodes/{varied['plain']}/annotations"
+    made = person.post(address, json={"first_index": 1, "last_index": 3, "text": "too fast"})
+    assert made.status_code == 201
+    edited = person.post(
+        address,
+        json={
+            "first_index": 1,
+            "last_index": 2,
+            "text": "too fast",
+            "replaces": made.json()["annotation_id"],
+        },
+    )
+    assert edited.status_code == 201
+    for first, last in ((2, 1), (0, 4)):
+        bad = person.post(address, json={"first_index": first, "last_index": last})
+        assert bad.status_code == 422
+        assert "which has steps 0 to 3" in bad.json()["detail"]
+    strange = person.post(
+        address, json={"first_index": 0, "last_index": 0, "replaces": str(new_id())}
+    )
+    assert strange.status_code == 422
+    detail = person.get(f"/api/episodes/{varied['plain']}").json()
+    assert [a["last_index"] for a in detail["annotations"]] == [3, 2]
+
+
+def test_figures_of_what_is_found(person: httpx.Client, varied: dict[str, UUID]) -> None:
+    figures = person.get("/api/metrics", params={"task": TASK}).json()
+    assert figures["all"]["episodes"] == 3
+    assert figures["all"]["autonomous_success"]["trials"] == 1
+    assert figures["all"]["assisted_success"]["successes"] == 2
+    assert [v["version"] for v in figures["versions"]] == [1]
+    newest = person.get("/api/metrics", params={"task": TASK, "newest": 1}).json()
+    assert newest["all"]["episodes"] == 1
+    assert newest["all"]["assisted_success"]["successes"] == 0
+
+
+def test_the_label_outweighs_the_simulator() -> None:
+    recording = Recording()
+    episode_id = recording.start()
+    gripper = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
+    recording.step(episode_id, 0, executed_action=gripper)  # closes: a change
+    recording.step(episode_id, 1, executed_action=gripper)  # stays closed
+    recording.step(episode_id, 2, last=True, evidence=RewardEvidence(simulator_success=True))
+    steps = [row.step for row in recording.rows if not hasattr(row, "kind")]  # type: ignore[union-attr]
+    task = load_task(TASK)
+    change = task.reward.gripper_change
+    assert shown_rewards(steps, task, None) == (change, 1.0, None)
+    assert shown_rewards(steps, task, Outcome.SUCCESS) == (change, 1.0, None)
+    assert shown_rewards(steps, task, Outcome.FAILURE) == (change, 0.0, None)

@@ -1,0 +1,164 @@
+"""The server as a process: killed and started again, stopped, and refused in one sentence."""
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from websockets.sync.client import connect
+
+from robot_rl.schema.ingest import BatchAck
+from robot_rl.schema.segment import decode_segment
+from robot_rl.server.process import run
+from robot_rl.server.settings import ServerProblem, ServerSettings
+from tests.server.recordings import ROBOT, TASK, Recording, post
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from robot_rl.server.process import run
+from robot_rl.server.settings import Grant, ServerSettings
+grants = tuple(
+    Grant(role=role, name=name, secret=role)
+    for role, name in (("robot", sys.argv[3]), ("learner", "l"), ("operator", "o"))
+)
+run(ServerSettings(data=Path(sys.argv[1]), port=int(sys.argv[2]), grants=grants))
+heavy = [name for name in ("torch", "lerobot", "mujoco", "numba") if name in sys.modules]
+assert not heavy, f"the server loaded {heavy}"
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Outside of pytest's folder; see conftest.postgres."""
+    with tempfile.TemporaryDirectory(prefix="robot-rl-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def server_process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-W", "error", "-c", PROGRAM, str(folder), str(port), ROBOT]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        until_up(process, port)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    while True:
+        assert process.poll() is None, f"the server ended with status {process.returncode}"
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/api/health", timeout=2).raise_for_status()
+            return
+        except httpx.TransportError:
+            time.sleep(0.05)
+
+
+def client(port: int, role: str) -> httpx.Client:
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"Authorization": f"Bearer {role}"},
+        timeout=30,
+    )
+
+
+def postgres_of(folder: Path) -> list[psutil.Process]:
+    return [
+        process
+        for process in psutil.process_iter(["name", "cmdline", "status"])
+        if str(folder / "postgres") in (process.info["cmdline"] or [])
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+
+
+def test_killed_between_batches_nothing_is_lost_or_doubled(folder: Path, port: int) -> None:
+    recording = Recording()
+    episodes = [recording.episode(7, human=(2, 3)) for _ in range(3)]
+    batches = recording.batches(4)
+    kills = {2, 5}
+    acknowledged = 0
+    number = 0
+    while number < len(batches):
+        with server_process(folder, port) as process, client(port, "robot") as robot:
+            answer = robot.get(
+                "/api/ingest/cursor",
+                params={"robot": ROBOT, "boot_epoch": str(recording.boot_epoch)},
+            )
+            assert BatchAck.model_validate_json(answer.content).last_sequence >= acknowledged
+            while number < len(batches):
+                answer = post(robot, batches[number])
+                assert answer.status_code == 200, answer.text
+                acknowledged = answer.json()["last_sequence"]
+                if number in kills:
+                    # As if the acknowledgement had been lost: the batch is sent again.
+                    kills.remove(number)
+                    process.kill()
+                    process.wait(20)
+                    break
+                number += 1
+    assert acknowledged == len(recording.rows)
+    with server_process(folder, port), client(port, "learner") as learner:
+        page = learner.get("/api/feed", params={"task": TASK}).json()["items"]
+        assert [item["number"] for item in page] == list(range(1, len(page) + 1))
+        events = [item["event"] for item in page]
+        for episode_id in episodes:
+            own = [event for event in events if event["episode_id"] == str(episode_id)]
+            kinds = [event["kind"] for event in own if event["kind"] != "segment_stored"]
+            assert kinds == ["episode_started", "intervention_ended", "episode_ended"]
+            indices = [
+                record.step.index
+                for event in own
+                if event["kind"] == "segment_stored"
+                for record in decode_segment(
+                    learner.get(f"/api/segments/{event['segment_id']}").content
+                )
+            ]
+            assert indices == list(range(8))
+    assert postgres_of(folder) == []
+
+
+def test_stopping_closes_sockets_and_postgres(folder: Path, port: int) -> None:
+    with server_process(folder, port) as process, client(port, "operator") as person:
+        headers = {"Authorization": "Bearer operator"}
+        address = f"ws://127.0.0.1:{port}/api/live/robots/{ROBOT}"
+        with connect(address, additional_headers=headers) as live:
+            with connect(f"{address}/video", additional_headers=headers):
+                assert person.get("/api/robots").json() == {"robots": []}
+                process.send_signal(signal.SIGINT)
+                assert process.wait(20) == 0
+            live.close()
+        assert process.stdout is not None
+        assert process.stdout.read().startswith(b"Open the console: http://127.0.0.1:")
+    assert postgres_of(folder) == []
+
+
+def test_a_port_in_use_is_one_sentence_and_starts_nothing(folder: Path, port: int) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        settings = ServerSettings(data=folder / "data", port=port)
+        with pytest.raises(ServerProblem) as problem:
+            run(settings)
+    assert str(problem.value).startswith(f"cannot listen on 127.0.0.1:{port} (")
+    assert not (folder / "data").exists()
