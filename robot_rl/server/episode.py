@@ -213,9 +213,7 @@ def _rewards(found: list[Step], task: str, outcome: Outcome | None) -> tuple[flo
 def records(database: Database, blobs: BlobStore, episode_id: UUID) -> list[RecordedStep]:
     """Every step that is stored, with its images, in order."""
     query = (
-        select(Segment.sha256)
-        .where(Segment.episode_id == episode_id)
-        .order_by(Segment.first_index)
+        select(Segment.sha256).where(Segment.episode_id == episode_id).order_by(Segment.first_index)
     )
     with database.engine.connect() as connection:
         hashes = connection.execute(query).scalars().all()

@@ -16,9 +16,15 @@ _LOCK_KEY = 0x726F626F  # one upgrade at a time
 
 
 def upgrade(database: Database) -> str:
-    """To the newest schema; returns its version. Two processes that try at once take turns."""
+    """To the newest schema; returns its version. Two processes that try at once take turns.
+
+    Raises ServerProblem when the database is of a newer robot-rl.
+    """
     with database.transaction() as connection:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found is not None and found not in _known():
+            raise _unknown(found)
         command.upgrade(_configuration(connection), "head")
         return _wanted()
 
@@ -36,10 +42,7 @@ def check(database: Database) -> str:
             "run `robot-rl db upgrade`"
         )
     if found not in _known():
-        raise ServerProblem(
-            f"the database is at schema {found}, which this version of robot-rl does not know "
-            f"(it needs {wanted}): install the newer robot-rl that made it"
-        )
+        raise _unknown(found)
     raise ServerProblem(
         f"the database is at schema {found} and {wanted} is needed: "
         "back it up, then run `robot-rl db upgrade`"
@@ -51,6 +54,13 @@ def prepare(database: Database) -> str:
     if database.embedded is not None:
         return upgrade(database)
     return check(database)
+
+
+def _unknown(found: str) -> ServerProblem:
+    return ServerProblem(
+        f"the database is at schema {found}, which this version of robot-rl does not know "
+        f"(it needs {_wanted()}): install the newer robot-rl that made it"
+    )
 
 
 def differences(database: Database) -> None:

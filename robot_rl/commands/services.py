@@ -1,0 +1,143 @@
+"""`server`, `daemon` and `learner`: the three parts, each on its own."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from robot_rl.commands.options import (
+    DATA,
+    DEFAULT_PORT,
+    DEFAULT_SERVER,
+    Cell,
+    Data,
+    Port,
+    Seed,
+    Server,
+    TaskName,
+    token,
+)
+from robot_rl.errors import PlainError
+
+
+def server(
+    data: Data = DATA,
+    host: Annotated[str, typer.Option(help="Loopback only, until there are accounts.")] = (
+        "127.0.0.1"
+    ),
+    port: Port = DEFAULT_PORT,
+    quiet: Annotated[bool, typer.Option(help="Print no sign-in link.")] = False,
+) -> None:
+    """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use.
+
+    Tokens for the other parts: `ROBOT_RL_ROBOT_TOKEN`, `ROBOT_RL_LEARNER_TOKEN`,
+    `ROBOT_RL_OPERATOR_TOKEN`.
+
+    Example: `DATABASE_URL=postgresql://lab@db/robots robot-rl server`
+    """
+    from robot_rl.commands import preflight
+    from robot_rl.server.settings import (
+        Grant,
+        ServerSettings,
+        database_url_from_environment,
+    )
+
+    grants = tuple(
+        # Which robot it is, its cell file says; this token is for whichever starts beside us.
+        Grant(role=role, name="*" if role == "robot" else role, secret=secret)
+        for role in ("robot", "learner", "operator")
+        if (secret := os.environ.get(f"ROBOT_RL_{role.upper()}_TOKEN"))
+    )
+    settings = ServerSettings(
+        data=data,
+        database_url=database_url_from_environment(),
+        host=host,
+        port=port,
+        grants=grants,
+        print_login=not quiet,
+    )
+    preflight.port_free(host, port)
+
+    from robot_rl.server.process import run
+
+    run(settings)
+
+
+def daemon(
+    cell: Cell,
+    task: TaskName,
+    server: Server = DEFAULT_SERVER,
+    data: Data = DATA / "robot",
+    lockstep: Annotated[bool, typer.Option(help="Virtual time; simulated cells only.")] = False,
+    learner_lag: Annotated[
+        int | None, typer.Option(min=1, help="Lock-step: steps the learner may fall behind.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """The robot's side. The robot's token comes from `ROBOT_RL_TOKEN`.
+
+    It needs no server to start: what it records is kept until one takes it.
+
+    Example: `robot-rl daemon --cell simulation --task lift_cube`
+    """
+    from robot_rl.commands import preflight
+    from robot_rl.daemon.settings import DaemonSettings
+
+    described, wanted = preflight.cell_and_task(cell, task)
+    try:
+        settings = DaemonSettings(
+            cell=described,
+            task=wanted,
+            data_folder=data,
+            server_url=server,
+            token=token("robot"),
+            lockstep=lockstep,
+            seed=seed,
+            learner_lag_steps=learner_lag,
+        )
+    except ValueError as error:
+        raise PlainError(str(error)) from error
+    preflight.starting_policy(wanted)
+    if described.simulated:
+        preflight.graphics()
+
+    from robot_rl.daemon.supervisor import Daemon
+
+    Daemon(settings).run()
+
+
+def learner(
+    task: TaskName,
+    server: Server = DEFAULT_SERVER,
+    data: Data = DATA / "learner",
+    lockstep: Annotated[bool, typer.Option(help="A fixed number of updates per step.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait at the start for the server to answer.")
+    ] = 60.0,
+    seed: Seed = 0,
+) -> None:
+    """The learner. Its token comes from `ROBOT_RL_TOKEN`.
+
+    Once it has begun, it waits for as long as the server is away.
+
+    Example: `robot-rl learner --task lift_cube --server http://127.0.0.1:8420`
+    """
+    from robot_rl.commands import preflight
+    from robot_rl.config import load_task
+
+    wanted, secret = load_task(task), token("learner")
+    preflight.starting_policy(wanted)
+    preflight.server_answers(server, wait)
+
+    from robot_rl.learner.process import LearnerSettings, run
+
+    run(
+        LearnerSettings(
+            task=wanted,
+            server_url=server,
+            token=secret,
+            data_folder=data,
+            lockstep=lockstep,
+            seed=seed,
+        )
+    )

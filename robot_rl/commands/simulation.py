@@ -1,0 +1,108 @@
+"""`demo` and `rehearse`: the whole system on this machine."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robot_rl.commands.options import DATA, DEFAULT_PORT, Cell, Data, Port, Seed, TaskName
+from robot_rl.errors import PlainError
+
+
+class Part(StrEnum):
+    """What a rehearsal may kill."""
+
+    learner = "learner"
+    server = "server"
+
+
+def demo(
+    cell: Cell = "simulation",
+    task: TaskName = "lift_cube",
+    data: Data = DATA,
+    port: Port = DEFAULT_PORT,
+    browser: Annotated[bool, typer.Option(help="Open the console in a browser.")] = True,
+    learner: Annotated[bool, typer.Option(help="Train while you watch.")] = True,
+) -> None:
+    """Everything on this machine, in simulation; opens the console.
+
+    Example: `robot-rl demo --task insert_peg`
+    """
+    from robot_rl.commands import preflight
+
+    preflight.port_free("127.0.0.1", port)
+    preflight.ready(cell, task)
+
+    from robot_rl.rehearsal.demo import run
+    from robot_rl.rehearsal.system import SystemSettings
+
+    run(
+        SystemSettings(cell=cell, task=task, data=data, port=port, learner=learner),
+        open_browser=browser,
+    )
+
+
+def rehearse(
+    cell: Cell = "simulation",
+    task: TaskName = "lift_cube",
+    episodes: Annotated[int, typer.Option(min=0, help="Training episodes.")] = 80,
+    evaluations: Annotated[
+        int, typer.Option(min=0, help="Frozen episodes before and after, on the same seeds.")
+    ] = 50,
+    demonstrations: Annotated[
+        int, typer.Option(min=0, help="Episodes driven by the operator alone, before all else.")
+    ] = 0,
+    real_time: Annotated[bool, typer.Option(help="Not in lock-step.")] = False,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="Train this long, in place of --episodes.")
+    ] = None,
+    learner: Annotated[bool, typer.Option(help="Off: the control run.")] = True,
+    interventions: Annotated[bool, typer.Option(help="Off: nobody helps.")] = True,
+    reaction: Annotated[float, typer.Option(help="Seconds before the operator acts.")] = 0.3,
+    noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
+    skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
+    kill: Annotated[
+        list[Part] | None,
+        typer.Option(help="SIGKILL this part during the training, and start it again."),
+    ] = None,
+    seed: Seed = 0,
+    data: Annotated[
+        Path | None, typer.Option(help="Keep the recorded data here (else a temporary folder).")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the report to this file.")] = None,
+    quiet: Annotated[bool, typer.Option(help="No progress, only the report.")] = False,
+) -> None:
+    """A whole training session with the scripted operator, and its report.
+
+    Example: `robot-rl rehearse --task lift_cube --episodes 80 --json report.json`
+    """
+    from robot_rl.commands import preflight
+
+    preflight.ready(cell, task)
+    if json is not None and not json.resolve().parent.is_dir():
+        raise PlainError(f"--json {json}: there is no folder {json.resolve().parent}; make it")
+
+    from robot_rl.rehearsal.session import RehearsalSettings, run
+
+    run(
+        RehearsalSettings(
+            cell=cell,
+            task=task,
+            episodes=episodes,
+            evaluations=evaluations,
+            demonstrations=demonstrations,
+            real_time=real_time,
+            minutes=minutes,
+            learner=learner,
+            interventions=interventions,
+            reaction_s=reaction,
+            noise=noise,
+            skill=skill,
+            seed=seed,
+            data=data,
+            kill=tuple(part.value for part in kill or ()),
+        ),
+        report_file=json,
+        quiet=quiet,
+    )
