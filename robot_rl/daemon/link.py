@@ -248,6 +248,7 @@ class Link:
             task=settings.task.name,
             cell=settings.cell.name,
             cameras=tuple(settings.cell.cameras),
+            failure_classes=settings.task.failure_classes,
             simulated=settings.cell.simulated,
             lockstep=settings.lockstep,
         )
