@@ -114,6 +114,18 @@ export function TrainingStrip({ connection }: { connection: RobotConnection }) {
           detail={figures ? successText(t, figures) : ""}
         />
         <Figure
+          name={t("training.assisted")}
+          value={percent(figures?.assisted_success.value)}
+          detail={
+            figures
+              ? t("training.assisted_of", {
+                  successes: figures.assisted_success.successes,
+                  episodes: figures.assisted_success.trials,
+                })
+              : ""
+          }
+        />
+        <Figure
           name={t("training.intervention")}
           value={percent(figures?.intervention_rate)}
           detail={figures ? t("training.intervention_of", { count: figures.episodes }) : ""}

@@ -80,6 +80,8 @@ function Outbox({ connection }: { connection: RobotConnection }) {
   const pending = useLive(connection, (state) =>
     connected ? 0 : (state.telemetry?.outbox.pending ?? 0),
   );
+  const setAside = useLive(connection, (state) => state.telemetry?.outbox.set_aside ?? 0);
+  if (setAside > 0) return <Line severe>{t("live.set_aside", { count: setAside })}</Line>;
   if (!accepting) return <Line severe>{t("live.outbox_full")}</Line>;
   if (!connected && pending > 0) return <Line>{t("live.outbox_behind", { pending })}</Line>;
   return null;

@@ -151,7 +151,7 @@ export function isTyping(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) {
     return !["checkbox", "radio", "button", "range"].includes(target.type);
   }
-  return TYPING.has(target.tagName) || target.isContentEditable;
+  return TYPING.has(target.tagName) || target.isContentEditable === true;
 }
 
 /** Enter and Space press what has the focus; then they must not label or pause as well. */

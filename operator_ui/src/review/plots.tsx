@@ -55,7 +55,7 @@ function Plot({
         scales: { x: { time: false }, y: range ? { range: [range[0], range[1]] } : {} },
         axes: [
           { ...axis, size: 20 },
-          { ...axis, size: 44 },
+          { ...axis, size: 44, ...(range ? { splits: () => splitsOf(range) } : {}) },
         ],
         series: [
           {},
@@ -122,6 +122,11 @@ function Plot({
       <div ref={box} />
     </figure>
   );
+}
+
+/** The ends and the middle of a fixed range, without its margin. */
+function splitsOf([low, high]: readonly [number, number]): number[] {
+  return low < 0 ? [-1, 0, 1] : [low, (low + high) / 2, high];
 }
 
 function paintPlayhead(plot: uPlot, time_s: number, scheme: "light" | "dark"): void {

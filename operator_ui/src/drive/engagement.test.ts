@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { nextAsk, nextGripper, type Situation } from "@/drive/engagement";
+import { padAxes } from "@/drive/gamepad";
+
+const HELD: Situation = {
+  deadman: true,
+  mode: "autonomous",
+  leaseIsOurs: false,
+  waiting: false,
+  refused: false,
+};
+
+describe("holding the dead-man", () => {
+  it("asks for the lease, then for the takeover", () => {
+    expect(nextAsk(HELD)).toBe("acquire_lease");
+    expect(nextAsk({ ...HELD, leaseIsOurs: true })).toBe("takeover");
+  });
+
+  it("asks once: not while an answer is due, not again after a refusal", () => {
+    expect(nextAsk({ ...HELD, waiting: true })).toBeNull();
+    expect(nextAsk({ ...HELD, refused: true })).toBeNull();
+  });
+
+  it("never takes over a robot that is latched, resetting or driven already", () => {
+    for (const mode of ["stopped", "fault", "resetting", "takeover"] as const) {
+      expect(nextAsk({ ...HELD, leaseIsOurs: true, mode })).toBeNull();
+    }
+  });
+
+  it("asks for nothing when it is let go", () => {
+    expect(nextAsk({ ...HELD, deadman: false })).toBeNull();
+  });
+});
+
+it("closes an open gripper first, then alternates", () => {
+  expect([
+    nextGripper(0, 0.08),
+    nextGripper(0, 0),
+    nextGripper(-1, 0.08),
+    nextGripper(1, 0),
+  ]).toEqual([-1, 1, 1, -1]);
+});
+
+it("reads a gamepad in the robot's axes: stick up is forward, stick left is left", () => {
+  const buttons = Array.from({ length: 16 }, (_, n) => ({
+    pressed: n === 7,
+    value: n === 7 ? 1 : 0,
+  }));
+  expect(padAxes({ axes: [-1, -1, 0, 0], buttons })).toEqual([1, 1, 1, 0, 0, 0]);
+});
