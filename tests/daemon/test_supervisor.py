@@ -19,7 +19,7 @@ from robot_rl.daemon.processes import TABLE, WhenItDies, needed
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor import Daemon, DaemonFailed
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
 
 
