@@ -259,7 +259,8 @@ def starting_policy(task: "Task") -> list[Finding]:
     try:
         preflight.starting_policy(task)
     except PlainError as error:
-        return [problem("starting policy", str(error), f"`robot-rl clone --task {task.name}`")]
+        mend = f"`robot-rl clone --task {task.name}`"
+        return [problem("starting policy", str(error).partition(":")[0], mend)]
     return [ok("starting policy", f"{task.policy.folder}, whole")]
 
 

@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from robot_rl.commands.options import DATA, AsJson, Data
 from robot_rl.errors import PlainError
+
+if TYPE_CHECKING:
+    from robot_rl.commands.finding import Finding
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 _COLOURS = {"ok": typer.colors.GREEN, "warning": typer.colors.YELLOW, "problem": typer.colors.RED}
@@ -29,21 +32,14 @@ def doctor(
 
     Example: `robot-rl doctor --cell simulation --task insert_peg`
     """
-    from pydantic import BaseModel
-
     from robot_rl.commands.checkup import cell_findings, machine_findings
-    from robot_rl.commands.finding import Finding
+    from robot_rl.commands.finding import Report
     from robot_rl.config import load_cell, load_task
 
     if task is not None and cell is None:
         raise PlainError("--task needs --cell: a task's limits are those of a cell, tightened")
     described = load_cell(cell) if cell is not None else None
     wanted = load_task(task) if task is not None else None
-
-    class Report(BaseModel):
-        """What `--json` prints."""
-
-        findings: list[Finding]
 
     found: list[Finding] = []
     checks = machine_findings(Path(data))
@@ -55,14 +51,14 @@ def doctor(
             if not as_json:
                 _print(finding)
     if as_json:
-        print(Report(findings=found).model_dump_json(indent=2))
+        print(Report(findings=tuple(found)).model_dump_json(indent=2))
     problems = sum(finding.state == "problem" for finding in found)
     if problems:
         are = "is 1 problem" if problems == 1 else f"are {problems} problems"
         raise PlainError(f"there {are} on this machine; what to do is said with each")
 
 
-def _print(finding: "Finding") -> None:  # noqa: F821
+def _print(finding: "Finding") -> None:
     mark = typer.style(_MARKS[finding.state], fg=_COLOURS[finding.state])
     typer.echo(f"{mark}  {finding.name:<22} {finding.text}")
     if finding.mend:

@@ -1,4 +1,4 @@
-"""A program of its own: draws nothing, but goes as far as a GL context through EGL without a display.
+"""A program of its own: goes as far as a GL context through EGL without a display, draws nothing.
 
 Prints the vendor and ends with 0, or prints one reason and ends with 1. Only ctypes, so that it
 takes milliseconds and needs no package.

@@ -17,6 +17,14 @@ class Finding(BaseModel):
     mend: str = ""
 
 
+class Report(BaseModel):
+    """What `doctor --json` prints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    findings: tuple[Finding, ...]
+
+
 type Check = Callable[[], list[Finding]]
 
 

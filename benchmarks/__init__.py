@@ -1,0 +1,1 @@
+"""What `robot-rl bench NAME` runs: one file each, with one function, `run(quick=…)`."""

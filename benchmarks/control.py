@@ -1,0 +1,128 @@
+"""What a control tick costs: the gate (200 Hz) and the impedance law (500 Hz and more)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
+from hardware.sim.panda import JOINTS, default_limits
+from safety import Gate, GateSettings, Measured, Mode, ModeState, PolicyTarget, Twist
+from safety.impedance import impedance_torque, law, scratch
+
+PERIOD_NS = 5_000_000  # 200 Hz
+PRIORITY = 80  # of the control process
+WINDOW_NS = 100_000_000  # a 10 Hz policy
+UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
+POSTURE = np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8])
+
+
+def run(*, quick: bool = False) -> Result:
+    """Gate and law on one core, as they run in the control process and in sim_arm."""
+    machine = Machine.here()
+    repeats = 500 if quick else 20_000
+    before = noise_us(0.1 if quick else 1.0)
+    with _as_control_runs() as scheduling:
+        policy, person = _gate(policy=True, repeats=repeats), _gate(policy=False, repeats=repeats)
+        impedance = _impedance(repeats)
+    after = noise_us(0.1 if quick else 1.0)
+    return Result(
+        bench="control",
+        machine=machine,
+        # A tick may take a tenth of its period, so that decisions never eat into the margin.
+        targets=(
+            _at_most("gate tick, policy drives, p99", policy.p99, 500.0),
+            _at_most("gate tick, person drives, p99", person.p99, 500.0),
+            _at_most("impedance law, p99", impedance.p99, 200.0),
+        ),
+        detail={
+            "scheduling": scheduling,
+            "gate tick, policy drives, µs": policy,
+            "gate tick, person drives, µs": person,
+            "impedance law, µs": impedance,
+            "noise before: processor taken away, µs": before,
+            "noise after, µs": after,
+        },
+    )
+
+
+@contextmanager
+def _as_control_runs() -> Iterator[str]:
+    """SCHED_FIFO where it is allowed, as in the control process; says which."""
+    before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    except PermissionError:
+        yield "normal (SCHED_FIFO was refused)"
+        return
+    try:
+        yield f"SCHED_FIFO {PRIORITY}"
+    finally:
+        os.sched_setscheduler(0, before, parameters)
+
+
+def _at_most(name: str, value: float, target: float) -> Target:
+    return Target(name=name, value=value, unit="µs", op="<=", target=target)
+
+
+def _gate(*, policy: bool, repeats: int) -> Spread:
+    """One `Gate.tick` with an arm that follows; a new action every 100 ms, a new twist per tick."""
+    position = np.array([0.45, 0.0, 0.2])
+    measured = Measured(t_robot_ns=0, position_m=position, quaternion=UPRIGHT)
+    gate = Gate(default_limits(), GateSettings(period_s=PERIOD_NS * 1e-9), measured)
+    state = ModeState(mode=Mode.AUTONOMOUS if policy else Mode.TAKEOVER)
+    dice = np.random.default_rng(0)
+    now_ns, target = 0, None
+
+    def tick() -> None:
+        nonlocal now_ns, measured, target
+        if policy:
+            if target is None or now_ns >= target.valid_until_ns:
+                target = PolicyTarget(
+                    sequence=now_ns // WINDOW_NS,
+                    epoch=state.epoch,
+                    observed_ns=now_ns,
+                    valid_from_ns=now_ns,
+                    valid_until_ns=now_ns + WINDOW_NS,
+                    delta=dice.uniform(-0.02, 0.02, 6),
+                    gripper=0.0,
+                )
+            proposal = target
+        else:
+            twist = dice.uniform(-0.2, 0.2, 6)
+            proposal = Twist(epoch=state.epoch, received_ns=now_ns, twist=twist)
+        command = gate.tick(now_ns, measured, proposal, state).command
+        now_ns += PERIOD_NS
+        measured = Measured(
+            t_robot_ns=now_ns, position_m=command.position_m, quaternion=command.quaternion
+        )
+
+    return Spread.of(time_us(tick, repeats))
+
+
+def _impedance(repeats: int) -> Spread:
+    """One compiled `impedance_torque`; calling it from Python is in the figure."""
+    dice = np.random.default_rng(0)
+    constants, work = law(default_limits(), POSTURE, 0.002), scratch()
+    jacobian, out = dice.normal(size=(6, JOINTS)), np.zeros(JOINTS)
+    dq, bias = dice.normal(size=JOINTS) * 0.1, dice.normal(size=JOINTS)
+    position, target = np.array([0.45, 0.0, 0.2]), np.array([0.452, 0.001, 0.2])
+
+    def compute() -> None:
+        impedance_torque(
+            constants,
+            POSTURE,
+            dq,
+            jacobian,
+            position,
+            UPRIGHT,
+            target,
+            UPRIGHT,
+            bias,
+            out,
+            work,
+            out,
+        )
+
+    return Spread.of(time_us(compute, repeats))

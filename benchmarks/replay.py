@@ -1,0 +1,92 @@
+"""The replay: memory of 100 000 steps, and how long a batch takes to sample."""
+
+import sys
+
+import numpy as np
+
+from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
+from robot_rl.config import Task, load_task
+from robot_rl.learner.demonstrations import ABSENT, Trajectory
+from robot_rl.learner.replay import Replay
+from robot_rl.policy.starting import shapes
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import Outcome
+
+EPISODE_STEPS = 100
+STEPS = 100_000
+PEER_BYTES = 9.8e9  # HIL-SERL, 100 k steps of two 128² cameras in uint8 (PEERS.md: not run here)
+
+
+def run(*, quick: bool = False) -> Result:
+    """Filled to the end with the shipped lift_cube task's features, a fifth of it corrections."""
+    machine = Machine.here()
+    noise = noise_us(0.1 if quick else 0.5)
+    task = load_task("lift_cube")
+    steps = 2_000 if quick else STEPS
+    replay = filled(task, steps)
+    dice = np.random.default_rng(0)
+    batch = task.learner.batch
+    sampling = Spread.of(time_us(lambda: replay.sample(batch, dice), 50 if quick else 1_000))
+    per_step = replay.bytes_per_step + _books_bytes(replay) / steps
+    return Result(
+        bench="replay",
+        machine=machine,
+        targets=(
+            Target(
+                name="memory of 100 000 steps",
+                value=round(per_step * STEPS / 1e9, 4),
+                unit="GB",
+                op="<=",
+                target=PEER_BYTES / 1e9,
+            ),
+            # Two batches per environment step (UTD 2) at 10 Hz, a twentieth of the time.
+            Target(name="sample, p95", value=sampling.p95, unit="µs", op="<=", target=2500.0),
+        ),
+        detail={
+            "bytes per step, all of it": per_step,
+            "of these, arrays": replay.bytes_per_step,
+            "steps filled in": steps,
+            "features per step": replay.features.shape[1],
+            f"sample of {batch}, µs": sampling,
+            "noise before: processor taken away, µs": noise,
+            "peers": "not measured in this run: HIL-SERL is not installed here; 9.8 GB is what its "
+            "buffer of uint8 images comes to (features in place of images are why this is less)",
+        },
+    )
+
+
+def filled(task: Task, steps: int) -> Replay:
+    """A replay with whole episodes, every fifth with a person's correction in the middle."""
+    backbone, _ = shapes(task)
+    dice = np.random.default_rng(0)
+    replay = Replay(task, backbone.size, capacity=steps + steps // EPISODE_STEPS)
+    for number in range(steps // EPISODE_STEPS):
+        count = EPISODE_STEPS + 1
+        executed = dice.uniform(-1, 1, (count, 7)).astype(np.float32)
+        executed[:, -1] = 0.0
+        executed[-1] = ABSENT
+        human = np.full((count, 7), ABSENT, np.float32)
+        intervention = None
+        if number % 5 == 0:
+            human[40:60] = executed[40:60]
+            intervention = new_id()
+        trajectory = Trajectory(
+            features=dice.normal(size=(count, backbone.size)).astype(np.float32),
+            executed=executed,
+            human=human,
+            success=np.arange(count) == count - 1,
+            terminated=np.arange(count) == count - 1,
+            truncated=np.zeros(count, bool),
+        )
+        episode = new_id()
+        replay.start(episode)
+        driven = [intervention if 40 <= index < 60 else None for index in range(count)]
+        replay.add(episode, 0, trajectory, driven)
+        replay.end(episode, Outcome.SUCCESS, EPISODE_STEPS)
+    return replay
+
+
+def _books_bytes(replay: Replay) -> int:
+    """Which row holds which record of which episode: a dictionary per episode, integers in it."""
+    books = replay._by_number  # its own size says nothing about its entries
+    return sum(sys.getsizeof(book.rows) + 2 * 32 * len(book.rows) for book in books)
