@@ -98,9 +98,9 @@ class HilSerl(nn.Module):
         self._follow(self.target_grasp, self.grasp)
         self.counts.critic += 1
         return {
-            "critic": float(critic_loss),
-            "grasp": float(grasp_loss),
-            "q": float(predicted.detach().mean()),
+            "critic": critic_loss.item(),
+            "grasp": grasp_loss.item(),
+            "q": predicted.mean().item(),
         }
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ class HilSerl(nn.Module):
         if bool(shown.any()):
             clone = clone_loss(self.head, batch.features[shown], batch.human[shown]).mean()
             loss = loss + settings.clone_weight * clone
-            losses["clone"] = float(clone)
+            losses["clone"] = clone.item()
         if self.counts.critic >= settings.critic_warmup_updates:
             action, log_probability, logits = self.sample(batch.features)
             value = self.critics(torch.cat([batch.features, action], -1))[..., 0].mean(0)
@@ -139,10 +139,10 @@ class HilSerl(nn.Module):
                     grasp_value = self.grasp(batch.features)[0]
                 improve = improve - (logits.softmax(-1) * grasp_value).sum(-1).mean()
             loss = loss + settings.q_weight * improve
-            losses["actor"] = float(improve)
+            losses["actor"] = improve.item()
             self._adapt_temperature(log_probability.detach())
-            losses["entropy"] = -float(log_probability.detach().mean())
-            losses["temperature"] = float(temperature)
+            losses["entropy"] = -log_probability.mean().item()
+            losses["temperature"] = temperature.item()
         if loss.requires_grad:
             self._descend("actor", loss)
         self.counts.actor += 1

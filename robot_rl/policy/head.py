@@ -13,7 +13,7 @@ from robot_rl.policy.interface import ACTION_SIZE, Backbone, Chunk, Observation
 from robot_rl.policy.networks import mlp
 from robot_rl.schema.base import Message
 
-LOG_STD_MIN, LOG_STD_MAX = -5.0, 0.0
+LOG_STD_MIN, LOG_STD_MAX = -5.0, -1.2  # at most 0.3: a robot explores beside what it knows
 GRIPPER_VALUES = (-1.0, 0.0, 1.0)
 """Close, stay, open: the order of the gripper head's outputs."""
 
@@ -47,7 +47,7 @@ class Head(nn.Module):
         self.mean = nn.Linear(settings.width, axes)
         self.log_std = nn.Linear(settings.width, axes)
         nn.init.zeros_(self.log_std.weight)
-        nn.init.constant_(self.log_std.bias, -1.5)
+        nn.init.constant_(self.log_std.bias, -2.3)
         self.gripper = nn.Linear(settings.width, 3) if settings.gripper else None
 
     def forward(self, features: torch.Tensor) -> HeadOutput:

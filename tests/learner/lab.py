@@ -1,0 +1,218 @@
+"""A server that behaves: keeps a feed, segments and policies in memory, answers over httpx."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx
+import numpy as np
+import simplejpeg
+
+from robot_rl.config.document import file_sha256
+from robot_rl.config.task import Task
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    Outcome,
+    Provenance,
+    Purpose,
+)
+from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage, SegmentStored
+from robot_rl.schema.policy import (
+    LearnerProgress,
+    PolicyManifest,
+    PolicyStatus,
+    PolicyVersion,
+)
+from robot_rl.schema.segment import RecordedStep, encode_segment
+from robot_rl.schema.step import ArmObservation, Phase, Source, Step
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@dataclass
+class Lab:
+    """What a server would hold. `away` makes every call fail; `seen` is told of every progress."""
+
+    items: list[FeedItem] = field(default_factory=list)
+    segments: dict[UUID, bytes] = field(default_factory=dict)
+    policies: list[tuple[PolicyManifest, bytes, bool]] = field(default_factory=list)
+    progress: list[LearnerProgress] = field(default_factory=list)
+    seen: Callable[[LearnerProgress], None] = lambda _progress: None
+    token: str = "secret"
+    away: bool = False
+    page: int = 5
+    idle: threading.Event = field(default_factory=threading.Event)
+
+    def put(self, event: FeedEvent) -> None:
+        self.items.append(FeedItem(number=len(self.items) + 1, event=event))
+
+    def put_segment(self, records: list[RecordedStep]) -> None:
+        data = encode_segment(records)
+        segment_id = new_id()
+        self.segments[segment_id] = data
+        self.put(
+            SegmentStored(
+                segment_id=segment_id,
+                episode_id=records[0].step.episode_id,
+                first_index=records[0].step.index,
+                count=len(records),
+                sha256=hashlib.sha256(data).hexdigest(),
+            )
+        )
+
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.away:
+            raise httpx.ConnectError("connection refused", request=request)
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return httpx.Response(401)
+        path = request.url.path
+        if path == "/api/feed":
+            after = int(request.url.params["after"])
+            items = tuple(self.items[after : after + self.page])
+            if not items:
+                self.idle.wait(0.02)  # a short long-poll
+            page = FeedPage(items=items, cursor=after + len(items))
+            return httpx.Response(200, text=page.model_dump_json())
+        if path.startswith("/api/segments/"):
+            return httpx.Response(200, content=self.segments[UUID(path.rsplit("/", 1)[1])])
+        if path == "/api/learner/progress":
+            progress = LearnerProgress.model_validate_json(request.content)
+            self.progress.append(progress)
+            self.seen(progress)
+            return httpx.Response(204)
+        assert path == "/api/policies"
+        return self._store(request)
+
+    def _store(self, request: httpx.Request) -> httpx.Response:
+        parts = _parts(request.headers["Content-Type"], request.read())
+        manifest = PolicyManifest.model_validate(json.loads(parts["manifest"]))
+        weights = parts["weights"]
+        assert hashlib.sha256(weights).hexdigest() == manifest.sha256
+        known = [kept.policy_id for kept, _, _ in self.policies]
+        if manifest.policy_id not in known:
+            self.policies.append((manifest, weights, "backbone" in parts))
+        version = len(self.policies)
+        return httpx.Response(
+            201,
+            text=PolicyVersion(
+                version=version, status=PolicyStatus.CANDIDATE, manifest=manifest
+            ).model_dump_json(),
+        )
+
+
+def _parts(content_type: str, body: bytes) -> dict[str, bytes]:
+    """multipart/form-data: name → content."""
+    boundary = b"--" + content_type.split("boundary=")[1].encode()
+    parts: dict[str, bytes] = {}
+    for part in body.split(boundary)[1:-1]:
+        head, content = part.removeprefix(b"\r\n").removesuffix(b"\r\n").split(b"\r\n\r\n", 1)
+        name = head.split(b'name="', 1)[1].split(b'"', 1)[0].decode()
+        parts[name] = content
+    return parts
+
+
+def record_episode(
+    lab: Lab,
+    task: Task,
+    seed: int,
+    *,
+    steps: int = 8,
+    human: tuple[int, ...] = (),
+    purpose: Purpose = Purpose.TRAINING,
+    outcome: Outcome = Outcome.SUCCESS,
+    segment: int = 3,
+    cell: str = "cell",
+    task_sha256: str = "",
+) -> tuple[UUID, UUID]:
+    """Put a whole episode of made-up steps into the feed; returns its and its intervention's id."""
+    rng = np.random.default_rng(seed)
+    episode_id, intervention_id = new_id(), new_id()
+    provenance = Provenance(
+        cell_sha256=cell,
+        task_sha256=task_sha256 or file_sha256(task.path),
+        calibration_sha256="calibration",
+        code_version="test",
+    )
+    lab.put(
+        EpisodeStarted(
+            episode_id=episode_id,
+            run_id=new_id(),
+            robot="robot",
+            task=task.name,
+            instruction=task.instruction,
+            purpose=purpose,
+            seed=seed,
+            step_s=task.step_s,
+            cameras=task.cameras,
+            joints=7,
+            operator=None,
+            provenance=provenance,
+            t_robot_ns=0,
+            t_utc=NOON,
+        )
+    )
+    records = [
+        _record(task, rng, episode_id, index, index < steps, index in human, intervention_id)
+        for index in range(steps + 1)
+    ]
+    for first in range(0, len(records), segment):
+        lab.put_segment(records[first : first + segment])
+    lab.put(
+        EpisodeEnded(
+            episode_id=episode_id,
+            outcome=outcome,
+            cause="test",
+            labeller="simulator",
+            steps=steps,
+            human_steps=len(human),
+            t_robot_ns=0,
+            t_utc=NOON,
+        )
+    )
+    return episode_id, intervention_id
+
+
+def _record(
+    task: Task,
+    rng: np.random.Generator,
+    episode_id: UUID,
+    index: int,
+    acts: bool,
+    human: bool,
+    intervention_id: UUID,
+) -> RecordedStep:
+    image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+    action = (*rng.uniform(-1, 1, 3).tolist(), 0.0, 0.0, 0.0, float(rng.integers(-1, 2)))
+    arm = ArmObservation(
+        tcp_position_m=tuple(rng.uniform(0, 0.5, 3).tolist()),
+        tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
+        tcp_twist=(0.0,) * 6,
+        wrench=(0.0,) * 6,
+        gripper_m=0.05,
+        q_rad=(0.0,) * 7,
+        dq_rad_s=(0.0,) * 7,
+    )
+    step = Step(
+        episode_id=episode_id,
+        index=index,
+        t_robot_ns=index * task.step_ns,
+        t_utc=NOON,
+        arm=arm,
+        frames={},
+        executed_action=action if acts else None,
+        human_action=action if acts and human else None,
+        source=Source.HUMAN if human else Source.POLICY,
+        phase=Phase.CORRECTION if human else None,
+        intervention_id=intervention_id if human else None,
+    )
+    jpeg = simplejpeg.encode_jpeg(image, quality=80)
+    return RecordedStep(step=step, images=dict.fromkeys(task.cameras, jpeg))

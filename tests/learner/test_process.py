@@ -1,0 +1,185 @@
+"""The learner against a server in memory: lock-step, restarts, outages, data that stays out."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from robot_rl.config.document import load_task
+from robot_rl.config.task import StartingPolicy, Task
+from robot_rl.learner.checkpoint import BadLearnerState
+from robot_rl.learner.feed import ServerClient, ServerRefused
+from robot_rl.learner.process import STATE, Learner, LearnerSettings
+from robot_rl.policy.checkpoint import decode_head, load_policy
+from robot_rl.policy.starting import write_untrained
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.feed import Excluded
+from tests.learner.lab import NOON, Lab, record_episode
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
+    """lift_cube with a small learner that publishes every 5 steps."""
+    plain = load_task("lift_cube")
+    folder = tmp_path_factory.mktemp("start")
+    fast = {
+        "batch": 16,
+        "width": 16,
+        "start_steps": 4,
+        "critic_warmup_updates": 6,
+        "publish_every_steps": 5,
+        "replay_steps": 1000,
+    }
+    task = plain.model_copy(
+        update={
+            "learner": plain.learner.model_copy(update=fast),
+            "policy": StartingPolicy(folder=str(folder)),
+        }
+    )
+    write_untrained(folder, task, seed=1)
+    return task
+
+
+def session(
+    lab: Lab, task: Task, data: Path, until: Callable[[int, int], bool], *, token: str = "secret"
+) -> Learner:
+    """Run a lock-step learner until a progress report (cursor, env_steps) satisfies `until`."""
+    stop = threading.Event()
+    lab.seen = lambda p: stop.set() if until(p.feed_cursor, p.env_steps) else None
+    client = ServerClient(
+        "http://lab", token, stop, say=lambda _text: None, transport=lab.transport()
+    )
+    settings = LearnerSettings(
+        task=task, server_url="http://lab", token=token, data_folder=data, lockstep=True, seed=3
+    )
+    learner = Learner(settings, client, stop)
+    learner.run()
+    return learner
+
+
+def whole(lab: Lab) -> Callable[[int, int], bool]:
+    last = len(lab.items)
+    return lambda cursor, _steps: cursor >= last
+
+
+def weights(learner: Learner) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in learner.algorithm.state_dict().items()}
+
+
+def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return all(bool((left[key] == right[key]).all()) for key in left)
+
+
+def test_lockstep_makes_a_fixed_number_of_updates_for_every_step(
+    task: Task, tmp_path: Path
+) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=8, human=(2, 3))
+    record_episode(lab, task, 2, steps=7)
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 15
+    assert learner.algorithm.counts.critic == 2 * (15 - 4)
+    assert learner.algorithm.counts.actor == 15 - 4
+    told = [progress.env_steps for progress in lab.progress]
+    assert told == sorted(told)
+    assert told[-1] == 15
+    assert len(learner.replay.online) == 15
+    assert len(learner.replay.demonstrated) == 2
+
+
+def test_versions_carry_the_head_and_name_new_interventions_once(
+    task: Task, tmp_path: Path
+) -> None:
+    lab = Lab()
+    _, first = record_episode(lab, task, 1, steps=8, human=(2, 3))
+    _, second = record_episode(lab, task, 2, steps=8, human=(1,))
+    record_episode(lab, task, 3, steps=8)
+    learner = session(lab, task, tmp_path, whole(lab))
+    manifests = [manifest for manifest, _, _ in lab.policies]
+    assert manifests[0].update is None, "version 1 is the starting policy"
+    assert [sent for _, _, sent in lab.policies] == [True] + [False] * (len(manifests) - 1)
+    assert [manifest.parent_version for manifest in manifests] == [
+        None,
+        *range(1, len(manifests)),
+    ]
+    named = [
+        item
+        for manifest in manifests[1:]
+        if manifest.update
+        for item in manifest.update.new_interventions
+    ]
+    assert named == [first, second]
+    backbone = manifests[-1].backbone.sha256
+    start = load_policy(Path(task.policy.folder))
+    last = decode_head(lab.policies[-1][1], backbone_sha256=backbone)
+    assert start.backbone.sha256 == backbone
+    assert not torch.equal(start.head.mean.weight, last.mean.weight), "it has learned"
+    assert learner.publisher.version == len(manifests)
+
+
+def test_a_restart_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    for seed in range(1, 5):
+        record_episode(lab, task, seed, steps=9, human=(seed,))
+    unbroken = weights(session(lab, task, tmp_path / "one", whole(lab)))
+    for cut in (7, 14, 22):
+        session(lab, task, tmp_path / "two", lambda _cursor, steps, cut=cut: steps >= cut)
+    broken = session(lab, task, tmp_path / "two", whole(lab))
+    assert broken.replay.received == 36, "nothing was repeated or skipped"
+    assert same(unbroken, weights(broken))
+    other = session(lab, task, tmp_path / "three", lambda _cursor, steps: steps >= 30)
+    assert not same(unbroken, weights(other)), "positive control: less training differs"
+
+
+def test_an_outage_is_waited_for(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=8)
+    lab.away = True
+    timer = threading.Timer(0.5, lambda: setattr(lab, "away", False))
+    timer.start()
+    learner = session(lab, task, tmp_path, whole(lab))
+    timer.join()
+    assert learner.replay.received == 8
+
+
+def test_a_wrong_token_ends_it_in_words(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(ServerRefused, match="ROBOT_RL_TOKEN"):
+        session(Lab(), task, tmp_path, lambda *_: True, token="wrong")
+
+
+def test_a_segment_that_is_not_what_the_feed_says_is_refused(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1)
+    lab.segments = {key: data[:-1] + b"x" for key, data in lab.segments.items()}
+    with pytest.raises(ServerRefused, match="blob store is damaged"):
+        session(lab, task, tmp_path, lambda _cursor, steps: steps > 0)
+
+
+def test_evaluation_and_foreign_data_stay_out(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=8)
+    record_episode(lab, task, 2, steps=8, purpose=Purpose.EVALUATION)
+    record_episode(lab, task, 3, steps=8, cell="another cell")
+    record_episode(lab, task, 4, steps=8, task_sha256="another task")
+    kept, _ = record_episode(lab, task, 5, steps=8)
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 16
+    assert learner.intake.refused == 2
+    assert "left out of training" in lab.progress[-1].message
+    lab.put(Excluded(episode_id=kept, excluded=True, author="anna", t_utc=NOON))
+    lab.put(Excluded(episode_id=new_id(), excluded=True, author="anna", t_utc=NOON))
+    again = session(lab, task, tmp_path, whole(lab))
+    assert len(again.replay.online) == 8
+
+
+def test_a_damaged_state_is_refused_in_words(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1)
+    session(lab, task, tmp_path, whole(lab))
+    path = tmp_path / task.name / STATE
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(BadLearnerState, match="move the file away"):
+        session(lab, task, tmp_path, whole(lab))
