@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from robot_rl.schema.base import utc_now
@@ -161,20 +162,36 @@ class Gate:
         self._origins = frozenset(settings.origins)
         self._remembered: dict[str, tuple[float, Principal]] = {}
 
-    def identify(self, connection: HTTPConnection) -> Principal:
-        """Blocking (it may ask the database). Raises Refused."""
+    async def admit(self, connection: HTTPConnection) -> Principal:
+        """Who is calling; the database is asked about strangers only. Raises Refused."""
+        key, otherwise = self._identify(connection)
+        now = time.monotonic()
+        entry = self._remembered.get(key)
+        if entry is not None and entry[0] > now:
+            return entry[1]
+        principal = await run_in_threadpool(self._look_up, key)
+        if principal is None:
+            self._remembered.pop(key, None)
+            raise Refused(401, otherwise)
+        if len(self._remembered) >= REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = (now + REMEMBERED_S, principal)
+        return principal
+
+    def _identify(self, connection: HTTPConnection) -> tuple[str, str]:
+        """What the caller shows, as a key, and what to say when it is unknown. Raises Refused."""
         self._check_origin(connection)
         header = connection.headers.get("authorization", "")
         scheme, _, secret = header.partition(" ")
         if header:
             if scheme.lower() != "bearer" or not secret:
                 raise Refused(401, "the Authorization header must be `Bearer` and a token")
-            return self._known(f"t{_hash(secret)}", "this token is unknown or has been revoked")
+            return f"t{_hash(secret)}", "this token is unknown or has been revoked"
         session = connection.cookies.get(self._settings.cookie)
         if session is None:
             raise Refused(401, "sign in first: open the link that robot-rl printed at its start")
         self._require_origin(connection)
-        return self._known(f"s{_hash(session)}", "the session has ended: open a new sign-in link")
+        return f"s{_hash(session)}", "the session has ended: open a new sign-in link"
 
     def _check_origin(self, connection: HTTPConnection) -> None:
         """A browser names the page's origin: it must be the console's own."""
@@ -193,20 +210,6 @@ class Gate:
         safe = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
         if not safe and "origin" not in connection.headers:
             raise Refused(403, "a request with a session cookie needs an Origin header")
-
-    def _known(self, key: str, otherwise: str) -> Principal:
-        now = time.monotonic()
-        entry = self._remembered.get(key)
-        if entry is not None and entry[0] > now:
-            return entry[1]
-        principal = self._look_up(key)
-        if principal is None:
-            self._remembered.pop(key, None)
-            raise Refused(401, otherwise)
-        if len(self._remembered) >= REMEMBERED:
-            self._remembered.clear()
-        self._remembered[key] = (now + REMEMBERED_S, principal)
-        return principal
 
     def _look_up(self, key: str) -> Principal | None:
         kind, sha256 = key[0], key[1:]

@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from robot_rl.schema.base import PROTOCOL_VERSION
@@ -55,7 +54,7 @@ async def _admit(socket: WebSocket, roles: frozenset[Role]) -> Principal | None:
     """Accepts a caller of one of these roles; answers 401 or 403 to anybody else."""
     services: Services = socket.app.state.services
     try:
-        principal = await run_in_threadpool(services.gate.identify, socket)
+        principal = await services.gate.admit(socket)
         if principal.role not in roles:
             raise Refused(403, f"a {principal.role} may not open {socket.url.path}")
     except Refused as refusal:

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +39,8 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     folder = tempfile.mkdtemp(prefix="robot-rl-")
     embedded = EmbeddedPostgres(Path(folder) / "postgres")
     try:
+        run_sql(embedded, "ALTER SYSTEM SET fsync = off")  # no test cuts the power
+        run_sql(embedded, "SELECT pg_reload_conf()")
         run_sql(embedded, f"CREATE DATABASE {TEMPLATE}")
         template = database_of(embedded, TEMPLATE)
         migration.upgrade(template)
@@ -61,27 +63,23 @@ def database_of(embedded: EmbeddedPostgres, name: str) -> Database:
     return connect(url.render_as_string(hide_password=False), None)
 
 
-@pytest.fixture
-def new_database(postgres: EmbeddedPostgres) -> Iterator[Callable[[str], Database]]:
-    """Makes databases from a template; drops them afterwards."""
-    made: list[Database] = []
-
-    def make(template: str) -> Database:
-        name = f"t{new_id().hex}"
-        run_sql(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-        made.append(database_of(postgres, name))
-        return made[-1]
-
-    yield make
-    for database in made:
+@contextlib.contextmanager
+def temporary_database(embedded: EmbeddedPostgres, template: str = TEMPLATE) -> Iterator[Database]:
+    name = f"t{new_id().hex}"
+    run_sql(embedded, f"CREATE DATABASE {name} TEMPLATE {template}")
+    database = database_of(embedded, name)
+    try:
+        yield database
+    finally:
         database.engine.dispose()
-        run_sql(postgres, f"DROP DATABASE {database.url.database} WITH (FORCE)")
+        run_sql(embedded, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def database(new_database: Callable[[str], Database]) -> Database:
+def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     """A database of this test's own, at the newest schema, empty."""
-    return new_database(TEMPLATE)
+    with temporary_database(postgres) as made:
+        yield made
 
 
 @pytest.fixture
@@ -137,6 +135,19 @@ def serving(settings: ServerSettings, database: Database) -> Iterator[RunningSer
         thread.join(10)
         listener.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture(scope="module")
+def shared_server(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """One for a module whose tests do not get in each other's way."""
+    folder = tmp_path_factory.mktemp("shared")
+    with (
+        temporary_database(postgres) as made,
+        serving(ServerSettings(data=folder, port=0), made) as running,
+    ):
+        yield running
 
 
 @pytest.fixture

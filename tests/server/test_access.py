@@ -18,6 +18,11 @@ from robot_rl.server.tables import BrowserSession, LoginLink, Token
 from tests.server.conftest import RunningServer
 
 
+@pytest.fixture
+def server(shared_server: RunningServer) -> RunningServer:
+    return shared_server
+
+
 @contextmanager
 def sign_in(server: RunningServer) -> Iterator[httpx.Client]:
     link = access.issue_login(server.database, server.settings)

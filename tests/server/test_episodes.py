@@ -40,8 +40,24 @@ def ids(page: dict[str, Any]) -> list[UUID]:
     return [UUID(episode["episode_id"]) for episode in page["episodes"]]
 
 
+@pytest.fixture(scope="module")
+def read_only(shared_server: RunningServer) -> dict[str, UUID]:
+    """The same episodes, for tests that only read."""
+    return record_varied(shared_server)
+
+
+@pytest.fixture
+def reader(shared_server: RunningServer) -> Iterator[httpx.Client]:
+    with shared_server.client("operator", "ada") as client:
+        yield client
+
+
 @pytest.fixture
 def varied(server: RunningServer) -> dict[str, UUID]:
+    return record_varied(server)
+
+
+def record_varied(server: RunningServer) -> dict[str, UUID]:
     """A few episodes that differ in what is filtered by."""
     recording = Recording()
     made = {
@@ -78,15 +94,15 @@ def varied(server: RunningServer) -> dict[str, UUID]:
     ],
 )
 def test_filters(
-    person: httpx.Client, varied: dict[str, UUID], query: dict[str, Any], found: list[str]
+    reader: httpx.Client, read_only: dict[str, UUID], query: dict[str, Any], found: list[str]
 ) -> None:
-    page = listed(person, **query)
-    assert ids(page) == [varied[name] for name in found]
+    page = listed(reader, **query)
+    assert ids(page) == [read_only[name] for name in found]
     assert page["counts"]["total"] == len(found)
 
 
-def test_counts_are_of_everything_found(person: httpx.Client, varied: dict[str, UUID]) -> None:
-    assert listed(person, limit=1)["counts"] == {
+def test_counts_are_of_everything_found(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
+    assert listed(reader, limit=1)["counts"] == {
         "total": 5,
         "success": 3,
         "failure": 1,
@@ -99,45 +115,47 @@ def test_counts_are_of_everything_found(person: httpx.Client, varied: dict[str, 
 @pytest.mark.parametrize("sort", ["started", "steps", "risk", "interventions", "policy_version"])
 @pytest.mark.parametrize("descending", [True, False])
 def test_pages_follow_one_another(
-    person: httpx.Client, varied: dict[str, UUID], sort: str, descending: bool
+    reader: httpx.Client, read_only: dict[str, UUID], sort: str, descending: bool
 ) -> None:
-    whole = ids(listed(person, sort=sort, descending=descending))
-    assert sorted(whole) == sorted(varied.values())
+    whole = ids(listed(reader, sort=sort, descending=descending))
+    assert sorted(whole) == sorted(read_only.values())
     paged: list[UUID] = []
     after: dict[str, str] = {}
     while True:
-        page = listed(person, sort=sort, descending=descending, limit=2, **after)
+        page = listed(reader, sort=sort, descending=descending, limit=2, **after)
         paged += ids(page)
         if page["next"] is None:
             break
         after = {"after": page["next"]}
     assert paged == whole
-    assert ids(listed(person, sort=sort, descending=descending, limit=2, offset=3)) == whole[3:]
+    assert ids(listed(reader, sort=sort, descending=descending, limit=2, offset=3)) == whole[3:]
 
 
-def test_a_page_of_another_order_is_refused(person: httpx.Client, varied: dict[str, UUID]) -> None:
-    after = listed(person, limit=1)["next"]
-    answer = person.get("/api/episodes", params={"after": after, "sort": "steps"})
+def test_a_page_of_another_order_is_refused(
+    reader: httpx.Client, read_only: dict[str, UUID]
+) -> None:
+    after = listed(reader, limit=1)["next"]
+    answer = reader.get("/api/episodes", params={"after": after, "sort": "steps"})
     assert (answer.status_code, answer.json()["detail"]) == (
         422,
         "`after` is of the order by started, and steps was asked for",
     )
-    assert person.get("/api/episodes", params={"after": "x"}).status_code == 422
+    assert reader.get("/api/episodes", params={"after": "x"}).status_code == 422
 
 
-def test_one_episode_in_full(person: httpx.Client, varied: dict[str, UUID]) -> None:
-    detail = person.get(f"/api/episodes/{varied['helped']}").json()
+def test_one_episode_in_full(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
+    detail = reader.get(f"/api/episodes/{read_only['helped']}").json()
     assert detail["episode"]["interventions"] == 1
     (intervention,) = detail["interventions"]
     assert (intervention["first_index"], intervention["last_index"]) == (2, 3)
     assert intervention["trained_version"] is None
     (label,) = detail["labels"]
     assert (label["outcome"], label["author"]) == ("success", "ada")
-    assert person.get(f"/api/episodes/{new_id()}").status_code == 404
+    assert reader.get(f"/api/episodes/{new_id()}").status_code == 404
 
 
-def test_steps_and_frames(person: httpx.Client, varied: dict[str, UUID]) -> None:
-    steps = person.get(f"/api/episodes/{varied['helped']}/steps").json()
+def test_steps_and_frames(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
+    steps = reader.get(f"/api/episodes/{read_only['helped']}/steps").json()
     assert [step["index"] for step in steps["steps"]] == list(range(6))
     assert [step["source"] for step in steps["steps"]] == [
         *("policy", "policy", "human", "human", "policy", "hold"),
@@ -145,12 +163,12 @@ def test_steps_and_frames(person: httpx.Client, varied: dict[str, UUID]) -> None
     assert steps["rewards"] == [0.0, 0.0, 0.0, 0.0, 1.0, None]
     for camera in CAMERAS:
         for index in range(6):
-            frame = person.get(f"/api/episodes/{varied['helped']}/frames/{camera}/{index}.jpg")
+            frame = reader.get(f"/api/episodes/{read_only['helped']}/frames/{camera}/{index}.jpg")
             assert frame.content == jpeg(camera, index)
             assert frame.headers["content-type"] == "image/jpeg"
             assert "immutable" in frame.headers["cache-control"]
     for path in ("front/6.jpg", "front/-1.jpg", "side/0.jpg"):
-        missing = person.get(f"/api/episodes/{varied['helped']}/frames/{path}")
+        missing = reader.get(f"/api/episodes/{read_only['helped']}/frames/{path}")
         assert missing.status_code == 404, path
 
 
@@ -209,13 +227,13 @@ def test_annotations_lie_within_the_episode(person: httpx.Client, varied: dict[s
     assert [a["last_index"] for a in detail["annotations"]] == [3, 2]
 
 
-def test_figures_of_what_is_found(person: httpx.Client, varied: dict[str, UUID]) -> None:
-    figures = person.get("/api/metrics", params={"task": TASK}).json()
+def test_figures_of_what_is_found(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
+    figures = reader.get("/api/metrics", params={"task": TASK}).json()
     assert figures["all"]["episodes"] == 3
     assert figures["all"]["autonomous_success"]["trials"] == 1
     assert figures["all"]["assisted_success"]["successes"] == 2
     assert [v["version"] for v in figures["versions"]] == [1]
-    newest = person.get("/api/metrics", params={"task": TASK, "newest": 1}).json()
+    newest = reader.get("/api/metrics", params={"task": TASK, "newest": 1}).json()
     assert newest["all"]["episodes"] == 1
     assert newest["all"]["assisted_success"]["successes"] == 0
 

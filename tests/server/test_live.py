@@ -3,6 +3,7 @@
 import socket as sockets
 import time
 import tracemalloc
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -68,12 +69,15 @@ def progress(step: int) -> LearnerProgress:
 
 def closing(socket: ClientConnection) -> tuple[int, str]:
     """Code and reason with which the server closes; what it says before is passed over."""
-    try:
-        while True:
-            socket.recv(timeout=10)
-    except ConnectionClosed as closed:
-        assert closed.rcvd is not None
-        return closed.rcvd.code, closed.rcvd.reason
+    with pytest.raises(ConnectionClosed) as closed:
+        drain(socket)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code, closed.value.rcvd.reason
+
+
+def drain(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(timeout=10)
 
 
 def test_a_request_is_answered_to_its_client_alone(server: RunningServer) -> None:
@@ -145,11 +149,7 @@ def test_coming_and_going_is_told(server: RunningServer) -> None:
 
 def test_a_robot_that_dials_in_again_replaces_its_old_link(server: RunningServer) -> None:
     with dial_robot(server) as old, dial_client(server) as ada, dial_robot(server) as new:
-        with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                old.recv(timeout=10)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 4000
+        assert closing(old)[0] == 4000
         say(ada, drive(1))
         assert isinstance(hear(new, FromClient, COMMAND).message, Drive)
 
@@ -162,7 +162,7 @@ def test_a_robot_that_dials_in_again_replaces_its_old_link(server: RunningServer
     ],
 )
 def test_a_robot_that_does_not_fit_is_turned_away(
-    server: RunningServer, values: dict[str, object], sentence: str
+    server: RunningServer, values: dict[str, Any], sentence: str
 ) -> None:
     with dial_robot(server, **values) as robot:
         assert sentence in closing(robot)[1]

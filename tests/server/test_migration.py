@@ -1,7 +1,6 @@
 """The tables in Python and the migrations agree, and a wrong schema is refused in one sentence."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,9 @@ from sqlalchemy import text
 
 from robot_rl.server import migration
 from robot_rl.server.database import Database, open_database
+from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import ServerProblem, ServerSettings
+from tests.server.conftest import temporary_database
 
 
 def test_models_and_migrations_agree(database: Database) -> None:
@@ -20,12 +21,12 @@ def test_one_migration_leads_to_the_next_without_branches() -> None:
     assert len(migration._script().get_heads()) == 1
 
 
-def test_a_database_without_tables_is_refused(new_database: Callable[[str], Database]) -> None:
-    empty = new_database("template1")
-    with pytest.raises(ServerProblem, match=r"no robot-rl tables .* `robot-rl db upgrade`$"):
-        migration.prepare(empty)
-    migration.upgrade(empty)
-    assert migration.prepare(empty) == migration.check(empty)
+def test_a_database_without_tables_is_refused(postgres: EmbeddedPostgres) -> None:
+    with temporary_database(postgres, "template1") as empty:
+        with pytest.raises(ServerProblem, match=r"no robot-rl tables .* `robot-rl db upgrade`$"):
+            migration.prepare(empty)
+        migration.upgrade(empty)
+        assert migration.prepare(empty) == migration.check(empty)
 
 
 def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:

@@ -1,6 +1,6 @@
 """Dependencies of the routes: the services, and the caller with the roles that a route allows."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,16 +16,17 @@ from robot_rl.server.access import (
 from robot_rl.server.services import Services
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     return request.app.state.services
 
 
 type WithServices = Annotated[Services, Depends(_services)]
 
 
-def _caller(roles: frozenset[Role]) -> Callable[[Request], Principal]:
-    def identify(request: Request) -> Principal:
-        principal = _services(request).gate.identify(request)
+def _caller(roles: frozenset[Role]) -> Callable[[Request], Awaitable[Principal]]:
+    async def identify(request: Request) -> Principal:
+        services: Services = request.app.state.services
+        principal = await services.gate.admit(request)
         if principal.role not in roles:
             raise Refused(403, f"a {principal.role} may not {request.method} {request.url.path}")
         return principal
