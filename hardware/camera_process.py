@@ -1,6 +1,5 @@
 """A real camera in its own process: every frame goes to shared memory with its capture time."""
 
-import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from hardware import realtime
 from hardware.camera import Camera
 from hardware.clock import Clock, MonotonicClock
+from hardware.parent import Parent
 from hardware.sim.topics import open_frames
 
 _TIMEOUT_S = 1.0
@@ -29,7 +29,7 @@ def publish(camera: Camera, folder: Path, ended: Callable[[], bool]) -> None:
 
 def main(folder: Path, open_camera: Callable[[Clock], Camera]) -> None:
     """Until SIGTERM, or until the supervisor is gone."""
-    parent, asked = os.getppid(), False
+    parent, asked = Parent(), False
 
     def stop(*_: object) -> None:
         nonlocal asked
@@ -40,6 +40,6 @@ def main(folder: Path, open_camera: Callable[[Clock], Camera]) -> None:
     camera = open_camera(MonotonicClock())
     realtime.quiet_collector()
     try:
-        publish(camera, folder, lambda: asked or os.getppid() != parent)
+        publish(camera, folder, lambda: asked or parent.gone())
     finally:
         camera.close()

@@ -24,7 +24,7 @@ class SimArm:
         *,
         requester: str = "control",
         lost_after_s: float = 0.25,
-        start_timeout_s: float = 20.0,
+        start_timeout_s: float = 60.0,
     ) -> None:
         self._clock = clock
         self._lost_after_ns = round(lost_after_s * 1e9)

@@ -3,7 +3,6 @@
 It outlives control. It ends by a `shutdown` request, by SIGTERM, or when its supervisor is gone.
 """
 
-import os
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ import numpy as np
 from hardware import realtime
 from hardware.clock import MonotonicClock, VirtualTime
 from hardware.memory import Record
+from hardware.parent import Parent
 from hardware.sim import topics
 from hardware.sim.fast_loop import FastLoop, LoopTiming
 from hardware.sim.gripper import MAX_OPENING_M
@@ -60,7 +60,7 @@ class SimulatedArm:
         self._truth_slot = topics.open_slot(folder, "sim_truth")
         self._reset_slot = topics.open_slot(folder, "arm_reset_done")
         self._state = np.zeros((), topics.STATE)
-        self._parent = os.getppid()
+        self._parent = Parent()
 
     # ---- one tick ----------------------------------------------------------------------------
 
@@ -152,9 +152,6 @@ class SimulatedArm:
 
     # ---- the two clocks ----------------------------------------------------------------------
 
-    def orphaned(self) -> bool:
-        return os.getppid() != self._parent
-
     def run_virtual(self) -> None:
         """Lock-step: as far as every party grants, and no further."""
         virtual = VirtualTime(self.settings.folder)
@@ -166,7 +163,7 @@ class SimulatedArm:
             granted_ns = virtual.wait_granted(_WAIT_S)
             self.serve_requests(now_ns)
             if granted_ns <= now_ns:
-                self.stopping |= self.orphaned()
+                self.stopping |= self._parent.gone()
                 continue
             # The step grid is never jumped over: cameras need the scene exactly there.
             until_ns = min(granted_ns, (now_ns // frame_ns + 1) * frame_ns)
@@ -217,7 +214,7 @@ class SimulatedArm:
                 factor = simulated_ns / (deadline_ns - report_ns)
                 self._report(deadline_ns, fifo, skipped, factor, periods, latencies)
                 report_ns, report_tick = deadline_ns, self.physics.tick
-                self.stopping |= self.orphaned()
+                self.stopping |= self._parent.gone()
             before_ns = deadline_ns
             deadline_ns += dt_ns
 

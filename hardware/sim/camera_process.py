@@ -10,6 +10,7 @@ import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 from hardware import realtime
 from hardware.clock import open_clock
 from hardware.memory import Record
+from hardware.parent import Parent
 from hardware.sim import topics
 from hardware.sim.settings import SimSettings
 
@@ -68,7 +69,7 @@ class SimulatedCameras:
             (camera, topics.open_frames(settings.folder, camera.name))
             for camera in settings.cameras
         ]
-        self._parent = os.getppid()
+        self._parent = Parent()
 
     def run(self) -> None:
         realtime.quiet_collector()
@@ -93,12 +94,9 @@ class SimulatedCameras:
                 height=camera.height,
             )
 
-    def _orphaned(self) -> bool:
-        return os.getppid() != self._parent
-
     def _run_real_time(self) -> None:
         seen = 0
-        while not self._orphaned():
+        while not self._parent.gone():
             if self._snapshot.wait_beyond(seen, _WAIT_S):
                 seen = self._snapshot.count
                 self.expose(self._snapshot.read())
@@ -111,7 +109,7 @@ class SimulatedCameras:
         due_ns = -(-clock.now_ns() // frame_ns) * frame_ns
         try:
             clock.grant_until_ns(due_ns)
-            while not self._orphaned():
+            while not self._parent.gone():
                 if not clock.wait_until_ns(due_ns, _WAIT_S):
                     continue
                 snapshot = self._snapshot.read()
