@@ -2,6 +2,8 @@
 
 import os
 import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before anything that reads them is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -17,6 +19,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import hypothesis
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from robot_rl.rehearsal.report import Report
 
 hypothesis.settings.register_profile(
     "suite",
@@ -53,3 +58,24 @@ def seed(request: pytest.FixtureRequest) -> int:
 def rng(seed: int) -> np.random.Generator:
     """A generator from this test's own seed."""
     return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="session")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Report, Path]":
+    """One whole rehearsal with a killed learner and a killed server, and the folder of its records.
+
+    Shared by every test that looks at what a rehearsal leaves behind: it takes about a minute.
+    """
+    from robot_rl.rehearsal.session import RehearsalSettings, rehearse
+
+    data = tmp_path_factory.mktemp("rehearsal")
+    settings = RehearsalSettings(
+        cell="simulation",
+        task="lift_cube",
+        episodes=6,
+        evaluations=1,
+        demonstrations=1,
+        kill=("learner", "server"),
+        seed=3,
+    )
+    return rehearse(settings, data, quiet=True), data

@@ -36,6 +36,7 @@ from robot_rl.schema.step import Phase
 
 INPUT_PERIOD_S = 0.02  # 50 Hz (SAFETY.md, leases and freshness)
 _PATIENCE_S = 120.0  # wall time without any progress of the episode before giving up
+_START_S = 180.0  # the first start on a machine compiles the control loops
 _DEVICE = "scripted"
 
 
@@ -88,10 +89,12 @@ class Pilot:
 
     def join(self) -> None:
         """Meet the robot: wait for its first telemetry, and join lock-step when it runs so."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + _START_S
         while self._client.seen.telemetry is None:
             if time.monotonic() > deadline:
-                raise LiveLost("the robot sent no telemetry within 60 s; see the daemon's log")
+                raise LiveLost(
+                    f"the robot sent no telemetry within {_START_S:.0f} s; see the daemon's log"
+                )
             self._client.pump(0.5)
         if self._lockstep:
             self._client.request(JoinLockstep, timeout_s=60)

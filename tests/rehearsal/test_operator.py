@@ -88,10 +88,10 @@ def test_skill_and_noise_change_what_the_hand_does(rng: np.random.Generator) -> 
     assert np.all(decision.advice.axes[3:] == 0)
 
 
-@pytest.mark.parametrize("bad", [{"skill": 1.5}, {"noise": -0.1}, {"stall_s": 0.0}])
-def test_refuses_impossible_people(bad: dict[str, float]) -> None:
+@pytest.mark.parametrize(("name", "value"), [("skill", 1.5), ("noise", -0.1), ("stall_s", 0.0)])
+def test_refuses_impossible_people(name: str, value: float) -> None:
     with pytest.raises(ValueError, match="allowed are"):
-        OperatorSettings(**bad)
+        replace(SETTINGS, **{name: value})
 
 
 def test_an_unknown_scene_has_no_expert() -> None:
