@@ -1,4 +1,4 @@
-"""The policy that acts, and its versions: verified, swapped at safe boundaries, pinned for evaluation."""
+"""The policy that acts, and its versions: verified, swapped at safe boundaries, pinned."""
 
 import json
 import time
@@ -52,7 +52,7 @@ class PolicyHolder:
         return STARTING_VERSION if self.policy.version is None else self.policy.version
 
     def begin(self, plan: Plan, number: int) -> Activated | None:
-        """An episode starts: pin its version if it has one, and seed its noise. Raises PolicyUnavailable."""
+        """Pin the episode's version if it has one, and seed its noise. Raises PolicyUnavailable."""
         activated = None
         self._pinned = plan.policy_version is not None
         if plan.policy_version is not None and plan.policy_version != self.version:

@@ -98,7 +98,7 @@ class ActorLoop:
         ports.render(False)
 
     def run(self, ending: list[int]) -> None:
-        """Observe at T_k, attend after B_k. A T_k that was slept through is seen late, not skipped."""
+        """Observe at T_k, attend after B_k. A T_k that was slept through is seen late."""
         clock, step_ns = self._clock, self._step_ns
         grid_ns = (clock.now_ns() // step_ns + 1) * step_ns
         clock.grant_until_ns(grid_ns)

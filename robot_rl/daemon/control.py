@@ -1,7 +1,7 @@
-"""Control's core: one tick takes what is known now and gives the arm's next command. Time is passed in.
+"""Control's core: one tick takes what is known now and gives the arm's next command.
 
-Authority says who may move the robot, the chunk plan and the devices say where to, the gate says what of it is
-safe, and the step account says what became of it.
+Time is passed in. Authority says who may move the robot, the chunk plan and the devices say where
+to, the gate says what of it is safe, and the step account says what became of it.
 """
 
 from dataclasses import dataclass, field
@@ -32,11 +32,11 @@ from safety.verdict import Limit, Reject, Source, Verdict
 type Vector = NDArray[np.float64]
 
 CLEAR_AFTER_NS = 150_000_000
-"""After a clear the reference decays to the arm first; only then is the arm asked to leave its brake."""
+"""After a clear the reference decays to the arm; only then is the arm asked to leave its brake."""
 CLEAR_WITHIN_NS = 1_000_000_000
 """An arm that still brakes after this has a cause that persists."""
 HALF_OPEN_M = 0.04
-"""A gripper that moves to less than this was closed or holds something; control starts by keeping it so."""
+"""A gripper that moves to less than this holds something: control starts by keeping it closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ControlSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickInput:
-    """All that reached control since the last tick. `arm` None: its measurements stopped arriving."""
+    """All that reached control since the last tick. `arm` None: its measurements stopped."""
 
     now_ns: int
     late_ns: int = 0  # behind the deadline
@@ -245,8 +245,8 @@ class Controller:
             off_mm = control_home.distance_m(home.goal, self.arm) * 1e3
             self.authority.home_missed(
                 f"The arm did not reach its start pose within "
-                f"{control_home.TIMEOUT_NS // 10**9} s and is {off_mm:.0f} mm away; look what is in "
-                "its way, then begin the reset again.",
+                f"{control_home.TIMEOUT_NS // 10**9} s and is {off_mm:.0f} mm away; look what is "
+                "in its way, then begin the reset again.",
                 now_ns,
             )
 

@@ -1,7 +1,7 @@
-"""Who may move the robot: lease, mode and takeover, as requests, intents and time arrive. No input or output.
+"""Who may move the robot: lease, mode and takeover, as requests, intents and time arrive.
 
-Everything is answered: what is refused says why in one sentence. Results, events and latch changes pile up in lists
-that the process drains once per tick.
+No input or output. Everything is answered: what is refused says why in one sentence. Results,
+events and latch changes pile up in lists that the process drains once per tick.
 """
 
 import math
@@ -114,7 +114,7 @@ class Authority:
     # ---- messages -----------------------------------------------------------------------------
 
     def request(self, sender: live.FromClient, now_ns: int, clear_cause: str | None) -> None:
-        """Carry out or refuse a client's request. `clear_cause`: what keeps a latch from being cleared."""
+        """Carry out or refuse a request. `clear_cause`: what keeps a latch from being cleared."""
         message = sender.message
         match message:
             case live.Stop():
@@ -185,7 +185,7 @@ class Authority:
     def hear(
         self, client_id: UUID, *, epoch: int, sequence: int, echoed_ns: int, now_ns: int
     ) -> leases.Admission:
-        """Judge a drive message; an admitted one keeps the lease alive and measures the round trip."""
+        """Judge a drive message; an admitted one keeps the lease and measures the round trip."""
         by = str(client_id)
         self.lease, admission = leases.admit(
             self.lease, by=by, epoch=epoch, sequence=sequence, echoed_ns=echoed_ns, now_ns=now_ns
@@ -205,9 +205,10 @@ class Authority:
         if self._waiting is not None:
             self._try_takeover(self._waiting, now_ns, remote, local)
         stopping = self.stopping
-        if stopping is not None and stopping.braking_ns is not None and at_rest:
-            if stopping.stopped_ns is None:
-                self._report_stop(replace(stopping, stopped_ns=now_ns))
+        if stopping is None or stopping.braking_ns is None or stopping.stopped_ns is not None:
+            return
+        if at_rest:
+            self._report_stop(replace(stopping, stopped_ns=now_ns))
 
     def sent(self, now_ns: int) -> None:
         """A command left for the arm: the first one after a stop begins to brake."""

@@ -12,7 +12,7 @@ from safety.proposal import PolicyTarget
 type Vector = NDArray[np.float64]
 
 KEPT = 4
-"""Chunks that may overlap: the one in force, the one that is valid from the next window, and late ones."""
+"""Chunks that may overlap: the one in force, the one for the next window, and late ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class PlannedAction:
     policy_version: int
 
     def target(self, scale: Vector, step_ns: int, *, gripper: bool) -> PolicyTarget:
-        """The proposal to the gate. Actions are held to −1 … 1; a value that is no number stays one."""
+        """The proposal to the gate. Actions are held to −1 … 1; what is not finite stays so."""
         share = np.minimum(np.maximum(self.action, -1.0), 1.0)
         return PolicyTarget(
             sequence=self.valid_from_ns // step_ns,
@@ -46,7 +46,7 @@ class PlannedAction:
 
 @dataclass(slots=True)
 class ChunkPlan:
-    """The newest chunks. Replaying is impossible by construction: an action belongs to one window."""
+    """The newest chunks. Nothing is replayed: an action belongs to one window of the grid."""
 
     _chunks: list[Record] = field(default_factory=list)
     _cached: PlannedAction | None = None
@@ -61,7 +61,7 @@ class ChunkPlan:
         self._cached = None
 
     def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
-        """The action for `t_ns` by the newest chunk that covers it, made in `epoch` (None: in any)."""
+        """The action for `t_ns` by the newest chunk that covers it, of `epoch` (None: of any)."""
         cached = self._cached
         if (
             cached is not None
@@ -79,7 +79,7 @@ class ChunkPlan:
         return None
 
     def drop(self) -> None:
-        """Authority changed: whatever was planned is void, though a window still remembers its proposal."""
+        """Authority changed: what was planned is void; a window still remembers its proposal."""
         self._cached = None
 
 

@@ -1,4 +1,4 @@
-"""The reset routine's drive to a start pose: straight up, then over, then the gripper. Pure, through the gate."""
+"""The reset routine's drive to a start pose: straight up, then over, then the gripper. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The stop latch on disk: a stopped robot stays stopped when control, or the machine, starts again."""
+"""The stop latch on disk: a stopped robot stays stopped when control or the machine restarts."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def read_latch(path: Path) -> str | None:
-    """Who stopped the robot, or None. A file that cannot be read counts as a stop: never as none."""
+    """Who stopped the robot, or None. A file that cannot be read counts as a stop."""
     try:
         content = json.loads(path.read_text())
         stopped_by = content["stopped_by"]

@@ -1,4 +1,4 @@
-"""A person's devices as control hears them: the remote one through the link, and one at the robot."""
+"""A person's devices as control hears them: a remote one through the link, one at the robot."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from safety.proposal import Hold, Twist
 type Vector = NDArray[np.float64]
 
 DEAD_MAN_BUTTON, GRIPPER_BUTTON = 0, 1
-"""Buttons of a device at the robot: hold the left one to drive, press the right one to open or close."""
+"""At the robot: hold the left button to drive, press the right one to open or close."""
 
 
 class Person:

@@ -1,7 +1,7 @@
 """The process `control`: the loop around `Controller`, on absolute deadlines of the robot's clock.
 
-No network, no torch, no logging per tick. A missed tick is skipped, never caught up. In lock-step the same loop
-runs on virtual time.
+No network, no torch, no logging per tick. A missed tick is skipped, never caught up. In lock-step
+the same loop runs on virtual time.
 """
 
 import os
@@ -29,6 +29,7 @@ PRIORITY = 80  # above sim_arm's physics: the gate is never held back by them
 _DIVIDER = 4  # ticks per CONTROL record
 _HISTORY = 1000  # ticks: 5 s at 200 Hz
 _WAIT_S = 0.25
+_START_PATIENCE_S = 60.0  # for the arm's first measurement
 
 _REQUESTS: TypeAdapter[live.FromClient | live.ClientGone] = TypeAdapter(
     live.FromClient | live.ClientGone
@@ -37,7 +38,7 @@ _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
 
 
 def main(settings: DaemonSettings) -> None:
-    """Run until SIGTERM, or until the supervisor is gone; the arm then brakes by its own watchdog."""
+    """Run until SIGTERM or the supervisor is gone; the arm then brakes by its own watchdog."""
     ending: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     signal.signal(
@@ -86,8 +87,7 @@ class ControlLoop:
         self._steps = topics.open_ring(folder, "step_results")
         self._latch = LatchWriter(settings.latch_file)
         self._parent = os.getppid()
-        self.arm: Arm = SimArm(folder, clock)
-        state = self._first_state()
+        self.arm, state = _first_contact(settings, clock)
         now_ns = max(clock.now_ns(), state.t_ns)
         # A predecessor's epochs are never used again.
         before = int(self._control.read()["epoch"]) if self._control.count else 0
@@ -190,8 +190,11 @@ class ControlLoop:
         except ArmLost:
             return None
 
-    def _first_state(self) -> ArmState:
-        try:
-            return self.arm.state()
-        except ArmLost as error:
-            raise SystemExit(f"control: {error}") from error
+
+def _first_contact(settings: DaemonSettings, clock: Clock) -> tuple[Arm, ArmState]:
+    """The cell's driver and its first measurement; without one the process ends, saying why."""
+    try:
+        arm = SimArm(settings.memory, clock, start_timeout_s=_START_PATIENCE_S)
+        return arm, arm.state()
+    except ArmLost as error:
+        raise SystemExit(f"control: {error}") from error

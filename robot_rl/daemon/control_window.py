@@ -1,7 +1,8 @@
-"""Accounts of the step grid: what the reference did in each window, who moved it, and which limits acted.
+"""Accounts of the step grid: what the reference did in each window, who moved it, what limited it.
 
-Window k is [B_k, B_{k+1}) with B_k = k·step + delay. Executed and human actions are net changes of the reference in
-units of the task's scale: translation as it is, rotation as a rotation vector in the base frame.
+Window k is [B_k, B_{k+1}) with B_k = k·step + delay. Executed and human actions are net changes of
+the reference in units of the task's scale: translation as it is, rotation as a rotation vector in
+the base frame.
 """
 
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class StepAccount:
         quaternion: Vector,
         driver: Driver | None,
     ) -> None:
-        """One tick: the reference moved to this pose, by this source; `gripper` is the entry proposed."""
+        """One tick: the reference moved to this pose; `gripper` is the entry proposed."""
         if verdict.source is Source.HUMAN:
             self._human_m = self._human_m + (position_m - self._position_m)
             turn = rotation.minus(quaternion, self._quaternion)

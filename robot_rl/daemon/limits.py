@@ -52,7 +52,7 @@ def home_pose(task: Task) -> HomePose:
 
 
 def arm_limits(cell: Cell, task: Task) -> ArmLimits:
-    """The arm's limits for this task. Raises LimitError when the two files leave nothing to move in."""
+    """The arm's limits for this task. Raises LimitError when the files leave nothing to move in."""
     cartesian = _cell_cartesian(cell)
     joints = replace(
         default_limits().joints,
@@ -82,9 +82,9 @@ def gate_settings(cell: Cell, task: Task) -> GateSettings:
 
 
 def drive_settings(cell: Cell, task: Task, *, local: bool) -> DriveSettings:
-    """Full deflection is the task's full action: what a person shows lies in the policy's action space.
+    """Full deflection is the task's full action: what a person shows the policy could have done.
 
-    A mouse and a keyboard reach the daemon shaped by the console, so only local devices have a dead-band.
+    The console shapes what its devices say, so only those at the robot have a dead-band here.
     """
     scale = task.action.scale
     translation = max(scale[:3]) or min(cell.limits.speed_m_s, 0.1)

@@ -1,7 +1,8 @@
 """The robot PC under test: the real processes on the simulated cell, in lock-step with the test.
 
-The test takes the place of the link: it holds virtual time, writes drives and requests into shared memory as the
-link would, and reads what control and actor publish.
+The test takes the place of the link: it holds virtual time, writes drives and requests into shared
+memory as the link would, and reads what control and actor publish. Starting the processes takes
+seconds, so that the tests of a file share one robot and bring it back to rest before each.
 """
 
 import itertools
@@ -190,6 +191,25 @@ class Robot:
         self.drive_for(40)
         assert self.mode == "takeover", self.cause
 
+    def rest(self) -> None:
+        """Back to idle, at home, with a free lease, whatever a test left behind."""
+        if self.mode in ("stopped", "fault"):
+            assert self.answer_of(live.Clear).accepted
+            self.run(300)
+        messages.send(self._rings["intents"], messages.EndMotion(reason="next test"))
+        self.run(2200)  # any lease runs out by silence
+        messages.send(self._rings["intents"], messages.GoHome())
+        for _ in range(60):
+            self.run(100)
+            if self.mode == "idle":
+                break
+        assert self.mode == "idle", self.cause
+        self.run(500)
+        for ring in ("step_results", "control_events"):
+            self._rings[ring].drain()
+        self.answers.clear()
+        self.progress.clear()
+
     # ---- what was published ---------------------------------------------------------------------
 
     @property
@@ -215,18 +235,23 @@ class Robot:
         return float(np.linalg.norm(self.arm.read()["twist"][:3]))
 
 
-@pytest.fixture
-def make_robot(tmp_path: Path, seed: int) -> Iterator[Callable[..., Robot]]:
-    """Makes robots (shared memory and settings; processes are started by the test) and ends them."""
+type MakeRobot = Callable[..., Robot]
+
+
+@pytest.fixture(scope="module")
+def make_robot(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[MakeRobot]:
+    """Makes robots: shared memory and settings. The test starts their processes."""
     robots: list[Robot] = []
 
-    def make(task: str = "lift_cube", **changes: Any) -> Robot:
+    def make(task: str = "lift_cube", folder: Path | None = None, **changes: Any) -> Robot:
         settings = DaemonSettings(
             cell=load_cell("simulation"),
             task=load_task(task).model_copy(update=changes),
-            data_folder=tmp_path / "data",
+            data_folder=(folder or tmp_path_factory.mktemp("robot")) / "data",
             lockstep=True,
-            seed=seed % 1000,
+            seed=request.config.getoption("--seed"),
         )
         settings.memory.mkdir()
         robots.append(Robot(settings))

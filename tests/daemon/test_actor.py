@@ -1,7 +1,6 @@
 """The whole robot PC but the link: episodes, recorded in lock-step with the real processes."""
 
-from collections.abc import Callable
-from pathlib import Path
+import time
 from uuid import uuid4
 
 import numpy as np
@@ -22,14 +21,35 @@ from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Source
 
 
-@pytest.fixture
-def robot(make_robot: Callable[..., object], tmp_path: Path, seed: int):
-    robot = make_robot(max_steps=12, path=tmp_path / "task.toml")
+@pytest.fixture(scope="module")
+def running(make_robot, tmp_path_factory, request):
+    folder = tmp_path_factory.mktemp("task")
+    robot = make_robot(folder=folder, max_steps=12, path=folder / "task.toml")
     settings = robot.settings
     settings.task.path.write_bytes(b"# the task under test\n")
-    write_untrained(tmp_path / settings.task.policy.folder, settings.task, seed)
+    seed = request.config.getoption("--seed")
+    write_untrained(folder / settings.task.policy.folder, settings.task, seed)
     robot.start("sim_arm", "camera", "control", "actor", actor=actor_process.main)
     robot.run(300)
+    assert stage(robot) == "ready"
+    robot.after = 0
+    return robot
+
+
+@pytest.fixture
+def robot(running):
+    """Ready, at the start pose, and only what this test records counts."""
+    robot = running
+    if robot.mode in ("stopped", "fault"):
+        assert robot.answer_of(live.Clear).accepted
+        robot.run(300)
+    robot.run(2500)  # any episode and any lease run out
+    if stage(robot) == "ready":
+        assert robot.answer_of(live.BeginReset, to="actor", seed=7).accepted
+    run_until(robot, "confirm_reset")
+    assert robot.answer_of(live.ConfirmReset, to="actor").accepted
+    run_until(robot, "ready")
+    recorded(robot)
     return robot
 
 
@@ -48,12 +68,18 @@ def run_until(robot, wanted: str, limit_ms: int = 20_000) -> None:
 
 
 def recorded(robot) -> list:
-    robot.stop()
+    """What came into the outbox since the last call."""
     reader = OutboxReader(robot.settings.outbox_file)
-    found, after = [], 0
-    while (pending := reader.pending(after, 1000)) is not None and pending.rows:
+    found, quiet = [], 0
+    while quiet < 8:  # commits linger for 100 ms
+        pending = reader.pending(robot.after, 1000)
+        if pending is None or not pending.rows:
+            quiet += 1
+            time.sleep(0.05)
+            continue
+        quiet = 0
         found += [row.content for row in pending.rows]
-        after = pending.rows[-1].number
+        robot.after = pending.rows[-1].number
     reader.close()
     return found
 
@@ -138,15 +164,6 @@ def test_a_demonstration_waits_for_a_person_and_evaluation_freezes_the_policy(ro
     assert ended.human_steps >= 2
 
 
-def test_when_the_actor_is_killed_the_robot_holds(robot):
-    assert robot.answer_of(live.StartEpisode, to="actor").accepted
-    robot.run(400)
-    robot.kill("actor")
-    robot.run(1000)
-    assert bytes(robot.status["source"]) == b"hold"
-    assert robot.speed_m_s() < 0.005
-
-
 def test_a_stop_ends_the_episode_and_nothing_moves_until_a_person_asks(robot):
     assert robot.answer_of(live.StartEpisode, to="actor").accepted
     robot.run(400)
@@ -166,3 +183,12 @@ def test_a_stop_ends_the_episode_and_nothing_moves_until_a_person_asks(robot):
     assert robot.answer_of(live.StartEpisode, to="actor", seed=5).accepted
     (ended,) = of(EpisodeEnded, recorded(robot))
     assert ended.outcome is Outcome.ABORTED
+
+
+def test_when_the_actor_is_killed_the_robot_holds(robot):
+    assert robot.answer_of(live.StartEpisode, to="actor").accepted
+    robot.run(400)
+    robot.kill("actor")
+    robot.run(1000)
+    assert bytes(robot.status["source"]) == b"hold"
+    assert robot.speed_m_s() < 0.005

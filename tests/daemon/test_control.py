@@ -1,6 +1,5 @@
 """Control on the simulated arm: a person drives, loses the line, stops; the arm's own watchdog."""
 
-from collections.abc import Callable
 from uuid import uuid4
 
 import numpy as np
@@ -10,16 +9,19 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
 from robot_rl.schema import live
 
-type MakeRobot = Callable[..., object]
 
-
-@pytest.fixture
-def robot(make_robot):
+@pytest.fixture(scope="module")
+def running(make_robot):
     robot = make_robot()
     robot.start("sim_arm", "control")
     robot.run(100)
-    assert robot.mode == "idle"
     return robot
+
+
+@pytest.fixture
+def robot(running):
+    running.rest()
+    return running
 
 
 def begin(robot) -> None:
@@ -90,15 +92,19 @@ def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
 def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     begin(robot)
     robot.run(100 - robot.now_ns // 1_000_000 % 100)
-    before = robot.position_m
+    before, reference_m = robot.position_m, np.array(robot.status["reference_position"])
     robot.ring("step_results").drain()
     offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3)
     robot.run(600)
     assert robot.position_m[2] - before[2] == pytest.approx(0.06, abs=0.006)
+    robot.run(1000)
     steps = robot.ring("step_results").drain()
     policy = [step for step in steps if bytes(step["source"]) == b"policy"]
     assert [int(step["chunk_index"]) for step in policy] == [0, 1, 2]
-    assert sum(step["executed"][2] for step in steps) == pytest.approx(2.4, abs=0.1)
+    # The accounts add up: what the steps say was executed is what the reference did.
+    change_m = np.array(robot.status["reference_position"]) - reference_m
+    executed = np.sum([step["executed"][:3] for step in steps], axis=0)
+    np.testing.assert_allclose(executed * robot.settings.task.action.scale[:3], change_m, atol=1e-4)
     assert all(int(step["policy_version"]) == 3 for step in policy)
     robot.run(1000)
     before = robot.position_m
