@@ -101,6 +101,8 @@ def postgres_of(folder: Path) -> list[str]:
     return [line for line in lines if str(folder / "postgres") in line]
 
 
+@pytest.mark.fault
+@pytest.mark.timeout(300)  # starts the server three times
 def test_killed_between_batches_nothing_is_lost_or_doubled(folder: Path, port: int) -> None:
     recording = Recording()
     episodes = [recording.episode(7, human=(2, 3)) for _ in range(3)]
