@@ -1,0 +1,358 @@
+"""A stand-in for a robot's link, on the real server's real sockets: enough to show a person.
+
+It answers requests by the rules of the live contract, moves where it is driven, sends pictures
+that move, and posts each finished episode the way an outbox does. Physics, limits and learning are
+not here: the whole system is tried by the tests that start the daemon itself.
+"""
+
+import contextlib
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import simplejpeg
+from pydantic import TypeAdapter
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from robot_rl.schema.base import Message, new_id, utc_now
+from robot_rl.schema.episode import Outcome
+from robot_rl.schema.live import (
+    CommandResult,
+    Drive,
+    EpisodeStage,
+    FromClient,
+    Label,
+    Mode,
+    RobotCommand,
+    StartEpisode,
+    StopProgress,
+)
+from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import FrameStamp, Phase, RewardEvidence, Source, Step
+from robot_rl.schema.video import VideoFrame, encode_frame
+from tests.server.conftest import RunningServer
+from tests.server.live_sockets import answer_to, hello, telemetry
+from tests.server.recordings import CAMERAS, ROBOT, Recording, arm, post
+
+COMMAND: TypeAdapter[RobotCommand] = TypeAdapter(RobotCommand)
+FAILURES = ("missed grasp", "dropped", "pushed away", "stuck", "unsafe")
+TICK_S = 0.05
+TICKS_PER_STEP = 2
+MAX_STEPS = 100
+METRES_PER_STEP = 0.02
+SILENCE_S = 0.5
+BRAKING_NS = 84_000_000
+
+
+def picture(camera: str, position_m: tuple[float, float, float], tick: int) -> bytes:
+    """(120, 160, 3) JPEG: a table, a gripper where the arm is, a mark that moves with time."""
+    image = np.full((120, 160, 3), (58, 64, 74) if camera == "front" else (50, 58, 52), np.uint8)
+    image[75:] = (122, 102, 82)
+    x = int(np.clip(80 + 300 * position_m[1], 6, 150))
+    z = int(np.clip(100 - 250 * (position_m[2] - 0.1), 20, 110))
+    image[z - 18 : z, x - 5 : x + 5] = (205, 210, 218)
+    image[90:100, 92:102] = (200, 40, 40)
+    mark = (tick * 3) % 150
+    image[2:6, mark : mark + 6] = 255
+    return simplejpeg.encode_jpeg(image, quality=85)
+
+
+@dataclass(slots=True)
+class Situation:
+    mode: Mode = Mode.IDLE
+    cause: str = ""
+    stage: EpisodeStage = EpisodeStage.READY
+    instructions: str = ""
+    source: Source = Source.HOLD
+    phase: Phase | None = None
+    holder: str | None = None
+    holder_id: UUID | None = None
+    epoch: int = 0
+    episode_id: UUID | None = None
+    number: int = 0
+    step: int = 0
+    human_steps: int = 0
+    interventions: int = 0
+    intervention_id: UUID | None = None
+    position_m: tuple[float, float, float] = (0.42, 0.0, 0.22)
+    drive: Drive | None = None
+    drive_t_s: float = -math.inf
+    ranges: list[tuple[UUID, int, int]] = field(default_factory=list)
+
+
+class StandIn:
+    """Runs in two threads until `close`."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+        self.now = Situation()
+        self.drives = 0
+        self._lock = threading.RLock()
+        self._recording = Recording()
+        self._posted = 0
+        self._open = contextlib.ExitStack()
+        self._http = self._open.enter_context(server.client("robot", ROBOT))
+        bearer = server.bearer("robot", ROBOT)
+        self._link, self._video = (
+            self._open.enter_context(connect(url, additional_headers=bearer, compression=None))
+            for url in (f"{server.live}/robot", f"{server.live}/robot/video")
+        )
+        self._say(hello(failure_classes=FAILURES, lockstep=False))
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._guard, args=(work,)) for work in (self._listen, self._run)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._link.close()
+        for thread in self._threads:
+            thread.join(10)
+        self._open.close()
+
+    def _guard(self, work: Any) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            work()
+
+    def _say(self, message: Message, socket: ClientConnection | None = None) -> None:
+        (socket or self._link).send(message.model_dump_json())
+
+    # ---- hearing -----------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        while not self._stopping.is_set():
+            command = COMMAND.validate_json(self._link.recv())
+            if isinstance(command, FromClient):
+                with self._lock:
+                    self._hear(command)
+
+    def _hear(self, command: FromClient) -> None:
+        message = command.message
+        if isinstance(message, Drive):
+            if command.client_id == self.now.holder_id:
+                self.now.drive, self.now.drive_t_s = message, time.monotonic()
+                self.drives += 1
+            return
+        if message.kind == "ready":
+            return
+        refusal = self._obey(command, message)
+        answer: CommandResult = answer_to(message, command.client_id)
+        if refusal:
+            answer = answer.model_copy(update={"accepted": False, "reason": refusal})
+        self._say(answer)
+        if message.kind == "stop":
+            self._show_stop(command.user)
+
+    def _obey(self, command: FromClient, message: Any) -> str:
+        """Does what is asked; why not, if not."""
+        now = self.now
+        ours = command.client_id == now.holder_id
+        match message.kind:
+            case "acquire_lease":
+                if now.holder is not None and not ours:
+                    return f"{now.holder} has control: ask them to give it up"
+                now.holder, now.holder_id = command.user, command.client_id
+                now.epoch += 1
+            case "release_lease":
+                now.holder, now.holder_id = None, None
+            case "stop":
+                self._go(Mode.STOPPED, Source.HOLD, f"stopped by {command.user}")
+            case "clear":
+                self._go(Mode.PAUSED if now.stage == "running" else Mode.IDLE, Source.HOLD)
+            case _ if not ours:
+                return "this needs control of the robot: take control first"
+            case "takeover":
+                if now.stage is not EpisodeStage.RUNNING:
+                    return "no episode is running: start one, then take over"
+                self._go(Mode.TAKEOVER, Source.HUMAN)
+                now.phase, now.intervention_id = Phase.RECOVERY, new_id()
+                now.interventions += 1
+                now.drive_t_s = time.monotonic()
+                now.ranges.append((now.intervention_id, now.step, now.step))
+            case "end_takeover" | "resume":
+                self._go(Mode.AUTONOMOUS, Source.POLICY)
+            case "mark_phase":
+                now.phase = message.phase
+            case "pause":
+                self._go(Mode.PAUSED, Source.HOLD, f"paused by {command.user}")
+            case "start_episode":
+                self._start(message)
+            case "label":
+                self._end(message, command.user)
+            case "begin_reset":
+                self._prepare()
+            case "confirm_reset":
+                now.stage, now.instructions, now.episode_id = EpisodeStage.READY, "", None
+                self._go(Mode.IDLE, Source.HOLD)
+            case _:
+                return f"a stand-in does not know {message.kind}"
+        return ""
+
+    def _show_stop(self, by: str) -> None:
+        t_ns = time.monotonic_ns()
+        progress = StopProgress(by=by, received_t_ns=t_ns, braking_t_ns=t_ns, stopped_t_ns=None)
+        self._say(progress)
+        self._say(progress.model_copy(update={"stopped_t_ns": t_ns + BRAKING_NS}))
+
+    # ---- doing -------------------------------------------------------------------------------
+
+    def _go(self, mode: Mode, source: Source, cause: str = "") -> None:
+        self.now.mode, self.now.source, self.now.cause = mode, source, cause
+        if source is not Source.HUMAN:
+            self.now.phase = self.now.intervention_id = None
+
+    def _start(self, message: StartEpisode) -> None:
+        now = self.now
+        now.episode_id = self._recording.start(purpose=message.purpose)
+        now.stage, now.number = EpisodeStage.RUNNING, now.number + 1
+        now.step = now.human_steps = now.interventions = 0
+        now.ranges = []
+        self._go(Mode.AUTONOMOUS, Source.POLICY)
+
+    def _end(self, label: Label, by: str) -> None:
+        now = self.now
+        if now.episode_id is None:
+            return
+        self._record(now.step, last=True, success=label.outcome is Outcome.SUCCESS)
+        for intervention_id, first, last in now.ranges:
+            self._recording.intervention(
+                now.episode_id, first, last, intervention_id=intervention_id, operator=by
+            )
+        self._recording.end(
+            now.episode_id,
+            now.step,
+            outcome=label.outcome,
+            labeller=by,
+            human_steps=now.human_steps,
+            failure_class=label.failure_class,
+            note=label.note,
+        )
+        self._deliver()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.now.stage = EpisodeStage.CONFIRM_RESET
+        self.now.instructions = "Put the cube back on the table, inside the marked area."
+        self._go(Mode.IDLE, Source.HOLD)
+
+    def _deliver(self) -> None:
+        batch = self._recording.batch(self._posted + 1)
+        post(self._http, batch).raise_for_status()
+        self._posted = batch.header.last_sequence
+
+    def _record(self, index: int, *, last: bool = False, success: bool | None = None) -> None:
+        now, recording = self.now, self._recording
+        if now.episode_id is None:
+            return
+        recording.t_ns += round(1e9 * TICK_S * TICKS_PER_STEP)
+        human = now.source is Source.HUMAN and not last
+        action = (0.0, 0.4 * math.sin(index / 6), -0.3, 0.0, 0.0, 0.0, 0.0)
+        driven = (*(now.drive.axes if human and now.drive else (0.0,) * 6), 0.0)
+        x, y, z = now.position_m
+        step = Step(
+            episode_id=now.episode_id,
+            index=index,
+            t_robot_ns=recording.t_ns,
+            t_utc=utc_now(),
+            arm=arm().model_copy(
+                update={"tcp_position_m": (x, y, z), "wrench": (0, 0, index / 9, 0, 0, 0)}
+            ),
+            frames={c: FrameStamp(number=index, capture_ns=recording.t_ns) for c in CAMERAS},
+            proposed_action=None if last else action,
+            human_action=driven if human else None,
+            executed_action=None if last else driven if human else action,
+            source=Source.HOLD if last else now.source,
+            phase=now.phase if human else None,
+            intervention_id=now.intervention_id if human else None,
+            evidence=RewardEvidence(simulator_success=success),
+            terminated=last,
+            policy_version=None if last or human else 1,
+        )
+        images = {camera: picture(camera, now.position_m, index) for camera in CAMERAS}
+        recording.rows.append(RecordedStep(step=step, images=images))
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        tick = 0
+        while not self._stopping.wait(TICK_S):
+            tick += 1
+            with self._lock:
+                self._tick(tick)
+                position = self.now.position_m
+                self._say(self._telemetry())
+            t_ns = time.monotonic_ns()
+            for camera in CAMERAS:
+                frame = VideoFrame(
+                    camera=camera,
+                    sequence=tick,
+                    capture_ns=t_ns,
+                    sent_ns=t_ns,
+                    jpeg=picture(camera, position, tick),
+                )
+                self._video.send(encode_frame(frame))
+
+    def _tick(self, tick: int) -> None:
+        now = self.now
+        if now.mode is Mode.TAKEOVER and time.monotonic() - now.drive_t_s > SILENCE_S:
+            self._go(Mode.PAUSED, Source.HOLD, "no word from the operator for 0.5 s")
+        if now.mode is Mode.TAKEOVER and now.drive and now.drive.deadman:
+            scale = METRES_PER_STEP / TICKS_PER_STEP * now.drive.speed_scale
+            x, y, z = now.position_m
+            dx, dy, dz = (scale * axis for axis in now.drive.axes[:3])
+            now.position_m = (x + dx, y + dy, z + dz)
+        acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER}
+        if now.stage is EpisodeStage.RUNNING and acting and tick % TICKS_PER_STEP == 0:
+            self._record(now.step)
+            if now.source is Source.HUMAN:
+                now.human_steps += 1
+                identity, first, _ = now.ranges[-1]
+                now.ranges[-1] = (identity, first, now.step)
+            now.step += 1
+            if now.step >= MAX_STEPS:
+                now.stage = EpisodeStage.AWAIT_LABEL
+                self._go(Mode.PAUSED, Source.HOLD, "the episode has reached its last step")
+
+    def _telemetry(self) -> Message:
+        now = self.now
+        plain = telemetry(time.monotonic_ns())
+        acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER}
+        episode = plain.episode.model_copy(
+            update={
+                "episode_id": now.episode_id,
+                "number": now.number,
+                "stage": now.stage,
+                "step": now.step,
+                "human_steps": now.human_steps,
+                "interventions": now.interventions,
+                "elapsed_s": now.step * TICK_S * TICKS_PER_STEP,
+                "instructions": now.instructions,
+            }
+        )
+        lease = plain.lease.model_copy(
+            update={"epoch": now.epoch, "holder": now.holder, "client_id": now.holder_id}
+        )
+        return plain.model_copy(
+            update={
+                "mode": now.mode,
+                "cause": now.cause,
+                "source": now.source,
+                "phase": now.phase,
+                "intervention_id": now.intervention_id,
+                "lease": lease,
+                "episode": episode,
+                "tcp_position_m": now.position_m,
+                "reference_position_m": now.position_m,
+                "speed_m_s": 0.11 if acting else 0.0,
+                "force_n": 6.4,
+                "moving": acting,
+                "round_trip_ms": 12.0,
+            }
+        )

@@ -1,0 +1,142 @@
+"""The live page: watch, take over, let go, label, stop."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Stack
+from tests.browser.console import STOP_KEY, Console
+from tests.browser.standin import StandIn
+
+pytestmark = pytest.mark.browser
+
+
+def wait_until_moved(console: Console, robot: StandIn, metres: float) -> None:
+    start = robot.now.position_m[0]
+    for _ in range(200):
+        if robot.now.position_m[0] - start >= metres:
+            return
+        console.page.wait_for_timeout(50)
+    raise AssertionError(f"the arm moved {robot.now.position_m[0] - start:.3f} m")
+
+
+def test_a_stranger_is_told_how_to_sign_in(page: Page, stack: Stack) -> None:
+    page.goto(stack.url)
+    expect(page.get_by_test_id("signin")).to_contain_text("one-time link")
+    page.goto(stack.login_link())
+    expect(page.get_by_test_id("mode")).to_be_visible()
+
+
+def test_a_person_watches_drives_lets_go_and_labels(console: Console, robot: StandIn) -> None:
+    for camera in ("front", "wrist"):
+        console.expect_moving_video(camera)
+    console.start_episode()
+    console.expect_mode("autonomous")
+    with console.driving("w"):
+        wait_until_moved(console, robot, 0.05)
+        console.page.keyboard.press("c")
+        expect(console.part("mode")).to_contain_text("correction")
+        console.page.wait_for_timeout(500)
+    console.give_back()
+    console.expect_mode("autonomous")
+    assert robot.now.interventions == 1  # one press, one takeover
+    console.succeed()
+    console.confirm_reset()
+
+    console.open_newest_episode()
+    expect(console.painted("recovery")).to_have_count(1)
+    expect(console.painted("correction")).to_have_count(1)
+    expect(console.part("label-history")).to_contain_text("success")
+
+
+def test_letting_go_is_an_explicit_zero(console: Console, robot: StandIn) -> None:
+    console.start_episode()
+    with console.driving("w"):
+        wait_until_moved(console, robot, 0.01)
+    console.page.wait_for_timeout(100)
+    assert robot.now.drive is not None
+    assert not robot.now.drive.deadman
+    assert set(robot.now.drive.axes) == {0.0}
+    # The hand may rest: as long as the page speaks, the robot holds and stays taken over.
+    sent = robot.drives
+    console.page.wait_for_timeout(700)
+    assert robot.drives > sent
+    console.expect_mode("takeover")
+
+
+@pytest.mark.parametrize("gesture", ["help", "note", "blur"])
+def test_whatever_takes_the_hands_away_lets_go(
+    console: Console, robot: StandIn, gesture: str
+) -> None:
+    console.start_episode()
+    with console.driving("w"):
+        wait_until_moved(console, robot, 0.01)
+        if gesture == "blur":
+            console.page.evaluate("window.dispatchEvent(new Event('blur'))")
+        else:
+            console.page.keyboard.press("/" if gesture == "help" else "n")
+        console.page.wait_for_timeout(150)
+        assert robot.now.drive is not None
+        assert not robot.now.drive.deadman
+
+
+def test_a_failure_carries_its_class_and_note(console: Console, robot: StandIn) -> None:
+    console.start_episode()
+    console.fail(2, "slipped out of the gripper")
+    console.confirm_reset()
+    row = console.episodes().first
+    expect(row).to_contain_text("failure")
+    expect(row).to_contain_text("dropped")
+    expect(row).to_contain_text("slipped out of the gripper")
+
+
+def test_typing_presses_no_keys_of_the_robot(console: Console, robot: StandIn) -> None:
+    console.start_episode()
+    console.page.keyboard.press("n")
+    console.page.keyboard.type("v w r 1 b t")
+    console.expect_stage("running")
+    console.expect_mode("autonomous")
+    console.page.keyboard.press("Escape")
+    console.expect_stage("running")
+
+
+def test_stop_works_on_every_page_and_shows_how_far_it_is(console: Console, robot: StandIn) -> None:
+    console.start_episode()
+    console.go_to("Policies")
+    box = console.part("stop").bounding_box()
+    assert box is not None
+    assert box["height"] >= 64
+    console.stop()
+    console.expect_stopped()
+    assert robot.now.mode == "stopped"
+    console.clear()
+    expect(console.part("stop-status")).to_contain_text("software")
+    assert robot.now.mode == "paused"  # clearing never starts motion
+
+
+def test_the_stop_key_works_while_typing_and_in_a_dialog(console: Console, robot: StandIn) -> None:
+    for key in ("n", "/"):
+        console.page.keyboard.press(key)
+        console.page.wait_for_timeout(300)
+        console.page.keyboard.press(STOP_KEY)
+        console.expect_stopped()
+        console.page.keyboard.press("Escape")
+        console.clear()
+        expect(console.part("stop-status")).to_contain_text("software")
+
+
+def test_a_lost_connection_is_loud_and_an_unsent_stop_says_so(
+    console: Console, robot: StandIn
+) -> None:
+    console.page.context.set_offline(True)
+    robot.server.uvicorn.should_exit = True
+    expect(console.part("connection-lost")).to_be_visible()
+    console.stop()
+    expect(console.part("stop-status")).to_contain_text("NOT SENT")
+
+
+def test_a_refusal_is_shown_in_the_robots_words(console: Console, robot: StandIn) -> None:
+    console.part("lease").click()
+    expect(console.part("holder")).to_have_text("you")
+    console.page.keyboard.down("v")
+    expect(console.part("notice")).to_contain_text("no episode is running")
+    console.page.keyboard.up("v")
