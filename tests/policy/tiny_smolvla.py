@@ -52,8 +52,8 @@ def write_tiny_vlm(folder: Path) -> None:
             "end_of_utterance_token": "<end_of_utterance>",
         },
     )
-    shape: dict[str, Any] = dict(
-        text_config={
+    shape: dict[str, Any] = {
+        "text_config": {
             "model_type": "llama",
             "hidden_size": 64,
             "intermediate_size": 128,
@@ -64,7 +64,7 @@ def write_tiny_vlm(folder: Path) -> None:
             "vocab_size": 256,
             "pad_token_id": 0,
         },
-        vision_config={
+        "vision_config": {
             "hidden_size": 32,
             "intermediate_size": 64,
             "num_hidden_layers": 2,
@@ -72,9 +72,9 @@ def write_tiny_vlm(folder: Path) -> None:
             "image_size": 64,
             "patch_size": 16,
         },
-        scale_factor=2,
-        image_token_id=4,
-    )
+        "scale_factor": 2,
+        "image_token_id": 4,
+    }
     SmolVLMConfig(**shape).save_pretrained(folder)
     processor: Any = SmolVLMProcessor(
         image_processor=SmolVLMImageProcessor(),

@@ -1,0 +1,68 @@
+"""Cloning: its labels, and that a seeded run writes a policy that loads and carries what it saw."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_rl.config.document import load_task
+from robot_rl.learner.cloning import CloneSettings, NotEnoughDemonstrations, clone, subgoals
+from robot_rl.learner.demonstrations import decode_trajectories
+from robot_rl.policy.checkpoint import load_policy, read_file, read_manifest
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.segment import RecordedStep, decode_segment
+from tests.learner.lab import Lab, record_episode
+
+QUICK = CloneSettings(seed=4, encoder_updates=3, encoder_batch=4, head_updates=5, feature_copies=1)
+
+
+def demonstrations(count: int, steps: int) -> list[list[RecordedStep]]:
+    task = load_task("lift_cube")
+    episodes: list[list[RecordedStep]] = []
+    for seed in range(count):
+        lab = Lab()
+        human = tuple(range(steps))
+        record_episode(lab, task, seed, steps=steps, human=human, purpose=Purpose.DEMONSTRATION)
+        episodes.append([r for data in lab.segments.values() for r in decode_segment(data)])
+    return episodes
+
+
+def test_the_subgoal_is_where_the_gripper_next_changes_or_the_end() -> None:
+    (episode,) = demonstrations(1, 6)
+    orders = [0.0, 0.0, -1.0, -1.0, -1.0, 0.0]
+    edited = [
+        RecordedStep(
+            step=record.step.model_copy(
+                update={
+                    "human_action": None if index == 6 else (0.0,) * 6 + (orders[index],),
+                    "arm": record.step.arm.model_copy(
+                        update={"tcp_position_m": (float(index), 0.0, 0.0)}
+                    ),
+                }
+            ),
+            images=record.images,
+        )
+        for index, record in enumerate(episode)
+    ]
+    assert subgoals(edited)[:, 0].tolist() == [2.0, 1.0, 0.0, 3.0, 2.0, 1.0, 0.0]
+
+
+def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
+    task, episodes = load_task("lift_cube"), demonstrations(3, 20)
+    manifests = [clone(episodes, task, tmp_path / str(run), QUICK) for run in range(2)]
+    assert manifests[0].head.sha256 == manifests[1].head.sha256
+    assert manifests[0].backbone == manifests[1].backbone
+    policy = load_policy(tmp_path / "0")
+    stored = read_manifest(tmp_path / "0").demonstrations
+    assert stored is not None
+    data = read_file(tmp_path / "0", stored)
+    trajectories = decode_trajectories(data, policy.backbone.size, "test")
+    assert [len(each.features) for each in trajectories] == [21, 21, 21]
+    assert not np.isnan(trajectories[0].human[:-1]).any()
+    assert np.isnan(trajectories[0].human[-1]).all()
+    assert sum(path.stat().st_size for path in (tmp_path / "0").iterdir()) < 5_000_000
+
+
+def test_too_few_demonstrations_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(NotEnoughDemonstrations, match="record at least 5 whole ones"):
+        clone(demonstrations(1, 8), load_task("lift_cube"), tmp_path, QUICK)

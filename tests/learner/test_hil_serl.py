@@ -1,0 +1,154 @@
+"""HIL-SERL learns: a point that must reach a goal, with a person who corrects now and then."""
+
+import numpy as np
+import pytest
+import torch
+
+from robot_rl.config.document import load_task
+from robot_rl.learner.demonstrations import ABSENT, Trajectory
+from robot_rl.learner.hil_serl import HilSerl
+from robot_rl.learner.replay import Replay
+from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
+from robot_rl.schema.base import new_id
+from robot_rl.schema.episode import Outcome
+
+STEP, NEAR, HORIZON = 0.2, 0.15, 25
+type Vector = np.ndarray
+
+
+class Reach:
+    """A point in a square goes to the origin and closes its gripper there."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.position = rng.uniform(-1, 1, 2)
+
+    def features(self) -> Vector:
+        return np.array([*self.position, np.linalg.norm(self.position)], np.float32)
+
+    def act(self, action: Vector) -> bool:
+        there = float(np.linalg.norm(self.position)) < NEAR
+        self.position = np.clip(self.position + STEP * action[:2], -1, 1)
+        return there and action[-1] < 0
+
+    def expert(self) -> Vector:
+        there = float(np.linalg.norm(self.position)) < NEAR
+        move = np.clip(-self.position / STEP, -0.9, 0.9)
+        return np.array([*move, 0, 0, 0, 0, -1.0 if there else 0.0])
+
+
+def choose(head: Head, features: Vector, rng: np.random.Generator | None) -> Vector:
+    with torch.inference_mode():
+        output = head(torch.from_numpy(features)[None])
+    raw = output.mean[0].numpy()
+    if rng is not None:
+        raw = raw + output.log_std[0].exp().numpy() * rng.standard_normal(2)
+    assert output.gripper is not None
+    grip = GRIPPER_VALUES[int(output.gripper[0].argmax())]
+    return np.array([*np.tanh(raw), 0, 0, 0, 0, grip])
+
+
+def success_rate(head: Head, seed: int, episodes: int = 40) -> float:
+    rng, won = np.random.default_rng(seed), 0
+    for _ in range(episodes):
+        world = Reach(rng)
+        won += any(world.act(choose(head, world.features(), None)) for _ in range(HORIZON))
+    return won / episodes
+
+
+def learner(seed: int, **changes: float) -> tuple[HilSerl, Replay]:
+    task = load_task("lift_cube")
+    fast = {"batch": 32, "width": 32, "learning_rate": 1e-3, "critic_warmup_updates": 100}
+    settings = task.learner.model_copy(update={**fast, **changes})
+    task = task.model_copy(update={"learner": settings})
+    torch.manual_seed(seed)
+    head = Head(HeadSettings(features=3, axes=(0, 1), gripper=True, width=32))
+    return HilSerl(settings, head, seed), Replay(task, 3, capacity=20_000)
+
+
+def train(algorithm: HilSerl, replay: Replay, seed: int, episodes: int, helps: float) -> None:
+    """`helps`: how often a person drives a whole episode."""
+    rng = np.random.default_rng(seed)
+    for _ in range(episodes):
+        world, episode_id, helped = Reach(rng), new_id(), rng.random() < helps
+        replay.start(episode_id)
+        for index in range(HORIZON):
+            seen = world.features()
+            action = world.expert() if helped else choose(algorithm.head, seen, rng)
+            done = world.act(action)
+            add(replay, episode_id, index, seen, action, helped, done, index == HORIZON - 1)
+            if replay.online:
+                algorithm.update(replay, rng)
+            if done or index == HORIZON - 1:
+                add(replay, episode_id, index + 1, world.features(), None, False, False, False)
+                outcome = Outcome.SUCCESS if done else Outcome.FAILURE
+                replay.end(episode_id, outcome, index + 1)
+                break
+
+
+def add(
+    replay: Replay,
+    episode_id: object,
+    index: int,
+    features: Vector,
+    action: Vector | None,
+    human: bool,
+    done: bool,
+    last: bool,
+) -> None:
+    nothing = np.full((1, 7), ABSENT, np.float32)
+    executed = nothing if action is None else action[None].astype(np.float32)
+    piece = Trajectory(
+        features=features[None],
+        executed=executed,
+        human=executed if human else nothing,
+        success=np.array([False]),
+        terminated=np.array([done]),
+        truncated=np.array([last and not done]),
+    )
+    replay.add(episode_id, index, piece, [None])  # pyright: ignore[reportArgumentType]
+
+
+def test_it_learns_to_reach_with_a_little_help(seed: int) -> None:
+    algorithm, replay = learner(seed % 1000)
+    before = success_rate(algorithm.head, seed)
+    train(algorithm, replay, seed, episodes=40, helps=0.25)
+    after = success_rate(algorithm.head, seed)
+    print(f"success {before:.2f} → {after:.2f}")
+    assert before < 0.3
+    assert after >= 0.8
+
+
+def test_without_updates_nothing_changes(seed: int) -> None:
+    """Positive control of the test above: acting alone teaches nothing."""
+    algorithm, replay = learner(seed % 1000, critic_warmup_updates=10**6, clone_weight=0.0)
+    before = success_rate(algorithm.head, seed)
+    train(algorithm, replay, seed, episodes=5, helps=0.25)
+    assert success_rate(algorithm.head, seed) == before
+
+
+def test_the_bootstrap_is_masked_where_an_episode_terminated(seed: int) -> None:
+    algorithm, replay = learner(seed % 1000)
+    train(algorithm, replay, seed, episodes=4, helps=1.0)
+    batch = replay.sample(256, np.random.default_rng(seed))
+    ended = batch.bootstrap == 0
+    target, grasp = algorithm.targets(batch)
+    assert bool(ended.any())
+    assert torch.equal(target[ended], batch.reward[ended])
+    assert torch.equal(grasp[ended], (batch.reward + batch.gripper_penalty)[ended])
+    assert not torch.equal(target[~ended], batch.reward[~ended])
+
+
+@pytest.mark.parametrize("critics", [2, 4])
+def test_targets_take_the_least_of_the_chosen_critics(seed: int, critics: int) -> None:
+    algorithm, replay = learner(seed % 1000, critics=critics)
+    train(algorithm, replay, seed, episodes=2, helps=1.0)
+    batch = replay.sample(64, np.random.default_rng(seed))
+    algorithm.dice.manual_seed(1)
+    target, _ = algorithm.targets(batch)
+    algorithm.dice.manual_seed(1)
+    with torch.no_grad():
+        action, _, _ = algorithm.sample(batch.next_features)
+        every = algorithm.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]
+    discount = algorithm.settings.discount * batch.bootstrap
+    assert bool((target >= batch.reward + discount * every.amin(0) - 1e-6).all())
+    assert bool((target <= batch.reward + discount * every.amax(0) + 1e-6).all())
