@@ -87,20 +87,17 @@ def drive_settings(cell: Cell, task: Task, *, local: bool) -> DriveSettings:
     The console shapes what its devices say, so only those at the robot have a dead-band here.
     """
     scale = task.action.scale
-    translation = max(scale[:3]) or min(cell.limits.speed_m_s, 0.1)
-    rotation = max(scale[3:]) or min(cell.limits.rotation_speed_rad_s, 0.5)
-    speed = {
-        "speed_m_s": translation / task.step_s if max(scale[:3]) else translation,
-        "angular_speed_rad_s": rotation / task.step_s if max(scale[3:]) else rotation,
-    }
+    # An axis group that the task does not use is zeroed later; its speed only has to be positive.
+    speed_m_s = (max(scale[:3]) or 0.01) / task.step_s
+    angular_speed_rad_s = (max(scale[3:]) or 0.05) / task.step_s
     device = cell.teleop[0] if local and cell.teleop else None
-    if device is None:
-        return DriveSettings(**speed, dead_band=0.0, hysteresis=0.0)
+    dead_band = 0.0 if device is None else device.dead_band
     return DriveSettings(
-        **speed,
-        dead_band=device.dead_band,
-        hysteresis=min(0.03, device.dead_band),
-        deflection_is_dead_man=device.deflection_is_deadman,
+        speed_m_s=speed_m_s,
+        angular_speed_rad_s=angular_speed_rad_s,
+        dead_band=dead_band,
+        hysteresis=min(0.03, dead_band),
+        deflection_is_dead_man=device is not None and device.deflection_is_deadman,
     )
 
 

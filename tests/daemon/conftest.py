@@ -251,7 +251,7 @@ def make_robot(
             task=load_task(task).model_copy(update=changes),
             data_folder=(folder or tmp_path_factory.mktemp("robot")) / "data",
             lockstep=True,
-            seed=request.config.getoption("--seed"),
+            seed=int(request.config.getoption("--seed") or 0),
         )
         settings.memory.mkdir()
         robots.append(Robot(settings))

@@ -1,5 +1,6 @@
 """Control on the simulated arm: a person drives, loses the line, stops; the arm's own watchdog."""
 
+import itertools
 from uuid import uuid4
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
 from robot_rl.schema import live
+
+_CHUNK_IDS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def offer(robot, actions, *, epoch=None, valid_from_ns=None) -> int:
     step = robot.settings.task.step_ns
     chunk = np.zeros((), topics.CHUNK)
     grid = robot.now_ns // step
-    chunk["chunk_id"] = chunk_id = offer.count = getattr(offer, "count", 0) + 1
+    chunk["chunk_id"] = chunk_id = next(_CHUNK_IDS)
     chunk["observation_ns"] = grid * step
     start = grid * step + robot.settings.task.action_delay_ns
     chunk["valid_from_ns"] = start if valid_from_ns is None else valid_from_ns

@@ -109,7 +109,7 @@ def test_a_label_ends_a_running_episode(outcome, terminated):
 
 def test_a_task_may_end_the_episode_with_the_intervention():
     released = episodes.InterventionFinished(released=True)
-    state, effects = episodes.step(started(REAL), released, REAL)
+    _state, effects = episodes.step(started(REAL), released, REAL)
     assert kinds(effects) == ["StopMotion"]
     _, effects = episodes.step(started(SIMULATED), released, SIMULATED)
     assert not effects
