@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -23,7 +22,7 @@ from robot_rl.server.app import create_app
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, connect
 from robot_rl.server.embedded import EmbeddedPostgres
-from robot_rl.server.process import configured
+from robot_rl.server.process import configured, listen
 from robot_rl.server.settings import ServerSettings
 
 TEMPLATE = "robot_rl_template"
@@ -117,9 +116,7 @@ class RunningServer:
 @contextlib.contextmanager
 def serving(settings: ServerSettings, database: Database) -> Iterator[RunningServer]:
     """Runs the application as the process does, in a thread."""
-    listener = socket.socket()
-    listener.bind((settings.host, settings.port))
-    listener.listen(64)
+    listener = listen(settings)
     settings = replace(settings, port=listener.getsockname()[1])
     app = create_app(settings, database)
     server = configured(settings, app)

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from robot_rl.schema.ingest import BatchAck
 from robot_rl.schema.segment import decode_segment
 from robot_rl.server.database import Database
-from robot_rl.server.process import run
+from robot_rl.server.process import listen, run
 from robot_rl.server.settings import ServerProblem, ServerSettings
 from tests.server.recordings import ROBOT, TASK, Recording, post
 
@@ -26,7 +26,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from robot_rl.server.database import Database
-from robot_rl.server.process import run
+from robot_rl.server.process import listen, run
 from robot_rl.server.settings import Grant, ServerSettings
 url = sys.argv[4] if len(sys.argv) > 4 else None
 grants = tuple(
@@ -174,3 +174,8 @@ def test_a_port_in_use_is_one_sentence_and_starts_nothing(folder: Path, port: in
             run(settings)
     assert str(problem.value).startswith(f"cannot listen on 127.0.0.1:{port} (")
     assert not (folder / "data").exists()
+
+
+def test_answers_do_not_wait_for_acknowledgements(port: int, tmp_path: Path) -> None:
+    with listen(ServerSettings(data=tmp_path, port=port)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # what asyncio asks for before TCP_NODELAY
