@@ -1,1 +1,1 @@
-"""The robot PC: control, actor, teleop, link, the outbox, and the table of processes that runs them."""
+"""The robot PC: control, actor, teleop, link, the outbox, and the table that runs them."""

@@ -89,7 +89,7 @@ CONTROL = np.dtype(
         ("t_ns", np.int64),
         ("mode", "S12"),
         ("cause", "S160"),
-        ("epoch", np.int64),  # of the mode: a new one with every change, so that no command outlives it
+        ("epoch", np.int64),  # of the mode; a new one with every change
         ("source", "S8"),
         ("phase", "S12"),
         ("intervention_id", "V16"),
