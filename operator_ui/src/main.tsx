@@ -8,7 +8,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ServerError } from "@/api/client";
 import { router } from "@/app/routes";
-import { theme } from "@/app/theme";
+import { theme, variables } from "@/app/theme";
 import { ConnectionsProvider } from "@/live/robots";
 
 const queries = new QueryClient({
@@ -25,7 +25,7 @@ const place = document.getElementById("root");
 if (!place) throw new Error("index.html has no #root");
 createRoot(place).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="dark">
+    <MantineProvider theme={theme} defaultColorScheme="dark" cssVariablesResolver={variables}>
       <QueryClientProvider client={queries}>
         <ConnectionsProvider>
           <RouterProvider router={router} />

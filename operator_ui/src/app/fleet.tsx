@@ -44,7 +44,7 @@ export function FleetPage() {
                 {t(one.connected ? "fleet.connected" : "fleet.away")}
               </Badge>
             </Group>
-            <Text size="sm" c="dimmed" mt="xs">
+            <Text size="sm" c="var(--console-quiet)" mt="xs">
               {t("fleet.task", { task: one.task })}
             </Text>
           </Card>

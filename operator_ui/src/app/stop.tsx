@@ -112,7 +112,7 @@ function ClearButton({ connection }: { connection: RobotConnection }) {
       >
         {t(mode === "fault" ? "stop.clear_fault" : "stop.clear")}
       </Button>
-      <Text size="xs" c="dimmed" mt={4}>
+      <Text size="xs" c="var(--console-quiet)" mt={4}>
         {t("stop.clear_help")}
       </Text>
     </div>

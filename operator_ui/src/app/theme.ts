@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const ink: MantineColorsTuple = [
   "#eef1f5",
@@ -15,7 +15,7 @@ const ink: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "blue",
-  primaryShade: { light: 7, dark: 6 },
+  primaryShade: 8,
   // Words on filled buttons keep a contrast of 4.5 on every colour.
   autoContrast: true,
   luminanceThreshold: 0.35,
@@ -26,4 +26,11 @@ export const theme = createTheme({
   respectReducedMotion: true,
   focusRing: "auto",
   cursorType: "pointer",
+});
+
+/** Quiet words are quiet, not unreadable: 4.5 on both backgrounds. */
+export const variables: CSSVariablesResolver = () => ({
+  variables: {},
+  light: { "--mantine-color-dimmed": "#566174", "--mantine-color-placeholder": "#6a7484" },
+  dark: { "--mantine-color-dimmed": "#a3adbd", "--mantine-color-placeholder": "#a3adbd" },
 });

@@ -54,7 +54,7 @@ function Picture({
         className={classes.canvas}
         data-testid={`camera-${camera}`}
         role="img"
-        aria-label={main ? t("camera.main", { camera }) : camera}
+        aria-label={t(main ? "camera.main" : "camera.choose", { camera })}
       />
       <span className={classes.stale}>{t("camera.stale")}</span>
       <span className={classes.caption}>
@@ -77,7 +77,7 @@ export function Cameras({ connection }: { connection: RobotConnection }) {
   if (main === undefined) {
     return (
       <div className={classes.none}>
-        <Text c="dimmed">{t("live.no_camera")}</Text>
+        <Text c="var(--console-quiet)">{t("live.no_camera")}</Text>
       </div>
     );
   }
@@ -89,7 +89,6 @@ export function Cameras({ connection }: { connection: RobotConnection }) {
         {others.map((camera) => (
           <UnstyledButton
             key={camera}
-            aria-label={t("camera.choose", { camera })}
             onClick={() => void navigate({ search: { camera }, replace: true })}
           >
             <Picture video={video} camera={camera} main={false} />

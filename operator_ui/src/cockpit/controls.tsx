@@ -126,7 +126,7 @@ function PurposeChoice({ stage }: { stage: EpisodeStage }) {
         onChange={(value) => driveSettings.setState({ purpose: value })}
       />
       {purpose === "demonstration" && (
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="var(--console-quiet)">
           {t("control.demonstration_hint")}
         </Text>
       )}
@@ -199,12 +199,12 @@ export function EpisodeControls({
         </Text>
       }
     >
+      <StageButtons connection={connection} onAction={onAction} />
       {instructions && (
         <Text className={classes.instructions} role="status">
           {instructions}
         </Text>
       )}
-      <StageButtons connection={connection} onAction={onAction} />
       <PurposeChoice stage={stage} />
       {labelling && <FailureClasses classNames={classNames} label={label} onLabel={onLabel} />}
       <TextInput

@@ -64,10 +64,12 @@ function Cockpit({ robot }: { robot: string }) {
     <div className={classes.page}>
       <title>{t("live.title", { robot })}</title>
       <ModeBanner connection={connection} />
-      <Warnings connection={connection} />
       <div className={classes.columns}>
         <div className={classes.centre}>
-          <Cameras connection={connection} />
+          <div className={classes.pictures}>
+            <Cameras connection={connection} />
+            <Warnings connection={connection} />
+          </div>
           <div className={classes.below}>
             <EpisodeControls
               connection={connection}

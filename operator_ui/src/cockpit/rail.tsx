@@ -8,7 +8,6 @@ import { Panel } from "@/app/panel";
 import { request } from "@/cockpit/commands";
 import { InputState } from "@/cockpit/input";
 import classes from "@/cockpit/rail.module.css";
-import { SPEEDS } from "@/drive/axes";
 import type { Driver } from "@/drive/driver";
 import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
@@ -223,14 +222,7 @@ function Input({
           {scale * 100} %
         </Text>
       </Group>
-      <Progress
-        mt={4}
-        size="sm"
-        value={scale * 100}
-        aria-label={t("rail.speed_scale")}
-        aria-valuetext={`${scale * 100} %`}
-        data-steps={SPEEDS.length}
-      />
+      <Progress mt={4} size="sm" value={scale * 100} aria-hidden="true" />
       <Group justify="space-between" mt={8} wrap="nowrap">
         <Text size="sm">
           {t("rail.gripper")} <kbd className={classes.key}>{keyName(keys.gripper)}</kbd>

@@ -9,6 +9,7 @@ const REDIAL_MS = [250, 500, 1000, 2000];
 const SILENCE_MS = 3000;
 /** A stop that could not be sent is sent when the connection is back within this time. */
 const STOP_KEPT_MS = 10_000;
+const CHECK_MS = 500;
 /** Drive messages are dropped, not queued, when the network takes fewer than are made. */
 const BUFFERED_BYTES = 4096;
 
@@ -25,6 +26,7 @@ export class RobotConnection {
   private redial: ReturnType<typeof setTimeout> | undefined;
   private watch: ReturnType<typeof setInterval> | undefined;
   private heardMs = 0;
+  private checkedMs = 0;
   private closed = true;
 
   constructor(readonly robot: string) {}
@@ -33,7 +35,7 @@ export class RobotConnection {
     if (!this.closed) return;
     this.closed = false;
     this.dial();
-    this.watch = setInterval(() => this.checkSilence(), 500);
+    this.watch = setInterval(() => this.checkSilence(), CHECK_MS);
   }
 
   close(): void {
@@ -107,9 +109,13 @@ export class RobotConnection {
 
   private checkSilence(): void {
     const { socket } = this;
+    const nowMs = performance.now();
+    // A page that was frozen or busy has heard nothing by its own fault: what came waits to be read.
+    if (nowMs - this.checkedMs > 2 * CHECK_MS) this.heardMs = nowMs;
+    this.checkedMs = nowMs;
     const present = this.store.getState().presence?.connected ?? false;
     if (socket?.readyState !== WebSocket.OPEN || !present) return;
-    if (performance.now() - this.heardMs < SILENCE_MS) return;
+    if (nowMs - this.heardMs < SILENCE_MS) return;
     socket.onclose = null;
     socket.close();
     this.lost(socket);
