@@ -1,7 +1,9 @@
 """What every test stands on: an environment without network, display or GPU, and printed seeds."""
 
 import os
+import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,14 +63,14 @@ def rng(seed: int) -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Report, Path]":
+def rehearsed() -> Iterator["tuple[Report, Path]"]:
     """One whole rehearsal with a killed learner and a killed server, and the folder of its records.
 
-    Shared by every test that looks at what a rehearsal leaves behind: it takes about a minute.
+    Shared by every test that looks at what a rehearsal leaves behind: it takes about a minute. The
+    folder is not pytest's own: as root, Postgres runs as another user and must be able to enter it.
     """
     from robot_rl.rehearsal.session import RehearsalSettings, rehearse
 
-    data = tmp_path_factory.mktemp("rehearsal")
     settings = RehearsalSettings(
         cell="simulation",
         task="lift_cube",
@@ -78,4 +80,6 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Report, Path]"
         kill=("learner", "server"),
         seed=3,
     )
-    return rehearse(settings, data, quiet=True), data
+    with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
+        data = Path(folder)
+        yield rehearse(settings, data, quiet=True), data

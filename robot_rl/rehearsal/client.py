@@ -1,6 +1,7 @@
 """A client of the public live API, as a browser is one: a WebSocket, requests that are answered."""
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -54,13 +55,16 @@ class LiveClient:
     def __init__(self, server_url: str, robot: str, token: str, *, truth: bool) -> None:
         base = server_url.replace("http", "ws", 1)
         address = f"{base}/api/live/robots/{robot}" + ("?truth=1" if truth else "")
+        self._open = ExitStack()
         try:
-            self._socket: ClientConnection = connect(
-                address,
-                additional_headers={"Authorization": f"Bearer {token}"},
-                open_timeout=10,
-                compression=None,
-                max_size=4 * 2**20,
+            self._socket: ClientConnection = self._open.enter_context(
+                connect(
+                    address,
+                    additional_headers={"Authorization": f"Bearer {token}"},
+                    open_timeout=10,
+                    compression=None,
+                    max_size=4 * 2**20,
+                )
             )
         except (OSError, TimeoutError) as error:
             raise LiveLost(f"no live connection to {address}: {error}") from error
@@ -156,4 +160,4 @@ class LiveClient:
             self.seen.turn_t_ns = None
 
     def close(self) -> None:
-        self._socket.close()
+        self._open.close()
