@@ -40,17 +40,9 @@ def run(*, quick: bool = False) -> Result:
         bench="learner",
         machine=machine,
         targets=(
-            Target(
-                name="updates of one step, p50",
-                value=spread.p50,
-                unit="ms",
-                op="<=",
-                target=PEER_MS,
-            ),
+            _at_most("updates of one step, p50", spread.p50, PEER_MS),
             # It keeps up with a 10 Hz robot.
-            Target(
-                name="updates of one step, p95", value=spread.p95, unit="ms", op="<=", target=100.0
-            ),
+            _at_most("updates of one step, p95", spread.p95, 100.0),
         ),
         detail={
             "two critic updates and one of the actor, ms": spread,

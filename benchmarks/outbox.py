@@ -1,4 +1,4 @@
-"""Recording a step: what it costs the actor, how fast the disk takes it, and whether all is kept."""
+"""Recording a step: what it costs the actor, how fast the disk takes it, whether all is kept."""
 
 import tempfile
 import time

@@ -34,20 +34,10 @@ def run(*, quick: bool = False) -> Result:
         bench="startup",
         machine=machine,
         targets=(
-            Target(
-                name="--help, p50", value=Spread.of(shown).p50, unit="s", op="<=", target=HELP_S
-            ),
-            Target(
-                name="server answers, largest",
-                value=max(starts),
-                unit="s",
-                op="<=",
-                target=SERVER_S,
-            ),
+            _at_most("--help, p50", Spread.of(shown).p50, HELP_S),
+            _at_most("server answers, largest", max(starts), SERVER_S),
             # Ctrl-C stops everything within 5 s.
-            Target(
-                name="server has stopped, largest", value=max(stops), unit="s", op="<=", target=5.0
-            ),
+            _at_most("server has stopped, largest", max(stops), STOP_S),
         ),
         detail={
             "--help, s": Spread.of(shown),

@@ -39,7 +39,9 @@ def _end_on_signal(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run a command; a person's mistake ends with one sentence and an exit code, no traceback."""
-    signal.signal(signal.SIGTERM, _end_on_signal)
+    # SIGINT too: shells start what a script puts in the background with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end_on_signal)
     try:
         app()
     except KeyboardInterrupt:

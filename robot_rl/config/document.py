@@ -75,6 +75,8 @@ def _load[M: (Cell, Task)](path: Path, model: type[M]) -> M:
 def _sentence(path: Path, error: ValidationError) -> str:
     """The first problem as one sentence; the number of further ones after it."""
     problems = error.errors(include_url=False)
+    # A misspelt key also leaves the right one missing: the misspelling is what helps.
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
     key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
     if first["type"] == "extra_forbidden":

@@ -1,0 +1,38 @@
+"""Every benchmark runs and ends with its one JSON line; what is a miss is shown as a miss."""
+
+import importlib
+import json
+
+import pytest
+
+from benchmarks.measurement import Machine, Result, Spread, Target, as_line, as_text
+
+DETAIL = {"name", "value", "unit", "op", "target"}
+
+
+@pytest.mark.parametrize("name", ["control", "outbox", "replay", "learner"])
+def test_a_benchmark_measures(name: str) -> None:
+    result = importlib.import_module(f"benchmarks.{name}").run(quick=True)
+    line = json.loads(as_line(result))
+    assert set(line) == {"bench", "machine", "targets", "detail"}
+    assert line["bench"] == name
+    assert all(set(target) == DETAIL and target["value"] > 0 for target in line["targets"])
+    assert any(key.startswith("noise") for key in line["detail"])
+
+
+def test_a_miss_is_shown() -> None:
+    targets = (
+        Target(name="at most", value=2.0, unit="s", op="<=", target=1.0),
+        Target(name="at least", value=2.0, unit="s", op=">=", target=3.0),
+        Target(name="exactly", value=2.0, unit="s", op="==", target=2.5),
+        Target(name="just so", value=2.0, unit="s", op="<=", target=2.0),
+    )
+    result = Result(bench="b", machine=Machine.here(), targets=targets, detail={})
+    assert [target.met for target in targets] == [False, False, False, True]
+    assert as_text(result).count("MISSED") == 3
+
+
+def test_the_spread_of_repeats() -> None:
+    spread = Spread.of([float(value) for value in range(1, 101)])
+    assert (spread.p50, spread.p95, spread.p99) == (50.5, 96.0, 100.0)
+    assert (spread.largest, spread.repeats) == (100.0, 100)
