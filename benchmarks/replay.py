@@ -9,8 +9,8 @@ from robot_rl.config import Task, load_task
 from robot_rl.learner.demonstrations import ABSENT, Trajectory
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.starting import shapes
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.message import new_id
 
 EPISODE_STEPS = 100
 STEPS = 100_000

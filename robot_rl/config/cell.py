@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from robot_rl.config.base import NotNegative, Positive, PositiveTriple, Section, Triple
+from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 
 
 class SimulatedArm(Section):

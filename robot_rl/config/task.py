@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from robot_rl.config.base import (
+from robot_rl.config.section import (
     Fraction,
     NotNegative,
     Positive,

@@ -26,7 +26,6 @@ from robot_rl.daemon.episode import EpisodeState, Plan, Rules
 from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.schema import live
-from robot_rl.schema.base import new_id, utc_now
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -36,6 +35,7 @@ from robot_rl.schema.episode import (
     SafetyEvent,
 )
 from robot_rl.schema.live import EpisodeStage, Mode
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import state_names, state_vector
 

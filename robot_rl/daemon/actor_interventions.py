@@ -6,8 +6,8 @@ from uuid import UUID
 
 from robot_rl.daemon.actor_record import Acted
 from robot_rl.daemon.messages import InterventionBegan, InterventionOver
-from robot_rl.schema.base import utc_now
 from robot_rl.schema.episode import InterventionEnded
+from robot_rl.schema.message import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

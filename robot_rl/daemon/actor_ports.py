@@ -13,7 +13,7 @@ from robot_rl.daemon.actor_record import Decided
 from robot_rl.daemon.episode import EpisodeState, Plan
 from robot_rl.daemon.outbox import OutboxWriter
 from robot_rl.schema import live
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 _REQUESTS: TypeAdapter[live.FromClient | messages.PolicyReady] = TypeAdapter(
     live.FromClient | messages.PolicyReady

@@ -10,7 +10,7 @@ from hardware.clock import Clock
 from hardware.memory import Record
 from hardware.sim import topics as sim_topics
 from hardware.sim.arm import arm_state
-from robot_rl.schema.base import utc_now
+from robot_rl.schema.message import utc_now
 from robot_rl.schema.step import ArmObservation, FrameStamp
 
 LOCKSTEP_PATIENCE_S = 10.0  # wall time for a camera to draw a frame that virtual time waits for

@@ -23,7 +23,7 @@ from robot_rl.daemon.messages import (
     PhaseMarked,
 )
 from robot_rl.schema import live
-from robot_rl.schema.base import new_id
+from robot_rl.schema.message import new_id
 from robot_rl.schema.step import Phase
 from safety import lease as leases
 from safety import modes

@@ -6,7 +6,7 @@ import numpy as np
 
 from hardware.sim.panda import default_limits
 from robot_rl.config import Cell, Task
-from robot_rl.config.base import Triple
+from robot_rl.config.section import Triple
 from robot_rl.daemon.control import ControlSettings
 from robot_rl.daemon.control_home import HomePose
 from robot_rl.daemon.control_window import Grid

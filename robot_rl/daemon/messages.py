@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
-from robot_rl.schema.base import Message, Quaternion, Vector3
+from robot_rl.schema.message import Message, Quaternion, Vector3
 from robot_rl.schema.policy import PolicyVersion
 from robot_rl.schema.step import Phase
 

@@ -16,7 +16,6 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -24,6 +23,7 @@ from robot_rl.schema.episode import (
     Purpose,
     RobotEvent,
 )
+from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Source, Step
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 from robot_rl.config import Cell, Task
-from robot_rl.schema.base import new_id
+from robot_rl.schema.message import new_id
 
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from robot_rl.daemon.outbox_file import OutboxRow
 from robot_rl.daemon.outbox_reader import PendingRows
-from robot_rl.schema.base import utc_now
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
+from robot_rl.schema.message import utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
 
 BATCH_ROWS = 64

@@ -19,7 +19,7 @@ from safetensors.torch import load, save
 from robot_rl.errors import PlainError
 from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.policy.checkpoint import BadCheckpoint, read_metadata
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 FORMAT = 1
 _KEY = "robot_rl.learner"

@@ -13,7 +13,7 @@ from robot_rl.policy.checkpoint import (
     sha256_of,
 )
 from robot_rl.policy.head import Head
-from robot_rl.schema.base import new_id, utc_now
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import PolicyManifest, Update
 
 

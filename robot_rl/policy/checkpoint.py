@@ -22,7 +22,7 @@ from robot_rl.errors import PlainError
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet, KeypointSettings
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 from robot_rl.schema.policy import BackboneRef
 
 FORMAT = 1

@@ -11,7 +11,7 @@ from torch import nn
 
 from robot_rl.policy.interface import ACTION_SIZE, Backbone, Chunk, Observation
 from robot_rl.policy.networks import mlp
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, -1.2  # at most 0.3: a robot explores beside what it knows
 GRIPPER_VALUES = (-1.0, 0.0, 1.0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTION_SIZE = 7
-"""[dx, dy, dz, rx, ry, rz, gripper], normalised (robot_rl.schema.base.Action)."""
+"""[dx, dy, dz, rx, ry, rz, gripper], normalised (robot_rl.schema.message.Action)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from torch import nn
 
 from robot_rl.policy.images import pick_images
 from robot_rl.policy.interface import BadObservation, Observation
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 KIND = "keypoint_cnn"
 FEATURE_CLIP = 5.0  # standard deviations; keeps a view never seen before from shouting

@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from robot_rl.policy.checkpoint import BadCheckpoint
 from robot_rl.policy.interface import ACTION_SIZE, BadObservation, Chunk, Observation
 from robot_rl.policy.keypoint_cnn import PROPRIOCEPTION
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
 
 MAPPING = "robot_rl.json"

@@ -11,7 +11,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.errors import PlainError
-from robot_rl.schema.base import new_id
 from robot_rl.schema.live import (
     ClientMessage,
     ClientUpdate,
@@ -27,6 +26,7 @@ from robot_rl.schema.live import (
     Telemetry,
     TrainingStatus,
 )
+from robot_rl.schema.message import new_id
 
 _UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
 _MESSAGE: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from robot_rl.evaluation.metrics import wilson
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 
 class Rate(Message):

@@ -13,8 +13,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +24,9 @@ import httpx
 from robot_rl.errors import PlainError
 
 _PR_SET_PDEATHSIG = 1
-_STOP_S = {"daemon": 5.0, "learner": 3.0, "server": 4.0}  # before a straggler is killed
-_ORDER = ("server", "learner", "daemon")  # of starting; stopping goes backwards, the arm first
+_STOP_S = 4.8  # for all of it; the daemon itself ends its processes within 4.5 s
+_SERVER_S = 1.5  # the server's share at the end
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 class SystemProblem(PlainError):
@@ -190,21 +192,61 @@ class System:
         part.process.wait()
 
     def stop(self) -> None:
-        """Stop every part, the arm first; whoever does not end in time is killed."""
-        for name in reversed(_ORDER):
-            part = self._parts.pop(name, None)
-            if part is None or part.process.poll() is not None:
-                continue
+        """Stop every part within five seconds, the arm first; stragglers are killed.
+
+        The server stays until the robot has handed over what it recorded, or most of the time is
+        up. A second Ctrl-C changes nothing: to leave halfway would leave the rest running.
+        """
+        with _undisturbed():
+            deadline = time.monotonic() + _STOP_S
+            self._end("daemon")
+            self._end("learner")
+            self._join("daemon", deadline - _SERVER_S)
+            self._end("server")
+            for name in ("daemon", "server", "learner"):
+                self._join(name, deadline)
+                self._finish(name)
+
+    def _end(self, name: str) -> None:
+        part = self._parts.get(name)
+        if part is not None and part.process.poll() is None:
             part.process.send_signal(signal.SIGTERM)
-            try:
-                part.process.wait(_STOP_S[name])
-            except subprocess.TimeoutExpired:
-                part.process.kill()
-                part.process.wait()
+
+    def _join(self, name: str, deadline_s: float) -> None:
+        part = self._parts.get(name)
+        if part is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                part.process.wait(max(deadline_s - time.monotonic(), 0.0))
+
+    def _finish(self, name: str) -> None:
+        """Kill what did not end, and clear away what a killed daemon could not."""
+        part = self._parts.pop(name, None)
+        if part is None:
+            return
+        if part.process.poll() is None:
+            part.process.kill()
+            part.process.wait()
+        for folder in _SHARED_MEMORY.glob(f"robot-rl-{part.process.pid}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _last_words(self, name: str) -> str:
         lines = self.log_file(name).read_text(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("robot-rl: ") if lines else "it said nothing"
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """SIGINT and SIGTERM wait outside; only the main thread may say so, and only it gets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _end_with_parent() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 
 
 class Outcome(StrEnum):

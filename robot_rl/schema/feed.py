@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from robot_rl.schema.base import Message
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, InterventionEnded, Outcome
+from robot_rl.schema.message import Message
 
 
 class SegmentStored(Message):

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from robot_rl.schema.base import PROTOCOL_VERSION, Message
 from robot_rl.schema.episode import RobotEvent
+from robot_rl.schema.message import PROTOCOL_VERSION, Message
 
 
 class SegmentRef(Message):

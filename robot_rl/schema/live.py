@@ -17,8 +17,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from robot_rl.schema.base import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.schema.step import Phase, Source
 

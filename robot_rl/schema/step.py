@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from robot_rl.schema.base import Action, Message, Quaternion, Vector3, Vector6
+from robot_rl.schema.message import Action, Message, Quaternion, Vector3, Vector6
 
 
 class Source(StrEnum):

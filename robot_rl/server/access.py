@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from robot_rl.schema.base import utc_now
+from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings, is_loopback
 from robot_rl.server.tables import BrowserSession, LoginLink, Token

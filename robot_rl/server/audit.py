@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
-from robot_rl.schema.base import Message, new_id, utc_now
+from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.tables import AuditEntry as AuditRow
 

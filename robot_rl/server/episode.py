@@ -7,8 +7,8 @@ import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from robot_rl.config import BadConfig, load_task
-from robot_rl.schema.base import Message
 from robot_rl.schema.episode import Outcome, Provenance
+from robot_rl.schema.message import Message
 from robot_rl.schema.segment import RecordedStep, cameras_of, decode_segment, read_table
 from robot_rl.schema.step import Step
 from robot_rl.server.blobs import BlobStore

@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
-from robot_rl.schema.base import Message
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.message import Message
 from robot_rl.server.database import Database
 from robot_rl.server.tables import Episode
 

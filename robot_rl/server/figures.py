@@ -9,8 +9,8 @@ from sqlalchemy import RowMapping, select
 
 from robot_rl.evaluation import metrics
 from robot_rl.evaluation.metrics import EpisodeFacts, Proportion, Summary
-from robot_rl.schema.base import Message
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.database import Database
 from robot_rl.server.episodes import EpisodeFilter, conditions

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from robot_rl.schema.base import Message, new_id
 from robot_rl.schema.live import (
     ClientGone,
     ClientMessage,
@@ -30,6 +29,7 @@ from robot_rl.schema.live import (
     Telemetry,
     TrainingStatus,
 )
+from robot_rl.schema.message import Message, new_id
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.server.access import DRIVERS, Principal, Role
 from robot_rl.server.mailbox import Mailbox

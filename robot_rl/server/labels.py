@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Connection, insert, select, update
 
-from robot_rl.schema.base import Message, new_id, utc_now
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.feed import Excluded, Relabelled
+from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server import audit, feed
 from robot_rl.server.database import Database
 from robot_rl.server.episode import AnnotationRow, EpisodeMissing, ExclusionRow, LabelRow

@@ -10,7 +10,6 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 
-from robot_rl.schema.base import PROTOCOL_VERSION
 from robot_rl.schema.live import (
     ClientMessage,
     LearnerHeard,
@@ -18,6 +17,7 @@ from robot_rl.schema.live import (
     RobotHello,
     RobotMessage,
 )
+from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence
 from robot_rl.server.access import ANY_ROBOT, Principal, Refused, Role

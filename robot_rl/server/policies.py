@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from robot_rl.schema.base import utc_now
+from robot_rl.schema.message import utc_now
 from robot_rl.schema.policy import (
     LearnerProgress,
     PolicyManifest,

@@ -4,8 +4,8 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from starlette.concurrency import run_in_threadpool
 
-from robot_rl.schema.base import utc_now
 from robot_rl.schema.live import RobotHello
+from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.hub import Client
 from robot_rl.server.services import Services

@@ -9,10 +9,10 @@ import pyarrow as pa
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from robot_rl.schema.base import PROTOCOL_VERSION, new_id
 from robot_rl.schema.feed import FeedEvent, SegmentStored
 from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
 from robot_rl.schema.live import InterventionTrained
+from robot_rl.schema.message import PROTOCOL_VERSION, new_id
 from robot_rl.schema.segment import BadSegment, read_table
 from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore

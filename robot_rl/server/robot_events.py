@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -23,6 +22,7 @@ from robot_rl.schema.episode import (
 )
 from robot_rl.schema.feed import FeedEvent
 from robot_rl.schema.live import InterventionTrained
+from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.tables import (
     Activation,

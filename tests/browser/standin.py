@@ -19,7 +19,6 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.base import Message, new_id, utc_now
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live import (
     CommandResult,
@@ -32,6 +31,7 @@ from robot_rl.schema.live import (
     StartEpisode,
     StopProgress,
 )
+from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import FrameStamp, Phase, RewardEvidence, Source, Step
 from robot_rl.schema.video import VideoFrame, encode_frame

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from robot_rl.daemon.outbox import OutboxWriter
-from robot_rl.schema.base import new_id, utc_now
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step
 

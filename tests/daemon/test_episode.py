@@ -6,9 +6,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from robot_rl.daemon import episode as episodes
 from robot_rl.daemon.episode import EpisodeState, Plan, Rules
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.message import new_id
 
 SIMULATED = Rules(
     max_steps=3,

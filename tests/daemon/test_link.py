@@ -23,7 +23,6 @@ from robot_rl.daemon.link_lockstep import TURN_NS, LearnerLag, Turns
 from robot_rl.daemon.link_telemetry import limit_names
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor_memory import Memory
-from robot_rl.schema.base import new_id
 from robot_rl.schema.live import (
     AcquireLease,
     ClientGone,
@@ -39,6 +38,7 @@ from robot_rl.schema.live import (
     Stop,
     Telemetry,
 )
+from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import decode_frame
 

@@ -16,8 +16,8 @@ from robot_rl.daemon import outbox_file
 from robot_rl.daemon.outbox import OutboxWriter
 from robot_rl.daemon.outbox_file import UnreadableRow
 from robot_rl.daemon.outbox_reader import OutboxReader
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome
+from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from tests.daemon.recording import recorded, started, write_episode
 
@@ -125,7 +125,7 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[2])\n"
         "from robot_rl.daemon.outbox import OutboxWriter\n"
-        "from robot_rl.schema.base import new_id\n"
+        "from robot_rl.schema.message import new_id\n"
         "from tests.daemon.recording import recorded, started\n"
         "writer = OutboxWriter(Path(sys.argv[1]), linger_s=0.02)\n"
         "episode = new_id()\n"

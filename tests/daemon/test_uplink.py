@@ -19,9 +19,9 @@ from robot_rl.daemon.outbox_file import OutboxRow
 from robot_rl.daemon.outbox_reader import OutboxReader
 from robot_rl.daemon.uplink import Uplink
 from robot_rl.daemon.uplink_batch import cut_batch, ripe_rows
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted
 from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
+from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment
 from tests.daemon.recording import ended, recorded, started, write_episode
 

@@ -14,7 +14,6 @@ import simplejpeg
 
 from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -23,6 +22,7 @@ from robot_rl.schema.episode import (
     Purpose,
 )
 from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage, SegmentStored
+from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import (
     LearnerProgress,
     PolicyManifest,

@@ -9,8 +9,8 @@ from robot_rl.learner.demonstrations import ABSENT, Trajectory
 from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.message import new_id
 
 STEP, NEAR, HORIZON = 0.2, 0.15, 25
 type Vector = np.ndarray

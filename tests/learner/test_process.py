@@ -14,9 +14,9 @@ from robot_rl.learner.feed import ServerClient, ServerRefused
 from robot_rl.learner.process import STATE, Learner, LearnerSettings
 from robot_rl.policy.checkpoint import decode_head, load_policy
 from robot_rl.policy.starting import write_untrained
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.feed import Excluded
+from robot_rl.schema.message import new_id
 from tests.learner.lab import NOON, Lab, record_episode
 
 

@@ -15,8 +15,8 @@ from robot_rl.learner.demonstrations import (
 )
 from robot_rl.learner.replay import NOWHERE, Replay
 from robot_rl.policy.checkpoint import BadCheckpoint
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.message import new_id
 
 FEATURES = 2
 

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from robot_rl.schema.base import new_id
+from robot_rl.schema.message import new_id
 from robot_rl.server import migration
 from robot_rl.server.access import issue_token
 from robot_rl.server.app import create_app

@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import TypeAdapter
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.base import Message
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import (
     ClientUpdate,
@@ -22,6 +21,7 @@ from robot_rl.schema.live import (
     RobotHello,
     Telemetry,
 )
+from robot_rl.schema.message import Message
 from robot_rl.schema.step import Source
 from tests.server.conftest import RunningServer
 from tests.server.recordings import CAMERAS, ROBOT, TASK

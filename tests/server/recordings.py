@@ -9,7 +9,6 @@ from uuid import UUID
 
 import httpx
 
-from robot_rl.schema.base import new_id, utc_now
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -21,6 +20,7 @@ from robot_rl.schema.episode import (
     RobotEvent,
 )
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import BackboneRef, PolicyManifest, Update
 from robot_rl.schema.segment import RecordedStep, encode_segment
 from robot_rl.schema.step import ArmObservation, FrameStamp, RewardEvidence, Source, Step

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from robot_rl.schema.base import utc_now
+from robot_rl.schema.message import utc_now
 from robot_rl.server import access
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
 from robot_rl.server.tables import BrowserSession, LoginLink, Token

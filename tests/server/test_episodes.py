@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from robot_rl.config import load_task
-from robot_rl.schema.base import new_id
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.feed import Excluded, FeedPage, Relabelled
+from robot_rl.schema.message import new_id
 from robot_rl.schema.step import RewardEvidence
 from robot_rl.server.rewards import shown_rewards
 from tests.server.conftest import RunningServer

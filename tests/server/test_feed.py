@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import text
 
-from robot_rl.schema.base import new_id, utc_now
 from robot_rl.schema.feed import Excluded, FeedPage
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import feed
 from robot_rl.server.database import Database
 from tests.server.conftest import RunningServer

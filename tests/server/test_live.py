@@ -11,7 +11,6 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.base import new_id
 from robot_rl.schema.live import (
     AcquireLease,
     ClientGone,
@@ -31,6 +30,7 @@ from robot_rl.schema.live import (
     Telemetry,
     TrainingStatus,
 )
+from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import VideoFrame, decode_frame, encode_frame
 from tests.server.conftest import RunningServer

@@ -4,7 +4,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 from robot_rl.server import access, audit
 from robot_rl.server.access import SESSION_LIFE
 from robot_rl.server.routes.callers import Anyone, Driver, WithServices

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 from robot_rl.server import audit
 from robot_rl.server.routes.callers import Engineer, WithServices
 

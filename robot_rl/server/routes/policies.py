@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from robot_rl.schema.base import Message
+from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyManifest, PolicyVersion
 from robot_rl.server import audit, policies
 from robot_rl.server.routes.callers import Anyone, Engineer, Learner, WithServices

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from robot_rl.schema.base import PROTOCOL_VERSION, Message
 from robot_rl.schema.live import RobotPresence
+from robot_rl.schema.message import PROTOCOL_VERSION, Message
 from robot_rl.server.routes.callers import Anyone, WithServices
 
 router = APIRouter(prefix="/api", tags=["status"])
