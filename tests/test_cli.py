@@ -302,6 +302,7 @@ def data() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_database_at_another_schema(data: Path) -> None:
     from sqlalchemy import text
 
