@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robot_rl.commands.options import DATA, AsJson, Data, Seed, TaskName, print_json
+from robot_rl.commands.options import DATA, AsJson, Data, Seed, TaskName, print_json, token
 from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ def clone(
     demos: Annotated[
         Path | None,
         typer.Option(help="A folder of Arrow files, an episode each; else the database's."),
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="Or a server's, with a learner's token in ROBOT_RL_TOKEN.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, max=500, help="Demonstrations to use.")] = 30,
     out: Annotated[
@@ -51,16 +54,20 @@ def clone(
 
         manifest = write_untrained(folder, wanted, seed)
     else:
-        episodes = list(
-            _from_folder(demos, most) if demos is not None else _from_database(data, wanted, most)
-        )
+        where = server or demos or data
+        if server is not None:
+            episodes = _from_server(server, wanted, most)
+        elif demos is not None:
+            episodes = list(_from_folder(demos, most))
+        else:
+            episodes = list(_from_database(data, wanted, most))
         if not episodes:
             raise PlainError(
-                f"there are no demonstrations of {wanted.name} in {demos or data}: record some in "
+                f"there are no demonstrations of {wanted.name} in {where}: record some in "
                 "the console, or with `robot-rl rehearse --demonstrations 30 --episodes 0 "
                 "--evaluations 0 --no-learner --data demos`"
             )
-        _check_task(episodes, wanted, demos or data)
+        _check_task(episodes, wanted, where)
         import torch
 
         from robot_rl.learner.cloning import CloneSettings
@@ -107,10 +114,29 @@ def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[Record
         )
         blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
         for row in reversed(found.episodes):
-            yield records(database, blobs, row.episode_id)
+            if row.complete:
+                yield records(database, blobs, row.episode_id)
 
 
-def _check_task(episodes: "Sequence[Sequence[RecordedStep]]", task: "Task", where: Path) -> None:
+def _from_server(url: str, task: "Task", most: int) -> "list[list[RecordedStep]]":
+    import threading
+
+    from robot_rl.commands import preflight
+    from robot_rl.learner.feed import ServerClient
+    from robot_rl.learner.recorded import fetch_demonstrations
+
+    secret = token("learner")
+    preflight.server_answers(url, 10.0)
+    client = ServerClient(url, secret, threading.Event(), say=lambda text: print(text, flush=True))
+    try:
+        return fetch_demonstrations(client, task.name)[-most:]
+    finally:
+        client.close()
+
+
+def _check_task(
+    episodes: "Sequence[Sequence[RecordedStep]]", task: "Task", where: Path | str
+) -> None:
     """That they were recorded with the task's cameras. Raises PlainError."""
     cameras = set(episodes[0][0].images)
     missing = sorted(set(task.cameras) - cameras)

@@ -80,6 +80,7 @@ class Pilot:
         self._plan: EpisodePlan | None = None
         self._placed = self._started = False
         self._next_tick = 0.0
+        self._episodes_before = 0
         self._last_t_ns: int | None = None
         self.tally = Tally()
 
@@ -173,6 +174,8 @@ class Pilot:
         telemetry = self._client.seen.telemetry
         if not self._started or telemetry is None or self._pending is not None:
             return False
+        if telemetry.episode.number <= self._episodes_before:
+            return False  # accepted, but this telemetry is from before
         return telemetry.episode.stage not in (EpisodeStage.RUNNING, EpisodeStage.AWAIT_LABEL)
 
     def _turn(self) -> None:
@@ -199,6 +202,7 @@ class Pilot:
             case EpisodeStage.READY if not self._placed:
                 self._ask(BeginReset, seed=plan.seed)
             case EpisodeStage.READY if not self._started:
+                self._episodes_before = telemetry.episode.number
                 self._ask(
                     StartEpisode,
                     purpose=plan.purpose,

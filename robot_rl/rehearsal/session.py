@@ -153,12 +153,14 @@ class _Session:
         self._phase(
             "evaluation before", Purpose.EVALUATION, self._evaluation_seeds, STARTING_VERSION
         )
-        self._train()
+        if not self._train():
+            return
         telemetry = self._pilot.seen.telemetry
         version = telemetry.policy_version if telemetry else None
         self._phase("evaluation after", Purpose.EVALUATION, self._evaluation_seeds, version)
 
-    def _train(self) -> None:
+    def _train(self) -> bool:
+        """Whether there was any training, so that it makes sense to evaluate again."""
         settings = self._settings
         started = time.monotonic()
         if settings.minutes is None:
@@ -175,6 +177,7 @@ class _Session:
                 name = f"training, {left:.1f} min left"
                 self._phase(name, Purpose.TRAINING, self._draw(Purpose.TRAINING, 1), None)
         self._training_wall_s = time.monotonic() - started
+        return settings.minutes is not None or settings.episodes > 0
 
     def _phase(
         self,
