@@ -52,6 +52,8 @@ class CartesianTarget(_Sealed):
     """(2, 3)."""
     gripper: float
     """Opening wanted: 0 closed, 1 open."""
+    hold: bool
+    """The arm is to stand still: its law brakes what motion is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,8 +2,8 @@
 
 finite and in shape -> fresh, right epoch, right mode -> risk (may only tighten) -> interpolated
 goal -> jerk-limited tracking -> workspace box -> clip against the measured pose -> command.
-Default is deny: without a valid, fresh, authorised proposal the reference decelerates and then
-rests at the measured pose.
+Default is deny: without a valid, fresh, authorised proposal the reference decays to the measured
+pose, decelerates with the arm, and rests where the arm has come to stand.
 
 `Gate` is the one mutable object here. Control owns it; time and measurement are passed in.
 """
@@ -28,6 +28,15 @@ FloatArray = NDArray[np.float64]
 
 DECAY_S = 0.1
 """Time in which the reference decays to the measured pose (SAFETY: bumpless takeover)."""
+
+HOLD_DECAY_S = 0.08
+"""The same at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
+
+STILL_M_S = 0.003
+"""A measured TCP slower than this is standing: a hold then stays where it is."""
+
+FOLLOW_S = 0.3
+"""A hold follows a moving arm for no longer than this: what still moves it then is pushed back."""
 
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
@@ -96,8 +105,9 @@ class Gate:
         self._window: _Window | None = None
         self._newest: tuple[int, int] | None = None
         self._offset = np.zeros(6)
-        self._decay_from_ns = 0
-        self._held = True
+        self._decay_from_ns, self._decay_s = 0, DECAY_S
+        self._holding, self._held, self._hold_from_ns = True, True, 0
+        self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
         self.apply_profile(None)
 
@@ -143,6 +153,10 @@ class Gate:
             return False
         if not usable_pose(measured.position_m, measured.quaternion):
             return False
+        seen_s = (measured.t_robot_ns - self._seen_ns) * 1e-9
+        if seen_s > 0.0:
+            moved_m = float(np.linalg.norm(measured.position_m - self._measured_m))
+            self._seen_ns, self._still = measured.t_robot_ns, moved_m < STILL_M_S * seen_s
         # Copies: the caller may reuse its buffers.
         self._measured_m = np.array(measured.position_m)
         self._measured_q = rotation.normalized(np.array(measured.quaternion))
@@ -165,7 +179,8 @@ class Gate:
         """Advance the tracked reference by one period."""
         if isinstance(proposal, Hold):
             return self._hold(now_ns)
-        self._held = False
+        if self._holding:
+            self._resume(proposal)
         if abs(proposal.gripper) > GRIPPER_THRESHOLD:
             self.gripper = 1.0 if proposal.gripper > 0.0 else 0.0
         match proposal:
@@ -179,15 +194,34 @@ class Gate:
                 )
 
     def _hold(self, now_ns: int) -> Limit:
-        """Decelerate; once at rest, decay to the measured pose, once."""
+        """Decay to the measured pose and decelerate along with it; stay where the arm stands.
+
+        A reference that rested before the arm does would pull it back the way it came.
+        """
         self._window = None
         if self._held:
             return Limit.NONE
-        self._tracker.along(np.zeros(6))
-        if self._tracker.at_rest:
-            self._held = True
-            self._decay(now_ns)
+        if not self._holding:
+            self._holding, self._hold_from_ns = True, now_ns
+            self._decay(now_ns, HOLD_DECAY_S)
+        tracker = self._tracker
+        tracker.position_m, tracker.quaternion = self._measured_m, self._measured_q
+        tracker.along(np.zeros(6))
+        followed = now_ns - self._hold_from_ns >= FOLLOW_S * 1e9
+        self._held = tracker.at_rest and (self._still or followed)
         return Limit.NONE
+
+    def _resume(self, proposal: Proposal) -> None:
+        """Leave a hold; an action that comes a little late keeps the lead that has not decayed."""
+        late = (
+            isinstance(proposal, PolicyTarget)
+            and self._newest is not None
+            and self._newest[0] == proposal.epoch
+        )
+        if late and not self._held:
+            self._tracker.move_to(self.position_m, self.quaternion)
+            self._offset = np.zeros(6)
+        self._holding = self._held = False
 
     def _follow(self, now_ns: int, target: PolicyTarget) -> Limit:
         window = self._window
@@ -260,7 +294,7 @@ class Gate:
         low = np.minimum(self.limits.box_min_m, present_m)
         return low, np.maximum(self.limits.box_max_m, present_m)
 
-    def _decay(self, now_ns: int) -> None:
+    def _decay(self, now_ns: int, time_s: float = DECAY_S) -> None:
         """Let the reference decay from where it is to the measured pose; velocity is kept."""
         self._offset = np.concatenate(
             [
@@ -268,13 +302,14 @@ class Gate:
                 rotation.minus(self.quaternion, self._measured_q),
             ]
         )
-        self._decay_from_ns = now_ns
+        self._decay_from_ns, self._decay_s = now_ns, time_s
         self._tracker.move_to(self._measured_m, self._measured_q)
 
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, then clip against the measured pose, whatever came before."""
         limits, tracker, bounds = Limit.NONE, self._tracker, self.limits
-        offset = _remaining((now_ns - self._decay_from_ns) * 1e-9 / DECAY_S) * self._offset
+        passed_s = (now_ns - self._decay_from_ns) * 1e-9
+        offset = _remaining(passed_s / self._decay_s) * self._offset
         wanted = tracker.position_m + offset[:3]
         low, high = self._box(self.position_m)
         inside = np.minimum(np.maximum(wanted, low), high)
@@ -321,6 +356,7 @@ class Gate:
             clip_m=self.limits.clip_m,
             clip_rad=self.limits.clip_rad,
             gripper=self.gripper,
+            hold=self._holding,
         )
 
 

@@ -1,12 +1,15 @@
 """Cartesian impedance law and brake law for the fast loop (500 Hz and more).
 
     e = [p_d - p ; rotation vector from R to R_d], clipped per axis and direction
-    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) + bias
+    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) - h M dq + bias
     |tau - tau_previous| <= step, |tau| <= limit
 
 N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
 at rest stays below K c. The error is clipped here again although the gate has done so: the arm
-moves between two commands. Kernels write into `out` and `scratch` and allocate only small vectors.
+moves between two commands. h M dq, with the joint-space inertia M, brakes a holding arm (h is 0
+otherwise): its motion dies out at the rate h, without turning, whatever its pose. It is zero at
+rest and only dissipates, so that no bound depends on it. Kernels write into `out` and `scratch`
+and allocate only small vectors.
 """
 
 from typing import NamedTuple
@@ -47,6 +50,7 @@ class Law(NamedTuple):
     clip_plus: FloatArray
     nullspace_stiffness: float
     nullspace_damping: float
+    hold_rate: float
     posture: FloatArray
     torque_limit: FloatArray
     torque_step: FloatArray
@@ -64,6 +68,7 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
         clip_plus=np.ascontiguousarray(clip[1]),
         nullspace_stiffness=limits.gains.nullspace_stiffness_nm_rad,
         nullspace_damping=limits.gains.nullspace_damping_nm_s_rad,
+        hold_rate=limits.gains.hold_rate_per_s,
         posture=np.array(posture_rad, dtype=np.float64),
         torque_limit=np.array(limits.joints.torque_nm),
         torque_step=np.array(limits.joints.torque_rate_nm_s) * period_s,
@@ -178,6 +183,8 @@ def impedance_torque(
     quaternion: FloatArray,
     target_position: FloatArray,
     target_quaternion: FloatArray,
+    inertia: FloatArray,
+    hold: bool,
     bias: FloatArray,
     previous: FloatArray,
     work: FloatArray,
@@ -186,6 +193,7 @@ def impedance_torque(
     """Write the joint torque (7,) to `out`; return the limits that acted as bits of `Limit`.
 
     q, dq (7,); jacobian (6, 7), translation rows first; poses tcp_in_base, quaternions w x y z;
+    inertia (7, 7) of the joints, read only with `hold`: the arm is to stand still;
     bias (7,) Coriolis and gravity; previous (7,) the torque of the last tick, which may be `out`
     itself; work from `scratch`.
     Non-finite input of any kind falls back to the bias alone, at the torque rate.
@@ -199,6 +207,7 @@ def impedance_torque(
         and _finite(target_position)
         and _finite(target_quaternion)
         and _finite(bias)
+        and (not hold or _finite(inertia))
     ):
         return _fall_back(constants, bias, previous, work, out)
     error, wrench, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
@@ -233,6 +242,9 @@ def impedance_torque(
         torque = posture[j] + bias[j]
         for i in range(6):
             torque += jacobian[i, j] * wrench[i]
+        if hold:
+            for k in range(7):
+                torque -= constants.hold_rate * inertia[j, k] * dq[k]
         leak[j] = torque  # The last use of `leak` was above: it carries the wanted torque now.
     return flags | _limit(constants, leak, previous, out)
 

@@ -48,6 +48,8 @@ def warm_up_law(limits: ArmLimits, period_s: float) -> None:
         upright,
         np.zeros(3),
         upright,
+        np.eye(7),
+        False,
         zeros,
         out,
         work,

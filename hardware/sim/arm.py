@@ -64,6 +64,7 @@ class SimArm:
         record["clip_m"] = command.clip_m
         record["clip_rad"] = command.clip_rad
         record["gripper"] = command.gripper
+        record["hold"] = command.hold
         self._command.write(record)
 
     def clear_fault(self) -> None:

@@ -40,6 +40,7 @@ class FastLoop:
         self.physics = physics
         self.timing = timing
         self.braking = False
+        self.holding = True  # as the newest command says
         self.fault = ""
         self.commands = 0
         self.sequence = -1
@@ -81,6 +82,7 @@ class FastLoop:
         self._from_position[:] = self.reference_position
         self._from_quaternion[:] = self.reference_quaternion
         self._to_position[:], self._to_quaternion[:] = position, quaternion
+        self.holding = bool(command["hold"])
         # A command can only tighten the cell's clips.
         np.minimum(self._cell_minus, clips[0], out=self.physics.law.clip_minus)
         np.minimum(self._cell_plus, clips[1], out=self.physics.law.clip_plus)
@@ -120,7 +122,7 @@ class FastLoop:
             self.physics.brake()
             return
         self._interpolate(now_ns)
-        self.physics.step(self.reference_position, self.reference_quaternion)
+        self.physics.step(self.reference_position, self.reference_quaternion, hold=self.holding)
 
     def _interpolate(self, now_ns: int) -> None:
         # References come at the control rate: walk to the newest one over one control period.

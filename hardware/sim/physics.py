@@ -58,6 +58,8 @@ class Physics:
         self._previous = np.zeros(JOINTS)
         self._full_jacobian = np.zeros((6, model.nv))
         self.jacobian = np.zeros((6, JOINTS))
+        self._full_inertia = np.zeros((model.nv, model.nv))
+        self._inertia = np.zeros((JOINTS, JOINTS))
         self._work = impedance.scratch()
         self._latched = np.zeros(JOINTS)
         self._braking = False
@@ -66,10 +68,18 @@ class Physics:
 
     # ---- one tick ----------------------------------------------------------------------------
 
-    def step(self, target_position_m: Vector, target_quaternion: Vector) -> None:
-        """Advance by one step, then choose the torque that pulls the TCP to the target."""
+    def step(
+        self, target_position_m: Vector, target_quaternion: Vector, *, hold: bool = False
+    ) -> None:
+        """Advance by one step, then choose the torque that pulls the TCP to the target.
+
+        With `hold` the law also brakes what motion is left.
+        """
         self._advance()
         self._braking = False
+        if hold:
+            mujoco.mj_fullM(self.model, self._full_inertia, self.data.qM)
+            np.copyto(self._inertia, self._full_inertia[_ARM, _ARM])
         self.acted = impedance.impedance_torque(
             self.law,
             self.q,
@@ -79,6 +89,8 @@ class Physics:
             self.quaternion,
             target_position_m,
             target_quaternion,
+            self._inertia,
+            hold,
             self._bias,
             self._previous,
             self._work,

@@ -26,6 +26,7 @@ COMMAND = np.dtype(
         ("clip_m", np.float64, (2, 3)),  # row 0 towards minus, row 1 towards plus
         ("clip_rad", np.float64, (2, 3)),
         ("gripper", np.float64),  # 0 closed … 1 open
+        ("hold", np.bool_),  # brake what motion is left
     ]
 )
 """control → sim_arm."""

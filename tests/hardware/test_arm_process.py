@@ -36,6 +36,7 @@ def target(sequence: int, now_ns: int, position: Any, quaternion: Any, gripper: 
         clip_m=np.full((2, 3), 0.01),
         clip_rad=np.full((2, 3), 0.1),
         gripper=gripper,
+        hold=False,
     )
 
 

@@ -29,6 +29,7 @@ HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}
                 "clip_m": np.zeros((2, 3)),
                 "clip_rad": np.zeros((2, 3)),
                 "gripper": 0.0,
+                "hold": True,
             },
         ),
     ],

@@ -24,7 +24,7 @@ from safety import (
     Twist,
     rotation,
 )
-from safety.gate import DECAY_S
+from safety.gate import DECAY_S, FOLLOW_S
 
 DT = 0.005
 WINDOW_NS = 100_000_000
@@ -524,13 +524,87 @@ def test_takeover_is_bumpless(rig: Any) -> None:
     assert 0.0 <= left[0] <= 0.0061  # What was coasted, within the clip.
 
 
+def hold_a_trailing_arm(rig: Any, ticks: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hold an arm that trails its reference by 5 mm and stops slowly; both along x (n,) m."""
+    rig.enter(Mode.TAKEOVER)
+    rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 60)
+    rig.blocked = True
+    rig.position_m = rig.position_m - np.array([0.005, 0.0, 0.0])
+    speed_m_s, references, arm = 0.2, [], []
+    for _ in range(ticks):
+        arm.append(rig.position_m[0])
+        references.append(rig.tick(Hold()).command.position_m[0])
+        rig.position_m = rig.position_m + np.array([speed_m_s * DT, 0.0, 0.0])
+        speed_m_s *= 0.92
+    return np.array(references), np.array(arm)
+
+
+def test_a_hold_never_pulls_a_moving_arm_back(rig: Any) -> None:
+    """The reference leads less and less, is never behind, and rests where the arm does."""
+    references, arm = hold_a_trailing_arm(rig, 90)
+    lead = references - arm
+    moving = np.diff(arm) > 0.005 * DT
+    assert moving.sum() > 40
+    assert (lead[:-1][moving] > -1e-9).all()
+    assert references[-1] == pytest.approx(arm[-1], abs=1e-3)
+    assert np.ptp(references[-20:]) == 0.0
+    assert np.abs(np.diff(references)).max() < 0.4 * DT
+
+
+def test_a_hold_follows_no_longer_than_it_may(rig: Any) -> None:
+    """An arm that is pushed on and on is pushed back in the end."""
+    rig.enter(Mode.TAKEOVER)
+    rig.run(lambda: push(rig, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]), 20)
+    rig.blocked = True
+    references = []
+    for _ in range(100):
+        references.append(rig.tick(Hold()).command.position_m[0])
+        rig.position_m = rig.position_m + np.array([0.01 * DT, 0.0, 0.0])
+    follows = round(FOLLOW_S / DT)
+    assert references[follows] > references[follows - 10]
+    assert np.ptp(references[follows + 1 :]) == 0.0
+
+
+def test_a_command_says_that_the_arm_is_to_stand(rig: Any) -> None:
+    assert rig.tick(None).command.hold
+    assert not rig.tick(action(rig, np.zeros(6))).command.hold
+    assert rig.tick(Hold()).command.hold
+
+
+@pytest.mark.parametrize(("late", "kept"), [(1, True), (30, False)])
+def test_an_action_a_little_late_keeps_the_lead_that_is_left(
+    rig: Any, late: int, kept: bool
+) -> None:
+    execute(rig, np.tile([0.004, 0.0, 0.0, 0.0, 0.0, 0.0], (4, 1)))
+    rig.blocked = True
+    rig.position_m = rig.position_m - np.array([0.004, 0.0, 0.0])
+    rig.run(Hold, late)
+    before = rig.decisions[-1].command.position_m[0]
+    stay = action(rig, np.zeros(6), 4, valid_until_ns=10**12)
+    assert abs(rig.tick(stay).command.position_m[0] - before) < 0.4 * DT
+    rig.run(lambda: stay, 40)
+    lead = rig.decisions[-1].command.position_m[0] - rig.position_m[0]
+    assert (lead > 0.003) == kept
+
+
+def test_a_repeated_measurement_says_nothing_about_motion(rig: Any) -> None:
+    rig.enter(Mode.TAKEOVER)
+    rig.run(lambda: push(rig, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]), 20)
+    assert not rig.gate._still
+    seen = rig.gate._seen_ns
+    again = Measured(t_robot_ns=seen, position_m=rig.position_m, quaternion=rig.quaternion)
+    rig.tick(Hold(), again)
+    assert not rig.gate._still
+
+
 def test_control_snapping_the_reference_is_a_step(rig: Any) -> None:
     execute(rig, np.tile([0.015, 0.0, 0.0, 0.0, 0.0, 0.0], (5, 1)))
     before = rig.gate.position_m
     rig.position_m, rig.blocked = rig.position_m - 0.004, True
+    rig.enter(Mode.TAKEOVER)
     rig.gate.take_over(rig.now_ns, rig.measured())
     rig.gate._offset = np.zeros(6)
-    first = rig.tick(Hold())
+    first = rig.tick(push(rig, [0.0] * 6))
     assert np.abs(first.command.position_m - before).max() > 0.2 * DT
 
 

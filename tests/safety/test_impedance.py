@@ -20,7 +20,8 @@ CHAIN = [
 ]
 POSTURE = np.array([0.0, -0.3, 0.0, -2.2, 0.0, 2.0, 0.8])
 INERTIA = np.array([1.5, 1.5, 1.0, 1.0, 0.3, 0.3, 0.1])
-INPUTS = ("q", "dq", "jacobian", "position", "quaternion", "target", "facing", "bias")
+BEFORE_HOLD = ("q", "dq", "jacobian", "position", "quaternion", "target", "facing", "inertia")
+INPUTS = (*BEFORE_HOLD, "bias")
 
 
 def kinematics(q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,6 +54,8 @@ def torque_at(
     target: np.ndarray,
     facing: np.ndarray,
     previous: np.ndarray | None = None,
+    *,
+    hold: bool = False,
 ) -> tuple[np.ndarray, Limit]:
     position, quaternion, jacobian = kinematics(q)
     out = np.zeros(7)
@@ -66,6 +69,8 @@ def torque_at(
         quaternion,
         target,
         facing,
+        np.diag(INERTIA),
+        hold,
         np.zeros(7),
         last,
         scratch(),
@@ -259,12 +264,14 @@ def test_non_finite_input_falls_back_to_gravity(
         "quaternion": quaternion,
         "target": position.copy(),
         "facing": quaternion.copy(),
+        "inertia": np.diag(INERTIA),
         "bias": np.full(7, 5.0),
     }
     values[name].flat[-1] = bad
     previous, out = np.full(7, 4.0), np.zeros(7)
+    before = (values[n] for n in BEFORE_HOLD)
     flags = Limit(
-        impedance_torque(constants, *(values[n] for n in INPUTS), previous, scratch(), out)  # pyright: ignore[reportCallIssue]
+        impedance_torque(constants, *before, True, values["bias"], previous, scratch(), out)  # pyright: ignore[reportCallIssue]
     )
     assert Limit.NOT_FINITE in flags
     goal = 0.0 if name == "bias" else 5.0
@@ -282,7 +289,18 @@ def test_a_lost_previous_torque_and_an_overflow_stay_finite(
         if law_name == "impedance":
             pose = (position, quaternion)
             flags = impedance_torque(
-                constants, POSTURE, dq, jacobian, *pose, *pose, bias, previous, work, out
+                constants,
+                POSTURE,
+                dq,
+                jacobian,
+                *pose,
+                *pose,
+                np.diag(INERTIA),
+                True,
+                bias,
+                previous,
+                work,
+                out,
             )
         else:
             flags = brake_torque(constants, POSTURE, dq, POSTURE.copy(), bias, previous, work, out)
@@ -305,12 +323,78 @@ def test_torque_may_be_written_over_the_previous_one(arm_limits: ArmLimits) -> N
         quaternion,
         position + 0.1,
         quaternion,
+        np.diag(INERTIA),
+        False,
         np.zeros(7),
         same,
         scratch(),
         same,
     )
     assert np.array_equal(apart, same)
+
+
+def assert_dies_out(constants: Law, rng: np.random.Generator) -> None:
+    """A holding arm without spring loses all motion at the hold's rate, in its own direction."""
+    dt, steps = 1e-4, 600
+    for _ in range(5):
+        q, start = near(rng, 0.4), rng.uniform(-0.5, 0.5, 7)
+        dq = start.copy()
+        for _ in range(steps):
+            target, facing, _ = kinematics(q)
+            tau, _ = torque_at(constants, q, dq, target, facing, hold=True)
+            dq = dq + dt * tau / INERTIA
+            q = q + dt * dq
+        assert np.allclose(dq, start * np.exp(-50.0 * dt * steps), atol=2e-3)
+
+
+@pytest.fixture
+def only_hold(free: Law) -> Law:
+    """The bare brake of a hold: neither damper nor posture."""
+    none = np.zeros(6)
+    return free._replace(damping=none, nullspace_stiffness=0.0, nullspace_damping=0.0)
+
+
+def test_a_hold_takes_all_motion_away_at_its_rate(only_hold: Law, rng: np.random.Generator) -> None:
+    assert_dies_out(only_hold, rng)
+
+
+def test_control_without_a_hold_rate_motion_stays(only_hold: Law, rng: np.random.Generator) -> None:
+    with pytest.raises(AssertionError):
+        assert_dies_out(only_hold._replace(hold_rate=0.0), rng)
+
+
+def test_at_rest_a_hold_changes_no_torque(bounded: Law, rng: np.random.Generator) -> None:
+    """So the bound on contact force at rest is the same with and without it."""
+    for _ in range(20):
+        q = near(rng, 0.4)
+        position, quaternion, _ = kinematics(q)
+        target = position + rng.uniform(-0.3, 0.3, 3)
+        plain, _ = torque_at(bounded, q, np.zeros(7), target, quaternion)
+        holding, _ = torque_at(bounded, q, np.zeros(7), target, quaternion, hold=True)
+        assert np.array_equal(plain, holding)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_the_inertia_counts_only_in_a_hold(bounded: Law, hold: bool) -> None:
+    position, quaternion, jacobian = kinematics(POSTURE)
+    zeros, lost = np.zeros(7), np.full((7, 7), np.nan)
+    flags = impedance_torque(
+        bounded,
+        POSTURE,
+        zeros,
+        jacobian,
+        position,
+        quaternion,
+        position,
+        quaternion,
+        lost,
+        hold,
+        zeros,
+        zeros,
+        scratch(),
+        np.zeros(7),
+    )
+    assert (Limit.NOT_FINITE in Limit(flags)) == hold
 
 
 def brake(constants: Law, dq: np.ndarray, seconds: float) -> tuple[np.ndarray, np.ndarray]:
