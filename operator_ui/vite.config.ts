@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-const server = process.env.ROBOT_RL_SERVER ?? "http://127.0.0.1:8000";
+const server = process.env.ROBOT_RL_SERVER ?? "http://127.0.0.1:8420";
 
 export default defineConfig({
   plugins: [react()],

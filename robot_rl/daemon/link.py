@@ -249,6 +249,7 @@ class Link:
             cell=settings.cell.name,
             cameras=tuple(settings.cell.cameras),
             failure_classes=settings.task.failure_classes,
+            emergency_stop=settings.cell.emergency_stop,
             simulated=settings.cell.simulated,
             lockstep=settings.lockstep,
         )

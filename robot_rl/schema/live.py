@@ -195,6 +195,7 @@ class RobotHello(Message):
     cell: str
     cameras: tuple[str, ...]
     failure_classes: tuple[str, ...] = ()  # of the task, in the order of the number keys
+    emergency_stop: str  # where the hard-wired one is, in the cell's words
     simulated: bool
     lockstep: bool
 
@@ -215,6 +216,8 @@ class RobotPresence(Message):
     task: str
     cameras: tuple[str, ...]
     failure_classes: tuple[str, ...] = ()
+    emergency_stop: str  # empty as long as the robot has not said hello
+    simulated: bool  # false as long as the robot has not said hello
     since_s: float
 
 

@@ -99,6 +99,8 @@ class _Station:
             task=self.hello.task if self.hello else "",
             cameras=self.hello.cameras if self.hello else (),
             failure_classes=self.hello.failure_classes if self.hello else (),
+            emergency_stop=self.hello.emergency_stop if self.hello else "",
+            simulated=self.hello.simulated if self.hello else False,
             since_s=time.monotonic() - self.since,
         )
 

@@ -237,6 +237,7 @@ def from_client(client: UUID, message: ClientMessage) -> FromClient:
 def test_lock_step_with_the_real_simulator(rig: Rig, server: LiveServer) -> None:
     hello = server.expect(RobotHello, 60.0)
     assert (hello.robot, hello.task, hello.lockstep) == ("panda-sim", "lift_cube", True)
+    assert "there is none" in hello.emergency_stop
     free = server.expect(Telemetry, 90.0)  # nobody has joined: time runs freely
     assert free.t_ns > 0
 

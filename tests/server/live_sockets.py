@@ -37,6 +37,7 @@ def hello(**values: Any) -> RobotHello:
             "task": TASK,
             "cell": "simulation",
             "cameras": CAMERAS,
+            "emergency_stop": "left of the table",
             "simulated": True,
             "lockstep": True,
             **values,

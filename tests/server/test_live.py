@@ -138,6 +138,7 @@ def test_coming_and_going_is_told(server: RunningServer) -> None:
         with dial_robot(server) as robot:
             presence = hear(ada, RobotPresence)
             assert (presence.connected, presence.task) == (True, TASK)
+            assert (presence.emergency_stop, presence.simulated) == ("left of the table", True)
             ada.close()
             assert hear(robot, ClientGone, COMMAND).client_id == client_id
     with dial_client(server) as bob:

@@ -7,6 +7,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
+import type { Purpose } from "@/api/messages";
 import type { components, operations } from "@/api/schema";
 
 type Schemas = components["schemas"];
@@ -27,6 +28,7 @@ export type EpisodeQuery = NonNullable<
 /** Rows of one request of the table. */
 export const PAGE_ROWS = 100;
 /** The strip beside the live picture looks at the newest episodes only. */
+export const RECENT_EPISODES = 20;
 const RECENT_MS = 10_000;
 
 export function useSession() {
@@ -95,12 +97,14 @@ export function useMetrics(filter: EpisodeQuery, refetchMs: number | false = fal
   });
 }
 
-/** Figures of the training episodes of a task for the live page. */
-export function useTrainingFigures(task: string | null) {
+/** Figures of the newest episodes of a task, of one purpose, for the live page. */
+export function useRecentFigures(task: string | null, purpose: Purpose) {
   return useQuery({
-    queryKey: ["metrics", "live", task],
-    queryFn: async () =>
-      body(await api.GET("/api/metrics", { params: { query: task === null ? {} : { task } } })),
+    queryKey: ["metrics", "live", task, purpose],
+    queryFn: async () => {
+      const query = { ...(task && { task }), purpose, newest: RECENT_EPISODES };
+      return body(await api.GET("/api/metrics", { params: { query } }));
+    },
     enabled: task !== null,
     refetchInterval: RECENT_MS,
   });

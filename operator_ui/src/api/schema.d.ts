@@ -1850,6 +1850,8 @@ export interface components {
             cameras: string[];
             /** Connected */
             connected: boolean;
+            /** Emergency Stop */
+            emergency_stop: string;
             /**
              * Failure Classes
              * @default []
@@ -1862,6 +1864,8 @@ export interface components {
             kind: "robot_presence";
             /** Robot */
             robot: string;
+            /** Simulated */
+            simulated: boolean;
             /** Since S */
             since_s: number;
             /** Task */

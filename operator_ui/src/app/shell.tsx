@@ -7,7 +7,7 @@ import { useRobots, useSession } from "@/api/queries";
 import { Moon, Sun } from "@/app/icons";
 import classes from "@/app/shell.module.css";
 import { SignIn } from "@/app/signin";
-import { StopRobot } from "@/app/stop";
+import { HardwareStop, StopRobot } from "@/app/stop";
 import { useConnections } from "@/live/robots";
 
 function ThemeToggle() {
@@ -80,11 +80,12 @@ export function Shell() {
         </Anchor>
         <Navigation robots={robots} />
         <Group gap="xs" className={classes.person}>
-          <Text size="sm" c="var(--console-quiet)">
+          <Text size="sm" c="var(--console-quiet)" visibleFrom="md">
             {session.data?.name}
           </Text>
           <ThemeToggle />
         </Group>
+        <HardwareStop connections={connections} />
       </header>
       <StopRobot connections={connections} />
       <main id="content" className={classes.main}>

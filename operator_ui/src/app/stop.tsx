@@ -29,7 +29,8 @@ export function stopAll(connections: readonly RobotConnection[]): void {
   for (const connection of connections) connection.ask({ kind: "stop" });
 }
 
-function useStop(connections: readonly RobotConnection[]): Stop {
+/** A value of all these robots' states; `read` must give equal values for equal states. */
+function useEvery<T>(connections: readonly RobotConnection[], read: () => T): T {
   const subscribe = useCallback(
     (changed: () => void) => {
       const stops = connections.map((connection) => connection.store.subscribe(changed));
@@ -39,8 +40,35 @@ function useStop(connections: readonly RobotConnection[]): Stop {
     },
     [connections],
   );
-  return useSyncExternalStore(subscribe, () =>
+  return useSyncExternalStore(subscribe, read);
+}
+
+function useStop(connections: readonly RobotConnection[]): Stop {
+  return useEvery(connections, () =>
     worst(connections.map((connection) => connection.store.getState().stop)),
+  );
+}
+
+/** One line per robot: where its hard-wired stop is, in its cell's words. */
+function useHardwareStops(connections: readonly RobotConnection[]): string {
+  return useEvery(connections, () =>
+    connections
+      .map(({ robot, store }) => ({ robot, where: store.getState().presence?.emergency_stop }))
+      .filter(({ where }) => where)
+      .map(({ robot, where }) => (connections.length > 1 ? `${robot}: ${where}` : where))
+      .join("\n"),
+  );
+}
+
+/** Beside STOP ROBOT on every page: software is not what a person in danger reaches for. */
+export function HardwareStop({ connections }: { connections: readonly RobotConnection[] }) {
+  const { t } = useTranslation();
+  const where = useHardwareStops(connections);
+  if (where === "") return null;
+  return (
+    <p className={classes.hardware} title={where} data-testid="hardware-stop">
+      <strong>{t("stop.hardware")}</strong> {where}
+    </p>
   );
 }
 
@@ -48,7 +76,9 @@ function StopButton({ connections }: { connections: readonly RobotConnection[] }
   const { t } = useTranslation();
   const stop = useStop(connections);
   const key = useStore(driveSettings, (settings) => keyName(settings.keys.stop));
+  const where = useHardwareStops(connections);
   const help = useId();
+  const hardware = where && `${t("stop.hardware")} ${where}`;
   const status = {
     idle: () => t("stop.idle", { key }),
     unsent: () => t("stop.unsent"),
@@ -65,7 +95,7 @@ function StopButton({ connections }: { connections: readonly RobotConnection[] }
         data-phase={stop.phase}
         data-testid="stop"
         aria-describedby={help}
-        title={t(stop.phase === "unsent" ? "stop.unsent_help" : "stop.help")}
+        title={`${t(stop.phase === "unsent" ? "stop.unsent_help" : "stop.help")}\n${hardware}`}
         onClick={(event) => {
           stopAll(connections);
           if (event.detail > 0) event.currentTarget.blur();
@@ -82,7 +112,7 @@ function StopButton({ connections }: { connections: readonly RobotConnection[] }
         </span>
       </UnstyledButton>
       <span id={help} className={classes.hidden}>
-        {t("stop.help")}
+        {t("stop.help")} {hardware}
       </span>
       <span role="status" aria-live="assertive" className={classes.hidden}>
         {stop.phase === "idle" ? "" : status}

@@ -7,6 +7,7 @@ import type { EpisodeStage, Purpose } from "@/api/messages";
 import { Bars, Check, Cross, Home, Play } from "@/app/icons";
 import { Panel } from "@/app/panel";
 import type { Label } from "@/cockpit/commands";
+import { KeepGoing } from "@/cockpit/continuation";
 import classes from "@/cockpit/controls.module.css";
 import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
@@ -66,6 +67,7 @@ function StageButtons({
   const { t } = useTranslation();
   const stage = useLive(connection, (state) => state.telemetry?.episode.stage ?? "ready");
   const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
+  const simulated = useLive(connection, (state) => state.presence?.simulated ?? false);
   const labels = stage === "running" || stage === "await_label";
   return (
     <div className={classes.buttons}>
@@ -95,7 +97,7 @@ function StageButtons({
       )}
       {stage === "confirm_reset" ? (
         <ActionButton action="reset" look="main" icon={<Check />} onAction={onAction}>
-          {t("control.confirm")}
+          {t(simulated ? "control.confirm_simulated" : "control.confirm")}
         </ActionButton>
       ) : (
         <ActionButton
@@ -185,7 +187,12 @@ export function EpisodeControls({
 }) {
   const { t } = useTranslation();
   const stage = useLive(connection, (state) => state.telemetry?.episode.stage ?? "ready");
-  const instructions = useLive(connection, (state) => state.telemetry?.episode.instructions ?? "");
+  // What the task tells a person to do at the real cell, the simulator does itself.
+  const instructions = useLive(connection, ({ presence, telemetry }) =>
+    presence?.simulated && telemetry?.episode.stage === "confirm_reset"
+      ? t("control.instructions_simulated")
+      : (telemetry?.episode.instructions ?? ""),
+  );
   const seen = useLive(connection, (state) => state.telemetry?.episode.success_seen ?? false);
   const classNames = useLive(connection, (state) => state.presence?.failure_classes ?? NO_CLASSES);
   const labelling = stage === "running" || stage === "await_label";
@@ -206,6 +213,7 @@ export function EpisodeControls({
         </Text>
       )}
       <PurposeChoice stage={stage} />
+      <KeepGoing connection={connection} />
       {labelling && <FailureClasses classNames={classNames} label={label} onLabel={onLabel} />}
       <TextInput
         ref={noteField}

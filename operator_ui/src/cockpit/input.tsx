@@ -63,7 +63,7 @@ export function InputState({
     const words = {
       keyboard: t("rail.device_keyboard"),
       gamepad: t("rail.device_gamepad"),
-      spacemouse: t("rail.device_spacemouse"),
+      browser_spacemouse: t("rail.device_spacemouse"),
     };
     const timer = setInterval(() => {
       const { intent } = driver;

@@ -9,11 +9,12 @@ import { request } from "@/cockpit/commands";
 import { InputState } from "@/cockpit/input";
 import classes from "@/cockpit/rail.module.css";
 import type { Driver } from "@/drive/driver";
+import { localTakeover } from "@/drive/engagement";
 import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
-import { holdsLease, type LiveState } from "@/live/state";
+import { holdsLease, isWaiting, type LiveState } from "@/live/state";
 
 interface Gauge {
   readonly value: number;
@@ -126,6 +127,47 @@ function Limits({ connection }: { connection: RobotConnection }) {
   );
 }
 
+/** The SpaceMouse at the robot PC: its dead-man is read there, so here is only the asking. */
+function LocalTakeover({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const device = useLive(connection, (state) => state.telemetry?.device_name ?? null);
+  const stands = useLive(connection, (state) =>
+    localTakeover({
+      device,
+      mode: state.telemetry?.mode ?? "idle",
+      leaseIsOurs: holdsLease(state),
+      waiting: isWaiting(state, "takeover"),
+    }),
+  );
+  if (stands === "absent" || device === null) return null;
+  if (stands === "needs_lease") {
+    return (
+      <Text size="xs" c="var(--console-quiet)" mt={8}>
+        {t("rail.local_needs_control", { device })}
+      </Text>
+    );
+  }
+  return (
+    <>
+      <Button
+        fullWidth
+        mt={8}
+        loading={stands === "waiting"}
+        data-testid="local-takeover"
+        onClick={(event) => {
+          if (event.detail > 0) event.currentTarget.blur();
+          request(connection, { kind: "takeover", device, reason: "" });
+        }}
+      >
+        {t("rail.local_take", { device })}
+      </Button>
+      <Text size="xs" c="var(--console-quiet)" mt={4}>
+        {t("rail.local_hint", { device })}
+      </Text>
+    </>
+  );
+}
+
 function Control({
   connection,
   onAction,
@@ -137,13 +179,15 @@ function Control({
   const ours = useLive(connection, holdsLease);
   const mode = useLive(connection, (state) => state.telemetry?.mode);
   const keys = useStore(driveSettings, (settings) => settings.keys);
+  const device = useLive(connection, (state) => state.telemetry?.device_name ?? null);
   const driving = mode === "takeover" && ours;
+  const names = { key: keyName(keys.deadman), back: keyName(keys.give_back), device };
   return (
     <Panel title={t("rail.control")}>
       <Text size="sm" mb={8}>
         {driving
-          ? t("rail.driving_hint", { key: keyName(keys.deadman), back: keyName(keys.give_back) })
-          : t("rail.takeover_hint", { key: keyName(keys.deadman) })}
+          ? t(device === null ? "rail.driving_hint" : "rail.local_driving_hint", names)
+          : t("rail.takeover_hint", names)}
       </Text>
       {driving ? (
         <Button
@@ -166,6 +210,7 @@ function Control({
           {t(ours ? "rail.release" : "rail.acquire")}
         </Button>
       )}
+      <LocalTakeover connection={connection} />
     </Panel>
   );
 }

@@ -3,7 +3,7 @@ import { Text } from "@mantine/core";
 import type { TFunction } from "i18next";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { type Figures, useTrainingFigures } from "@/api/queries";
+import { type Figures, useRecentFigures } from "@/api/queries";
 import { Panel } from "@/app/panel";
 import classes from "@/cockpit/training.module.css";
 import type { RobotConnection } from "@/live/connection";
@@ -104,14 +104,16 @@ function LastCorrection({ connection }: { connection: RobotConnection }) {
 export function TrainingStrip({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
   const task = useLive(connection, (state) => state.presence?.task ?? null);
-  const figures = useTrainingFigures(task).data?.all;
+  // Their success is told apart by purpose, or 20 training episodes would push every evaluation out.
+  const evaluations = useRecentFigures(task, "evaluation").data?.all;
+  const figures = useRecentFigures(task, "training").data?.all;
   return (
     <Panel title={t("training.title")} testid="training">
       <div className={classes.strip}>
         <Figure
           name={t("training.success")}
-          value={percent(figures?.autonomous_success.value)}
-          detail={figures ? successText(t, figures) : ""}
+          value={percent(evaluations?.autonomous_success.value)}
+          detail={evaluations ? successText(t, evaluations) : ""}
         />
         <Figure
           name={t("training.assisted")}

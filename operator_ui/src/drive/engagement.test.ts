@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { nextAsk, nextGripper, type Situation } from "@/drive/engagement";
+import {
+  type LocalSituation,
+  localTakeover,
+  nextAsk,
+  nextGripper,
+  type Situation,
+} from "@/drive/engagement";
 import { padAxes } from "@/drive/gamepad";
 
 const HELD: Situation = {
@@ -47,4 +53,26 @@ it("reads a gamepad in the robot's axes: stick up is forward, stick left is left
     value: n === 7 ? 1 : 0,
   }));
   expect(padAxes({ axes: [-1, -1, 0, 0], buttons })).toEqual([1, 1, 1, 0, 0, 0]);
+});
+
+describe("taking over with the device at the robot", () => {
+  const here: LocalSituation = {
+    device: "spacemouse",
+    mode: "autonomous",
+    leaseIsOurs: true,
+    waiting: false,
+  };
+
+  it("is offered to whoever holds the lease", () => {
+    expect(localTakeover(here)).toBe("ready");
+    expect(localTakeover({ ...here, leaseIsOurs: false })).toBe("needs_lease");
+    expect(localTakeover({ ...here, waiting: true })).toBe("waiting");
+  });
+
+  it("is not offered without a device, nor where no takeover can begin", () => {
+    expect(localTakeover({ ...here, device: null })).toBe("absent");
+    for (const mode of ["takeover", "resetting", "stopped", "fault"] as const) {
+      expect(localTakeover({ ...here, mode })).toBe("absent");
+    }
+  });
 });

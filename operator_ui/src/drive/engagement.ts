@@ -22,6 +22,24 @@ export function nextAsk(now: Situation): Ask {
   return now.leaseIsOurs ? "takeover" : "acquire_lease";
 }
 
+export interface LocalSituation {
+  /** The input device at the robot PC, as the robot calls it. */
+  readonly device: string | null;
+  readonly mode: Mode;
+  readonly leaseIsOurs: boolean;
+  readonly waiting: boolean;
+}
+
+/**
+ * Taking over with the device at the robot PC. Control reads its dead-man there, so the console only
+ * asks; the lease must be held before, because the round trip is measured under it.
+ */
+export function localTakeover(now: LocalSituation): "absent" | "needs_lease" | "waiting" | "ready" {
+  if (now.device === null || !TAKEN_OVER_FROM.includes(now.mode)) return "absent";
+  if (!now.leaseIsOurs) return "needs_lease";
+  return now.waiting ? "waiting" : "ready";
+}
+
 /** One press of the gripper key: the opposite of the last wish, or of what the gripper shows. */
 export function nextGripper(last: -1 | 0 | 1, opening_m: number): -1 | 1 {
   if (last !== 0) return last === 1 ? -1 : 1;

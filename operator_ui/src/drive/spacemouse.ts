@@ -45,7 +45,7 @@ export async function openSpaceMouse(): Promise<Puck | null> {
   return {
     name: device.productName || "SpaceMouse",
     read: (nowMs) => ({
-      device: "spacemouse",
+      device: "browser_spacemouse", // "spacemouse" is the one at the robot PC
       axes: nowMs - heardMs > SILENT_MS ? ZERO : puckAxes(move, turn),
       deadman: mouse.getButtons().get(deadmanButton) ?? false,
       sharesDeadman: true,

@@ -36,7 +36,7 @@ export interface Notice {
   readonly kind: "refused" | "problem" | "not_connected";
   /** One plain sentence of the robot or the server; empty when the console has its own words. */
   readonly text: string;
-  readonly command: string | null;
+  readonly command: Command | null;
 }
 
 export interface LiveState {
@@ -91,7 +91,7 @@ function notify(
   state: LiveState,
   kind: Notice["kind"],
   text: string,
-  command: string | null = null,
+  command: Command | null = null,
 ): Notice {
   return { number: (state.notice?.number ?? 0) + 1, kind, text, command };
 }
@@ -172,7 +172,7 @@ function withResult(state: LiveState, result: CommandResult, nowMs: number): Liv
   const { stop } = state;
   const notice = result.accepted
     ? state.notice
-    : notify(state, "refused", result.reason, result.command);
+    : notify(state, "refused", result.reason, request.command);
   if (result.command === "stop" && stop.phase === "sent" && result.accepted) {
     const acknowledged: Stop = {
       phase: "acknowledged",
