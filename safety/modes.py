@@ -298,9 +298,11 @@ def _take_over(state: ModeState, event: TakeOver, now_ns: int) -> Outcome:
         return _refuse(state, "Taking over needs the dead-man held.")
     # Written so that a round trip of NaN (never measured) is refused too.
     if not (math.isfinite(event.round_trip_s) and event.round_trip_s <= NEW_TAKEOVER_ROUND_TRIP_S):
+        known = math.isfinite(event.round_trip_s)
+        measured = f"{event.round_trip_s * 1e3:.0f} ms" if known else "not known yet"
         return _refuse(
             state,
-            f"The round trip is {event.round_trip_s * 1e3:.0f} ms; taking over needs "
+            f"The round trip is {measured}; taking over needs "
             f"{NEW_TAKEOVER_ROUND_TRIP_S * 1e3:.0f} ms or less.",
         )
     after, effects = _enter(state, Mode.TAKEOVER, now_ns, DecayReference())

@@ -185,12 +185,15 @@ class Authority:
     def hear(
         self, client_id: UUID, *, epoch: int, sequence: int, echoed_ns: int, now_ns: int
     ) -> leases.Admission:
-        """Judge a drive message; an admitted one keeps the lease and measures the round trip."""
+        """Judge a drive message; an admitted one keeps the lease.
+
+        One that came too late measures the round trip as well: that is how a slow network shows.
+        """
         by = str(client_id)
         self.lease, admission = leases.admit(
             self.lease, by=by, epoch=epoch, sequence=sequence, echoed_ns=echoed_ns, now_ns=now_ns
         )
-        if admission is leases.Admission.ACCEPTED:
+        if admission in (leases.Admission.ACCEPTED, leases.Admission.TOO_OLD):
             self.round_trip_s = (now_ns - echoed_ns) * 1e-9
         return admission
 
