@@ -119,8 +119,8 @@ def test_every_event_in_every_mode(mode: Mode, name: str) -> None:
         ({"has_lease": False}, "needs the lease"),
         ({"dead_man": False}, "needs the dead-man"),
         ({"round_trip_s": 0.3001}, "round trip is 300 ms"),
-        ({"round_trip_s": float("nan")}, "round trip is nan ms"),
-        ({"round_trip_s": float("inf")}, "round trip is inf ms"),
+        ({"round_trip_s": float("nan")}, "round trip is not known yet"),
+        ({"round_trip_s": float("inf")}, "round trip is not known yet"),
     ],
 )
 def test_takeover_is_refused_with_the_reason(change: dict[str, object], sentence: str) -> None:
