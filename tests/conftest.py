@@ -47,6 +47,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"root seed: {config.getoption('--seed')} (repeat with --seed)"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright leaves a running event loop, in which asyncio.run fails."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
     """A seed of this test's own, the same in every order; printed when the test fails."""

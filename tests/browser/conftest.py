@@ -26,7 +26,10 @@ TIMEOUT_MS = 20_000
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium of the system; `make setup` installs it."""
+    """Chromium of the system; `make setup` installs it.
+
+    Playwright keeps an event loop running in this thread: `tests/conftest.py` puts these tests last.
+    """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip("no Chromium on this machine: install it with `make setup`")

@@ -1,27 +1,24 @@
 """A LeRobot policy drives through the one interface, and carries a head as a frozen backbone."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_rl.config.document import load_task
+from robot_rl.config.task import StartingPolicy
+from robot_rl.policy.checkpoint import BadCheckpoint, load_policy
+from robot_rl.policy.interface import BadObservation, Observation
+from robot_rl.policy.lerobot import MAPPING, load_lerobot_policy, to_actions
+from robot_rl.policy.lerobot_features import write_untrained_on
+from robot_rl.policy.starting import load_starting_policy
+from robot_rl.schema.step import state_names
+from tests.policy.tiny_smolvla import write_tiny_smolvla
+
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # LeRobot and transformers warn about themselves
 ]
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny_smolvla import write_tiny_smolvla  # noqa: E402
-
-from robot_rl.config.document import load_task  # noqa: E402
-from robot_rl.config.task import StartingPolicy  # noqa: E402
-from robot_rl.policy.checkpoint import BadCheckpoint, load_policy  # noqa: E402
-from robot_rl.policy.interface import BadObservation, Observation  # noqa: E402
-from robot_rl.policy.lerobot import MAPPING, load_lerobot_policy, to_actions  # noqa: E402
-from robot_rl.policy.lerobot_features import write_untrained_on  # noqa: E402
-from robot_rl.policy.starting import load_starting_policy  # noqa: E402
-from robot_rl.schema.step import state_names  # noqa: E402
 
 
 @pytest.fixture(scope="module")
