@@ -40,7 +40,10 @@ from tests.server.live_sockets import answer_to, hello, telemetry
 from tests.server.recordings import CAMERAS, ROBOT, Recording, arm, post
 
 COMMAND: TypeAdapter[RobotCommand] = TypeAdapter(RobotCommand)
+EMERGENCY_STOP = "red mushroom, left of the table; switches the arm's power off"
 FAILURES = ("missed grasp", "dropped", "pushed away", "stuck", "unsafe")
+FREE_REQUESTS = frozenset({"start_episode", "label", "begin_reset", "confirm_reset"})
+"""Refused only while somebody else has control."""
 TICK_S = 0.05
 TICKS_PER_STEP = 2
 MAX_STEPS = 100
@@ -79,6 +82,8 @@ class Situation:
     human_steps: int = 0
     interventions: int = 0
     intervention_id: UUID | None = None
+    device_name: str | None = None  # a device at the robot, whose dead-man is held there
+    taken_over_with: str | None = None
     position_m: tuple[float, float, float] = (0.42, 0.0, 0.22)
     drive: Drive | None = None
     drive_t_s: float = -math.inf
@@ -102,7 +107,7 @@ class StandIn:
             self._open.enter_context(connect(url, additional_headers=bearer, compression=None))
             for url in (f"{server.live}/robot", f"{server.live}/robot/video")
         )
-        self._say(hello(failure_classes=FAILURES, lockstep=False))
+        self._say(hello(failure_classes=FAILURES, emergency_stop=EMERGENCY_STOP, lockstep=False))
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._guard, args=(work,)) for work in (self._listen, self._run)
@@ -166,12 +171,13 @@ class StandIn:
                 self._go(Mode.STOPPED, Source.HOLD, f"stopped by {command.user}")
             case "clear":
                 self._go(Mode.PAUSED if now.stage == "running" else Mode.IDLE, Source.HOLD)
-            case _ if not ours:
+            case kind if not ours and (now.holder is not None or kind not in FREE_REQUESTS):
                 return "this needs control of the robot: take control first"
             case "takeover":
                 if now.stage is not EpisodeStage.RUNNING:
                     return "no episode is running: start one, then take over"
                 self._go(Mode.TAKEOVER, Source.HUMAN)
+                now.taken_over_with = message.device
                 now.phase, now.intervention_id = Phase.RECOVERY, new_id()
                 now.interventions += 1
                 now.drive_t_s = time.monotonic()
@@ -354,5 +360,6 @@ class StandIn:
                 "force_n": 6.4,
                 "moving": acting,
                 "round_trip_ms": 12.0,
+                "device_name": now.device_name,
             }
         )

@@ -1,5 +1,7 @@
 """The live page: watch, take over, let go, label, stop."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -140,3 +142,46 @@ def test_a_refusal_is_shown_in_the_robots_words(console: Console, robot: StandIn
     console.page.keyboard.down("v")
     expect(console.part("notice")).to_contain_text("no episode is running")
     console.page.keyboard.up("v")
+
+
+def test_the_hardware_emergency_stop_is_named_on_every_page(
+    console: Console, robot: StandIn
+) -> None:
+    for page in ("Live", "Policies"):
+        console.go_to(page)
+        expect(console.part("hardware-stop")).to_contain_text("left of the table")
+        expect(console.part("stop")).to_have_attribute("title", re.compile("left of the table"))
+
+
+def test_a_person_takes_over_with_the_device_at_the_robot(console: Console, robot: StandIn) -> None:
+    expect(console.part("local-takeover")).to_have_count(0)
+    robot.now.device_name = "spacemouse"
+    console.start_episode()  # takes the lease along
+    console.part("local-takeover").click()
+    console.expect_mode("takeover")
+    assert robot.now.taken_over_with == "spacemouse"
+    # The hand is at the robot; the page keeps the lease alive meanwhile.
+    console.page.wait_for_timeout(800)
+    console.expect_mode("takeover")
+    console.part("give-back").click()
+    console.expect_mode("autonomous")
+
+
+def test_keep_going_runs_episode_after_episode_until_a_stop(
+    console: Console, robot: StandIn
+) -> None:
+    def on() -> bool:
+        return console.part("keep-going").is_checked()
+
+    assert not on()
+    console.part("keep-going").click()
+    console.expect_stage("running")
+    assert robot.now.holder is None  # it does not take the lease
+    console.succeed()
+    console.expect_stage("confirm_reset")
+    console.expect_stage("running")
+    assert (robot.now.number, on()) == (2, True)
+    console.stop()
+    console.expect_stopped()
+    assert not on()
+    expect(console.part("continuation")).to_contain_text("was stopped")

@@ -80,7 +80,7 @@ export function Shell() {
         </Anchor>
         <Navigation robots={robots} />
         <Group gap="xs" className={classes.person}>
-          <Text size="sm" c="var(--console-quiet)" visibleFrom="md">
+          <Text size="sm" c="var(--console-quiet)" visibleFrom="lg">
             {session.data?.name}
           </Text>
           <ThemeToggle />

@@ -122,7 +122,7 @@ export function TrainingStrip({ connection }: { connection: RobotConnection }) {
             figures
               ? t("training.assisted_of", {
                   successes: figures.assisted_success.successes,
-                  episodes: figures.assisted_success.trials,
+                  count: figures.assisted_success.trials,
                 })
               : ""
           }
