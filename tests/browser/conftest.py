@@ -28,7 +28,7 @@ TIMEOUT_MS = 20_000
 def browser() -> Iterator[Browser]:
     """Chromium of the system; `make setup` installs it.
 
-    Playwright keeps an event loop running in this thread: `tests/conftest.py` puts these tests last.
+    Playwright keeps an event loop running in this thread, so `tests/conftest.py` puts these last.
     """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
