@@ -24,6 +24,7 @@ from robot_rl.daemon.limits import control_settings
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema import live
 from safety import modes
+from safety.warmup import warm_up_gate
 
 PRIORITY = 80  # above sim_arm's physics: the gate is never held back by them
 _DIVIDER = 4  # ticks per CONTROL record
@@ -87,14 +88,15 @@ class ControlLoop:
         self._steps = topics.open_ring(folder, "step_results")
         self._latch = LatchWriter(settings.latch_file)
         self._parent = os.getppid()
+        wanted = control_settings(settings.cell, settings.task)
+        # On a machine that never ran this, numba compiles for seconds: not in a tick.
+        warm_up_gate(wanted.limits, wanted.gate)
         self.arm, state = _first_contact(settings, clock)
         now_ns = max(clock.now_ns(), state.t_ns)
         # A predecessor's epochs are never used again.
         before = int(self._control.read()["epoch"]) if self._control.count else 0
         mode = modes.initial(now_ns, epoch=before + 1, stopped_by=read_latch(settings.latch_file))
-        self.controller = Controller(
-            control_settings(settings.cell, settings.task), mode, state, now_ns
-        )
+        self.controller = Controller(wanted, mode, state, now_ns)
         self._limits = 0
         self._published = mode
         # Before the first tick: in lock-step others wait for it before they let time begin.

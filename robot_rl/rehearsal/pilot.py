@@ -11,6 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
+from robot_rl.errors import PlainError
 from robot_rl.rehearsal.client import LiveClient, LiveLost, Seen
 from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
@@ -38,6 +39,11 @@ INPUT_PERIOD_S = 0.02  # 50 Hz (SAFETY.md, leases and freshness)
 _PATIENCE_S = 120.0  # wall time without any progress of the episode before giving up
 _START_S = 180.0  # the first start on a machine compiles the control loops
 _DEVICE = "scripted"
+_START_REFUSALS = 20
+
+
+class Refused(PlainError):
+    """The robot keeps refusing what a rehearsal cannot do without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,8 +275,10 @@ class Pilot:
         self._pending = None
         if not answer.accepted:
             self.tally.refused[name] = self.tally.refused.get(name, 0) + 1
-            if name == "StartEpisode" and self.tally.refused[name] > 200:
-                raise LiveLost(f"the robot refuses to start an episode: {answer.reason}")
+            if name == "StartEpisode":
+                self._placed = False  # a reset that was interrupted has to be done again
+                if self.tally.refused[name] > _START_REFUSALS:
+                    raise Refused(f"the robot refuses to start an episode: {answer.reason}")
             return
         match name:
             case "BeginReset":

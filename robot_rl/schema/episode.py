@@ -124,12 +124,7 @@ class PolicyActivated(Message):
 
 
 type RobotEvent = Annotated[
-    EpisodeStarted
-    | EpisodeEnded
-    | InterventionEnded
-    | SafetyEvent
-    | ResetEnded
-    | PolicyActivated,
+    EpisodeStarted | EpisodeEnded | InterventionEnded | SafetyEvent | ResetEnded | PolicyActivated,
     Field(discriminator="kind"),
 ]
 """Everything but steps that the robot records for good."""
