@@ -1,0 +1,46 @@
+"""A VLA in the loop: a tiny SmolVLA drives, is corrected, learns and is swapped."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from robot_rl.config import load_task
+from robot_rl.rehearsal.session import RehearsalSettings, rehearse
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.filterwarnings("default"),  # LeRobot and transformers warn about themselves
+]
+
+
+def test_a_smolvla_drives_is_corrected_learns_and_is_swapped() -> None:
+    from robot_rl.policy.checkpoint import load_policy
+    from robot_rl.policy.lerobot_features import write_untrained_on
+    from tests.policy.tiny_smolvla import write_tiny_smolvla
+
+    with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as name:
+        folder = Path(name)
+        write_tiny_smolvla(folder / "tiny_smolvla", seed=0)
+        task = load_task("lift_cube")
+        write_untrained_on(folder / "lift_cube", folder / "tiny_smolvla", task, seed=0)
+        assert load_policy(folder / "lift_cube").backbone.kind == "smolvla"
+        shutil.copy(task.path, folder / "lift_cube.toml")
+        report = rehearse(
+            RehearsalSettings(
+                cell="simulation",
+                task=str(folder / "lift_cube.toml"),
+                episodes=3,
+                evaluations=0,
+                demonstrations=1,
+                seed=5,
+            ),
+            folder / "data",
+            quiet=True,
+        )
+    assert report.interventions >= 2  # the demonstration and at least one correction
+    assert len(report.versions_acted) >= 2
+    assert report.steps_available == report.steps_trainable > 0
+    assert report.problems() == []
