@@ -40,6 +40,8 @@ _PATIENCE_S = 120.0  # wall time without any progress of the episode before givi
 _START_S = 180.0  # the first start on a machine compiles the control loops
 _DEVICE = "scripted"
 _START_REFUSALS = 20
+_STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Label"})
+_STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
 
 
 class Refused(PlainError):
@@ -87,6 +89,7 @@ class Pilot:
         self._placed = self._started = False
         self._next_tick = 0.0
         self._episodes_before = 0
+        self._stage_seen_ns = 0
         self._last_t_ns: int | None = None
         self.tally = Tally()
 
@@ -198,7 +201,10 @@ class Pilot:
         if telemetry.lease.client_id != self._my_id():
             self._ask(AcquireLease)
             return
-        match telemetry.episode.stage:
+        stage = telemetry.episode.stage
+        if stage is not EpisodeStage.RUNNING and telemetry.t_ns < self._stage_seen_ns:
+            return  # this telemetry may be older than what the robot has just agreed to
+        match stage:
             case EpisodeStage.RUNNING if self._started:
                 self._work(telemetry)
             case EpisodeStage.AWAIT_LABEL:
@@ -273,6 +279,8 @@ class Pilot:
         if answer is None:
             return
         self._pending = None
+        if name in _STAGE_REQUESTS:
+            self._stage_seen_ns = answer.t_ns + _STAGE_LAG_NS
         if not answer.accepted:
             self.tally.refused[name] = self.tally.refused.get(name, 0) + 1
             if name == "StartEpisode":
