@@ -67,9 +67,8 @@ class PolicyHolder:
         self._pinned = False
 
     def offer(self, ready: PolicyReady) -> None:
-        """A downloaded version; older ones than what was offered before are forgotten."""
-        if self._wanted is None or ready.policy.version >= self._wanted.policy.version:
-            self._wanted = ready
+        """What the server wants to act; after a rejection or a pin an older version."""
+        self._wanted = ready
 
     def swap(self) -> Activated | None:
         """Swap to the newest version if one waits and none is pinned. Raises PolicyUnavailable.

@@ -281,6 +281,10 @@ def _cache(
     start = 0
     for episode in episodes:
         end = start + len(episode)
-        trajectories.append(Trajectory.of([record.step for record in episode], features[start:end]))
+        trajectories.append(
+            Trajectory.of(
+                [record.step for record in episode], features[start:end], demonstration=True
+            )
+        )
         start = end
     return trajectories

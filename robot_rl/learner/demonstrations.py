@@ -31,12 +31,17 @@ class Trajectory:
     truncated: NDArray[np.bool_]  # (records,)
 
     @classmethod
-    def of(cls, steps: Sequence[Step], features: NDArray[np.float32]) -> Self:
-        """`features` (records, features) of the steps, in the same order."""
+    def of(
+        cls, steps: Sequence[Step], features: NDArray[np.float32], *, demonstration: bool = False
+    ) -> Self:
+        """`features` (records, features) of the steps, in the same order.
+
+        In a `demonstration` everything that the person did is shown on purpose.
+        """
         return cls(
             features=np.asarray(features, np.float32),
             executed=_actions([_trainable(step) for step in steps]),
-            human=_actions([_demonstrated(step) for step in steps]),
+            human=_actions([_demonstrated(step, demonstration) for step in steps]),
             success=np.array([step.evidence.simulator_success is True for step in steps]),
             terminated=np.array([step.terminated for step in steps]),
             truncated=np.array([step.truncated for step in steps]),
@@ -48,9 +53,9 @@ def _trainable(step: Step) -> Sequence[float] | None:
     return None if step.source is Source.RESET else step.executed_action
 
 
-def _demonstrated(step: Step) -> Sequence[float] | None:
-    """What a person showed on purpose: corrections only, never the way back (recovery)."""
-    shown = step.source is Source.HUMAN and step.phase is Phase.CORRECTION
+def _demonstrated(step: Step, demonstration: bool) -> Sequence[float] | None:
+    """What a person showed on purpose: in an intervention, not the way back (recovery)."""
+    shown = step.source is Source.HUMAN and (demonstration or step.phase is Phase.CORRECTION)
     return step.human_action if shown else None
 
 

@@ -11,7 +11,13 @@ from robot_rl.learner.feed import Delivery
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.images import observe
 from robot_rl.policy.interface import Backbone, BadObservation
-from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Provenance, Purpose
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    InterventionEnded,
+    Provenance,
+    Purpose,
+)
 from robot_rl.schema.feed import Excluded, Relabelled
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 
@@ -31,6 +37,7 @@ class Intake:
         self._backbone, self._replay, self._say = backbone, replay, say
         self._provenance: Provenance | None = None
         self._instructions: dict[UUID, str] = {}
+        self._demonstrations: set[UUID] = set()
         self.cursor = 0
         self.refused = 0  # episodes of another provenance
 
@@ -44,6 +51,8 @@ class Intake:
             if isinstance(event, EpisodeEnded):
                 if event.complete:
                     replay.end(event.episode_id, event.outcome, event.steps)
+            elif isinstance(event, InterventionEnded):
+                replay.complete(event.intervention_id)
             elif isinstance(event, Relabelled):
                 replay.relabel(event.episode_id, event.outcome)
             elif isinstance(event, Excluded):
@@ -61,6 +70,8 @@ class Intake:
             self._say(f"episode {event.episode_id} is left out of training: {reason}")
             return
         self._instructions[event.episode_id] = event.instruction
+        if event.purpose is Purpose.DEMONSTRATION:
+            self._demonstrations.add(event.episode_id)
         self._replay.start(event.episode_id)
 
     def _foreign(self, provenance: Provenance) -> str:
@@ -105,5 +116,9 @@ class Intake:
             self._say(f"a step of episode {episode_id} is left out of training: {error}")
             return
         step = record.step
-        trajectory = Trajectory.of([step], np.asarray(features)[None])
+        trajectory = Trajectory.of(
+            [step],
+            np.asarray(features)[None],
+            demonstration=step.episode_id in self._demonstrations,
+        )
         self._replay.add(episode_id, step.index, trajectory, [step.intervention_id])

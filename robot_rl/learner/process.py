@@ -112,7 +112,7 @@ class Learner:
             if position is not None:
                 self._catch_up(reader, position)
             self._tell()
-            self._train(reader, fresh=position is None)
+            self._train(reader, fresh=self.publisher.version is None)
         except Stopped:
             _log.info("the learner stops")
         finally:
@@ -145,6 +145,7 @@ class Learner:
         if fresh:
             # Version 1 is the starting policy itself, so that every step names what acted.
             version = self.publisher.publish(self.algorithm.head, 0, None)
+            self._save()  # a learner killed from now on does not publish the start again
             _log.info("the starting policy is version %d", version)
         while not self._stop.is_set():
             busy = not self.settings.lockstep and self._may_update()
@@ -185,7 +186,8 @@ class Learner:
 
     def _publish_when_due(self) -> None:
         settings, steps = self.task.learner, self.replay.received
-        if steps == self._published_env_steps or not self._losses:
+        waiting = self.replay.fresh_interventions  # trained on, and not yet in any version
+        if not self._losses or (steps == self._published_env_steps and not waiting):
             return
         if self.settings.lockstep:
             due = steps - self._published_env_steps >= settings.publish_every_steps

@@ -76,6 +76,7 @@ class Replay:
         self.fresh_interventions: list[UUID] = []  # first sampled since they were last taken
         self.received = 0  # steps with an action that ever came from the feed
         self._intervention_number: dict[UUID, int] = {}
+        self._complete: set[int] = set()  # interventions whose last step has arrived
         self._sampled: set[int] = set()
         self._episodes: dict[UUID, EpisodeRows] = {}
         self._by_number: list[EpisodeRows] = []
@@ -164,8 +165,12 @@ class Replay:
             online=online,
         )
 
+    def complete(self, intervention_id: UUID) -> None:
+        """The person let go: from now on a batch with its steps counts as trained on it."""
+        self._complete.add(self._number_of(intervention_id))
+
     def take_fresh_interventions(self) -> tuple[UUID, ...]:
-        """Interventions whose steps were sampled for the first time since the last call."""
+        """Finished interventions that were sampled for the first time since the last call."""
         fresh = tuple(self.fresh_interventions)
         self.fresh_interventions.clear()
         return fresh
@@ -318,6 +323,7 @@ class Replay:
 
     def _notice(self, rows: NDArray[np.int64]) -> None:
         numbers = self.intervention[rows]
-        for number in sorted({*numbers[numbers != NOWHERE].tolist()} - self._sampled):
+        seen = {*numbers[numbers != NOWHERE].tolist()} & self._complete
+        for number in sorted(seen - self._sampled):
             self._sampled.add(number)
             self.fresh_interventions.append(self.interventions[number])

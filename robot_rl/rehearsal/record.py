@@ -65,19 +65,30 @@ class Record:
 
     @property
     def versions_acted(self) -> tuple[int, ...]:
-        return tuple(sorted({v for episode in self.episodes for v in episode.policy_versions}))
+        """Without version 0, the task's own folder: version 1 has the same weights."""
+        acted = {version for episode in self.episodes for version in episode.policy_versions}
+        return tuple(sorted(acted - {0}))
 
 
 def read_record(server_url: str, token: str, task: str) -> Record:
-    """Every episode of the task. Raises httpx.HTTPError."""
+    """Every episode of the newest run of the task. Raises httpx.HTTPError.
+
+    A folder may hold earlier rehearsals: a run begins whenever the robot's daemon starts.
+    """
     lines: list[EpisodeLine] = []
     after: str | None = None
     adapter = TypeAdapter(list[EpisodeLine])
     with httpx.Client(
         base_url=server_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0
     ) as client:
+        newest = client.get("/api/episodes", params={"task": task, "limit": "1"})
+        newest.raise_for_status()
+        runs = [line["run_id"] for line in newest.json()["episodes"]]
+        if not runs:
+            return Record(episodes=())
         while True:
             query = {"task": task, "sort": "started", "descending": "false", "limit": str(_PAGE)}
+            query["run_id"] = runs[0]
             answer = client.get("/api/episodes", params=query | ({"after": after} if after else {}))
             answer.raise_for_status()
             page = answer.json()

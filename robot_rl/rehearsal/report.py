@@ -2,7 +2,6 @@
 
 import platform
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from pydantic import Field
@@ -90,7 +89,6 @@ class Report(Message):
     parts_killed: dict[str, int]
     wall_s: float
     training_wall_s: float
-    run_id: UUID | None = None
 
     def problems(self) -> list[str]:
         """What must never differ, in words; empty when all is well."""

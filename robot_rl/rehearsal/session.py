@@ -172,10 +172,12 @@ class _Session:
             self._phase("training", Purpose.TRAINING, seeds, None, kills)
         else:
             end = started + 60 * settings.minutes
+            bar = self._progress.add_task(f"training, {settings.minutes:g} min", total=None)
             while time.monotonic() < end:
-                left = (end - time.monotonic()) / 60
-                name = f"training, {left:.1f} min left"
-                self._phase(name, Purpose.TRAINING, self._draw(Purpose.TRAINING, 1), None)
+                (seed,) = self._draw(Purpose.TRAINING, 1)
+                plan = EpisodePlan(purpose=Purpose.TRAINING, seed=seed)
+                self._pilot.run(plan, between=self._between(None))
+                self._progress.advance(bar)
         self._training_wall_s = time.monotonic() - started
         return settings.minutes is not None or settings.episodes > 0
 

@@ -189,7 +189,11 @@ class Recorder:
         )
         self.connection.execute(
             update(Policy)
-            .where(Policy.task == task, Policy.version == version)
+            .where(
+                Policy.task == task,
+                Policy.version == version,
+                Policy.status != PolicyStatus.REJECTED,  # an activation may come after a rejection
+            )
             .values(status=PolicyStatus.ACTIVE)
         )
 

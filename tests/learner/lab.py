@@ -17,6 +17,7 @@ from robot_rl.config.task import Task
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
+    InterventionEnded,
     Outcome,
     Provenance,
     Purpose,
@@ -166,6 +167,22 @@ def record_episode(
     ]
     for first in range(0, len(records), segment):
         lab.put_segment(records[first : first + segment])
+    if human:
+        lab.put(
+            InterventionEnded(
+                intervention_id=intervention_id,
+                episode_id=episode_id,
+                operator="ada",
+                device="keyboard",
+                reason="test",
+                first_index=min(human),
+                last_index=max(human),
+                correction_steps=len(human),
+                started_t_utc=NOON,
+                ended_t_utc=NOON,
+                ended_t_robot_ns=0,
+            )
+        )
     lab.put(
         EpisodeEnded(
             episode_id=episode_id,

@@ -213,8 +213,12 @@ def test_an_intervention_enters_training_once(replay: Replay) -> None:
     assert replay.take_fresh_interventions() == (), "it has arrived; nothing was trained on it"
     rng = np.random.default_rng(0)
     replay.sample(64, rng)
+    assert replay.take_fresh_interventions() == (), "the person is still driving"
+    replay.complete(first)
+    replay.sample(64, rng)
     assert replay.take_fresh_interventions() == (first,)
     feed(replay, one, 3, piece(1, 3, 3, last=True, human=(3, 4)), by=second)
+    replay.complete(second)
     replay.sample(64, rng)
     assert replay.take_fresh_interventions() == (second,)
     replay.sample(64, rng)
