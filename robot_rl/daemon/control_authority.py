@@ -367,7 +367,8 @@ class Authority:
         """Step the lease machine; a refusal comes back as a sentence."""
         before = self.lease.holder
         self.lease, effects = leases.step(self.lease, event, now_ns)
-        if asker is not None and self.lease.pending is not None:
+        pending = self.lease.pending
+        if asker is not None and pending is not None and pending.by == str(asker.client_id):
             self._asked = (asker.client_id, asker.user)
         refused: str | None = None
         for effect in effects:

@@ -30,8 +30,8 @@ class PlannedAction:
     policy_version: int
 
     def target(self, scale: Vector, step_ns: int, *, gripper: bool) -> PolicyTarget:
-        """The proposal to the gate. Actions are held to −1 … 1; what is not finite stays so."""
-        share = np.minimum(np.maximum(self.action, -1.0), 1.0)
+        """The proposal to the gate. Actions are held to −1 … 1; what is not finite is no number."""
+        share = np.where(np.isfinite(self.action), np.clip(self.action, -1.0, 1.0), np.nan)
         return PolicyTarget(
             sequence=self.valid_from_ns // step_ns,
             epoch=self.epoch,

@@ -91,7 +91,10 @@ class Downloads:
                 await asyncio.sleep(backoff_s)
                 backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                 continue
-            if self._offer(PolicyReady(folder=str(folder), policy=policy)):
+            # A ring record is small, and what the learner did is not the actor's business.
+            manifest = policy.manifest.model_copy(update={"update": None})
+            slim = policy.model_copy(update={"manifest": manifest})
+            if self._offer(PolicyReady(folder=str(folder), policy=slim)):
                 prune(self._folder, keep=(policy.version, self._acting()))
                 return
             await asyncio.sleep(_FIRST_BACKOFF_S)  # the actor is busy: its ring is full

@@ -22,6 +22,10 @@ from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vecto
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.schema.step import Phase, Source
 
+type Counter = Annotated[int, Field(ge=0, lt=2**63)]
+"""What fits into the 64 bits that the robot keeps it in."""
+type Seed = Annotated[int, Field(ge=0, lt=2**31)]
+
 
 class Mode(StrEnum):
     """Mirror of safety.modes.Mode for the wire; a test keeps the two alike."""
@@ -277,9 +281,9 @@ class Drive(Message):
     """50 Hz while a person drives. Axes in −1 … 1; without the dead-man bit an explicit zero."""
 
     kind: Literal["drive"] = "drive"
-    sequence: int
-    lease_epoch: int
-    echo_t_ns: int  # newest robot time this client has seen; age = robot now − echo
+    sequence: Counter
+    lease_epoch: Counter
+    echo_t_ns: Counter  # newest robot time this client has seen; age = robot now − echo
     deadman: bool
     axes: Annotated[
         tuple[Annotated[float, Field(ge=-1, le=1)], ...], Field(min_length=6, max_length=6)
@@ -294,7 +298,7 @@ class Request(Message):
     """Base of everything that is answered with a CommandResult."""
 
     request_id: UUID
-    echo_t_ns: int = 0
+    echo_t_ns: Counter = 0
 
 
 class AcquireLease(Request):
@@ -331,8 +335,8 @@ class StartEpisode(Request):
 
     kind: Literal["start_episode"] = "start_episode"
     purpose: Purpose = Purpose.TRAINING
-    seed: int | None = None
-    policy_version: int | None = None  # None: the active version, following its updates
+    seed: Seed | None = None
+    policy_version: Counter | None = None  # None: the active version, following its updates
 
 
 class Pause(Request):
@@ -354,7 +358,7 @@ class Label(Request):
 
 class BeginReset(Request):
     kind: Literal["begin_reset"] = "begin_reset"
-    seed: int | None = None
+    seed: Seed | None = None
 
 
 class ConfirmReset(Request):

@@ -563,11 +563,8 @@ export interface components {
     schemas: {
         /** AcquireLease */
         AcquireLease: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -697,11 +694,8 @@ export interface components {
         };
         /** BeginReset */
         BeginReset: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -712,22 +706,16 @@ export interface components {
              * Format: uuid
              */
             request_id: string;
-            /**
-             * Seed
-             * @default null
-             */
-            seed: number | null;
+            /** @default null */
+            seed: components["schemas"]["Seed"] | null;
         };
         /**
          * Clear
          * @description Clear a latched stop or fault; refused while the cause persists; never starts motion.
          */
         Clear: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -792,11 +780,8 @@ export interface components {
         };
         /** ConfirmReset */
         ConfirmReset: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -808,6 +793,7 @@ export interface components {
              */
             request_id: string;
         };
+        Counter: number;
         /**
          * Drive
          * @description 50 Hz while a person drives. Axes in −1 … 1; without the dead-man bit an explicit zero.
@@ -822,8 +808,7 @@ export interface components {
              * @default keyboard
              */
             device: string;
-            /** Echo T Ns */
-            echo_t_ns: number;
+            echo_t_ns: components["schemas"]["Counter"];
             /** @default base */
             frame: components["schemas"]["DriveFrame"];
             /**
@@ -837,10 +822,8 @@ export interface components {
              * @enum {string}
              */
             kind: "drive";
-            /** Lease Epoch */
-            lease_epoch: number;
-            /** Sequence */
-            sequence: number;
+            lease_epoch: components["schemas"]["Counter"];
+            sequence: components["schemas"]["Counter"];
             /**
              * Speed Scale
              * @default 1
@@ -857,11 +840,8 @@ export interface components {
          * @description Give the robot back; what follows is the task's `post_intervention` rule.
          */
         EndTakeover: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1349,11 +1329,8 @@ export interface components {
          * @description Simulation in lock-step: virtual time waits for this client's `Ready` from now on.
          */
         JoinLockstep: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1370,11 +1347,8 @@ export interface components {
          * @description Ends a running episode with this outcome, or labels the one that waits for a label.
          */
         Label: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * Failure Class
              * @default null
@@ -1465,11 +1439,8 @@ export interface components {
         };
         /** LeaveLockstep */
         LeaveLockstep: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1526,11 +1497,8 @@ export interface components {
         };
         /** MarkPhase */
         MarkPhase: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1645,11 +1613,8 @@ export interface components {
         Outcome: "success" | "failure" | "aborted";
         /** Pause */
         Pause: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1795,11 +1760,8 @@ export interface components {
         };
         /** ReleaseLease */
         ReleaseLease: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1813,11 +1775,8 @@ export interface components {
         };
         /** Resume */
         Resume: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1892,6 +1851,7 @@ export interface components {
              */
             t_utc: string;
         };
+        Seed: number;
         /**
          * SegmentStored
          * @description A segment is stored; its bytes are at `/api/segments/{segment_id}`.
@@ -1969,21 +1929,15 @@ export interface components {
          *     takeover).
          */
         StartEpisode: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "start_episode";
-            /**
-             * Policy Version
-             * @default null
-             */
-            policy_version: number | null;
+            /** @default null */
+            policy_version: components["schemas"]["Counter"] | null;
             /** @default training */
             purpose: components["schemas"]["Purpose"];
             /**
@@ -1991,11 +1945,8 @@ export interface components {
              * Format: uuid
              */
             request_id: string;
-            /**
-             * Seed
-             * @default null
-             */
-            seed: number | null;
+            /** @default null */
+            seed: components["schemas"]["Seed"] | null;
         };
         /**
          * Step
@@ -2074,11 +2025,8 @@ export interface components {
          * @description STOP ROBOT (software). Needs no lease, is never refused, latches.
          */
         Stop: {
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -2116,11 +2064,8 @@ export interface components {
         Takeover: {
             /** Device */
             device: string;
-            /**
-             * Echo T Ns
-             * @default 0
-             */
-            echo_t_ns: number;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
