@@ -41,7 +41,7 @@ def clone(
 
     For a new task: `clone --untrained`, record (in the console, or with the scripted operator:
     `rehearse --demonstrations 30 --episodes 0 --evaluations 0 --no-learner --data demos`), then
-    clone. The same demonstrations and seed give the same policy.
+    clone. The same demonstrations and seed give the same policy, up to rounding.
 
     Example: `robot-rl clone --task lift_cube --data demos --most 30`
     """
