@@ -93,12 +93,21 @@ class ControlLoop:
         warm_up_gate(wanted.limits, wanted.gate)
         self.arm, state = _first_contact(settings, clock)
         now_ns = max(clock.now_ns(), state.t_ns)
-        # A predecessor's epochs are never used again.
-        before = int(self._control.read()["epoch"]) if self._control.count else 0
-        mode = modes.initial(now_ns, epoch=before + 1, stopped_by=read_latch(settings.latch_file))
+        # Counted on from the clock: a predecessor's epochs are never used again.
+        stopped_by = read_latch(settings.latch_file)
+        mode = modes.initial(now_ns, epoch=now_ns + 1, stopped_by=stopped_by)
         self.controller = Controller(wanted, mode, state, now_ns)
         self._limits = 0
         self._published = mode
+        # The actor may have an episode running from before a restart: it learns where control is.
+        started = messages.ModeChanged(
+            mode=mode.mode,
+            previous=mode.mode,
+            cause=mode.cause or "",
+            by=mode.stopped_by or "control",
+            t_ns=now_ns,
+        )
+        messages.send(self._events, started)
         # Before the first tick: in lock-step others wait for it before they let time begin.
         self._control.write(control_record(self.controller, LoopTimes(), 0, now_ns))
 

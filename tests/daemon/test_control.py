@@ -5,12 +5,14 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
 from robot_rl.schema import live
 
 _CHUNK_IDS = itertools.count(1)
+_EVENTS: TypeAdapter[messages.ControlEvent] = TypeAdapter(messages.ControlEvent)
 
 
 @pytest.fixture(scope="module")
@@ -174,10 +176,13 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     assert [p.stopped_t_ns is None for p in robot.progress] == [True, False]
     assert robot.progress[0].braking_t_ns - asked_ns <= 10_000_000
     robot.kill("control")
+    robot.ring("control_events").drain()
     robot.start("control")
     robot.run(300)
     assert robot.mode == "stopped"
     assert "bob" in robot.cause
+    (told,) = messages.receive(robot.ring("control_events"), _EVENTS)  # the actor is told
+    assert (told.kind, told.mode, told.by) == ("mode_changed", "stopped", "bob")
     assert robot.answer_of(live.Clear).accepted
     robot.run(400)
     assert robot.mode == "idle", robot.cause
