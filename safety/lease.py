@@ -9,13 +9,15 @@ newest robot time the sender had seen, so no clock but the robot's decides.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-MS = 1_000_000
+MS, SECOND = 1_000_000, 1_000_000_000
 COMMAND_AGE_NS = 100 * MS
 """An older command is dropped."""
 SILENCE_NS = 150 * MS
 """Longer silence: ramp to zero and hold."""
 SUSPEND_NS = 500 * MS
 RELEASE_NS = 2_000 * MS
+REQUEST_AGE_NS = 2 * SECOND
+"""A request that moves, or lets somebody move, must not be older."""
 TRANSFER_TIMEOUT_NS = 5_000 * MS
 """A holder who does not answer a request in this time consents."""
 
@@ -191,6 +193,15 @@ def admit(
         return state, Admission.TOO_OLD
     heard = replace(state, heard_ns=now_ns, sequence=sequence, suspended=False)
     return heard, Admission.ACCEPTED
+
+
+def timely(echoed_ns: int, now_ns: int) -> bool:
+    """Whether a request is recent enough to be carried out, by the robot time that it echoes.
+
+    A little ahead is in time as well: telemetry may leave while a tick is under way. Far ahead is
+    the clock of a robot that has been started again since.
+    """
+    return abs(now_ns - echoed_ns) <= REQUEST_AGE_NS
 
 
 def silent(state: LeaseState, now_ns: int) -> bool:

@@ -22,6 +22,7 @@ from robot_rl.daemon.messages import (
     ModeChanged,
     PhaseMarked,
 )
+from robot_rl.daemon.request_age import too_late
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
 from robot_rl.schema.step import Phase
@@ -116,6 +117,9 @@ class Authority:
     def request(self, sender: live.FromClient, now_ns: int, clear_cause: str | None) -> None:
         """Carry out or refuse a request. `clear_cause`: what keeps a latch from being cleared."""
         message = sender.message
+        if late := too_late(message, now_ns):
+            self._answer(sender, late, now_ns)
+            return
         match message:
             case live.Stop():
                 reason = self._stop(sender, now_ns)

@@ -135,6 +135,8 @@ class Robot:
     def ask(
         self, request: live.ClientMessage, *, to: str = "control", client: UUID | None = None
     ) -> None:
+        if isinstance(request, live.Request) and not request.echo_t_ns:
+            request = request.model_copy(update={"echo_t_ns": self.now_ns})
         sender = live.FromClient(
             client_id=client or self.client,
             user=self.user if client in (None, self.client) else "bob",

@@ -5,6 +5,7 @@ import pytest
 from safety.lease import (
     COMMAND_AGE_NS,
     MS,
+    REQUEST_AGE_NS,
     SPEED_FACTOR,
     TRANSFER_TIMEOUT_NS,
     Admission,
@@ -26,6 +27,7 @@ from safety.lease import (
     band,
     silent,
     step,
+    timely,
 )
 
 HELD = LeaseState(holder="ada", epoch=3, heard_ns=0)
@@ -218,3 +220,11 @@ def test_bands(round_trip_s: float, expected: Band) -> None:
 def test_a_worse_connection_is_never_faster() -> None:
     factors = [SPEED_FACTOR[b] for b in Band]
     assert factors == sorted(factors, reverse=True)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_request_is_timely_up_to_its_age(sign: int) -> None:
+    now_ns = 10 * REQUEST_AGE_NS
+    assert timely(now_ns, now_ns)
+    assert timely(now_ns - sign * REQUEST_AGE_NS, now_ns)
+    assert not timely(now_ns - sign * (REQUEST_AGE_NS + 1), now_ns)

@@ -1,0 +1,19 @@
+"""Requests that come too late to mean what they say. Shared by control and actor."""
+
+from robot_rl.schema import live
+from safety import lease as leases
+
+AT_ANY_AGE = (live.Stop, live.Pause, live.ReleaseLease, live.EndTakeover, live.Label)
+"""These let go, or record what a person saw: late is better than never."""
+
+
+def too_late(request: live.ClientMessage, now_ns: int) -> str | None:
+    """Why a request is not carried out any more, as a sentence; None when it is in time."""
+    if not isinstance(request, live.Request) or isinstance(request, AT_ANY_AGE):
+        return None
+    if leases.timely(request.echo_t_ns, now_ns):
+        return None
+    return (
+        f"The request is not from the last {leases.REQUEST_AGE_NS // leases.SECOND} s by the "
+        "robot's clock and was not carried out; ask again if you still want it."
+    )
