@@ -5,8 +5,6 @@ lock-step it stands in for everybody outside: virtual time goes on when they hav
 """
 
 import asyncio
-import os
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -19,19 +17,19 @@ from websockets.asyncio.client import ClientConnection
 from hardware.clock import open_clock
 from hardware.memory import Ring, TornRead
 from robot_rl.daemon import topics
+from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.download import Downloads
 from robot_rl.daemon.link_lockstep import PATIENCE_S, TURN_NS, LearnerLag, Turns
 from robot_rl.daemon.link_mailbox import Mailbox
 from robot_rl.daemon.link_requests import Router
 from robot_rl.daemon.link_socket import live_address, stay_connected
 from robot_rl.daemon.link_telemetry import Readings, telemetry_of
+from robot_rl.daemon.link_uplink import UplinkThread
 from robot_rl.daemon.link_video import Video
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import receive, send
-from robot_rl.daemon.outbox import MIN_FREE_BYTES
 from robot_rl.daemon.outbox_reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.daemon.uplink import Uplink
 from robot_rl.schema.live import (
     ClientGone,
     CommandResult,
@@ -80,7 +78,7 @@ class Link:
             pending=0, recorded_steps=0, acknowledged_sequence=0, last_sequence=0,
             connected=False, free_bytes=0, accepting=True,
         )  # fmt: skip
-        self._uplink: Uplink | None = None
+        self._uplink: UplinkThread | None = None
         self._downloads: Downloads | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -88,7 +86,6 @@ class Link:
         url = self._settings.server_url
         jobs = [self._pace(), self._watch_outbox()]
         jobs += [self._forward(ring) for ring in self._answers]
-        uplink_thread: threading.Thread | None = None
         client: httpx.AsyncClient | None = None
         if url is not None:
             client = httpx.AsyncClient(
@@ -100,8 +97,7 @@ class Link:
                 offer=lambda ready: send(self._offers, ready),
                 acting=self._acting_version, log=self._log.say,
             )  # fmt: skip
-            uplink_thread = threading.Thread(target=self._send_recorded, name="uplink", daemon=True)
-            uplink_thread.start()
+            self._uplink = UplinkThread(self._settings, self._log.say)
             video = Video(self._settings, self._clock, self._pool)
             token, say = self._settings.token, self._log.say
             jobs += [
@@ -110,6 +106,7 @@ class Link:
                     live_address(url, "/api/live/robot/video"), token, video.session, say
                 ),
                 self._downloads.run(),
+                self._uplink.ended(),
             ]
         tasks = [asyncio.create_task(job) for job in jobs]
         stop = asyncio.create_task(stopping.wait())
@@ -119,9 +116,8 @@ class Link:
                 task.result()  # none of them ends by itself: raise what ended it
         finally:
             self._clock.leave()
-            if self._uplink is not None and uplink_thread is not None:
-                self._uplink.drain()
-                await asyncio.to_thread(uplink_thread.join, FLUSH_S)
+            if self._uplink is not None:
+                await self._uplink.drain(FLUSH_S)
             for task in (*tasks, stop):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -130,29 +126,6 @@ class Link:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     # ---- the durable path -----------------------------------------------------------------------
-
-    def _send_recorded(self) -> None:
-        """The uplink's thread: its own event loop, client and file."""
-
-        async def deliver() -> None:
-            settings, lockstep = self._settings, self._settings.lockstep
-            async with httpx.AsyncClient(
-                base_url=settings.server_url or "",
-                headers={"Authorization": f"Bearer {settings.token}"},
-                trust_env=False,
-            ) as client:
-                self._uplink = Uplink(
-                    OutboxReader(settings.outbox_file),
-                    client,
-                    robot=settings.cell.robot,
-                    log=self._log.say,
-                    linger_s=0.05 if lockstep else 0.5,
-                    poll_s=0.01 if lockstep else 0.05,
-                    longest_backoff_s=1.0 if lockstep else 10.0,
-                )
-                await self._uplink.run()
-
-        asyncio.run(deliver())
 
     async def _watch_outbox(self) -> None:
         """Publish how the durable path is doing, for the actor and for telemetry."""
@@ -164,8 +137,7 @@ class Link:
     def _publish_outbox(self, reader: OutboxReader | None) -> None:
         state = None if self._uplink is None else self._uplink.state
         counts = state.counts if state is not None else reader.counts() if reader else None
-        space = os.statvfs(self._settings.data_folder)
-        free = space.f_bavail * space.f_frsize
+        free = free_bytes(self._settings.data_folder)
         last = counts.last if counts else 0
         pending = counts.pending if counts else 0
         recorded = int(self._readings.episode.read()["recorded_steps"])
@@ -358,15 +330,15 @@ class Link:
                 self._show()
 
     def _learner_holds(self) -> bool:
-        uplink = self._uplink
-        if uplink is None:
+        state = None if self._uplink is None else self._uplink.state
+        if state is None:
             return False
-        state = uplink.state
         unsent = state.counts.pending_training if state.connected and not state.problem else 0
         return unsent > self._lag.limit or self._lag.holds(state.acknowledged_training)
 
     def _acknowledged(self) -> int:
-        return 0 if self._uplink is None else self._uplink.state.acknowledged_training
+        state = None if self._uplink is None else self._uplink.state
+        return 0 if state is None else state.acknowledged_training
 
     async def _movement(self, timeout_s: float) -> None:
         """Wait until somebody has spoken, or for `timeout_s`."""

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class Log:
 
     def __init__(self, file: Path | None, process: str) -> None:
         self._file, self._process = file, process
+        self._refused = False
 
     def say(self, sentence: str, **fields: str | int | float | None) -> None:
         """Log a change of state. A disk that fails costs the line in the file, nothing else."""
@@ -24,15 +26,16 @@ class Log:
             **fields,
         }
         text = json.dumps(line, ensure_ascii=False) + "\n"
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        _show(text)
         if self._file is None:
             return
         try:
             self._append(self._file, text.encode())
+            self._refused = False
         except OSError as error:
-            sys.stderr.write(f"the log {self._file} cannot be written: {error}\n")
-            self._file = None
+            if not self._refused:
+                _show(f"the log {self._file} cannot be written: {error}\n")
+            self._refused = True
 
     def _append(self, file: Path, line: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -44,3 +47,10 @@ class Log:
             os.close(descriptor)
         if large:
             file.replace(file.with_name(file.name + ".1"))
+
+
+def _show(text: str) -> None:
+    """stderr may be a file on the very disk that is full, or a terminal that was closed."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()

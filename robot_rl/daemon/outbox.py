@@ -2,21 +2,22 @@
 
 What is appended is on the disk within `linger_s` plus one fsync. A disk that fails never raises in
 the actor: `accepting` turns False, what is queued is tried again every second, and only a full
-queue drops, counted in `dropped` and named in `damaged_episodes`.
+queue drops: `state.dropped` counts it, and `damaged` tells it of the episode.
 """
 
-import os
 import sqlite3
 import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.outbox_file import (
     BadOutbox,
     close_cleanly,
@@ -31,7 +32,6 @@ from robot_rl.schema.episode import RobotEvent
 from robot_rl.schema.segment import RecordedStep
 
 LINGER_S = 0.1  # how long a commit waits for company; a power cut loses at most this much
-MIN_FREE_BYTES = 256 * 2**20  # below this no new episode is started
 QUEUE_ROWS = 4096
 QUEUE_BYTES = 128 * 2**20
 _NOT_YET = "the outbox is not open yet"
@@ -223,9 +223,7 @@ class OutboxWriter:
             self._changed.notify_all()
 
     def _look_at_the_disk(self) -> None:
-        space = os.statvfs(self._path.parent)
-        free = space.f_bavail * space.f_frsize
-        self._free_bytes = free
+        free = self._free_bytes = free_bytes(self._path.parent)
         if free < self._min_free_bytes:
             self._report(
                 f"the disk of {self._path.parent} is nearly full: {free // 2**20} MiB free, "
@@ -241,7 +239,8 @@ class OutboxWriter:
                 self._problem = problem
                 if problem:
                     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-                    sys.stderr.write(f"{stamp} outbox: {problem}\n")
+                    with suppress(OSError):  # stderr may be a file on the very disk that is full
+                        sys.stderr.write(f"{stamp} outbox: {problem}\n")
                 self._changed.notify_all()
 
 

@@ -4,20 +4,20 @@ It moves nothing. When control dies the arm brakes by itself; the supervisor wri
 before it starts control again, so that motion never resumes without a person.
 """
 
-import fcntl
 import multiprocessing
 import os
 import shutil
 import signal
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
-from robot_rl.daemon import process_child
+from robot_rl.daemon import data_folder, process_child
 from robot_rl.daemon.control_latch import write_latch
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.processes import ProcessEntry, WhenItDies, needed
@@ -66,7 +66,6 @@ class Daemon:
         self._lock = -1
         self._ready = threading.Event()
         self._stopping = threading.Event()
-        self._ended = threading.Event()
         self._failure: str | None = None
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
@@ -88,8 +87,10 @@ class Daemon:
         }
 
     def start(self) -> None:
-        """Start everything, in order. Raises DaemonFailed, with nothing left running."""
-        self._take_data_folder()
+        """Start everything, in order. Raises DaemonFailed or DataFolderUnusable, with nothing left
+        running.
+        """
+        self._lock = data_folder.take(self.settings.data_folder)
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -117,6 +118,7 @@ class Daemon:
 
         def end(_signal: int, _frame: FrameType | None) -> None:
             ending.set()
+            self._stopping.set()  # while it still starts, too
 
         before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -138,10 +140,25 @@ class Daemon:
             self._ready.set()
             while not self._stopping.is_set() and self._failure is None:
                 self._watch()
+        except Exception as error:  # noqa: BLE001 (in a thread nobody would hear of it)
+            self._fail(error)
         finally:
-            self._bring_down()
+            try:
+                self._bring_down()
+            except Exception as error:  # noqa: BLE001
+                self._fail(error)
+                self._kill_rest()
             self._ready.set()
-            self._ended.set()
+
+    def _fail(self, error: Exception) -> None:
+        """Whatever the supervisor's thread trips over ends the daemon, and `run` says so."""
+        what = str(error) or type(error).__name__
+        if isinstance(error, OSError) and error.strerror:
+            what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+        self._failure = self._failure or (
+            f"the robot PC cannot go on: {what}; details in {self.settings.log_file}"
+        )
+        self._log.say("failed", error=repr(error), trace=traceback.format_exc())
 
     def _bring_up(self) -> None:
         _remove_leftovers()
@@ -259,13 +276,19 @@ class Daemon:
         for name, child in self._children.items():
             if child.process is not None:
                 self._log.say("killed: it did not end in time", child=name)
+        self._kill_rest()
+        self._log.say("ended")
+
+    def _kill_rest(self) -> None:
+        """After this nothing of this daemon is left but what it recorded."""
+        for child in self._children.values():
+            if child.process is not None:
                 child.process.kill()
         self._join(tuple(self._children), time.monotonic() + 5.0)
         shutil.rmtree(self.settings.memory, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-        self._log.say("ended")
 
     def _end(self, *names: str) -> None:
         for name in names:
@@ -287,27 +310,6 @@ class Daemon:
             child.process = None
             if self.settings.lockstep and child.entry.party and self._memory is not None:
                 self._memory.leave(name)
-
-    def _take_data_folder(self) -> None:
-        """One daemon per data folder: two writers would mix two recordings."""
-        folder = self.settings.data_folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(
-                folder / "daemon.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-            )
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock)
-            self._lock = -1
-            raise DaemonFailed(
-                f"another daemon uses the data folder {folder}: stop it, or give another folder"
-            ) from error
-        except OSError as error:
-            raise DaemonFailed(
-                f"the data folder {folder} cannot be used ({error.strerror}): "
-                "make it writable, or give another folder"
-            ) from error
 
 
 def _how(code: int | None) -> str:

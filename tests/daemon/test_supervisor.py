@@ -15,6 +15,7 @@ from hardware.sim import topics as arm_topics
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.control_latch import read_latch
+from robot_rl.daemon.data_folder import DataFolderUnusable
 from robot_rl.daemon.processes import TABLE, WhenItDies, needed
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor import Daemon, DaemonFailed
@@ -66,7 +67,7 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
         arm = arm_topics.open_slot(settings.memory, "arm_state")
         eventually(lambda: control.count > 0, "control did not start")
         assert mode(control) == "idle"
-        with pytest.raises(DaemonFailed, match="another daemon"):
+        with pytest.raises(DataFolderUnusable, match="another daemon"):
             Daemon(settings_in(tmp_path)).start()
 
         before = daemon.pids()
@@ -96,6 +97,29 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
     assert not settings.memory.exists()
     log = settings.log_file.read_text()
     assert '"child": "control", "how": "signal SIGKILL"' in log
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    daemon = Daemon(settings)
+    started: dict[str, int] = {}
+
+    def break_down(_child: object) -> bool:
+        started.update(daemon.pids())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(daemon, "_wait_for_arm", break_down)
+    with pytest.raises(DaemonFailed, match="No space left on device"):
+        daemon.run()
+    assert "sim_arm" in started
+    assert all(gone(pid) for pid in started.values())
+    assert not settings.memory.exists()
+    assert "Traceback" in settings.log_file.read_text()
+    again = Daemon(settings_in(tmp_path))  # the folder is free again
+    again.start()
+    again.stop()
 
 
 _PROGRAM = """
