@@ -176,10 +176,18 @@ class HoldStill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersistStop:
-    """Write the stop latch to disk (None: cleared), so that it survives a restart."""
+class Latch:
+    """What outlives control: who stopped the robot, and the cause of its fault. None: not."""
 
-    stopped_by: str | None
+    stopped_by: str | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersistLatch:
+    """Write the latch to disk, so that it survives a restart."""
+
+    latch: Latch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,14 +195,20 @@ class Refused:
     reason: str
 
 
-Effect = Changed | DropChunk | DecayReference | HoldStill | PersistStop | Refused
+Effect = Changed | DropChunk | DecayReference | HoldStill | PersistLatch | Refused
 Outcome = tuple[ModeState, tuple[Effect, ...]]
 
 
-def initial(now_ns: int, *, epoch: int, stopped_by: str | None) -> ModeState:
-    """State at start-up: IDLE, or STOPPED when the stop latch on disk says so."""
-    mode = Mode.IDLE if stopped_by is None else Mode.STOPPED
-    return ModeState(mode=mode, epoch=epoch, since_ns=now_ns, stopped_by=stopped_by)
+def initial(now_ns: int, *, epoch: int, latch: Latch) -> ModeState:
+    """State at start-up: IDLE, or STOPPED or FAULT when the latch on disk says so."""
+    mode = Mode.IDLE if latch.cause is None else Mode.FAULT
+    return ModeState(
+        mode=mode if latch.stopped_by is None else Mode.STOPPED,
+        epoch=epoch,
+        since_ns=now_ns,
+        stopped_by=latch.stopped_by,
+        cause=latch.cause,
+    )
 
 
 def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
@@ -254,15 +268,21 @@ def _stop(state: ModeState, event: Stop, now_ns: int) -> Outcome:
     if state.mode is Mode.STOPPED:
         return state, ()
     after, effects = _enter(state, Mode.STOPPED, now_ns, HoldStill())
-    after = replace(after, stopped_by=event.by, cause=state.cause)
-    return after, (*effects, PersistStop(stopped_by=event.by))
+    cause = state.cause if state.mode is Mode.FAULT else None
+    after = replace(after, stopped_by=event.by, cause=cause)
+    return after, (*effects, _persist(after))
 
 
 def _fault(state: ModeState, event: RaiseFault, now_ns: int) -> Outcome:
     if state.mode in LATCHED:  # The first cause is the one to mend; a stop stays a stop.
         return replace(state, cause=state.cause or event.cause), ()
     after, effects = _enter(state, Mode.FAULT, now_ns, HoldStill())
-    return replace(after, cause=event.cause), effects
+    after = replace(after, cause=event.cause)
+    return after, (*effects, _persist(after))
+
+
+def _persist(state: ModeState) -> PersistLatch:
+    return PersistLatch(latch=Latch(stopped_by=state.stopped_by, cause=state.cause))
 
 
 def _clear(state: ModeState, event: Clear, now_ns: int) -> Outcome:
@@ -271,7 +291,8 @@ def _clear(state: ModeState, event: Clear, now_ns: int) -> Outcome:
     if event.cause is not None:
         return _refuse(state, f"It cannot be cleared while the cause persists: {event.cause}")
     after, effects = _enter(state, Mode.IDLE, now_ns, HoldStill())
-    return replace(after, stopped_by=None), (*effects, PersistStop(stopped_by=None))
+    after = replace(after, stopped_by=None)
+    return after, (*effects, _persist(after))
 
 
 def _lost(state: ModeState, cause: str, now_ns: int) -> Outcome:

@@ -84,7 +84,7 @@ class Outbound:
 
     results: list[live.CommandResult | live.StopProgress] = field(default_factory=list)
     events: list[ControlEvent] = field(default_factory=list)
-    latch: list[modes.PersistStop] = field(default_factory=list)
+    latch: list[modes.Latch] = field(default_factory=list)
     effects: list[modes.Effect] = field(default_factory=list)  # for the gate and the chunk plan
     go_home: GoHome | None = None
     clear_arm: bool = False
@@ -420,8 +420,8 @@ class Authority:
             match effect:
                 case modes.Refused(reason=reason):
                     refused = reason
-                case modes.PersistStop():
-                    self.out.latch.append(effect)
+                case modes.PersistLatch(latch=latch):
+                    self.out.latch.append(latch)
                 case modes.Changed():
                     self._changed(before, event, by, now_ns)
                 case _:

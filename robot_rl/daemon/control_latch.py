@@ -1,31 +1,34 @@
-"""The stop latch on disk: a stopped robot stays stopped when control or the machine restarts."""
+"""The latch on disk: a stop or a fault stays latched when control or the machine restarts."""
 
 import json
 import os
 import queue
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
+from safety.modes import Latch
 
-def read_latch(path: Path) -> str | None:
-    """Who stopped the robot, or None. A file that cannot be read counts as a stop."""
+
+def read_latch(path: Path) -> Latch:
+    """What is latched. A file that cannot be read counts as a stop."""
     try:
         content = json.loads(path.read_text())
-        stopped_by = content["stopped_by"]
+        stopped_by, cause = content["stopped_by"], content.get("cause")
     except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"a latch file that cannot be read ({path.name})"
-    return None if stopped_by is None else str(stopped_by)
+        return Latch()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Latch(stopped_by=f"a latch file that cannot be read ({path.name})")
+    return Latch(stopped_by=_text(stopped_by), cause=_text(cause))
 
 
-def write_latch(path: Path, stopped_by: str | None) -> None:
+def write_latch(path: Path, latch: Latch) -> None:
     """Whole or not at all, and on the disk when this returns."""
     temporary = path.with_name(f".{path.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary.open("w") as file:
-        json.dump({"stopped_by": stopped_by}, file)
+        json.dump(asdict(latch), file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -37,34 +40,46 @@ def write_latch(path: Path, stopped_by: str | None) -> None:
 
 
 class LatchWriter:
-    """Writes in a thread of its own: a disk may take 24 ms, a control tick has 5."""
+    """Writes in a thread of its own: a disk may take 24 ms, a control tick has 5.
 
-    def __init__(self, path: Path) -> None:
+    `at_once` writes in the caller's thread instead: in lock-step time waits, so that what is on
+    the disk does not depend on how fast it is.
+    """
+
+    def __init__(self, path: Path, *, at_once: bool = False) -> None:
         self._path = path
-        self._wanted: queue.SimpleQueue[str | object | None] = queue.SimpleQueue()
+        self._at_once = at_once
+        self._wanted: queue.SimpleQueue[Latch | None] = queue.SimpleQueue()  # None: the end
         self._thread = threading.Thread(target=self._run, name="latch", daemon=True)
         self._thread.start()
 
-    def put(self, stopped_by: str | None) -> None:
-        """Write soon; never waits."""
-        self._wanted.put(stopped_by)
+    def put(self, latch: Latch) -> None:
+        """Write soon; without `at_once` it never waits."""
+        if self._at_once:
+            self._write(latch)
+        else:
+            self._wanted.put(latch)
 
     def close(self) -> None:
         """Wait until all is written."""
-        self._wanted.put(_END)
+        self._wanted.put(None)
         self._thread.join(2.0)
 
     def _run(self) -> None:
-        while (stopped_by := self._wanted.get()) is not _END:
-            try:
-                write_latch(self._path, None if stopped_by is None else str(stopped_by))
-            except OSError as error:
-                print(
-                    f"control: the stop latch cannot be written to {self._path}: {error}; the stop "
-                    "holds, but would not survive a restart",
-                    file=sys.stderr,
-                    flush=True,
-                )
+        while (latch := self._wanted.get()) is not None:
+            self._write(latch)
+
+    def _write(self, latch: Latch) -> None:
+        try:
+            write_latch(self._path, latch)
+        except OSError as error:
+            print(
+                f"control: the latch cannot be written to {self._path}: {error}; the stop or fault "
+                "holds, but would not survive a restart",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
-_END = object()
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

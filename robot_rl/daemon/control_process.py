@@ -86,7 +86,7 @@ class ControlLoop:
         self._intents = topics.open_ring(folder, "intents")
         self._events = topics.open_ring(folder, "control_events")
         self._steps = topics.open_ring(folder, "step_results")
-        self._latch = LatchWriter(settings.latch_file)
+        self._latch = LatchWriter(settings.latch_file, at_once=clock.virtual)
         self._parent = os.getppid()
         wanted = control_settings(settings.cell, settings.task)
         # On a machine that never ran this, numba compiles for seconds: not in a tick.
@@ -94,8 +94,8 @@ class ControlLoop:
         self.arm, state = _first_contact(settings, clock)
         now_ns = max(clock.now_ns(), state.t_ns)
         # Counted on from the clock: a predecessor's epochs are never used again.
-        stopped_by = read_latch(settings.latch_file)
-        mode = modes.initial(now_ns, epoch=now_ns + 1, stopped_by=stopped_by)
+        latch = read_latch(settings.latch_file)
+        mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
         self.controller = Controller(wanted, mode, state, now_ns)
         self._limits = 0
         self._published = mode
@@ -180,7 +180,7 @@ class ControlLoop:
     def _tell(self, done: TickOutput, times: LoopTimes, now_ns: int) -> None:
         sent = self.controller.authority.drain()
         for latch in (*done.out.latch, *sent.latch):
-            self._latch.put(latch.stopped_by)
+            self._latch.put(latch)
         for result in (*done.out.results, *sent.results):
             messages.send(self._results, result)
         for event in (*done.out.events, *sent.events):

@@ -11,14 +11,14 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
 from robot_rl.daemon import data_folder, process_child
-from robot_rl.daemon.control_latch import write_latch
+from robot_rl.daemon.control_latch import read_latch, write_latch
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.processes import ProcessEntry, WhenItDies, needed
 from robot_rl.daemon.settings import SHARED_MEMORY, DaemonSettings
@@ -243,11 +243,10 @@ class Daemon:
 
     def _latch(self, name: str, how: str) -> None:
         """Control comes back stopped; a person clears it."""
+        file = self.settings.latch_file
+        by = f"the supervisor, because {name} ended unexpectedly ({how})"
         try:
-            write_latch(
-                self.settings.latch_file,
-                f"the supervisor, because {name} ended unexpectedly ({how})",
-            )
+            write_latch(file, replace(read_latch(file), stopped_by=by))
         except OSError as error:
             # Without the latch it must not come back at all: the arm has braked and stays so.
             self._failure = (

@@ -82,7 +82,7 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
         tick, count = int(arm.read()["tick"]), control.count
         eventually(lambda: control.count > count, "control is not back")
         assert mode(control) == "stopped"
-        assert "the supervisor" in (read_latch(settings.latch_file) or "")
+        assert "the supervisor" in (read_latch(settings.latch_file).stopped_by or "")
         assert int(arm.read()["tick"]) > tick  # the physics ran on
         assert daemon.pids()["sim_arm"] == before["sim_arm"]
 

@@ -69,14 +69,14 @@ class Cell(RuleBasedStateMachine):
         self.now_ns = 0
         self.position = np.array([0.45, 0.0, 0.2])
         self.facing = np.array([0.0, 1.0, 0.0, 0.0])
-        self.modes = machine.initial(0, epoch=1, stopped_by="ada" if stopped else None)
+        self.persisted = machine.Latch(stopped_by="ada" if stopped else None)
+        self.modes = machine.initial(0, epoch=1, latch=self.persisted)
         self.lease = LeaseState()
         self.gate = Gate(LIMITS, GateSettings(period_s=0.005), self.measured())
         self.sequence, self.message = 0, 0
         self.twist_at_ns: int | None = None
         self.wish = np.zeros(6)
         self.speed = 0.0
-        self.persisted = "ada" if stopped else None
 
     def measured(self) -> Measured:
         return Measured(t_robot_ns=self.now_ns, position_m=self.position, quaternion=self.facing)
@@ -90,8 +90,8 @@ class Cell(RuleBasedStateMachine):
         for effect in effects:
             if isinstance(effect, machine.DecayReference):
                 self.gate.take_over(self.now_ns, self.measured())
-            if isinstance(effect, machine.PersistStop):
-                self.persisted = effect.stopped_by
+            if isinstance(effect, machine.PersistLatch):
+                self.persisted = effect.latch
         if self.modes.mode is Mode.AUTONOMOUS and before.mode is not Mode.AUTONOMOUS:
             # Only a person's own act leads to autonomy; losing somebody never does.
             assert isinstance(event, StartAutonomy | Resume | Release)
@@ -222,11 +222,10 @@ class Cell(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The process ends and starts again: what was stopped stays stopped."""
-        self.modes = machine.initial(
-            self.now_ns, epoch=self.modes.epoch + 1, stopped_by=self.persisted
-        )
-        assert (self.modes.mode is Mode.STOPPED) == (self.persisted is not None)
+        """The process ends and starts again: what was latched stays latched."""
+        before = self.modes.mode
+        self.modes = machine.initial(self.now_ns, epoch=self.modes.epoch + 1, latch=self.persisted)
+        assert self.modes.mode is (before if before in LATCHED else Mode.IDLE)
 
     @rule(
         ticks=st.integers(1, 60),
@@ -315,7 +314,7 @@ class Cell(RuleBasedStateMachine):
 
     @invariant()
     def a_stop_is_on_disk(self) -> None:
-        assert (self.modes.mode is Mode.STOPPED) == (self.persisted is not None)
+        assert (self.modes.mode is Mode.STOPPED) == (self.persisted.stopped_by is not None)
 
 
 Cell.TestCase.settings = settings(max_examples=60, stateful_step_count=40)

@@ -14,11 +14,12 @@ from safety.modes import (
     Event,
     Finish,
     HoldStill,
+    Latch,
     LeaseLost,
     LeaseSuspended,
     MarkCorrection,
     Pause,
-    PersistStop,
+    PersistLatch,
     RaiseFault,
     Refused,
     Release,
@@ -168,15 +169,30 @@ def test_clearing_is_refused_while_the_cause_persists(mode: Mode) -> None:
 
 def test_a_stop_is_persisted_and_so_is_its_clearing() -> None:
     after, effects = step(STATES[Mode.AUTONOMOUS], Stop(by="bob"), 1)
-    assert PersistStop(stopped_by="bob") in effects
+    assert PersistLatch(latch=Latch(stopped_by="bob")) in effects
     assert after.stopped_by == "bob"
     again, effects = step(after, Stop(by="eve"), 2)
     assert (again, effects) == (after, ())
     _, effects = step(after, StartAutonomy(by="bob"), 3)
     assert effects == (Refused(reason="The robot was stopped by bob. Clear it first."),)
     cleared, effects = step(after, Clear(by="ada", cause=None), 4)
-    assert PersistStop(stopped_by=None) in effects
+    assert PersistLatch(latch=Latch()) in effects
     assert cleared.stopped_by is None
+
+
+def test_a_fault_is_persisted_and_a_stop_over_it_keeps_it() -> None:
+    fault, effects = step(STATES[Mode.TAKEOVER], RaiseFault(cause="The arm is gone."), 1)
+    assert PersistLatch(latch=Latch(cause="The arm is gone.")) in effects
+    _, effects = step(fault, Stop(by="bob"), 2)
+    assert PersistLatch(latch=Latch(stopped_by="bob", cause="The arm is gone.")) in effects
+    cleared, effects = step(fault, Clear(by="ada", cause=None), 3)
+    assert cleared.cause is None
+    assert PersistLatch(latch=Latch()) in effects
+
+
+def test_a_stop_forgets_why_the_robot_was_paused() -> None:
+    stopped, _ = step(STATES[Mode.PAUSED], Stop(by="bob"), 1)
+    assert stopped.cause is None
 
 
 def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
@@ -190,7 +206,11 @@ def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
     assert effects == (Refused(reason="The robot has a fault: The arm is gone. Clear it first."),)
 
 
-def test_start_up_is_idle_or_still_stopped() -> None:
-    assert initial(3, epoch=9, stopped_by=None).mode is Mode.IDLE
-    stopped = initial(3, epoch=9, stopped_by="ada")
+def test_start_up_is_idle_or_still_latched() -> None:
+    assert initial(3, epoch=9, latch=Latch()).mode is Mode.IDLE
+    fault = initial(3, epoch=9, latch=Latch(cause="The arm is gone."))
+    assert (fault.mode, fault.cause) == (Mode.FAULT, "The arm is gone.")
+    both = initial(3, epoch=9, latch=Latch(stopped_by="ada", cause="The arm is gone."))
+    assert (both.mode, both.cause) == (Mode.STOPPED, "The arm is gone.")
+    stopped = initial(3, epoch=9, latch=Latch(stopped_by="ada"))
     assert (stopped.mode, stopped.epoch, stopped.stopped_by) == (Mode.STOPPED, 9, "ada")
