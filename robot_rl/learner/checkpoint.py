@@ -36,6 +36,7 @@ class Position(Message):
     task: str
     backbone_sha256: str
     cursor: int  # number of the last feed item that entered
+    history: str = ""  # hash over all of them; empty in states from before it was kept
     env_steps: int  # training steps received up to there
     critic_updates: int
     actor_updates: int
@@ -43,6 +44,7 @@ class Position(Message):
     version: int | None  # the newest one published
     sampled_interventions: tuple[UUID, ...]
     fresh_interventions: tuple[UUID, ...]
+    sampled_rows: tuple[int, int] = (0, 0)  # from D_on and D_demo, since the newest version
     dice: str  # JSON of numpy's bit generator: which rows are sampled
 
 

@@ -20,7 +20,7 @@ from robot_rl.config.task import Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.demonstrations import Trajectory, encode_trajectories
 from robot_rl.learner.losses import clone_loss
-from robot_rl.policy.checkpoint import CheckpointManifest, write_checkpoint
+from robot_rl.policy.checkpoint import CheckpointManifest, sha256_of_net, write_checkpoint
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.images import observe, square
 from robot_rl.policy.keypoint_cnn import KeypointNet, KeypointSettings, to_planes
@@ -92,7 +92,9 @@ def clone(
         task=task.name,
         instruction=task.instruction,
         algorithm="behaviour_cloning",
-        demonstrations=encode_trajectories(trajectories),
+        demonstrations=encode_trajectories(
+            trajectories, task=task.name, backbone_sha256=sha256_of_net(net)
+        ),
         report={
             "demonstrations": len(episodes),
             "steps": len(examples.acted),

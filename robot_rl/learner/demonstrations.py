@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from robot_rl.policy.checkpoint import BadCheckpoint
+from robot_rl.policy.checkpoint import BadCheckpoint, read_metadata
 from robot_rl.schema.step import Phase, Source, Step
 
+_TASK, _BACKBONE = "robot_rl.task", "robot_rl.backbone_sha256"
 ABSENT = np.nan  # in every entry of an action that was not given
 
 
@@ -63,18 +64,35 @@ def _actions(actions: Sequence[Sequence[float] | None]) -> NDArray[np.float32]:
     return np.array([[ABSENT] * 7 if a is None else a for a in actions], np.float32).reshape(-1, 7)
 
 
-def encode_trajectories(trajectories: Sequence[Trajectory]) -> bytes:
-    """One safetensors file."""
+def encode_trajectories(
+    trajectories: Sequence[Trajectory], *, task: str, backbone_sha256: str
+) -> bytes:
+    """One safetensors file; `task` and the backbone of the features stand in its metadata."""
     names = Trajectory.__slots__
     tensors = {
         name: np.concatenate([getattr(each, name) for each in trajectories]) for name in names
     }
     tensors["length"] = np.array([len(each.features) for each in trajectories], np.int64)
-    return save(tensors)
+    return save(tensors, {_TASK: task, _BACKBONE: backbone_sha256})
 
 
-def decode_trajectories(data: bytes, features: int, name: str) -> list[Trajectory]:
-    """Raises BadCheckpoint when the file is damaged or holds features of another size."""
+def decode_trajectories(
+    data: bytes, name: str, *, task: str, backbone_sha256: str, features: int
+) -> list[Trajectory]:
+    """Raises BadCheckpoint: the file is damaged, or is of another task, backbone or size."""
+    found = read_metadata(data, name)
+    for what, key, wanted in (
+        ("task", _TASK, task),
+        ("backbone", _BACKBONE, backbone_sha256),
+    ):
+        if found.get(key) != wanted:
+            named = (
+                f"the {what} {found[key]}" if key in found else f"a {what} that it does not name"
+            )
+            raise BadCheckpoint(
+                f"{name}: its demonstrations are of {named} and {wanted} is needed; "
+                "make the policy again with `robot-rl clone`"
+            )
     try:
         tensors = load(data)
         ends = np.cumsum(tensors.pop("length"))

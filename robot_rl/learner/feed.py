@@ -30,6 +30,10 @@ class ServerRefused(PlainError):
     """The server answered, and it will go on answering no."""
 
 
+class HistoryLost(ServerRefused):
+    """The server's database holds less than the learner has read from it."""
+
+
 class Stopped(Exception):
     """The learner was told to stop while it waited for the server."""
 
@@ -117,7 +121,8 @@ class ServerClient:
                         self._say(f"the server at {self._url} is back")
                     return response
                 if response.status_code < 500 and response.status_code not in (408, 429):
-                    raise ServerRefused(self._refusal(response))
+                    lost = response.status_code == 409
+                    raise (HistoryLost if lost else ServerRefused)(self._refusal(response))
                 problem = f"it answered {response.status_code}"
             except httpx.TransportError as error:
                 problem = str(error) or type(error).__name__
@@ -136,8 +141,18 @@ class ServerClient:
             )
         return (
             f"the server at {self._url} refused {response.request.url.path} "
-            f"({response.status_code}): {response.text[:300]}"
+            f"({response.status_code}): {_detail(response)[:300]}"
         )
+
+
+def _detail(response: httpx.Response) -> str:
+    """The server's own sentence; else the text as it came."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return response.text
+    detail = answer.get("detail") if isinstance(answer, dict) else None
+    return detail if isinstance(detail, str) else response.text
 
 
 class FeedReader:

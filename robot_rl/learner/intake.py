@@ -1,5 +1,6 @@
 """From feed items to the replay: segments, their features, and what must stay outside."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from robot_rl.schema.episode import (
     Provenance,
     Purpose,
 )
-from robot_rl.schema.feed import Excluded, Relabelled
+from robot_rl.schema.feed import Excluded, FeedItem, Relabelled
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 
 
@@ -39,6 +40,7 @@ class Intake:
         self._instructions: dict[UUID, str] = {}
         self._demonstrations: set[UUID] = set()
         self.cursor = 0
+        self.history = ""  # of everything up to the cursor: another database has another one
         self.refused = 0  # episodes of another provenance
 
     def take(self, delivery: Delivery) -> Iterator[int]:
@@ -60,6 +62,7 @@ class Intake:
             elif delivery.segment is not None:
                 yield from self._steps(event.episode_id, delivery.segment)
         self.cursor = delivery.item.number
+        self.history = _continued(self.history, delivery.item)
 
     def _start(self, event: EpisodeStarted) -> None:
         if event.purpose is Purpose.EVALUATION:
@@ -122,3 +125,9 @@ class Intake:
             demonstration=step.episode_id in self._demonstrations,
         )
         self._replay.add(episode_id, step.index, trajectory, [step.intervention_id])
+
+
+def _continued(history: str, item: FeedItem) -> str:
+    """A hash over the items so far, by what never changes with the form that they are sent in."""
+    fact = f"{history} {item.number} {item.event.kind} {item.event.episode_id}"
+    return hashlib.sha256(fact.encode()).hexdigest()

@@ -24,7 +24,7 @@ from robot_rl.config.task import Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import Position, read_state, write_state
 from robot_rl.learner.demonstrations import decode_trajectories
-from robot_rl.learner.feed import Delivery, FeedReader, ServerClient, Stopped
+from robot_rl.learner.feed import Delivery, FeedReader, HistoryLost, ServerClient, Stopped
 from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.publish import Publisher, interventions_text
@@ -36,6 +36,7 @@ from robot_rl.schema.policy import LearnerProgress, Update
 STATE = "learner.safetensors"
 SAVE_EVERY_S = 30.0
 TELL_EVERY_S = 1.0
+MESSAGE_SHOWN_S = 60.0  # what the learner says goes out of the console after this
 IDLE_S = 0.2  # how long to wait for the feed when there is nothing to train
 NICE = 10  # the robot's processes come first on a shared machine
 _SPEED_UPDATES = 200  # over which the shown rate is taken
@@ -83,8 +84,10 @@ class Learner:
         preloaded = (
             decode_trajectories(
                 read_file(folder, manifest.demonstrations),
-                policy.backbone.size,
                 str(folder / manifest.demonstrations.name),
+                task=self.task.name,
+                backbone_sha256=policy.backbone.sha256,
+                features=policy.backbone.size,
             )
             if manifest.demonstrations
             else []
@@ -99,7 +102,7 @@ class Learner:
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._state = settings.data_folder / self.task.name / STATE
         self._losses: dict[str, float] = {}
-        self._message = ""
+        self._message, self._said_at = "", 0.0
         self._published_env_steps = 0
         self._published_at = self._saved_at = self._told_at = time.monotonic()
         self._rate: deque[float] = deque(maxlen=_SPEED_UPDATES)
@@ -107,30 +110,56 @@ class Learner:
     def run(self) -> None:
         """Go on from the saved state, or begin; save at the end whatever ended it."""
         position = read_state(self._state, self.algorithm, self.rng)
+        if position is not None:
+            self._check_belongs(position)
         reader = FeedReader(self._client, self.task.name, 0, self._stop)
+        caught_up = position is None
         try:
             if position is not None:
                 self._catch_up(reader, position)
+                caught_up = True
             self._tell()
             self._train(reader, fresh=self.publisher.version is None)
         except Stopped:
             _log.info("the learner stops")
         finally:
-            if position is None or self.intake.cursor >= position.cursor:
+            if caught_up:
                 self._save()
 
-    def _catch_up(self, reader: FeedReader, position: Position) -> None:
-        """Read the feed up to where the saved state was, without training on it again."""
+    def _check_belongs(self, position: Position) -> None:
+        """Raises PlainError when the state was saved for another policy or another database."""
         if position.backbone_sha256 != self._backbone_sha256 or position.task != self.task.name:
             raise PlainError(
                 f"{self._state}: this state belongs to another starting policy of the task "
                 f"{self.task.name}; move it away to start the learner anew from the recorded data"
             )
+        if not position.cursor:
+            return
+        try:
+            last = self._client.page(self.task.name, position.cursor - 1, 0.0).items[:1]
+        except HistoryLost as error:
+            raise self._of_another_database() from error
+        if not last or last[0].number != position.cursor:
+            raise self._of_another_database()
+
+    def _of_another_database(self) -> PlainError:
+        return PlainError(
+            f"{self._state}: this state was trained on recorded data that the server's database "
+            "does not hold (it was emptied, restored from an older backup, or is another one); "
+            "restore the newer backup, or move the file away to start the learner anew from the "
+            "data that is there"
+        )
+
+    def _catch_up(self, reader: FeedReader, position: Position) -> None:
+        """Read the feed up to where the saved state was, without training on it again."""
         _log.info("reading the feed again up to item %d", position.cursor)
         while self.intake.cursor < position.cursor:
             for _ in self.intake.take(self._next(reader)):
                 pass
+        if position.history not in ("", self.intake.history):
+            raise self._of_another_database()
         self.replay.restore_sampled(position.sampled_interventions, position.fresh_interventions)
+        self.replay.sampled_rows = position.sampled_rows
         self._published_env_steps = position.published_env_steps
         self.publisher.version = position.version
 
@@ -199,15 +228,15 @@ class Learner:
     def _publish(self) -> None:
         counts, now = self.algorithm.counts, time.monotonic()
         interventions = self.replay.take_fresh_interventions()
-        batch = self.task.learner.batch
+        online, demonstrations = self.replay.take_sampled_rows()
         update = Update(
             learner_step=counts.critic,
             env_steps=self.replay.received,
             critic_updates=counts.critic,
             actor_updates=counts.actor,
             losses=dict(self._losses),
-            batch_online=batch - batch // 2,
-            batch_demonstrations=batch // 2,
+            batch_online=online,
+            batch_demonstrations=demonstrations,
             new_interventions=interventions,
             wall_s=now - self._published_at,
         )
@@ -223,8 +252,9 @@ class Learner:
 
     def _tell(self) -> None:
         rate = self._rate
+        now = time.monotonic()
         span = rate[-1] - rate[0] if len(rate) > 1 else 0.0
-        recent = bool(rate) and time.monotonic() - rate[-1] < 2 * TELL_EVERY_S
+        recent = bool(rate) and now - rate[-1] < 2 * TELL_EVERY_S
         self._client.tell(
             LearnerProgress(
                 task=self.task.name,
@@ -236,14 +266,14 @@ class Learner:
                 replay_steps=len(self.replay.online),
                 losses=dict(self._losses),
                 version=self.publisher.version,
-                paused=False,
-                message=self._message,
+                paused=not self.settings.lockstep and not self._may_update(),
+                message=self._message if now - self._said_at < MESSAGE_SHOWN_S else "",
             )
         )
-        self._told_at = time.monotonic()
+        self._told_at = now
 
     def _say(self, message: str) -> None:
-        self._message = message
+        self._message, self._said_at = message, time.monotonic()
         _log.warning("%s", message)
 
     def _save(self) -> None:
@@ -252,6 +282,7 @@ class Learner:
             task=self.task.name,
             backbone_sha256=self._backbone_sha256,
             cursor=self.intake.cursor,
+            history=self.intake.history,
             env_steps=self.replay.received,
             critic_updates=counts.critic,
             actor_updates=counts.actor,
@@ -259,6 +290,7 @@ class Learner:
             version=self.publisher.version,
             sampled_interventions=self.replay.sampled_interventions,
             fresh_interventions=tuple(self.replay.fresh_interventions),
+            sampled_rows=self.replay.sampled_rows,
             dice="",
         )
         write_state(self._state, self.algorithm, self.rng, position)

@@ -74,6 +74,7 @@ class Replay:
         self.demonstrated = IndexSet(rows)
         self.interventions: list[UUID] = []
         self.fresh_interventions: list[UUID] = []  # first sampled since they were last taken
+        self.sampled_rows = (0, 0)  # from D_on and D_demo, since they were last taken
         self.received = 0  # steps with an action that ever came from the feed
         self._intervention_number: dict[UUID, int] = {}
         self._complete: set[int] = set()  # interventions whose last step has arrived
@@ -151,6 +152,8 @@ class Replay:
             [self.online.sample(online, rng), self.demonstrated.sample(batch - online, rng)]
         )
         self._notice(rows)
+        before = self.sampled_rows
+        self.sampled_rows = (before[0] + online, before[1] + batch - online)
         human = self.human[rows]
         shown = ~np.isnan(human[:, 0])
         return Batch(
@@ -174,6 +177,11 @@ class Replay:
         fresh = tuple(self.fresh_interventions)
         self.fresh_interventions.clear()
         return fresh
+
+    def take_sampled_rows(self) -> tuple[int, int]:
+        """Rows sampled from D_on and from D_demo since the last call."""
+        taken, self.sampled_rows = self.sampled_rows, (0, 0)
+        return taken
 
     @property
     def sampled_interventions(self) -> tuple[UUID, ...]:

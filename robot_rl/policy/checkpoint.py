@@ -78,6 +78,11 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def sha256_of_net(net: KeypointNet) -> str:
+    """As it will stand in the manifest of a checkpoint with this encoder."""
+    return sha256_of(save_tensors(_tensors(net)))
+
+
 # ---- the head alone ------------------------------------------------------------------------
 
 

@@ -33,8 +33,8 @@ class Update(Message):
     critic_updates: int
     actor_updates: int
     losses: dict[str, float]
-    batch_online: int
-    batch_demonstrations: int
+    batch_online: int  # rows sampled from D_on in all batches since the version before
+    batch_demonstrations: int  # and from D_demo
     new_interventions: tuple[UUID, ...]  # entered training for the first time in this version
     wall_s: float
 
@@ -78,5 +78,5 @@ class LearnerProgress(Message):
     replay_steps: int
     losses: dict[str, float]
     version: int | None
-    paused: bool
+    paused: bool  # it has made every update that its steps allow, and waits for more
     message: str = ""

@@ -14,6 +14,7 @@ from robot_rl.server.access import Refused, keep_grants
 from robot_rl.server.blobs import BlobMissing, FolderBlobs
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.episode import EpisodeMissing
+from robot_rl.server.feed import FeedBehind
 from robot_rl.server.labels import BadLabel
 from robot_rl.server.policies import BadPolicy
 from robot_rl.server.recording import BadBatch
@@ -93,6 +94,10 @@ def _answer_problems(app: FastAPI) -> None:
     @app.exception_handler(BadLabel)
     async def bad_label(_: Request, error: BadLabel) -> JSONResponse:
         return sentence(422, str(error))
+
+    @app.exception_handler(FeedBehind)
+    async def feed_behind(_: Request, error: FeedBehind) -> JSONResponse:
+        return sentence(409, str(error))
 
     @app.exception_handler(BlobMissing)
     @app.exception_handler(EpisodeMissing)

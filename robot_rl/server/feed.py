@@ -47,8 +47,12 @@ def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> No
     )
 
 
+class FeedBehind(ValueError):
+    """A reader has seen more than the database ever gave out: one plain sentence."""
+
+
 def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> FeedPage:
-    """What came after number `after`, at most `limit` items."""
+    """What came after number `after`, at most `limit` items. Raises FeedBehind."""
     query = (
         select(FeedRow.number, FeedRow.event)
         .where(FeedRow.task == task, FeedRow.number > after)
@@ -57,10 +61,22 @@ def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> 
     )
     with database.engine.connect() as connection:
         rows = connection.execute(query).all()
+        if not rows:
+            _check_given_out(connection, after)
     items = tuple(
         FeedItem(number=row.number, event=_EVENT.validate_python(row.event)) for row in rows
     )
     return FeedPage(items=items, cursor=items[-1].number if items else after)
+
+
+def _check_given_out(connection: Connection, after: int) -> None:
+    """Else the reader would wait for ever: its next number is one that it has seen already."""
+    last = connection.execute(select(FeedCounter.last_number)).scalar_one()
+    if after > last:
+        raise FeedBehind(
+            f"the reader has seen item {after} and the database holds {last} items: it was emptied "
+            "or restored from an older backup since; start the reader again, and a learner anew"
+        )
 
 
 class FeedBell:

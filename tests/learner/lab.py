@@ -78,6 +78,8 @@ class Lab:
         path = request.url.path
         if path == "/api/feed":
             after = int(request.url.params["after"])
+            if after > len(self.items):
+                return httpx.Response(409, json={"detail": f"the reader has seen item {after}"})
             items = tuple(self.items[after : after + self.page])
             if not items:
                 self.idle.wait(0.02)  # a short long-poll

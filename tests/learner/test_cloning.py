@@ -59,7 +59,13 @@ def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
     stored = read_manifest(tmp_path / "0").demonstrations
     assert stored is not None
     data = read_file(tmp_path / "0", stored)
-    trajectories = decode_trajectories(data, policy.backbone.size, "test")
+    trajectories = decode_trajectories(
+        data,
+        "test",
+        task=task.name,
+        backbone_sha256=policy.backbone.sha256,
+        features=policy.backbone.size,
+    )
     assert [len(each.features) for each in trajectories] == [21, 21, 21]
     assert not np.isnan(trajectories[0].human[:-1]).any()
     assert np.isnan(trajectories[0].human[-1]).all()

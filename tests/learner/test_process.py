@@ -9,8 +9,9 @@ import torch
 
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy, Task
+from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import BadLearnerState
-from robot_rl.learner.feed import ServerClient, ServerRefused
+from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
 from robot_rl.learner.process import STATE, Learner, LearnerSettings
 from robot_rl.policy.checkpoint import decode_head, load_policy
 from robot_rl.policy.starting import write_untrained
@@ -132,6 +133,57 @@ def test_a_restart_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
     assert same(unbroken, weights(broken))
     other = session(lab, task, tmp_path / "three", lambda _cursor, steps: steps >= 30)
     assert not same(unbroken, weights(other)), "positive control: less training differs"
+
+
+def test_a_state_from_another_history_is_refused_in_words(task: Task, tmp_path: Path) -> None:
+    """The database was emptied, restored from an older backup, or is another one."""
+    lab = Lab()
+    for seed in (1, 2):
+        record_episode(lab, task, seed, steps=8)
+    session(lab, task, tmp_path, whole(lab))
+    path = tmp_path / task.name / STATE
+    state = path.read_bytes()
+    older, other = Lab(items=lab.items[:-3], segments=lab.segments), Lab()
+    for seed in (1, 2, 3):
+        record_episode(other, task, seed, steps=8)
+    for wrong in (Lab(), older, other):
+        with pytest.raises(PlainError, match=r"does not hold .* move the file away"):
+            session(wrong, task, tmp_path, lambda *_: False)
+        assert path.read_bytes() == state, "the state is kept for the right database"
+    assert not any(wrong.policies for wrong in (older, other))
+    record_episode(lab, task, 3, steps=8)
+    assert session(lab, task, tmp_path, whole(lab)).replay.received == 24
+
+
+def test_a_database_that_is_emptied_under_the_learner_ends_it(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=8)
+
+    def empty(cursor: int, _steps: int) -> bool:
+        if cursor == len(lab.items):
+            lab.items.clear()
+        return False
+
+    with pytest.raises(HistoryLost, match="the reader has seen item"):
+        session(lab, task, tmp_path, empty)
+
+
+def test_a_version_says_what_was_sampled_for_it(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=11)
+    record_episode(lab, task, 2, steps=15, human=(0,))
+    session(lab, task, tmp_path / "unbroken", whole(lab))
+    updates = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
+    sampled = [(each.batch_online, each.batch_demonstrations) for each in updates]
+    critic = [each.critic_updates for each in updates]
+    assert sampled[0] == (critic[0] * 16, 0), "nothing was demonstrated yet"
+    assert sampled[-1] == ((critic[-1] - critic[-2]) * 8,) * 2
+    assert sum(map(sum, sampled)) == critic[-1] * 16
+    lab.policies.clear()
+    session(lab, task, tmp_path / "broken", lambda _cursor, steps: steps >= 13)
+    session(lab, task, tmp_path / "broken", whole(lab))
+    again = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
+    assert [(each.batch_online, each.batch_demonstrations) for each in again] == sampled
 
 
 def test_an_outage_is_waited_for(task: Task, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
@@ -291,13 +292,26 @@ def test_memory_of_a_hundred_thousand_steps(task: Task) -> None:
 
 def test_trajectories_survive_the_file_and_damage_is_refused() -> None:
     pieces = [piece(1, 0, 5, last=True, human=(1,)), piece(2, 0, 3, last=True, success=(2,))]
-    data = encode_trajectories(pieces)
-    for before, after in zip(pieces, decode_trajectories(data, FEATURES, "demo"), strict=True):
+    data = encode_trajectories(pieces, task="lift_cube", backbone_sha256="b" * 64)
+    for before, after in zip(pieces, decoded(data), strict=True):
         for name in Trajectory.__slots__:
             assert np.array_equal(
                 getattr(before, name), getattr(after, name), equal_nan=name in ("executed", "human")
             )
     with pytest.raises(BadCheckpoint, match="not demonstrations"):
-        decode_trajectories(data[:-9], FEATURES, "demo")
-    with pytest.raises(BadCheckpoint, match="robot-rl clone"):
-        decode_trajectories(data, FEATURES + 1, "demo")
+        decoded(data[:-9])
+    with pytest.raises(BadCheckpoint, match=r"of shape .*robot-rl clone"):
+        decoded(data, size=FEATURES + 1)
+    with pytest.raises(BadCheckpoint, match="of the task lift_cube and insert_peg is needed"):
+        decoded(data, task="insert_peg")
+    with pytest.raises(BadCheckpoint, match=f"the backbone {'b' * 64} and {'c' * 64} is needed"):
+        decoded(data, sha256="c" * 64)
+    unnamed = save({"length": np.array([1])})
+    with pytest.raises(BadCheckpoint, match="a task that it does not name"):
+        decoded(unnamed)
+
+
+def decoded(
+    data: bytes, *, size: int = FEATURES, task: str = "lift_cube", sha256: str = "b" * 64
+) -> list[Trajectory]:
+    return decode_trajectories(data, "demo", task=task, backbone_sha256=sha256, features=size)

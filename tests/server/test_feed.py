@@ -92,6 +92,16 @@ def test_other_tasks_do_not_show(server: RunningServer) -> None:
 
 
 def test_the_cursor_stays_when_nothing_comes(server: RunningServer) -> None:
+    with server.database.transaction() as connection:
+        feed.append(connection, TASK, [event("ada"), event("ada")])
     with server.client("learner") as learner:
-        page = learner.get("/api/feed", params={"task": TASK, "after": 41, "wait_s": 0.1}).json()
-    assert page == {"items": [], "cursor": 41}
+        page = learner.get("/api/feed", params={"task": TASK, "after": 2, "wait_s": 0.1}).json()
+    assert page == {"items": [], "cursor": 2}
+
+
+def test_a_reader_ahead_of_the_database_is_told(server: RunningServer) -> None:
+    """As after a database was emptied: it would otherwise wait for ever, or miss what comes."""
+    with server.client("learner") as learner:
+        answer = learner.get("/api/feed", params={"task": TASK, "after": 1, "wait_s": 20})
+    assert answer.status_code == 409
+    assert "emptied or restored" in answer.json()["detail"]
