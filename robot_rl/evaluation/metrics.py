@@ -4,11 +4,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from robot_rl.schema.episode import Outcome
+
 Z_95 = 1.959963984540054
 """Normal quantile of a two-sided 95 % interval."""
 
-DEFINITIONS_VERSION = 1
-"""Raised when a definition changes, so that figures of different definitions are never compared."""
+DEFINITIONS_VERSION = 2
+"""Raised when a definition changes, so that figures of different definitions are never compared.
+
+2: an aborted episode counts as not successful; before, it was left out.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +35,7 @@ class Proportion:
 class EpisodeFacts:
     """What the figures need of one episode that has ended and is not excluded.
 
-    success: None without a label or when it was aborted. steps, human_steps: actions.
+    success: None where nothing can be said of it (`judge`). steps, human_steps: actions.
     evaluation: recorded with frozen weights, for measuring.
     """
 
@@ -78,8 +83,23 @@ def wilson(successes: int, trials: int, z: float = Z_95) -> Proportion:
     return Proportion(successes=successes, trials=trials, low=low, high=high)
 
 
+def judge(outcome: Outcome | None, *, complete: bool) -> bool | None:
+    """Whether an episode counts as a success; None: it does not count.
+
+    The latest label decides. An aborted episode counts as not successful, whoever or whatever
+    stopped it: else a policy that is stopped before it fails would look better than it is. Only
+    one that a system fault cut off does not count: the robot's programs ended in the middle or lost
+    part of its record, which says nothing about the policy. Of a fault that the robot latched, the
+    database cannot tell whether the policy caused it, so it counts; a person who knows that it did
+    not excludes the episode.
+    """
+    if outcome is Outcome.ABORTED:
+        return False if complete else None
+    return None if outcome is None else outcome is Outcome.SUCCESS
+
+
 def autonomous_success(episodes: Iterable[EpisodeFacts]) -> Proportion:
-    """Successes without a human step, among labelled evaluation episodes.
+    """Successes without a human step, among evaluation episodes that were labelled or aborted.
 
     Training episodes do not count: there a person steps in where the policy is about to fail.
     An evaluation episode in which a person drove counts as a failure of the policy.
@@ -89,7 +109,7 @@ def autonomous_success(episodes: Iterable[EpisodeFacts]) -> Proportion:
 
 
 def assisted_success(episodes: Iterable[EpisodeFacts]) -> Proportion:
-    """Successes, with or without help, among all labelled episodes."""
+    """Successes, with or without help, among all episodes that were labelled or aborted."""
     counted = [e for e in episodes if e.success is not None]
     return wilson(sum(e.success is True for e in counted), len(counted))
 
@@ -113,7 +133,10 @@ def mean_time_between_interventions_s(episodes: Iterable[EpisodeFacts]) -> float
 
 
 def longest_streak(episodes: Iterable[EpisodeFacts]) -> int:
-    """Most successes without a human step in a row; episodes in order of time, labelled only."""
+    """Most successes without a human step in a row; episodes in order of time.
+
+    Episodes that do not count (`judge`) neither go on with a streak nor end it.
+    """
     longest = current = 0
     for episode in episodes:
         if episode.success is None:

@@ -113,6 +113,7 @@ def _facts(database: Database, wanted: EpisodeFilter, newest: int | None) -> lis
     query = (
         select(
             Episode.outcome,
+            Episode.complete,
             Episode.steps,
             Episode.human_steps,
             Episode.interventions,
@@ -124,11 +125,12 @@ def _facts(database: Database, wanted: EpisodeFilter, newest: int | None) -> lis
         .order_by(Episode.started_t_utc.desc(), Episode.episode_id.desc())
         .limit(newest)
     )
-    known = {Outcome.SUCCESS: True, Outcome.FAILURE: False}
     with database.engine.connect() as connection:
         return [
             EpisodeFacts(
-                success=None if row.outcome is None else known.get(Outcome(row.outcome)),
+                success=metrics.judge(
+                    None if row.outcome is None else Outcome(row.outcome), complete=row.complete
+                ),
                 steps=row.steps,
                 human_steps=row.human_steps,
                 interventions=row.interventions,

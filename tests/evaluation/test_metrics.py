@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.evaluation.metrics import EpisodeFacts, by_version, summarise, wilson
+from robot_rl.evaluation.metrics import EpisodeFacts, by_version, judge, summarise, wilson
+from robot_rl.schema.episode import Outcome
 
 
 def episode(
@@ -72,12 +73,29 @@ def test_autonomous_success_counts_evaluations_only() -> None:
             episode(True),
             episode(True, human_steps=20, interventions=1),  # helped: the policy failed
             episode(False),
-            episode(None),  # aborted or unlabelled
+            episode(None),  # unlabelled or cut off
             episode(True, evaluation=False),
         ]
     )
     assert (found.autonomous_success.successes, found.autonomous_success.trials) == (1, 3)
     assert (found.assisted_success.successes, found.assisted_success.trials) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "complete", "success"),
+    [
+        (Outcome.SUCCESS, True, True),
+        (Outcome.FAILURE, True, False),
+        (Outcome.ABORTED, True, False),  # by a person, a stop or a latched fault
+        (Outcome.ABORTED, False, None),  # a system fault cut it off
+        (Outcome.SUCCESS, False, True),  # a person looked at what there is of it
+        (None, True, None),
+    ],
+)
+def test_an_aborted_episode_is_not_a_success(
+    outcome: Outcome | None, complete: bool, success: bool | None
+) -> None:
+    assert judge(outcome, complete=complete) is success
 
 
 def test_help_is_measured_in_steps_takeovers_and_minutes() -> None:

@@ -238,6 +238,23 @@ def test_figures_of_what_is_found(reader: httpx.Client, read_only: dict[str, UUI
     assert newest["all"]["assisted_success"]["successes"] == 0
 
 
+def test_an_aborted_evaluation_is_counted_and_one_cut_off_is_not(
+    server: RunningServer, person: httpx.Client
+) -> None:
+    recording = Recording()
+    evaluation = Purpose.EVALUATION
+    recording.episode(2, purpose=evaluation)
+    for complete in (True, False):
+        aborted = recording.start(purpose=evaluation)
+        recording.step(aborted, 0)
+        recording.end(aborted, 1, outcome=Outcome.ABORTED, cause="stopped", complete=complete)
+    record(server, recording)
+    figures = person.get("/api/metrics", params={"task": TASK}).json()
+    assert figures["definitions_version"] == 2
+    share = figures["all"]["autonomous_success"]
+    assert (share["successes"], share["trials"]) == (1, 2)
+
+
 def test_the_label_outweighs_the_simulator() -> None:
     recording = Recording()
     episode_id = recording.start()
