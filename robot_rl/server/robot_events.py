@@ -32,6 +32,7 @@ from robot_rl.server.tables import (
     Label,
     Policy,
     Reset,
+    Robot,
     Run,
     TrainedIntervention,
 )
@@ -149,7 +150,8 @@ class Recorder:
         return Effect(task=task, event=event)
 
     def _policy_activated(self, event: PolicyActivated) -> Effect:
-        task = self._task_of_policy(event)
+        known = self._task_of_policy(event)
+        task = known or self._own_task(event)
         new = self._insert(
             Activation,
             {
@@ -165,6 +167,9 @@ class Recorder:
         )
         if not new or task is None:
             return Effect()
+        self._retire_active(task)
+        if known is None:  # of no policy that is here are corrections acting now
+            return Effect(task=task, activated=True)
         self._mark_active(task, event.version)
         return Effect(task=task, activated=True, trained=self._now_acting(task, event))
 
@@ -175,17 +180,30 @@ class Recorder:
         )
         return self.connection.execute(query).scalars().first()
 
-    def _mark_active(self, task: str, version: int) -> None:
-        policies = update(Policy).where(Policy.task == task, Policy.version != version)
+    def _own_task(self, event: PolicyActivated) -> str | None:
+        """What the robot works on, as its episode says, or as it said when it connected."""
+        of_episode = select(Episode.task).where(Episode.episode_id == event.episode_id)
+        of_robot = select(Robot.task).where(Robot.name == self.robot)
+        found = self.connection.execute(of_episode).scalar_one_or_none()
+        return found or self.connection.execute(of_robot).scalar_one_or_none()
+
+    def _retire_active(self, task: str) -> None:
+        """One policy of a task acts at a time, or none when a robot runs what it started with."""
         self.connection.execute(
-            policies.where(Policy.status == PolicyStatus.ACTIVE).values(
-                status=PolicyStatus.SUPERSEDED
-            )
+            update(Policy)
+            .where(Policy.task == task, Policy.status == PolicyStatus.ACTIVE)
+            .values(status=PolicyStatus.SUPERSEDED)
         )
+
+    def _mark_active(self, task: str, version: int) -> None:
         self.connection.execute(
-            policies.where(
-                Policy.status == PolicyStatus.CANDIDATE, Policy.version < version
-            ).values(status=PolicyStatus.SUPERSEDED)
+            update(Policy)
+            .where(
+                Policy.task == task,
+                Policy.status == PolicyStatus.CANDIDATE,
+                Policy.version < version,
+            )
+            .values(status=PolicyStatus.SUPERSEDED)
         )
         self.connection.execute(
             update(Policy)

@@ -143,12 +143,12 @@ class Recording:
         self.rows.append(event)
         return event.intervention_id
 
-    def activated(self, version: int, sha256: str) -> None:
+    def activated(self, version: int, sha256: str, *, episode_id: UUID | None = None) -> None:
         self.rows.append(
             PolicyActivated(
                 version=version,
                 sha256=sha256,
-                episode_id=None,
+                episode_id=episode_id,
                 t_robot_ns=self.t_ns,
                 t_utc=utc_now(),
             )

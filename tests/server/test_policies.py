@@ -1,11 +1,12 @@
 """Policy versions: numbered once, checked by hash, offered to robots."""
 
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
 import httpx
 
 from tests.server.conftest import RunningServer
-from tests.server.recordings import TASK, policy, publish
+from tests.server.recordings import ROBOT, TASK, Recording, policy, post, publish
 
 
 def wanted(client: httpx.Client) -> int | None:
@@ -56,6 +57,30 @@ def test_bad_policies_are_refused(server: RunningServer) -> None:
             assert answer.status_code == 422
             assert sentence in answer.json()["detail"]
         assert learner.get("/api/policies").json()["policies"] == []
+
+
+def test_one_version_at_most_is_active(server: RunningServer) -> None:
+    """Also when a robot goes back to what it started with, which is no version of this server."""
+    recording = Recording()
+    with server.client("learner") as learner, server.client("robot", ROBOT) as robot:
+        published = [policy(number) for number in (1, 2)]
+        for one in published:
+            publish(learner, *one)
+
+        def activate(version: int, sha256: str, episode_id: UUID | None) -> dict[int, str]:
+            before, recording.t_ns = len(recording.rows), recording.t_ns + 1
+            recording.activated(version, sha256, episode_id=episode_id)
+            assert post(robot, recording.batch(before + 1)).status_code == 200
+            page = learner.get("/api/policies", params={"task": TASK}).json()
+            return {each["version"]: each["status"] for each in page["policies"]}
+
+        first, second = (manifest.sha256 for manifest, *_ in published)
+        episode_id = recording.start()
+        assert post(robot, recording.batch()).status_code == 200
+        assert activate(2, second, None) == {1: "superseded", 2: "active"}
+        assert activate(1, first, None) == {1: "active", 2: "superseded"}
+        assert activate(0, "", episode_id) == {1: "superseded", 2: "superseded"}
+        assert activate(2, second, None) == {1: "superseded", 2: "active"}
 
 
 def test_a_pin_holds_until_it_is_taken_off(server: RunningServer) -> None:
