@@ -11,6 +11,7 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
 from robot_rl.schema import live
 
+MS = 1_000_000
 _CHUNK_IDS = itertools.count(1)
 _EVENTS: TypeAdapter[messages.ControlEvent] = TypeAdapter(messages.ControlEvent)
 
@@ -30,8 +31,9 @@ def robot(running):
 
 
 def begin(robot) -> None:
+    """The policy may drive from the next observation on."""
     messages.send(robot.ring("intents"), BeginAutonomy())
-    robot.run(20)
+    robot.run(120 - (robot.now_ns // MS + 20) % 100)
     assert robot.mode == "autonomous"
 
 
@@ -118,7 +120,6 @@ def test_a_lost_person_holds_within_200_ms(robot, loss):
 
 def test_a_policy_without_a_next_chunk_holds_within_100_ms(robot):
     begin(robot)
-    robot.run(100 - robot.now_ns // 1_000_000 % 100)
     offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 3)
     robot.run(robot.settings.task.action_delay_ns // 1_000_000 + 300)
     assert robot.speed_m_s() > 0.2  # the horizon ends now
@@ -128,7 +129,6 @@ def test_a_policy_without_a_next_chunk_holds_within_100_ms(robot):
 
 def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     begin(robot)
-    robot.run(100 - robot.now_ns // 1_000_000 % 100)
     before, reference_m = robot.position_m, np.array(robot.status["reference_position"])
     robot.ring("step_results").drain()
     # The arm trails its reference; a hold right after the motion would give up the rest of the way.
@@ -153,7 +153,6 @@ def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
 
 def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
     begin(robot)
-    robot.run(100 - robot.now_ns // 1_000_000 % 100)
     before = robot.position_m
     robot.ring("step_results").drain()
     offer(robot, [[np.nan, 0, 0.5, 0, 0, 0, 0]])

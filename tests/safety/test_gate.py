@@ -107,6 +107,16 @@ def test_reset_goes_home(rig: Any) -> None:
     assert rig.decisions[-1].verdict.source is Source.RESET
 
 
+def test_what_was_seen_before_the_policy_had_the_robot_is_not_acted_on(rig: Any) -> None:
+    rig.run(Hold, 20)
+    rig.enter(Mode.AUTONOMOUS)
+    rig.state = replace(rig.state, since_ns=rig.now_ns)
+    seen_before = action(rig, np.full(6, 0.01), observed_ns=rig.now_ns - 1)
+    assert rig.tick(seen_before).verdict.reject is Reject.STALE
+    seen_since = replace(seen_before, observed_ns=rig.state.since_ns)
+    assert rig.tick(seen_since).verdict.reject is Reject.NONE
+
+
 @pytest.mark.parametrize(
     ("entry", "before", "after"),
     [(-1.0, 1.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (0.5, 0.0, 0.0), (-0.51, 1.0, 0.0)],
