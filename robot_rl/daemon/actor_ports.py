@@ -68,7 +68,7 @@ class ActorPorts:
         record["observation_ns"], record["valid_from_ns"] = observed_ns, valid_from_ns
         record["dt_ns"], record["epoch"], record["count"] = dt_ns, epoch, count
         record["actions"][:count] = actions[:count]
-        record["risk"] = np.nan if decided.risk is None else decided.risk
+        record["risk"] = topics.NO_CRITIC if decided.risk is None else decided.risk
         version = decided.policy_version
         record["policy_version"] = -1 if version is None else version
         record["inference_s"] = decided.inference_s

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.memory import Record
-from robot_rl.daemon.topics import MAX_CHUNK
+from robot_rl.daemon.topics import MAX_CHUNK, NO_CRITIC
 from safety.proposal import PolicyTarget
 
 type Vector = NDArray[np.float64]
@@ -83,9 +83,16 @@ class ChunkPlan:
         self._cached = None
 
 
+def risk_of(chunk: Record) -> float | None:
+    """What the critic said of a chunk; None without one. A critic that failed counts as risk 1."""
+    risk = float(chunk["risk"])
+    if risk == NO_CRITIC:
+        return None
+    return risk if 0.0 <= risk <= 1.0 else 1.0
+
+
 def _planned(chunk: Record, index: int) -> PlannedAction:
     start = int(chunk["valid_from_ns"]) + index * int(chunk["dt_ns"])
-    risk = float(chunk["risk"])
     return PlannedAction(
         chunk_id=int(chunk["chunk_id"]),
         index=index,
@@ -94,6 +101,6 @@ def _planned(chunk: Record, index: int) -> PlannedAction:
         valid_from_ns=start,
         valid_until_ns=start + int(chunk["dt_ns"]),
         action=np.array(chunk["actions"][index]),
-        risk=None if np.isnan(risk) else risk,
+        risk=risk_of(chunk),
         policy_version=int(chunk["policy_version"]),
     )

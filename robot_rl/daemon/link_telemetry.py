@@ -13,6 +13,7 @@ import numpy as np
 from hardware.memory import Frames, Record, Slot
 from hardware.sim import topics as arm_topics
 from robot_rl.daemon import topics
+from robot_rl.daemon.control_chunk import risk_of
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import (
@@ -112,7 +113,7 @@ def telemetry_of(
     wrench = _floats(arm["wrench"])
     stage = EpisodeStage(_text(episode["stage"]) or "ready")
     waits = stage in (EpisodeStage.RESETTING, EpisodeStage.CONFIRM_RESET)
-    risk = _number(seen.chunk["risk"]) if seen.chunk is not None else None
+    risk = risk_of(seen.chunk) if seen.chunk is not None else None
     version = _not_negative(episode["policy_version"]) if bool(episode["loaded"]) else None
     mode, cause = Mode(_text(control["mode"]) or "idle"), _text(control["cause"])
     if seen.now_ns - int(control["t_ns"]) > CONTROL_SILENT_NS:

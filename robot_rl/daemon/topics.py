@@ -12,6 +12,7 @@ import numpy as np
 from hardware.memory import Ring, Slot
 
 MAX_CHUNK = 64  # actions in one chunk
+NO_CRITIC = -1.0  # CHUNK.risk
 MESSAGE_BYTES = 2040
 
 MESSAGE = np.dtype([("size", np.int64), ("text", f"V{MESSAGE_BYTES}")])
@@ -55,7 +56,7 @@ CHUNK = np.dtype(
         ("epoch", np.int64),  # of the mode that control was in (CONTROL.epoch) at the observation
         ("count", np.int64),
         ("actions", np.float64, (MAX_CHUNK, 7)),
-        ("risk", np.float64),  # NaN: no critic
+        ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
         ("policy_version", np.int64),
         ("inference_s", np.float64),
     ]

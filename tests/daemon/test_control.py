@@ -50,7 +50,7 @@ def offer(robot, actions, *, epoch=None, valid_from_ns=None) -> int:
     chunk["epoch"] = robot.status["epoch"] if epoch is None else epoch
     chunk["count"] = len(actions)
     chunk["actions"][: len(actions)] = actions
-    chunk["risk"], chunk["policy_version"] = np.nan, 3
+    chunk["risk"], chunk["policy_version"] = topics.NO_CRITIC, 3
     robot.chunk.write(chunk)
     return chunk_id
 

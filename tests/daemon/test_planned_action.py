@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from robot_rl.daemon.control_chunk import PlannedAction
+from robot_rl.daemon import topics
+from robot_rl.daemon.control_chunk import ChunkPlan, PlannedAction
 from robot_rl.schema.live import BeginReset, ClientMessage
 from robot_rl.schema.message import new_id
 
@@ -30,6 +31,29 @@ def test_infinity_is_no_full_speed(value: float) -> None:
     )
     assert np.isnan(target.delta[0])
     assert target.delta[1:4] == pytest.approx([0.01, -0.01, 0.005])
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        (topics.NO_CRITIC, None),
+        (0.0, 0.0),
+        (0.25, 0.25),
+        (1.0, 1.0),
+        (np.nan, 1.0),
+        (np.inf, 1.0),
+        (-0.5, 1.0),
+        (1.5, 1.0),
+    ],
+)
+def test_a_critic_that_failed_counts_as_risk_one(said: float, means: float | None) -> None:
+    chunk = np.zeros(1, topics.CHUNK)
+    chunk["chunk_id"], chunk["count"], chunk["dt_ns"], chunk["risk"] = 1, 1, 100, said
+    plan = ChunkPlan()
+    plan.see(chunk[0])
+    action = plan.at(50, None)
+    assert action is not None
+    assert action.target(np.full(6, 0.01), 100, gripper=True).risk == means
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 2**63])
