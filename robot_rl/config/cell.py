@@ -52,10 +52,30 @@ class Impedance(Section):
     nullspace_stiffness_nm_rad: NotNegative = 10.0
 
 
+WATCHDOG_AT_MOST_S = 0.1
+"""An arm that loses control stands within 200 ms (SAFETY, fault 14); half of that is braking."""
+
+
 class Control(Section):
     rate_hz: Annotated[int, Field(ge=50, le=1000)] = 200
     watchdog_missed_commands: Annotated[int, Field(ge=2, le=100)] = 20
     freeze_latch_s: Positive = 0.25  # a control loop that stood still longer latches a fault
+
+    @model_validator(mode="after")
+    def _arm_brakes_in_time(self) -> Self:
+        if self.watchdog_s > WATCHDOG_AT_MOST_S * (1 + 1e-9):
+            most = int(WATCHDOG_AT_MOST_S * self.rate_hz + 1e-9)
+            raise ValueError(
+                f"watchdog_missed_commands is {self.watchdog_missed_commands} at {self.rate_hz} "
+                f"commands a second, so that the arm would go on for {self.watchdog_s:.2f} s "
+                f"without control; {WATCHDOG_AT_MOST_S} s is allowed, which is {most} at this rate"
+            )
+        return self
+
+    @property
+    def watchdog_s(self) -> float:
+        """Without a new command for this long, the arm brakes by itself."""
+        return self.watchdog_missed_commands / self.rate_hz
 
 
 class SimulatedCamera(Section):

@@ -14,10 +14,6 @@ from safety.drive import DriveSettings
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains
 from safety.settings import GateSettings
 
-COMMAND_LIFE_TICKS = 20
-"""A command is valid for this many control periods unless the cell's watchdog is stricter."""
-
-
 _GRIPPER_AT_HOME = {"open": 1.0, "closed": -1.0, "keep": 0.0}
 
 
@@ -72,11 +68,9 @@ def arm_limits(cell: Cell, task: Task) -> ArmLimits:
 
 def gate_settings(cell: Cell, task: Task) -> GateSettings:
     """How this cell runs its gate; a chunk of several steps may rest on an observation that old."""
-    period_s = 1.0 / cell.control.rate_hz
-    missed = min(cell.control.watchdog_missed_commands, COMMAND_LIFE_TICKS)
     return GateSettings(
-        period_s=period_s,
-        command_life_s=missed * period_s,
+        period_s=1.0 / cell.control.rate_hz,
+        command_life_s=cell.control.watchdog_s,
         observation_age_s=max(1.0, 10 * task.step_s),
     )
 

@@ -1,0 +1,36 @@
+"""A cell file that would be unsafe or impossible is refused with a sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from robot_rl.config import load_cell
+from robot_rl.config.document import CHECKOUT, BadConfig
+
+
+@pytest.fixture
+def changed(tmp_path: Path):
+    """The default cell with lines added, as a file."""
+
+    def write(lines: str) -> str:
+        file = tmp_path / "cell.toml"
+        text = (CHECKOUT / "cells" / "simulation.toml").read_text()
+        file.write_text(text + "\n" + lines)
+        return str(file)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "missed", "allowed"),
+    [(200, 20, True), (200, 21, False), (50, 5, True), (50, 6, False), (1000, 100, True)],
+)
+def test_an_arm_without_control_has_to_brake_within_100_ms(
+    changed, rate_hz: int, missed: int, allowed: bool
+) -> None:
+    file = changed(f"[control]\nrate_hz = {rate_hz}\nwatchdog_missed_commands = {missed}\n")
+    if allowed:
+        assert load_cell(file).control.watchdog_s <= 0.1 + 1e-9
+        return
+    with pytest.raises(BadConfig, match=rf"0\.1 s is allowed, which is {missed - 1} at this rate"):
+        load_cell(file)
