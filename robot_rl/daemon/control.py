@@ -120,7 +120,8 @@ class Controller:
         results = self.account.close_due(now_ns, planned, self.mode)
         self._look_for_faults(seen)
         self._listen(seen)
-        remote, local = self.person.remote_input(now_ns), self.person.local_input(now_ns)
+        remote = self.person.remote_input(now_ns, authority.lease)
+        local = self.person.local_input(now_ns)
         authority.tick(now_ns, self.speed_m_s, remote, local)
         out = authority.drain()
         self._obey(out, now_ns)
@@ -276,6 +277,7 @@ class Controller:
             device,
             self.gate.gripper,
             self.arm,
+            self.authority.lease,
             epoch=self.authority.mode.epoch,
             scale=self.settings.speed_scale,
             round_trip_s=self.authority.round_trip_s,

@@ -285,7 +285,8 @@ class Authority:
             self._answer(waiting.sender, "The lease ended before the dead-man was held.", now_ns)
             return
         chosen = local if local is not None and local.device == waiting.request.device else remote
-        held = chosen is not None and chosen.fresh and chosen.dead_man
+        heard = not leases.silent(self.lease, now_ns)
+        held = heard and chosen is not None and chosen.fresh and chosen.dead_man
         if not held and now_ns < waiting.deadline_ns:
             return
         self._waiting = None

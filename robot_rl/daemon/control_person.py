@@ -10,6 +10,7 @@ from hardware.memory import Record
 from robot_rl.daemon.control_authority import Authority, Input
 from safety import lease as leases
 from safety.drive import DriveInput, DriveSettings, DriveState, Frame, shape
+from safety.lease import LeaseState
 from safety.proposal import Hold, Twist
 
 type Vector = NDArray[np.float64]
@@ -61,9 +62,10 @@ class Person:
         self._states = {"remote": DriveState(), "local": DriveState()}
         self._toggled = 0.0
 
-    def remote_input(self, now_ns: int) -> Input | None:
+    def remote_input(self, now_ns: int, lease: LeaseState) -> Input | None:
+        """What the remote device says under this lease; what it said under another one is void."""
         drive = self._remote
-        if drive is None:
+        if drive is None or int(drive["lease_epoch"]) != lease.epoch:
             return None
         return Input(
             device=bytes(drive["device"]).decode(errors="replace"),
@@ -89,6 +91,7 @@ class Person:
         device: str,
         gripper_now: float,
         arm: ArmState,
+        lease: LeaseState,
         *,
         epoch: int,
         scale: float,
@@ -96,11 +99,16 @@ class Person:
         gripper_used: bool,
         now_ns: int,
     ) -> Twist | Hold:
-        """What the driving person wants now; a hold while nothing may count."""
+        """What the driving person wants now; a hold while nothing may count.
+
+        A device at the robot counts only as long as the lease holder's console is heard.
+        """
+        if leases.silent(lease, now_ns):
+            return Hold()
         local = self.local_input(now_ns)
         kind = "local" if local is not None and local.device == device else "remote"
         record = self._local if kind == "local" else self._remote
-        said = local if kind == "local" else self.remote_input(now_ns)
+        said = local if kind == "local" else self.remote_input(now_ns, lease)
         if record is None or said is None or not said.dead_man:
             return Hold()
         received_ns = int(record["t_ns" if kind == "local" else "received_ns"])

@@ -25,14 +25,15 @@ def local(robot):
     return topics.open_slot(robot.settings.memory, "local_input")
 
 
-def hand(robot, local, duration_ms, *, held, y=0.0):
+def hand(robot, local, duration_ms, *, held, y=0.0, console=True):
     """The console keeps its lease with released keys; the hand is on the device at the robot."""
     for _ in range(duration_ms // 20):
         record = np.zeros((), topics.LOCAL_INPUT)
         record["t_ns"], record["connected"], record["device"] = robot.now_ns, True, DEVICE.encode()
         record["axes"][1], record["buttons"][DEAD_MAN_BUTTON] = y, held
         local.write(record)
-        robot.drive(deadman=False)
+        if console:
+            robot.drive(deadman=False)
         robot.run(20)
 
 
@@ -65,4 +66,27 @@ def test_without_its_dead_man_the_takeover_is_refused_in_a_sentence(robot, local
     answer = take_over(robot, local, held=False)
     assert not answer.accepted
     assert "dead-man" in answer.reason
+    assert robot.mode == "idle"
+
+
+def test_a_console_that_falls_silent_takes_the_device_at_the_robot_with_it(robot, local):
+    assert take_over(robot, local, held=True).accepted
+    hand(robot, local, 300, held=True, y=0.8)
+    assert robot.speed_m_s() > 0.1
+    hand(robot, local, 260, held=True, y=0.8, console=False)
+    assert robot.mode == "takeover"
+    assert robot.speed_m_s() < 0.005
+    hand(robot, local, 200, held=True, y=0.8, console=False)
+    assert robot.speed_m_s() < 0.005
+
+
+def test_a_takeover_needs_the_console_as_well(robot, local):
+    robot.rest()
+    assert robot.answer_of(live.AcquireLease).accepted
+    hand(robot, local, 240, held=True, console=False)
+    request = live.Takeover(request_id=uuid4(), device=DEVICE)
+    robot.ask(request)
+    hand(robot, local, 600, held=True, console=False)
+    (answer,) = (each for each in robot.answers if each.request_id == request.request_id)
+    assert not answer.accepted
     assert robot.mode == "idle"
