@@ -41,8 +41,11 @@ create_venv() {
     fi
 }
 
+# Compiled now, once: whoever runs a part later may not be allowed to write here, and would compile
+# torch, numba and scipy at every start.
 install_packages() {
-    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes requirements.lock
+    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode \
+        requirements.lock
 }
 
 install_project() {

@@ -19,6 +19,8 @@ from robot_rl.commands.options import (
 )
 from robot_rl.errors import PlainError
 
+_LEARNER_NICE = 10  # the robot's processes come first on a shared machine
+
 
 def server(
     data: Data = DATA,
@@ -125,6 +127,8 @@ def learner(
     from robot_rl.commands import preflight
     from robot_rl.config import load_task
 
+    if not lockstep:
+        os.nice(_LEARNER_NICE)  # before torch loads: the robot of the same machine is starting too
     wanted, secret = load_task(task), token("learner")
     preflight.starting_policy(wanted)
     preflight.server_answers(server, wait)

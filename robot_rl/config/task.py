@@ -98,6 +98,8 @@ class HilSerl(Section):
     q_weight: NotNegative = 1.0
     publish_every_s: Positive = 2.0
     publish_every_steps: Annotated[int, Field(ge=1)] = 50  # in lock-step, in place of seconds
+    # Sooner when a correction has entered training: the person who gave it is watching.
+    publish_correction_s: Positive = 0.5  # in lock-step, as many steps as that
     replay_steps: Annotated[int, Field(ge=1000)] = 200_000
 
 

@@ -6,7 +6,7 @@ and then says so; the robot waits for that.
 """
 
 import logging
-import os
+import math
 import signal
 import threading
 import time
@@ -38,7 +38,6 @@ SAVE_EVERY_S = 30.0
 TELL_EVERY_S = 1.0
 MESSAGE_SHOWN_S = 60.0  # what the learner says goes out of the console after this
 IDLE_S = 0.2  # how long to wait for the feed when there is nothing to train
-NICE = 10  # the robot's processes come first on a shared machine
 _SPEED_UPDATES = 200  # over which the shown rate is taken
 
 _log = logging.getLogger(__name__)
@@ -59,8 +58,6 @@ def run(settings: LearnerSettings) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     torch.set_num_threads(1)
-    if not settings.lockstep:
-        os.nice(NICE)
     stop = threading.Event()
     with _stop_on_signals(stop):
         client = ServerClient(settings.server_url, settings.token, stop, say=_log.info)
@@ -219,9 +216,12 @@ class Learner:
         if not self._losses or (steps == self._published_env_steps and not waiting):
             return
         if self.settings.lockstep:
-            due = steps - self._published_env_steps >= settings.publish_every_steps
+            correction_steps = math.ceil(settings.publish_correction_s / self.task.step_s)
+            every = correction_steps if waiting else settings.publish_every_steps
+            due = steps - self._published_env_steps >= min(every, settings.publish_every_steps)
         else:
-            due = time.monotonic() - self._published_at >= settings.publish_every_s
+            every_s = settings.publish_correction_s if waiting else settings.publish_every_s
+            due = time.monotonic() - self._published_at >= min(every_s, settings.publish_every_s)
         if due:
             self._publish()
 

@@ -87,11 +87,12 @@ class System:
         """Start every part and wait until the server answers. Raises SystemProblem."""
         _require_free(self.port)
         _require_space(self.settings.data)
+        # Side by side: each waits for the server by itself, and loading takes them seconds.
         self.start_part("server")
-        self.wait_server(60)
+        self.start_part("daemon")
         if self.settings.learner:
             self.start_part("learner")
-        self.start_part("daemon")
+        self.wait_server(60)
 
     def start_part(self, name: str) -> None:
         folder = self.settings.data / "logs"

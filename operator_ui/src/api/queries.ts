@@ -76,13 +76,15 @@ export function useEpisode(id: string) {
 
 export function useSteps(id: string, running: boolean) {
   return useQuery({
-    queryKey: ["steps", id],
+    // Asked once more when the episode has ended: its last steps came after the last look.
+    queryKey: ["steps", id, running],
     queryFn: async () =>
       body(
         await api.GET("/api/episodes/{episode_id}/steps", {
           params: { path: { episode_id: id } },
         }),
       ),
+    placeholderData: (before, query) => (query?.queryKey[1] === id ? before : undefined),
     refetchInterval: running ? 2_000 : false,
     staleTime: running ? 0 : Number.POSITIVE_INFINITY,
   });
