@@ -1,7 +1,13 @@
 """The seam between cameras and the rest: encoded frames with their own capture time."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+from hardware.memory import Frames
+
+FRAME_SLOTS = 4
+FRAME_BYTES = 2**20  # the largest JPEG that a camera may deliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,11 @@ class Camera(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def open_frames(folder: Path, camera: str) -> Frames:
+    """The newest images of a camera, simulated or real, in the daemon's shared memory."""
+    return Frames(folder / f"camera_{camera}", FRAME_SLOTS, FRAME_BYTES)
 
 
 class CameraLost(RuntimeError):

@@ -8,9 +8,13 @@ A `Slot` never blocks its writer. A reader copies and retries while a write is i
 gives up with `TornRead` only when the writer died in the middle of a write. A `Ring` is bounded; a
 writer that finds it full drops the new record and counts it, so a dead reader can never stop
 control.
+
+The order of a writer's stores is what keeps readers right, and Python has no fences: it holds on
+x86-64, where stores are seen in the order in which they were made, and is refused elsewhere.
 """
 
 import ctypes
+import errno
 import mmap
 import os
 import platform
@@ -27,7 +31,8 @@ type Records = NDArray[np.void]
 
 _HEADER_BYTES = 64  # one cache line, so that the payload is aligned for every numpy dtype
 _READ_ATTEMPTS = 2000  # a writer holds the lock for microseconds; this many misses means it died
-_FUTEX = {"x86_64": 202, "aarch64": 98}
+_MACHINES = ("x86_64", "AMD64")
+_SYS_FUTEX = 202  # on x86-64
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
 _WAKE_ALL = 2**31 - 1
 
@@ -38,22 +43,21 @@ class TornRead(RuntimeError):
     """The writer of a slot stopped in the middle of a write."""
 
 
+class MemoryUnusable(RuntimeError):
+    """This machine cannot give the robot's processes what they share; one plain sentence."""
+
+
 class _Timespec(ctypes.Structure):
     _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
 
 
 def _futex(address: int, operation: int, value: int, timeout_s: float | None) -> None:
-    number = _FUTEX.get(platform.machine())
-    if number is None:
-        if operation == _FUTEX_WAIT:
-            time.sleep(0.0002)
-        return
     span = None
     if timeout_s is not None:
         whole = int(timeout_s)
         span = ctypes.byref(_Timespec(whole, int((timeout_s - whole) * 1e9)))
     _libc.syscall(
-        ctypes.c_long(number),
+        ctypes.c_long(_SYS_FUTEX),
         ctypes.c_void_p(address),
         ctypes.c_int(operation),
         ctypes.c_uint32(value & 0xFFFFFFFF),
@@ -63,16 +67,26 @@ def _futex(address: int, operation: int, value: int, timeout_s: float | None) ->
     )
 
 
+def check_machine(machine: str) -> None:
+    """Raises MemoryUnusable where the order of stores does not hold."""
+    if machine not in _MACHINES:
+        raise MemoryUnusable(
+            f"this machine's processor is {machine}, and the robot's processes share memory in a "
+            "way that is right on x86-64 only: run the daemon on an x86-64 machine"
+        )
+
+
 def map_file(path: Path, size: int) -> mmap.mmap:
     """Map `path`, created with `size` zero bytes when it does not exist. Raises ValueError on
-    another size.
+    another size, and MemoryUnusable without room for it.
     """
+    check_machine(platform.machine())
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         present = os.fstat(descriptor).st_size
         if present == 0:
-            os.ftruncate(descriptor, size)
+            _allocate(descriptor, path, size)
         elif present != size:
             raise ValueError(
                 f"shared memory {path.name} has {present} bytes, {size} expected: "
@@ -81,6 +95,19 @@ def map_file(path: Path, size: int) -> mmap.mmap:
         return mmap.mmap(descriptor, size)
     finally:
         os.close(descriptor)
+
+
+def _allocate(descriptor: int, path: Path, size: int) -> None:
+    """Every page now: one that is missing later would be a SIGBUS in the middle of a write."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise MemoryUnusable(
+            f"the shared memory {path.parent} has no room for the {-(-size // 1024)} KiB of "
+            f"{path.name}: remove what fills it, or in Docker start with --shm-size 256m"
+        ) from error
 
 
 class _Mapped:

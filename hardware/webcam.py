@@ -29,7 +29,8 @@ class Webcam:
         import cv2
 
         self.name, self._device, self._clock, self._number = name, device, clock, 0
-        live = device.isdigit() or device.startswith("/dev/")
+        self._period_ns, self._due_ns = round(1e9 / rate_hz), 0
+        self._live = live = device.isdigit() or device.startswith("/dev/")
         source: Any = int(device) if device.isdigit() else device
         self._capture = cv2.VideoCapture(source, cv2.CAP_V4L2 if live else cv2.CAP_ANY)
         if not self._capture.isOpened():
@@ -47,9 +48,12 @@ class Webcam:
     def read(self, timeout_s: float) -> Frame:
         """The next frame; its capture time is its arrival, before it is decoded.
 
-        V4L waits one second at most, whatever `timeout_s` says: OpenCV offers nothing finer.
+        V4L waits one second at most, whatever `timeout_s` says: OpenCV offers nothing finer. A
+        recording has no clock of its own, and is played at `rate_hz`.
         """
-        del timeout_s
+        if not self._live:
+            self._clock.wait_until_ns(self._due_ns, timeout_s)
+            self._due_ns = max(self._due_ns, self._clock.now_ns()) + self._period_ns
         if not self._capture.grab():
             raise CameraLost(
                 f"Camera {self.name}: {self._device} delivers no frames. Check its cable."

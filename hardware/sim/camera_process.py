@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 
 from hardware import realtime
+from hardware.camera import open_frames
 from hardware.clock import open_clock
 from hardware.memory import Record
 from hardware.parent import Parent
@@ -66,8 +67,7 @@ class SimulatedCameras:
         self._snapshot = topics.open_slot(settings.folder, "sim_snapshot")
         self._rendering = topics.open_slot(settings.folder, "sim_rendering")
         self._frames = [
-            (camera, topics.open_frames(settings.folder, camera.name))
-            for camera in settings.cameras
+            (camera, open_frames(settings.folder, camera.name)) for camera in settings.cameras
         ]
         self._parent = Parent()
 

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hardware.memory import Frames, Records, Ring, Slot
+from hardware.memory import Records, Ring, Slot
 
 MAX_QPOS = 48
 MAX_MOCAP = 2
 MAX_OBJECTS = 4
-FRAME_SLOTS = 8
-FRAME_BYTES = 256 * 1024
 
 COMMAND = np.dtype(
     [
@@ -141,11 +139,6 @@ def open_requests(folder: Path, requester: str) -> Ring:
     if requester not in REQUESTERS:
         raise ValueError(f"requester {requester!r}: known are {', '.join(REQUESTERS)}")
     return Ring(folder / f"arm_requests_{requester}", REQUEST, 16)
-
-
-def open_frames(folder: Path, camera: str) -> Frames:
-    """The encoded images of a camera, simulated or real."""
-    return Frames(folder / f"camera_{camera}", FRAME_SLOTS, FRAME_BYTES)
 
 
 def request(kind: str, *, number: int = 0, seed: int = 0, with_arm: bool = False) -> Records:

@@ -228,8 +228,8 @@ def gpu() -> list[Finding]:
 
 def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
     """Force at rest K·c and free speed K·c/D per axis; an impact is bounded by neither."""
+    from robot_rl.config import check_fit
     from robot_rl.daemon.limits import arm_limits
-    from robot_rl.daemon.settings import DaemonSettings
     from safety.limits import LimitError
 
     name = f"limits of {cell.name}" if task is None else f"{cell.name}, {task.name}"
@@ -241,7 +241,7 @@ def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
             speed = [f / (2 * ratio * k**0.5) for f, k in zip(force, stiffness, strict=True)]
             approach = cell.limits.speed_m_s
         else:
-            DaemonSettings(cell=cell, task=task, data_folder=Path())
+            check_fit(cell, task)
             limits = arm_limits(cell, task)
             force = limits.static_force_bound_n.max(axis=0).tolist()
             speed = limits.free_speed_bound_m_s.max(axis=0).tolist()

@@ -27,39 +27,14 @@ _ASK_S = 0.5  # between two questions to a server that does not answer
 
 def cell_and_task(cell: str, task: str) -> "tuple[Cell, Task]":
     """Both files, read, checked, and checked against one another. Raises PlainError."""
-    from robot_rl.config import load_cell, load_task
-    from robot_rl.daemon.settings import DaemonSettings
+    from robot_rl.config import check_fit, load_cell, load_task
 
     described, wanted = load_cell(cell), load_task(task)
     try:
-        DaemonSettings(cell=described, task=wanted, data_folder=Path())
+        check_fit(described, wanted)
     except ValueError as error:
         raise PlainError(str(error)) from error
-    _workspaces_meet(described, wanted)
     return described, wanted
-
-
-def _workspaces_meet(cell: "Cell", task: "Task") -> None:
-    """A task can only tighten its cell: some room must be left, with the home pose in it."""
-    lows = task.limits.workspace_min_m or cell.limits.workspace_min_m
-    highs = task.limits.workspace_max_m or cell.limits.workspace_max_m
-    for axis in range(3):
-        low = max(lows[axis], cell.limits.workspace_min_m[axis])
-        high = min(highs[axis], cell.limits.workspace_max_m[axis])
-        home = task.reset.home_position_m[axis]
-        name = "xyz"[axis]
-        if low >= high:
-            raise PlainError(
-                f"{task.path}: on {name} the task's workspace leaves no room inside that of the "
-                f"cell {cell.name} ({cell.limits.workspace_min_m[axis]:g} to "
-                f"{cell.limits.workspace_max_m[axis]:g} m): correct limits.workspace_min_m or "
-                "limits.workspace_max_m"
-            )
-        if not low <= home <= high:
-            raise PlainError(
-                f"{task.path}: reset.home_position_m is {home:g} m on {name}, outside the "
-                f"workspace ({low:g} to {high:g} m): correct it"
-            )
 
 
 def ready(cell: str, task: str) -> None:

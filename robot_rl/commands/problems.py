@@ -9,6 +9,7 @@ _DEVICES_AND_LIMITS = {
     ("safety.limits", "LimitError"),
     ("hardware.arm", "ArmLost"),
     ("hardware.camera", "CameraLost"),
+    ("hardware.memory", "MemoryUnusable"),
     ("hardware.teleop", "DeviceLost"),
     ("robot_rl.daemon.outbox_file", "BadOutbox"),
 }

@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
+
+SCENE_CAMERAS = ("front", "wrist")  # of hardware.sim
 
 
 class SimulatedArm(Section):
     """gym-hil's Panda in MuJoCo, torque-controlled by the impedance law in its own process."""
 
     driver: Literal["simulated_panda"]
-    physics_dt_s: Annotated[float, Field(gt=0, le=0.002)] = 0.002
+    physics_dt_s: Annotated[float, Field(ge=0.0005, le=0.002)] = 0.002
 
 
 class Limits(Section):
@@ -77,8 +79,20 @@ class Control(Section):
         """Without a new command for this long, the arm brakes by itself."""
         return self.watchdog_missed_commands / self.rate_hz
 
+    @field_validator("rate_hz")
+    @classmethod
+    def _whole_periods(cls, value: int) -> int:
+        if 1_000_000_000 % value:
+            raise ValueError(
+                "one control period must be a whole number of nanoseconds; "
+                "50, 100, 125, 200, 250, 500 and 1000 are"
+            )
+        return value
+
 
 class SimulatedCamera(Section):
+    """A camera of the simulated scene: `front` or `wrist`."""
+
     driver: Literal["simulated"]
     width: Annotated[int, Field(ge=64, le=1280)] = 128
     height: Annotated[int, Field(ge=64, le=1280)] = 128
@@ -93,8 +107,10 @@ class RealSenseCamera(Section):
 
 
 class Webcam(Section):
+    """Also a recorded video file in its place, played at `rate_hz`."""
+
     driver: Literal["webcam"]
-    device: str  # "/dev/video0" or an index
+    device: str  # "/dev/video0", an index, or a video file
     width: Annotated[int, Field(ge=64, le=1920)] = 640
     height: Annotated[int, Field(ge=64, le=1920)] = 480
     rate_hz: Annotated[int, Field(ge=5, le=120)] = 30
@@ -111,7 +127,6 @@ class SpaceMouse(Section):
     driver: Literal["spacemouse"]
     dead_band: Annotated[float, Field(ge=0, lt=0.5)] = 0.08
     deflection_is_deadman: bool = False  # false: the left button is the dead-man
-    axes: Literal["ros"] = "ros"
 
 
 class Cell(Section):
@@ -136,6 +151,17 @@ class Cell(Section):
         for name in self.cameras:
             if not name.isidentifier():
                 raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
+            if self.cameras[name].driver == "simulated" and name not in SCENE_CAMERAS:
+                raise ValueError(
+                    f"cameras.{name}: the simulated scene has the cameras "
+                    f"{' and '.join(SCENE_CAMERAS)} only"
+                )
+        if self.arm.physics_dt_s * self.control.rate_hz > 1:
+            raise ValueError(
+                f"control.rate_hz is {self.control.rate_hz}, and the simulated arm steps "
+                f"{1 / self.arm.physics_dt_s:.0f} times a second: lower control.rate_hz or "
+                "arm.physics_dt_s"
+            )
         if len(self.limits.torque_nm) != 7:
             raise ValueError(
                 f"limits.torque_nm has {len(self.limits.torque_nm)} values, 7 expected"

@@ -78,13 +78,15 @@ def _sentence(path: Path, error: ValidationError) -> str:
     # A misspelt key also leaves the right one missing: the misspelling is what helps.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
-    key = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        what = "is not a known key; check the spelling or take it out"
+        what = " is not a known key; check the spelling or take it out"
     elif first["type"] == "missing":
-        what = "is missing; add it"
+        what = " is missing; add it"
     else:
         reason = first["msg"].removeprefix("Value error, ")
-        what = f"= {first['input']!r}: {reason[0].lower()}{reason[1:]}"
+        # What is wrong with a whole section names the keys itself.
+        value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+        what = f"{value}: {reason[0].lower()}{reason[1:]}"
     more = f" ({len(problems) - 1} more after it)" if len(problems) > 1 else ""
-    return f"{path}: {key} {what}{more}"
+    return f"{path}: {key}{what}{more}" if key else f"{path}{what}{more}"

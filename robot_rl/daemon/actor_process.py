@@ -13,6 +13,7 @@ from hardware.clock import Clock, open_clock
 from robot_rl.config.document import file_sha256
 from robot_rl.daemon import topics
 from robot_rl.daemon.log import Log
+from robot_rl.daemon.messages import EndMotion
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Provenance
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from robot_rl.daemon.actor_policy import PolicyHolder
     from robot_rl.daemon.outbox import OutboxWriter
 
-ATTEND_NS = 2_500_000
-"""How long after B_k the actor looks at what came of the window before: control was there first."""
 _WAIT_S = 0.25
 _CONTROL_PATIENCE_S = 5.0  # lock-step: for control's own tick at T_k
 _START_PATIENCE_S = 60.0
@@ -29,8 +28,6 @@ _START_PATIENCE_S = 60.0
 
 def main(settings: DaemonSettings) -> None:
     """Run until SIGTERM, or until the supervisor is gone."""
-    ending: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     log = Log(settings.log_file, "actor")
     clock = open_clock(settings.memory, virtual=settings.lockstep, party="actor")
@@ -50,7 +47,13 @@ def main(settings: DaemonSettings) -> None:
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     with OutboxWriter(settings.outbox_file) as outbox:
         try:
-            ActorLoop(settings, clock, log, outbox, policy).run(ending)
+            loop = ActorLoop(settings, clock, log, outbox, policy)
+            # Until here SIGTERM ends the process at once: loading takes seconds, and there is
+            # nothing to keep yet.
+            ending: list[int] = []
+            signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
+            loop.run(ending)
+            loop.hold()
         finally:
             clock.leave()
 
@@ -72,7 +75,8 @@ class ActorLoop:
 
         self._settings, self._clock, self._log = settings, clock, log
         self._step_ns: int = settings.task.step_ns
-        self._attend_ns: int = settings.task.action_delay_ns + ATTEND_NS
+        # Half a control period after B_k: control was there first, and closed the window before.
+        self._attend_ns: int = settings.task.action_delay_ns + settings.control_period_ns // 2
         self._control = topics.open_slot(settings.memory, "control")
         self._parent = os.getppid()
         if not self._control.wait_beyond(0, _START_PATIENCE_S):
@@ -113,6 +117,10 @@ class ActorLoop:
             self.actor.attend(clock.now_ns())
             grid_ns += step_ns
             clock.grant_until_ns(grid_ns)
+
+    def hold(self) -> None:
+        """The first act at the end: whoever drives, control holds."""
+        self.actor.ports.intend(EndMotion(reason="the robot PC is being shut down"))
 
     def _wait(self, t_ns: int, ending: list[int]) -> bool:
         while not self._clock.wait_until_ns(t_ns, _WAIT_S):

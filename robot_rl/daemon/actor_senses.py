@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hardware.arm import ArmState
+from hardware.camera import open_frames
 from hardware.clock import Clock
 from hardware.memory import Record
 from hardware.sim import topics as sim_topics
@@ -76,7 +77,7 @@ class Senses:
     ) -> None:
         self._clock = clock
         self._arm = sim_topics.open_slot(folder, "arm_state")
-        self._cameras = {name: sim_topics.open_frames(folder, name) for name in cameras}
+        self._cameras = {name: open_frames(folder, name) for name in cameras}
         self._stale_ns = round(stale_s * 1e9)
         self._wait_ns = round(wait_s * 1e9)
         self._truth = sim_topics.open_slot(folder, "sim_truth") if simulated else None

@@ -280,7 +280,7 @@ class Link:
         on which process was faster.
         """
         loop = asyncio.get_running_loop()
-        offset_ns = round(0.25e9 / self._settings.cell.control.rate_hz)
+        offset_ns = self._settings.control_period_ns // 4
         turn_ns = (self._clock.now_ns() // TURN_NS + 1) * TURN_NS - TURN_NS + offset_ns
         self._clock.grant_until_ns(turn_ns)
         while True:

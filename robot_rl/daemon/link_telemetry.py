@@ -10,6 +10,7 @@ from uuid import UUID
 
 import numpy as np
 
+from hardware.camera import open_frames
 from hardware.memory import Frames, Record, Slot
 from hardware.sim import topics as arm_topics
 from robot_rl.daemon import topics
@@ -91,7 +92,7 @@ class Readings:
 
 
 def open_cameras(folder: Path, settings: DaemonSettings) -> dict[str, Frames]:
-    return {name: arm_topics.open_frames(folder, name) for name in settings.cell.cameras}
+    return {name: open_frames(folder, name) for name in settings.cell.cameras}
 
 
 def frame_ages(cameras: Mapping[str, Frames], now_ns: int) -> dict[str, float]:

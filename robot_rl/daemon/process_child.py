@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from robot_rl.daemon.processes import TABLE, resolve
+from robot_rl.daemon.processes import needed, resolve
 from robot_rl.daemon.settings import DaemonSettings
 
 _PR_SET_PDEATHSIG = 1
@@ -18,7 +18,7 @@ _SELF_GUARDED = ("sim_arm", "control")  # they look for their supervisor in thei
 def run(name: str, settings: DaemonSettings, supervisor: int) -> None:
     """Run one row of the table. Imported modules are the row's, after its environment is set."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
-    entry = next(entry for entry in TABLE if entry.name == name)
+    entry = next(entry for entry in needed(settings) if entry.name == name)
     os.environ.update(entry.environment)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NAME, f"robot-{name}".encode()[:15], 0, 0, 0)

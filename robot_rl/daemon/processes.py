@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from importlib import import_module
 from typing import Any
 
+from robot_rl.config.cell import SimulatedCamera
 from robot_rl.daemon.settings import DaemonSettings
 
 _ONE_THREAD = {
@@ -62,17 +64,39 @@ def _simulation(settings: DaemonSettings) -> Any:
         latch_s=cell.control.freeze_latch_s,
         frame_dt_s=task.step_s,
         cameras=tuple(
-            CameraSettings(name=_scene_camera(name), width=camera.width, height=camera.height)
-            for name, camera in cell.cameras.items()
+            CameraSettings(name=name, width=camera.width, height=camera.height)
+            for name, camera in _simulated_cameras(settings).items()
         ),
     )
 
 
-def _scene_camera(name: str) -> Any:
-    """The simulated scene has two cameras, and a cell may only ask for those."""
-    if name not in ("front", "wrist"):
-        raise SystemExit(f"cameras.{name}: a simulated cell has the cameras front and wrist only")
-    return name
+def _simulated_cameras(settings: DaemonSettings) -> dict[Any, SimulatedCamera]:
+    """Their names are cameras of the scene: the cell was checked for that."""
+    cameras = settings.cell.cameras.items()
+    return {name: camera for name, camera in cameras if isinstance(camera, SimulatedCamera)}
+
+
+def _real_cameras(settings: DaemonSettings) -> tuple["ProcessEntry", ...]:
+    """A row for each: one that hangs holds up no other."""
+    return tuple(
+        ProcessEntry(
+            name=f"camera_{name}",
+            target="robot_rl.daemon.camera_process:main",
+            argument=partial(_real_camera, name),
+            when_it_dies=WhenItDies.RESTART,
+            environment=_ONE_THREAD,
+        )
+        for name, camera in settings.cell.cameras.items()
+        if not isinstance(camera, SimulatedCamera)
+    )
+
+
+def _real_camera(name: str, settings: DaemonSettings) -> Any:
+    from robot_rl.daemon.camera_process import RealCamera
+
+    camera = settings.cell.cameras[name]
+    assert not isinstance(camera, SimulatedCamera)
+    return RealCamera(name=name, camera=camera, memory=settings.memory, log_file=settings.log_file)
 
 
 TABLE: tuple[ProcessEntry, ...] = (
@@ -89,7 +113,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         name="camera",
         target="hardware.sim.camera_process:main",
         argument=_simulation,
-        needed=lambda settings: settings.cell.simulated,
+        needed=lambda settings: bool(_simulated_cameras(settings)),
         when_it_dies=WhenItDies.RESTART,
         party=True,
         hopeless_exit=3,  # hardware.sim.camera_process.NO_GL
@@ -134,8 +158,9 @@ TABLE: tuple[ProcessEntry, ...] = (
 
 
 def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
-    """The rows that this cell needs, in order."""
-    return tuple(entry for entry in TABLE if entry.needed(settings))
+    """The rows that this cell needs, in order: those of the table, and one per real camera."""
+    table = (entry for entry in TABLE if entry.needed(settings))
+    return (*table, *_real_cameras(settings))
 
 
 def resolve(target: str) -> Callable[[Any], None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from robot_rl.config import Cell, Task
+from robot_rl.config import Cell, Task, check_fit
+from robot_rl.daemon.link_lockstep import TURN_NS
 from robot_rl.schema.message import new_id
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -44,12 +45,13 @@ class DaemonSettings:
             )
         if self.learner_lag_steps is not None and self.learner_lag_steps < 1:
             raise ValueError(f"learner_lag_steps is {self.learner_lag_steps}: 1 or more is allowed")
-        missing = sorted(set(self.task.cameras) - set(self.cell.cameras))
-        if missing:
-            raise ValueError(
-                f"the task {self.task.name} needs the camera {missing[0]!r}, and the cell "
-                f"{self.cell.name} has: {', '.join(sorted(self.cell.cameras))}"
-            )
+        check_fit(self.cell, self.task)
+        if self.lockstep:
+            _check_virtual_time(self.cell, self.task)
+
+    @property
+    def control_period_ns(self) -> int:
+        return round(1e9 / self.cell.control.rate_hz)
 
     @property
     def outbox_file(self) -> Path:
@@ -68,3 +70,29 @@ class DaemonSettings:
     def latch_file(self) -> Path:
         """Where control keeps a latched stop or fault, so that a restart does not clear it."""
         return self.data_folder / "latch.json"
+
+
+def _check_virtual_time(cell: Cell, task: Task) -> None:
+    """In lock-step all happens at ticks of control, or at a known fraction of a period after one.
+
+    Raises ValueError.
+    """
+    real = [name for name, camera in cell.cameras.items() if camera.driver != "simulated"]
+    if real:
+        raise ValueError(
+            f"lockstep: the camera {real[0]} of the cell {cell.name} is a real one, and virtual "
+            "time cannot wait for it: start without lock-step"
+        )
+    period_ns = round(1e9 / cell.control.rate_hz)
+    for name, duration_ns in (
+        ("step_s", task.step_ns),
+        ("action_delay_s", task.action_delay_ns),
+        ("a turn of the operator", TURN_NS),
+    ):
+        if duration_ns % period_ns:
+            raise ValueError(
+                f"lockstep: {name} is {duration_ns / 1e9:g} s and a control period of the cell "
+                f"{cell.name} {period_ns / 1e9:g} s: in lock-step it must be a whole number of "
+                "periods; correct the task's step_s or action_delay_s, or the cell's "
+                "control.rate_hz"
+            )

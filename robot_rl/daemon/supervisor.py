@@ -53,11 +53,6 @@ class Daemon:
     """One robot PC. `start` returns when the arm answers; `stop` when nothing is left running."""
 
     def __init__(self, settings: DaemonSettings) -> None:
-        unknown = [n for n, c in settings.cell.cameras.items() if c.driver != "simulated"]
-        if settings.cell.simulated and unknown:
-            raise DaemonFailed(
-                f"cameras.{unknown[0]}: a simulated cell can have simulated cameras only"
-            )
         self.settings = settings
         self._log = Log(settings.log_file, "supervisor")
         self._children = {entry.name: _Child(entry) for entry in needed(settings)}
@@ -265,8 +260,9 @@ class Daemon:
             memory.wait_still(_HOLD_S)
         self._join(("actor",), min(deadline - _FLUSH_S, time.monotonic() + _HOLD_S))
         self._end("control")  # the arm's own watchdog brakes whatever still moved
-        self._end("link", "camera")
-        self._join(("control", "link", "camera", "teleop", "actor"), deadline - 0.5)
+        others = tuple(name for name in self._children if name != "sim_arm")
+        self._end(*(name for name in others if name != "actor"))
+        self._join(others, deadline - 0.5)
         if memory is not None:
             memory.ask_arm_to_end()
         self._join(("sim_arm",), deadline - 0.25)

@@ -2,7 +2,9 @@
 
 import math
 import time
+from pathlib import Path
 
+from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
 from hardware.memory import TornRead
 from hardware.sim import topics as arm_topics
@@ -13,12 +15,16 @@ _STILL_M_S = 0.005
 
 
 class Memory:
-    """Opened before any process runs, so that every reader finds its files."""
+    """Opened before any process runs: every reader finds its files, and all of them have room.
+
+    Raises MemoryUnusable, OSError.
+    """
 
     def __init__(self, settings: DaemonSettings) -> None:
         folder = settings.memory
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        _take_all(folder, tuple(settings.cell.cameras))
         self._arm = arm_topics.open_slot(folder, "arm_state")
         self._control = topics.open_slot(folder, "control")
         self._episode = topics.open_slot(folder, "episode")
@@ -59,3 +65,17 @@ class Memory:
 
     def ask_arm_to_end(self) -> None:
         self._requests.push(arm_topics.request("shutdown"))
+
+
+def _take_all(folder: Path, cameras: tuple[str, ...]) -> None:
+    """Make every topic now: a process that finds memory full later could only die."""
+    for name in arm_topics.SLOTS:
+        arm_topics.open_slot(folder, name)
+    for name in arm_topics.REQUESTERS:
+        arm_topics.open_requests(folder, name)
+    for name in topics.SLOTS:
+        topics.open_slot(folder, name)
+    for name in topics.RINGS:
+        topics.open_ring(folder, name)
+    for name in cameras:
+        open_frames(folder, name)

@@ -23,7 +23,7 @@ def changed(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("rate_hz", "missed", "allowed"),
-    [(200, 20, True), (200, 21, False), (50, 5, True), (50, 6, False), (1000, 100, True)],
+    [(200, 20, True), (200, 21, False), (50, 5, True), (50, 6, False), (500, 50, True)],
 )
 def test_an_arm_without_control_has_to_brake_within_100_ms(
     changed, rate_hz: int, missed: int, allowed: bool
@@ -34,3 +34,20 @@ def test_an_arm_without_control_has_to_brake_within_100_ms(
         return
     with pytest.raises(BadConfig, match=rf"0\.1 s is allowed, which is {missed - 1} at this rate"):
         load_cell(file)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[control]\nrate_hz = 60", "control.rate_hz = 60: one control period"),
+        (
+            "[control]\nrate_hz = 1000",
+            "cell.toml: control.rate_hz is 1000, and the simulated arm steps 500 times a second",
+        ),
+        ('[cameras.side]\ndriver = "simulated"', "cameras front and wrist only"),
+        ('[[teleop]]\ndriver = "spacemouse"\naxes = "ros"', "axes is not a known key"),
+    ],
+)
+def test_a_cell_that_cannot_run_is_refused(changed, lines: str, said: str) -> None:
+    with pytest.raises(BadConfig, match=said):
+        load_cell(changed(lines + "\n"))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
 from hardware.sim import arm_process, camera_process, topics
 from hardware.sim.settings import CameraSettings, SimSettings
@@ -37,7 +38,7 @@ def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, proces
     arm = processes.start(arm_process.main, settings)
     camera = processes.start(camera_process.main, settings)
     clock = VirtualClock(memory, "control")
-    front, wrist = (topics.open_frames(memory, name) for name in ("front", "wrist"))
+    front, wrist = (open_frames(memory, name) for name in ("front", "wrist"))
     images: dict[int, np.ndarray] = {}
     for k in range(4):
         clock.grant_until_ns(k * FRAME_NS)

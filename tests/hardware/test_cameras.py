@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from hardware.camera import CameraLost, Frame
-from hardware.camera_process import publish
+from hardware.camera import CameraLost
 from hardware.clock import MonotonicClock
-from hardware.sim.topics import open_frames
 
 WIDTH, HEIGHT = 64, 48
 
@@ -115,27 +113,3 @@ def test_realsense_that_is_not_there_says_what_to_check():
 
     with pytest.raises(CameraLost, match="serial number"):
         RealSense("wrist", MonotonicClock(), serial="000000000000")
-
-
-class Repeating:
-    """A camera that delivers every frame twice."""
-
-    name = "front"
-
-    def __init__(self) -> None:
-        self.reads = 0
-
-    def read(self, timeout_s: float) -> Frame:
-        self.reads += 1
-        number = (self.reads + 1) // 2
-        return Frame(number=number, capture_ns=self.reads, jpeg=b"x" * number, width=1, height=1)
-
-    def close(self) -> None: ...
-
-
-def test_a_repeated_frame_is_not_published_as_a_new_one(memory: Path):
-    camera = Repeating()
-    publish(camera, memory, lambda: camera.reads >= 8)
-    frames = open_frames(memory, "front")
-    assert frames.count == 4
-    assert frames.newest() == (4, 7, b"xxxx")

@@ -1,0 +1,52 @@
+"""Whether a cell and a task, each right in itself, fit one another."""
+
+from robot_rl.config.cell import Cell
+from robot_rl.config.task import Task
+
+
+def check_fit(cell: Cell, task: Task) -> None:
+    """Raises ValueError with one plain sentence."""
+    _cameras(cell, task)
+    _workspaces(cell, task)
+    _simulated_time(cell, task)
+
+
+def _cameras(cell: Cell, task: Task) -> None:
+    missing = sorted(set(task.cameras) - set(cell.cameras))
+    if missing:
+        raise ValueError(
+            f"the task {task.name} needs the camera {missing[0]!r}, and the cell "
+            f"{cell.name} has: {', '.join(sorted(cell.cameras))}"
+        )
+
+
+def _workspaces(cell: Cell, task: Task) -> None:
+    """A task can only tighten its cell: some room must be left, with the home pose in it."""
+    lows = task.limits.workspace_min_m or cell.limits.workspace_min_m
+    highs = task.limits.workspace_max_m or cell.limits.workspace_max_m
+    for axis, name in enumerate("xyz"):
+        low = max(lows[axis], cell.limits.workspace_min_m[axis])
+        high = min(highs[axis], cell.limits.workspace_max_m[axis])
+        home = task.reset.home_position_m[axis]
+        if low >= high:
+            raise ValueError(
+                f"{task.path}: on {name} the task's workspace leaves no room inside that of the "
+                f"cell {cell.name} ({cell.limits.workspace_min_m[axis]:g} to "
+                f"{cell.limits.workspace_max_m[axis]:g} m): correct limits.workspace_min_m or "
+                "limits.workspace_max_m"
+            )
+        if not low <= home <= high:
+            raise ValueError(
+                f"{task.path}: reset.home_position_m is {home:g} m on {name}, outside the "
+                f"workspace ({low:g} to {high:g} m): correct it"
+            )
+
+
+def _simulated_time(cell: Cell, task: Task) -> None:
+    """The simulator shows its scene at every observation: its own steps must end there."""
+    physics_ns = round(cell.arm.physics_dt_s * 1e9)
+    if cell.simulated and task.step_ns % physics_ns:
+        raise ValueError(
+            f"{task.path}: step_s is {task.step_s:g} s, and the simulated cell {cell.name} "
+            f"needs a multiple of its arm.physics_dt_s ({cell.arm.physics_dt_s:g} s)"
+        )
