@@ -34,7 +34,7 @@ class DriveSettings:
     """An axis in motion falls asleep only below dead_band minus this."""
     deflection_is_dead_man: bool = False
     """A deflected axis counts as the dead-man, for devices without a button to hold."""
-    age_limit_s: float = 0.15
+    age_limit_s: float = 0.1
     """Axes of a device silent for longer than this are zero."""
 
     def __post_init__(self) -> None:

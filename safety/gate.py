@@ -29,7 +29,7 @@ FloatArray = NDArray[np.float64]
 DECAY_S = 0.1
 """Time in which the reference decays to the measured pose (SAFETY: bumpless takeover)."""
 
-HOLD_DECAY_S = 0.08
+HOLD_DECAY_S = 0.06
 """The same at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
 
 STILL_M_S = 0.003

@@ -123,9 +123,9 @@ class ImpedanceGains:
     damping: FloatArray
     nullspace_stiffness_nm_rad: float = 10.0
     nullspace_damping_nm_s_rad: float = 6.0
-    hold_rate_per_s: float = 50.0
+    hold_rate_per_s: float = 60.0
     """Rate at which the motion of a holding arm dies out. The simulated Panda comes from 0.25 m/s
-    below 5 mm/s within 100 ms; faster rates meet the limit on torque rate and swing back."""
+    below 5 mm/s within 80 ms; faster rates meet the limit on torque rate and swing back."""
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -13,7 +13,7 @@ class GateSettings:
     period_s: float
     command_life_s: float = 0.1
     """A driver brakes when its command is older than this."""
-    silence_s: float = 0.15
+    silence_s: float = 0.1
     """A person's input may be this old (SAFETY: leases and freshness)."""
     observation_age_s: float = 1.0
     """An action may rest on an observation this old; covers latency and the chunk's horizon."""

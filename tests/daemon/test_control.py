@@ -92,9 +92,9 @@ def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
     robot.take_over()
     robot.drive_for(200, axes=(0.0, 1.0, 0.0, 0, 0, 0))
     assert robot.speed_m_s() > 0.1
-    robot.run(100)  # 120 ms after the last message: the silence may still end
+    robot.run(70)  # 90 ms after the last message: the silence may still end
     assert robot.speed_m_s() > 0.1
-    robot.run(180)
+    robot.run(210)
     assert robot.mode == "takeover"
     assert bytes(robot.status["source"]) == b"hold"
     assert greatest_speed_m_s(robot, 280) < 0.005  # from 300 ms after the last message on
@@ -104,7 +104,7 @@ def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
     assert bytes(robot.status["lease_holder"]) == b""
 
 
-@pytest.mark.parametrize("loss", ["socket", "dead-man"])
+@pytest.mark.parametrize("loss", ["socket", "dead-man", "frozen page"])
 def test_a_lost_person_holds_within_200_ms(robot, loss):
     robot.take_over()
     robot.drive_for(300, axes=(0.0, 1.0, 0.0, 0, 0, 0))
@@ -112,9 +112,9 @@ def test_a_lost_person_holds_within_200_ms(robot, loss):
     if loss == "socket":
         gone = live.ClientGone(client_id=robot.client)
         assert messages.send(robot.ring("control_requests"), gone)
-    else:
+    elif loss == "dead-man":
         robot.drive(axes=(0.0, 1.0, 0.0, 0, 0, 0), deadman=False)
-    robot.run(200)
+    robot.run(200 if loss != "frozen page" else 180)  # the last message is 20 ms old
     assert greatest_speed_m_s(robot, 200) < 0.005
 
 

@@ -107,9 +107,10 @@ def assert_stands(speeds: np.ndarray, within_ms: int) -> None:
 
 @pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.AUTONOMOUS])
 @pytest.mark.parametrize("position_m", POSES_M)
-def test_a_hold_stands_within_100_ms_and_stays(mode: Mode, position_m) -> None:
+def test_a_hold_stands_within_85_ms_and_stays(mode: Mode, position_m) -> None:
+    """SAFETY wants 100 ms at the end of a horizon."""
     for direction in DIRECTIONS:
-        assert_stands(speeds_after(LIMITS, mode, position_m, direction), 100)
+        assert_stands(speeds_after(LIMITS, mode, position_m, direction), 85)
 
 
 def test_control_without_the_hold_rate_the_arm_swings_on() -> None:

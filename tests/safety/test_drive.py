@@ -61,7 +61,7 @@ def test_tool_axes_turn_with_the_tool() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"age_s": 0.1501},
+        {"age_s": 0.1001},
         {"age_s": -0.001},
         {"age_s": float("nan")},
         {"speed_scale": float("nan")},

@@ -176,7 +176,7 @@ def rejections(rig: Any) -> list[tuple[str, Any, Reject]]:
         ("takeover", push(rig, [np.nan] * 6), Reject.NOT_FINITE),
         ("takeover", push(rig, [0.1] * 5), Reject.SHAPE),
         ("takeover", push(rig, [0.1] * 6, epoch=0), Reject.OLD_EPOCH),
-        ("takeover", push(rig, [0.1] * 6, received_ns=now - 150_000_001), Reject.STALE),
+        ("takeover", push(rig, [0.1] * 6, received_ns=now - 100_000_001), Reject.STALE),
         ("takeover", push(rig, [0.1] * 6, received_ns=now + 1), Reject.STALE),
         ("takeover", ok, Reject.NO_AUTHORITY),
         ("resetting", home(rig, np.full(3, np.nan)), Reject.NOT_FINITE),

@@ -344,7 +344,7 @@ def assert_dies_out(constants: Law, rng: np.random.Generator) -> None:
             tau, _ = torque_at(constants, q, dq, target, facing, hold=True)
             dq = dq + dt * tau / INERTIA
             q = q + dt * dq
-        assert np.allclose(dq, start * np.exp(-50.0 * dt * steps), atol=2e-3)
+        assert np.allclose(dq, start * np.exp(-60.0 * dt * steps), atol=2e-3)
 
 
 @pytest.fixture
