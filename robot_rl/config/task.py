@@ -66,6 +66,9 @@ class Reset(Section):
 class Interventions(Section):
     post_intervention: Literal["resume", "end_episode"] = "resume"
     speed_scale: Fraction = 1.0
+    # Autonomy pauses when nobody has held the lease and been heard for this long. Not given: in
+    # simulation it goes on to the end of its episode, on hardware it pauses after 10 s.
+    unattended_s: Annotated[float, Field(ge=2)] | None = None
 
 
 class Simulation(Section):

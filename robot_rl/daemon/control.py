@@ -51,6 +51,7 @@ class ControlSettings:
     gripper: bool
     speed_scale: float
     resumes: bool
+    unattended_ns: int | None  # autonomy pauses after that long without a person; None: never
     home: HomePose
     freeze_ns: int
 
@@ -85,7 +86,9 @@ class Controller:
         self, settings: ControlSettings, mode: modes.ModeState, arm: ArmState, now_ns: int
     ) -> None:
         self.settings = settings
-        self.authority = Authority(mode, resumes=settings.resumes)
+        self.authority = Authority(
+            mode, resumes=settings.resumes, unattended_ns=settings.unattended_ns
+        )
         self.arm = arm
         self.gate = Gate(
             settings.limits,

@@ -93,7 +93,7 @@ class Outbound:
 class Authority:
     """State: the mode, the lease, the present intervention, the stop on its way."""
 
-    def __init__(self, mode: ModeState, *, resumes: bool) -> None:
+    def __init__(self, mode: ModeState, *, resumes: bool, unattended_ns: int | None = None) -> None:
         self.mode = mode
         self.lease = leases.LeaseState()
         self.lease_client: UUID | None = None
@@ -104,7 +104,8 @@ class Authority:
         self.intervention: Intervention | None = None
         self.stopping: Stopping | None = None
         self.out = Outbound()
-        self._resumes = resumes
+        self._resumes, self._unattended_ns = resumes, unattended_ns
+        self._attended_ns = mode.since_ns
         self._waiting: _WaitingTakeover | None = None
         self._asked: tuple[UUID, str] | None = None  # who waits for the lease
 
@@ -209,6 +210,7 @@ class Authority:
         """Time passes: leases run out, takeovers begin or are given up, a stop comes to rest."""
         at_rest = speed_m_s < REST_M_S
         self._lease_step(leases.Tick(at_rest=at_rest), now_ns)
+        self._look_for_people(now_ns)
         if self._waiting is not None:
             self._try_takeover(self._waiting, now_ns, remote, local)
         stopping = self.stopping
@@ -216,6 +218,21 @@ class Authority:
             return
         if at_rest:
             self._report_stop(replace(stopping, stopped_ns=now_ns))
+
+    def _look_for_people(self, now_ns: int) -> None:
+        """The task's rule for autonomy that nobody attends (SAFETY, fault 25).
+
+        Who holds the lease and is heard attends; so did whoever has just started or resumed.
+        """
+        if self.lease.holder is not None and not self.lease.suspended:
+            self._attended_ns = now_ns
+        attended_ns = max(self._attended_ns, self.mode.since_ns)
+        limit_ns = self._unattended_ns
+        if limit_ns is None or self.mode.mode is not Mode.AUTONOMOUS:
+            return
+        if now_ns - attended_ns > limit_ns:
+            by = f"the robot, because nobody has attended it for {limit_ns / 1e9:.0f} s"
+            self._apply(modes.Pause(by=by), now_ns, "control")
 
     def sent(self, now_ns: int) -> None:
         """A command left for the arm: the first one after a stop begins to brake."""

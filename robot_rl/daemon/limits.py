@@ -14,6 +14,9 @@ from safety.drive import DriveSettings
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains
 from safety.settings import GateSettings
 
+UNATTENDED_S = 10.0
+"""Autonomy on hardware outlives the last person by this long where the task says nothing."""
+
 _GRIPPER_AT_HOME = {"open": 1.0, "closed": -1.0, "keep": 0.0}
 
 
@@ -32,9 +35,17 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
         gripper=task.action.gripper,
         speed_scale=task.interventions.speed_scale,
         resumes=task.interventions.post_intervention == "resume",
+        unattended_ns=_unattended_ns(cell, task),
         home=home_pose(task),
         freeze_ns=round(cell.control.freeze_latch_s * 1e9),
     )
+
+
+def _unattended_ns(cell: Cell, task: Task) -> int | None:
+    seconds = task.interventions.unattended_s
+    if seconds is None and not cell.simulated:
+        seconds = UNATTENDED_S
+    return None if seconds is None else round(seconds * 1e9)
 
 
 def home_pose(task: Task) -> HomePose:
