@@ -8,53 +8,37 @@ depend on which process was faster.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from uuid import UUID
+from dataclasses import replace
 
 import numpy as np
 
 from hardware.memory import Record
 from robot_rl.config import Task
 from robot_rl.daemon import episode as episodes
+from robot_rl.daemon import episode_events as events
 from robot_rl.daemon import messages
+from robot_rl.daemon.actor_chronicle import Chronicle, Identity
 from robot_rl.daemon.actor_interventions import Interventions
-from robot_rl.daemon.actor_policy import Activated, PolicyHolder, PolicyUnavailable
+from robot_rl.daemon.actor_policy import Loaded, PolicyHolder, PolicyUnavailable
 from robot_rl.daemon.actor_ports import ActorPorts
-from robot_rl.daemon.actor_record import Acted, Decided, Recorder
+from robot_rl.daemon.actor_record import Acted, Decided, Recorder, text_of
+from robot_rl.daemon.actor_refusals import Refusals
 from robot_rl.daemon.actor_senses import Senses, Sight
-from robot_rl.daemon.episode import EpisodeState, Plan, Rules
+from robot_rl.daemon.episode import EpisodeState, Rules
+from robot_rl.daemon.episode_events import Plan
+from robot_rl.daemon.request_age import too_late
 from robot_rl.policy.images import decode_jpeg
-from robot_rl.policy.interface import BadObservation, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.schema import live
-from robot_rl.schema.episode import (
-    EpisodeEnded,
-    EpisodeStarted,
-    PolicyActivated,
-    Provenance,
-    Purpose,
-    SafetyEvent,
-)
+from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import EpisodeStage, Mode
-from robot_rl.schema.message import new_id, utc_now
+from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import state_names, state_vector
 
-START_NEAR_M = 0.03
-"""Start-state check: this far may the TCP be from the start pose."""
 RESULT_PATIENCE_STEPS = 10
 """Steps to wait for the last results before the episode is closed without them."""
 _SEED_STREAM = 0x11  # of the run's root seed: seeds of episodes nobody gave one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What every episode of this daemon carries."""
-
-    robot: str
-    run_id: UUID
-    provenance: Provenance
-    root_seed: int
-    simulated: bool
 
 
 class Actor:
@@ -69,7 +53,7 @@ class Actor:
         policy: PolicyHolder,
         say: Callable[[str], None],
     ) -> None:
-        self.task, self.identity = task, identity
+        self.task = task
         self.senses, self.ports, self.policy, self._say = senses, ports, policy, say
         self.rules = Rules(
             max_steps=task.max_steps,
@@ -86,10 +70,14 @@ class Actor:
         self.recorder: Recorder | None = None
         self.interventions = Interventions()
         self.recorded_steps = 0
+        self._refusals = Refusals(task, senses, ports)
+        self._chronicle = Chronicle(task, identity, ports)
+        self._acted: Loaded | None = None  # the version that decided last, and was followed
+        self._blind = ""  # why the policy sees nothing now
+        self._whole = True  # whether the last episode has all its records
         self._started_ns = 0
         self._finishing = 0
         self._placing: int | None = None
-        self._mode = Mode.IDLE
 
     # ---- T_k ------------------------------------------------------------------------------------
 
@@ -99,22 +87,34 @@ class Actor:
         if recorder is None or recorder.last is not None:
             return
         sight = self.senses.look(grid_ns)
-        index = recorder.see(sight)
-        self._step(episodes.Observed(index=index, success=sight.success))
-        if self.state.ending is not None:
-            recorder.last = index
-        elif not self.state.plan or not self.state.plan.takeover_only:
+        self._seen(recorder, recorder.see(sight), sight.success)
+        if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
             self._decide(recorder, sight)
         self._publish(grid_ns)
 
+    def miss(self, grid_ns: int) -> None:
+        """A T_k of the running episode that is past: nobody looked, and nothing is decided on it.
+
+        Its step is what control did meanwhile: the rest of a chunk, a person's motion, or a hold.
+        """
+        recorder = self.recorder
+        if recorder is None or recorder.last is not None:
+            return
+        index = recorder.miss(grid_ns)
+        if index is not None:
+            self._seen(recorder, index, None)
+
+    def _seen(self, recorder: Recorder, index: int, success: bool | None) -> None:
+        self._step(events.Observed(index=index, success=success))
+        if self.state.ending is not None:
+            recorder.last = index
+
     def _decide(self, recorder: Recorder, sight: Sight) -> None:
-        if sight.stale:
-            return  # without a fresh chunk control holds, and the step says which camera was stale
         control = self.ports.control.read()
-        try:
-            chunk = self.policy.act(self._observation(sight))
-        except BadObservation as error:
-            self._say(f"the policy cannot see: {error}")
+        chunk = self._answer_to(sight)
+        if chunk is None:
+            # What was decided on earlier images must not run on blindly.
+            self.ports.send_nothing(from_ns=sight.grid_ns, dt_ns=self.task.step_ns)
             return
         decided = Decided(
             chunk_id=sight.grid_ns // self.task.step_ns,
@@ -131,6 +131,25 @@ class Actor:
             dt_ns=self.task.step_ns,
             epoch=int(control["epoch"]),
         )
+        followed = text_of(control["mode"]) == Mode.AUTONOMOUS
+        if followed and self.policy.loaded != self._acted:
+            self._acted = self.policy.loaded
+            self._chronicle.acts(self._acted)
+            self._say(f"policy version {self._acted.version} acts from now on")
+
+    def _answer_to(self, sight: Sight) -> Chunk | None:
+        """What the policy decides; None when it cannot see. Said when it changes, not per step."""
+        why = f"no fresh image of {', '.join(sight.stale)}" if sight.stale else ""
+        chunk = None
+        if not why:
+            try:
+                chunk = self.policy.act(self._observation(sight))
+            except BadObservation as error:
+                why = str(error)
+        if why != self._blind:
+            self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
+            self._blind = why
+        return chunk
 
     def _observation(self, sight: Sight) -> Observation:
         arm = sight.arm_observation
@@ -146,10 +165,7 @@ class Actor:
 
     def attend(self, now_ns: int) -> None:
         """Take in what happened since the last step, and answer people."""
-        for event in self.ports.control_events():
-            self._hear(event)
-        for result in self.ports.step_results.drain():
-            self._record(result)
+        self._take_in()
         self._look_at_placing()
         for request in self.ports.requests():
             match request:
@@ -157,9 +173,27 @@ class Actor:
                     self.policy.offer(request)
                 case _:
                     self._answer(request, now_ns)
-        self._finish()
-        self._swap(now_ns)
+        self._finish(RESULT_PATIENCE_STEPS)
+        self._swap()
         self._publish(now_ns)
+
+    def close(self) -> None:
+        """The process ends: nothing moves any more, and what runs is closed as it is."""
+        recorder = self.recorder
+        if recorder is not None and recorder.last is None:
+            recorder.last = recorder.observations - 1
+        self._take_in()
+        self._step(events.DaemonEnds(cause="The robot's software was ended."))
+        self._finish(0)
+        self.ports.intend(messages.EndMotion(reason="The robot's software was ended."))
+        self._publish(self.ports.now_ns())
+
+    def _take_in(self) -> None:
+        """What control did and decided."""
+        for event in self.ports.control_events():
+            self._hear(event)
+        for result in self.ports.step_results.drain():
+            self._record(result)
 
     def _record(self, result: Record) -> None:
         recorder = self.recorder
@@ -171,14 +205,15 @@ class Actor:
             int(result["observation_ns"]) + self.task.step_ns + self.task.action_delay_ns
         )
         for ended in self.interventions.finished(recorder.plan.episode_id, window_end_ns):
-            self.ports.outbox.append_event(ended)
+            self._chronicle.intervention(ended)
 
     def _keep(self, acted: Acted) -> None:
         self._append(acted.record)
         self.interventions.acted(acted)
-        self._step(episodes.StepDone(human=acted.human))
+        self._step(events.StepDone(human=acted.human))
         if acted.reject == "not_finite":
-            self._safety("reject", "An action was not finite; the robot held.", "policy", 0)
+            cause = "An action was not finite; the robot held."
+            self._chronicle.safety("reject", cause, "policy")
 
     def _append(self, record: RecordedStep) -> None:
         if self.ports.outbox.append_step(record):
@@ -188,90 +223,81 @@ class Actor:
         match event:
             case messages.InterventionBegan():
                 self.interventions.began(event)
-                self._step(episodes.InterventionStarted())
+                self._step(events.InterventionStarted())
             case messages.InterventionOver():
                 self.interventions.over(event)
-                self._step(episodes.InterventionFinished(released=event.why == "released"))
+                self._step(events.InterventionFinished(released=event.why == "released"))
             case messages.ModeChanged():
                 self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
-                self._mode = Mode(event.mode)
-                if self._mode in (Mode.STOPPED, Mode.FAULT):
-                    code = "stop" if self._mode is Mode.STOPPED else "fault"
+                if event.mode in (Mode.STOPPED, Mode.FAULT):
+                    code = "stop" if event.mode == Mode.STOPPED else "fault"
                     cause = event.cause or f"Stopped by {event.by}."
-                    self._safety(code, cause, event.by, event.t_ns)
-                    self._step(episodes.RobotHalted(cause=cause))
+                    self._chronicle.safety(code, cause, event.by, event.t_ns)
+                    self._step(events.RobotHalted(cause=cause))
             case messages.HomeReached():
-                self._step(episodes.HomeReached())
+                self._step(events.HomeReached())
             case messages.HomeMissed(why=why):
-                self._say(why)
-                self._step(episodes.HomeMissed(why=why))
+                self._step(events.HomeMissed(why=why))
             case messages.PhaseMarked():
                 pass  # each step carries its phase
 
-    def _finish(self) -> None:
+    def _finish(self, patience_steps: int) -> None:
         """Close the episode once its last observation and all results are recorded."""
         recorder, ending = self.recorder, self.state.ending
         if recorder is None or ending is None or recorder.last is None:
             return
         self._finishing += 1
-        if not recorder.complete and self._finishing <= RESULT_PATIENCE_STEPS:
+        if not recorder.complete and self._finishing <= patience_steps:
             return
         for acted in recorder.give_up(ending):
             self._keep(acted)
-        final = recorder.final()
+        final = recorder.final(ending)
+        self._whole = final is not None
         if final is not None:
             self._append(final)
         for ended in self.interventions.finished(recorder.plan.episode_id, None):
-            self.ports.outbox.append_event(ended)
+            self._chronicle.intervention(ended)
+        if recorder.missed:
+            self._say(f"{recorder.missed} steps were not observed: the actor came too late")
         self.recorder = None
+        self._chronicle.recorded()
         self.policy.end()
         self.ports.render(False)
-        self._step(episodes.Recorded())
+        self._step(events.Recorded())
 
-    def _swap(self, now_ns: int) -> None:
-        if Mode(_text(self.ports.control.read()["mode"]) or "idle") is Mode.TAKEOVER:
+    def _swap(self) -> None:
+        if self.ports.mode() is Mode.TAKEOVER:
             return
         try:
-            activated = self.policy.swap()
+            self.policy.swap()
         except PolicyUnavailable as error:
             self._say(str(error))
-            return
-        if activated is not None:
-            self._activated(activated, now_ns)
-
-    def _activated(self, activated: Activated, now_ns: int) -> None:
-        plan = self.state.plan if self.recorder is not None else None
-        self.ports.outbox.append_event(
-            PolicyActivated(
-                version=activated.version,
-                sha256=activated.sha256,
-                episode_id=None if plan is None else plan.episode_id,
-                t_robot_ns=now_ns,
-                t_utc=utc_now(),
-            )
-        )
-        self._say(f"policy version {activated.version} acts from now on")
 
     # ---- people ---------------------------------------------------------------------------------
 
     def _answer(self, sender: live.FromClient, now_ns: int) -> None:
         message = sender.message
+        if isinstance(message, live.Drive | live.Ready):
+            return
+        reason = too_late(message, now_ns) or self._carry_out(sender, now_ns)
+        self.ports.answer(sender, message, reason or "", now_ns)
+
+    def _carry_out(self, sender: live.FromClient, now_ns: int) -> str | None:
+        """Do what a person asks, or say why not."""
+        message = sender.message
         match message:
             case live.StartEpisode():
-                reason = self._start(sender, message, now_ns)
+                return self._start(sender, message, now_ns)
             case live.Label():
-                reason = self._label(sender, message)
+                return self._label(sender, message)
             case live.BeginReset(seed=seed):
-                refusal = self._not_allowed(sender, moves=True)
-                reason = self._step(episodes.ResetRequested(seed=seed, refusal=refusal))
+                refusal = self._refusals.of_motion(sender)
+                return self._step(events.ResetRequested(seed=seed, refusal=refusal))
             case live.ConfirmReset():
-                refusal = self._not_allowed(sender, moves=True) or self._not_at_home()
-                reason = self._step(episodes.ResetConfirmed(refusal=refusal))
-            case live.Drive() | live.Ready():
-                return
+                refusal = self._refusals.of_motion(sender) or self._refusals.of_confirmation()
+                return self._step(events.ResetConfirmed(by=sender.user, refusal=refusal))
             case _:
-                reason = f"The request {message.kind} is not one that the actor can carry out."
-        self.ports.answer(sender, message, reason or "", now_ns)
+                return f"The request {message.kind} is not one that the actor can carry out."
 
     def _start(self, sender: live.FromClient, wanted: live.StartEpisode, now_ns: int) -> str | None:
         placed = self.state.placed_seed
@@ -285,41 +311,22 @@ class Actor:
             seed=self.state.next_seed if seed is None else seed,
             policy_version=version,
         )
-        refusal = self._not_allowed(sender, moves=True) or self._not_ready()
+        refusal = self._refusals.of_motion(sender) or self._refusals.of_start()
         before = self.state
-        reason = self._step(episodes.StartRequested(plan=plan, refusal=refusal))
+        reason = self._step(events.StartRequested(plan=plan, refusal=refusal))
         if reason is not None:
             return reason
         try:
-            activated = self.policy.begin(plan, self.state.number)
+            self.policy.begin(plan, self.state.number)
         except PolicyUnavailable as error:
             self.state = before
             return str(error)
         self._begin(plan, sender.user, now_ns)
-        if activated is not None:
-            self._activated(activated, now_ns)
         return None
 
     def _begin(self, plan: Plan, operator: str, now_ns: int) -> None:
-        task, identity = self.task, self.identity
-        self.ports.outbox.append_event(
-            EpisodeStarted(
-                episode_id=plan.episode_id,
-                run_id=identity.run_id,
-                robot=identity.robot,
-                task=task.name,
-                instruction=task.instruction,
-                purpose=plan.purpose,
-                seed=plan.seed,
-                step_s=task.step_s,
-                cameras=task.cameras,
-                joints=len(self.senses.arm().q_rad),
-                operator=operator,
-                provenance=identity.provenance,
-                t_robot_ns=now_ns,
-                t_utc=utc_now(),
-            )
-        )
+        joints = len(self.senses.arm().q_rad)
+        self._chronicle.started(plan, operator=operator, joints=joints, now_ns=now_ns)
         self.recorder = Recorder(plan)
         self.interventions.clear()
         self._started_ns, self._finishing = now_ns, 0
@@ -332,7 +339,7 @@ class Actor:
             known = ", ".join(self.task.failure_classes)
             return f"{label.failure_class!r} is no failure class of {self.task.name}: {known}."
         return self._step(
-            episodes.Labelled(
+            events.Labelled(
                 outcome=label.outcome,
                 by=sender.user,
                 failure_class=label.failure_class,
@@ -340,63 +347,32 @@ class Actor:
             )
         )
 
-    def _not_allowed(self, sender: live.FromClient, *, moves: bool) -> str | None:
-        """Whoever holds the lease decides; a latched robot moves for nobody."""
-        control = self.ports.control.read()
-        holder = bytes(control["lease_client"])
-        if any(holder) and holder != sender.client_id.bytes:
-            return f"{_text(control['lease_holder'])} holds the lease."
-        mode = Mode(_text(control["mode"]) or "idle")
-        if moves and mode in (Mode.STOPPED, Mode.FAULT):
-            return f"The robot is latched: {_text(control['cause'])} Clear it first."
-        if moves and mode is Mode.TAKEOVER:
-            return "Somebody is driving; end the takeover first."
-        return None
-
-    def _not_ready(self) -> str | None:
-        """What else keeps an episode from starting."""
-        mode = Mode(_text(self.ports.control.read()["mode"]) or "idle")
-        if mode is not Mode.IDLE:
-            return f"An episode starts from idle; the robot is {mode}."
-        if problem := self.ports.not_recording():
-            return problem
-        if blind := self.senses.blind():
-            return f"The camera {blind[0]} delivers no fresh images; look at its cable and process."
-        return self._not_at_start()
-
-    def _not_at_start(self) -> str | None:
-        truth = self.senses.truth()
-        start = self.task.reset.home_position_m if truth is None else truth["start_position"]
-        return self._away_from(np.array(start))
-
-    def _not_at_home(self) -> str | None:
-        return self._away_from(np.array(self.task.reset.home_position_m))
-
-    def _away_from(self, start_m: np.ndarray) -> str | None:
-        off_m = float(np.linalg.norm(self.senses.arm().position_m - start_m))
-        if off_m <= START_NEAR_M:
-            return None
-        return f"The arm is {off_m * 1e3:.0f} mm from its start pose; begin the reset first."
-
     # ---- the machine's effects ------------------------------------------------------------------
 
-    def _step(self, event: episodes.Event) -> str | None:
+    def _step(self, event: events.Event) -> str | None:
         """Step the machine and carry out what it asks for; a refusal comes back as a sentence."""
         self.state, effects = episodes.step(self.state, event, self.rules)
         refused: str | None = None
         for effect in effects:
             match effect:
-                case episodes.Refused(reason=reason):
+                case events.Refused(reason=reason):
                     refused = reason
-                case episodes.StopMotion(reason=reason):
+                case events.StopMotion(reason=reason):
                     self.ports.intend(messages.EndMotion(reason=reason))
-                case episodes.Conclude():
-                    self._conclude(effect)
-                case episodes.DriveHome(to_start=to_start):
+                case events.Conclude():
+                    self._chronicle.ended(effect, whole=self._whole)
+                case events.DriveHome(to_start=to_start):
+                    if not to_start:
+                        self._chronicle.reset_begins()
                     self.ports.intend(self._home(to_start))
-                case episodes.PlaceObjects(seed=seed):
+                case events.PlaceObjects(seed=seed):
                     self._placing = self.ports.place(seed)
-                case episodes.Begin():
+                case events.SceneReady(seed=seed, by=by):
+                    self._chronicle.scene_ready(seed, by)
+                case events.ResetFailed(why=why):
+                    self._say(why)
+                    self._chronicle.safety("reset", why, episodes.ROBOT)
+                case events.Begin():
                     pass  # _start goes on, once the policy is ready
         return refused
 
@@ -416,40 +392,7 @@ class Actor:
         if self._placing is None or truth is None or not self.ports.placed(self._placing):
             return
         self._placing = None
-        self._step(episodes.ScenePlaced(seed=int(truth["seed"])))
-
-    def _conclude(self, done: episodes.Conclude) -> None:
-        ending, episode_id = done.ending, done.plan.episode_id
-        assert ending.outcome is not None
-        self.ports.outbox.append_event(
-            EpisodeEnded(
-                episode_id=episode_id,
-                outcome=ending.outcome,
-                cause=ending.cause,
-                labeller=ending.labeller,
-                steps=done.steps,
-                human_steps=done.human_steps,
-                failure_class=ending.failure_class,
-                note=ending.note,
-                complete=not self.ports.outbox.damaged(episode_id),
-                t_robot_ns=self.ports.now_ns(),
-                t_utc=utc_now(),
-            )
-        )
-
-    def _safety(self, code: str, cause: str, by: str, t_ns: int) -> None:
-        plan = self.state.plan if self.recorder is not None else None
-        self.ports.outbox.append_event(
-            SafetyEvent(
-                event_id=new_id(),
-                episode_id=None if plan is None else plan.episode_id,
-                code=code,
-                cause=cause,
-                by=by,
-                t_robot_ns=t_ns or self.ports.now_ns(),
-                t_utc=utc_now(),
-            )
-        )
+        self._step(events.ScenePlaced(seed=int(truth["seed"])))
 
     def _draw_seed(self) -> int:
         return int(self._seeds.integers(0, 2**31))
@@ -470,7 +413,3 @@ class Actor:
 
 
 _WITH_EPISODE = (EpisodeStage.RUNNING, EpisodeStage.AWAIT_LABEL)
-
-
-def _text(value: bytes) -> str:
-    return bytes(value).rstrip(b"\0").decode(errors="replace")

@@ -9,8 +9,9 @@ from pydantic import TypeAdapter
 from hardware.clock import Clock
 from hardware.sim import topics as sim_topics
 from robot_rl.daemon import messages, topics
-from robot_rl.daemon.actor_record import Decided
-from robot_rl.daemon.episode import EpisodeState, Plan
+from robot_rl.daemon.actor_record import Decided, text_of
+from robot_rl.daemon.episode import EpisodeState
+from robot_rl.daemon.episode_events import Plan
 from robot_rl.daemon.outbox import OutboxWriter
 from robot_rl.schema import live
 from robot_rl.schema.message import Message
@@ -73,6 +74,18 @@ class ActorPorts:
         record["policy_version"] = -1 if version is None else version
         record["inference_s"] = decided.inference_s
         self._chunk.write(record)
+
+    def send_nothing(self, *, from_ns: int, dt_ns: int) -> None:
+        """Publish an empty chunk: what was planned before ends at `from_ns`."""
+        record = np.zeros((), topics.CHUNK)
+        record["chunk_id"] = from_ns // dt_ns
+        record["observation_ns"] = record["valid_from_ns"] = from_ns
+        record["dt_ns"], record["risk"], record["policy_version"] = dt_ns, topics.NO_CRITIC, -1
+        self._chunk.write(record)
+
+    def mode(self) -> live.Mode:
+        """What control says that it is in."""
+        return live.Mode(text_of(self.control.read()["mode"]) or "idle")
 
     def intend(self, intent: messages.Intent) -> None:
         messages.send(self._intents, intent)

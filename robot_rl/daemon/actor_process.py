@@ -16,6 +16,7 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import EndMotion
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Provenance
+from robot_rl.schema.live import Mode
 
 if TYPE_CHECKING:
     from robot_rl.daemon.actor_policy import PolicyHolder
@@ -53,7 +54,7 @@ def main(settings: DaemonSettings) -> None:
             ending: list[int] = []
             signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
             loop.run(ending)
-            loop.hold()
+            loop.actor.close()
         finally:
             clock.leave()
 
@@ -69,7 +70,8 @@ class ActorLoop:
         outbox: "OutboxWriter",
         policy: "PolicyHolder",
     ) -> None:
-        from robot_rl.daemon.actor import Actor, Identity
+        from robot_rl.daemon.actor import Actor
+        from robot_rl.daemon.actor_chronicle import Identity
         from robot_rl.daemon.actor_ports import ActorPorts
         from robot_rl.daemon.actor_senses import Senses
 
@@ -100,15 +102,24 @@ class ActorLoop:
         )
         self.actor: Actor = Actor(settings.task, identity, senses, ports, policy, log.say)
         ports.render(False)
+        if ports.mode() in (Mode.AUTONOMOUS, Mode.PAUSED):
+            # A predecessor died in an episode, which is closed by now: nothing goes on with it.
+            ports.intend(EndMotion(reason="The actor was started again."))
 
     def run(self, ending: list[int]) -> None:
-        """Observe at T_k, attend after B_k. A T_k that was slept through is seen late."""
+        """Observe at T_k, attend after B_k, until `ending` holds a signal."""
         clock, step_ns = self._clock, self._step_ns
         grid_ns = (clock.now_ns() // step_ns + 1) * step_ns
         clock.grant_until_ns(grid_ns)
         while not ending:
             if not self._wait(grid_ns, ending):
                 return
+            met_ns = nearest(grid_ns, clock.now_ns(), step_ns)
+            if met_ns != grid_ns:
+                for missed_ns in range(grid_ns, met_ns, step_ns):
+                    self.actor.miss(missed_ns)
+                grid_ns = met_ns
+                continue
             self._after_control(grid_ns)
             self.actor.observe(grid_ns)
             clock.grant_until_ns(grid_ns + self._attend_ns)
@@ -117,10 +128,6 @@ class ActorLoop:
             self.actor.attend(clock.now_ns())
             grid_ns += step_ns
             clock.grant_until_ns(grid_ns)
-
-    def hold(self) -> None:
-        """The first act at the end: whoever drives, control holds."""
-        self.actor.ports.intend(EndMotion(reason="the robot PC is being shut down"))
 
     def _wait(self, t_ns: int, ending: list[int]) -> bool:
         while not self._clock.wait_until_ns(t_ns, _WAIT_S):
@@ -137,6 +144,15 @@ class ActorLoop:
             if int(self._control.read()["t_ns"]) >= grid_ns:
                 return
             self._control.wait_beyond(seen, _WAIT_S)
+
+
+def nearest(grid_ns: int, now_ns: int, step_ns: int) -> int:
+    """The instant of the grid to observe at, from `grid_ns` on; it may still lie ahead.
+
+    What was passed by half a step is missed: looking now would show the arm and the images of
+    another instant under its name, and the lag would never be made up.
+    """
+    return max(grid_ns, (now_ns + step_ns // 2 - 1) // step_ns * step_ns)
 
 
 def provenance(settings: DaemonSettings) -> Provenance:

@@ -9,13 +9,15 @@ import numpy as np
 
 from hardware.memory import Record
 from robot_rl.daemon.actor_senses import Sight
-from robot_rl.daemon.episode import Ending, Plan
+from robot_rl.daemon.episode_events import Ending, Plan
 from robot_rl.daemon.topics import STEP_RESULT
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Phase, RewardEvidence, Source, Step
 
 RESULT_LOST = b"result_lost"
-"""Reject reason of a step whose account control never gave: nobody knows what was executed."""
+"""Reject reason of a step whose account control never gave. Nobody knows what was executed, so
+there is no executed action and nothing to train on.
+"""
 _CHUNKS_KEPT = 64
 _NOBODY = bytes(16)
 
@@ -50,6 +52,9 @@ class Recorder:
         self._sights: OrderedDict[int, tuple[int, Sight]] = OrderedDict()  # T_k → (index, sight)
         self._decided: OrderedDict[int, Decided] = OrderedDict()
         self._next = 0
+        self._newest: Sight | None = None
+        self._told = False  # whether a step says how the episode ended
+        self.missed = 0  # T_k at which nobody looked
         self.last: int | None = None  # index of the last observation, once the episode is ending
 
     @property
@@ -60,7 +65,18 @@ class Recorder:
         """The next observation; its index."""
         index, self._next = self._next, self._next + 1
         self._sights[sight.grid_ns] = (index, sight)
+        self._newest = sight
         return index
+
+    def miss(self, grid_ns: int) -> int | None:
+        """A T_k that was slept through: what was done is recorded, and that nothing was seen.
+
+        Its index; None before the first observation, with which the episode begins.
+        """
+        if self._newest is None:
+            return None
+        self.missed += 1
+        return self.see(self._newest.unseen(grid_ns))
 
     def decide(self, decided: Decided) -> None:
         self._decided[decided.chunk_id] = decided
@@ -88,7 +104,7 @@ class Recorder:
 
     def _give_up_before(self, index: int, ending: Ending | None) -> list[Acted]:
         lost = np.zeros((), STEP_RESULT)
-        lost["source"], lost["reject_reason"] = b"hold", RESULT_LOST
+        lost["source"], lost["reject_reason"] = Source.HOLD.encode(), RESULT_LOST
         waiting = sorted(i for i, _ in self._sights.values() if i < index)
         return [self._join(i, cast(Record, lost[()]), ending) for i in waiting]
 
@@ -107,32 +123,39 @@ class Recorder:
             record=RecordedStep(step=step, images=sight.jpegs),
         )
 
-    def final(self) -> RecordedStep | None:
-        """The record after the last action."""
+    def final(self, ending: Ending) -> RecordedStep | None:
+        """The record after the last action; how the episode ended stands here when that action
+        had left before anybody knew.
+        """
         for index, sight in self._sights.values():
             if index == self.last:
                 step = self._bare(index, sight)
+                if not self._told:
+                    flags = {"terminated": ending.terminated, "truncated": not ending.terminated}
+                    step = step.model_copy(update=flags)
                 return RecordedStep(step=step, images=sight.jpegs)
         return None
 
     def _step(self, index: int, sight: Sight, result: Record, ending: Ending | None) -> Step:
         proposed = tuple(result["proposed"].tolist()) if bool(result["has_proposed"]) else None
-        reject = _text(result["reject_reason"])
+        reject = text_of(result["reject_reason"])
+        known = bytes(result["reject_reason"]) != RESULT_LOST
         if proposed is not None and not np.isfinite(proposed).all():
             proposed, reject = None, reject or "not_finite"
         chunk_id = int(result["chunk_id"]) or None
         decided = self._decided.get(chunk_id or 0)
         intervention = bytes(result["intervention_id"])
-        phase = _text(result["phase"])
+        phase = text_of(result["phase"])
         final = ending is not None and self.last is not None and index == self.last - 1
+        self._told |= final
         return self._bare(index, sight).model_copy(
             update={
                 "proposed_action": proposed,
                 "human_action": (
                     tuple(result["human"].tolist()) if bool(result["has_human"]) else None
                 ),
-                "executed_action": tuple(result["executed"].tolist()),
-                "source": Source(_text(result["source"])),
+                "executed_action": tuple(result["executed"].tolist()) if known else None,
+                "source": Source(text_of(result["source"])),
                 "intervention_id": (None if intervention == _NOBODY else UUID(bytes=intervention)),
                 "phase": Phase(phase) if phase else None,
                 "terminated": final and ending is not None and ending.terminated,
@@ -144,7 +167,7 @@ class Recorder:
                 "chunk_id": chunk_id,
                 "chunk_index": int(result["chunk_index"]) if chunk_id else None,
                 "inference_s": None if decided is None else decided.inference_s,
-                "operator": _text(result["operator"]) or None,
+                "operator": text_of(result["operator"]) or None,
             }
         )
 
@@ -161,5 +184,6 @@ class Recorder:
         )
 
 
-def _text(value: bytes) -> str:
+def text_of(value: bytes) -> str:
+    """Text of a fixed-size field."""
     return bytes(value).rstrip(b"\0").decode(errors="replace")

@@ -1,9 +1,10 @@
 """What the actor sees at T_k: the arm, one JPEG per camera, and in simulation the judge's word."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from hardware.arm import ArmState
 from hardware.camera import open_frames
@@ -36,6 +37,17 @@ class Sight:
     frames: Mapping[str, Frame]
     stale: tuple[str, ...]
     success: bool | None  # by the simulator
+
+    def unseen(self, grid_ns: int) -> Self:
+        """A later T_k at which nobody looked: the last measurement of the arm, and no images."""
+        return replace(
+            self,
+            grid_ns=grid_ns,
+            t_utc=self.t_utc + timedelta(microseconds=(grid_ns - self.grid_ns) // 1000),
+            frames={},
+            stale=tuple(dict.fromkeys((*self.frames, *self.stale))),
+            success=None,
+        )
 
     @property
     def arm_observation(self) -> ArmObservation:
@@ -93,7 +105,8 @@ class Senses:
             frame = self._frame(name, grid_ns)
             if frame is not None:
                 frames[name] = frame
-            if frame is None or grid_ns - frame.capture_ns > self._stale_ns:
+            # One captured long after T_k shows another moment just as one from long before does.
+            if frame is None or abs(grid_ns - frame.capture_ns) > self._stale_ns:
                 stale.append(name)
         return Sight(
             grid_ns=grid_ns,

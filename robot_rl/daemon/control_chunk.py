@@ -1,6 +1,6 @@
 """The policy's chunks as control sees them: which action is due now, and which one a window had."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,20 +44,35 @@ class PlannedAction:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Held:
+    """A chunk and when its last action ends, unless it was voided before."""
+
+    chunk: Record
+    ends_ns: int
+
+
 @dataclass(slots=True)
 class ChunkPlan:
     """The newest chunks. Nothing is replayed: an action belongs to one window of the grid."""
 
-    _chunks: list[Record] = field(default_factory=list)
+    _chunks: list[_Held] = field(default_factory=list[_Held])
     _cached: PlannedAction | None = None
 
     def see(self, chunk: Record) -> None:
-        """Take the newest chunk; seeing one again changes nothing."""
-        if not 1 <= int(chunk["count"]) <= MAX_CHUNK or int(chunk["dt_ns"]) <= 0:
+        """Take the newest chunk; seeing one again changes nothing.
+
+        An empty one says that the policy cannot see: what was planned ends where it begins.
+        """
+        count, dt_ns = int(chunk["count"]), int(chunk["dt_ns"])
+        if count == 0:
+            self._void(int(chunk["valid_from_ns"]))
+        if not 1 <= count <= MAX_CHUNK or dt_ns <= 0:
             return
-        if self._chunks and int(self._chunks[-1]["chunk_id"]) == int(chunk["chunk_id"]):
+        if self._chunks and int(self._chunks[-1].chunk["chunk_id"]) == int(chunk["chunk_id"]):
             return
-        self._chunks = [*self._chunks, chunk][-KEPT:]
+        held = _Held(chunk=chunk, ends_ns=int(chunk["valid_from_ns"]) + count * dt_ns)
+        self._chunks = [*self._chunks, held][-KEPT:]
         self._cached = None
 
     def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
@@ -69,17 +84,22 @@ class ChunkPlan:
             and epoch in (None, cached.epoch)
         ):
             return cached
-        for chunk in reversed(self._chunks):
+        for held in reversed(self._chunks):
+            chunk = held.chunk
             if epoch is not None and int(chunk["epoch"]) != epoch:
                 continue
             index = (t_ns - int(chunk["valid_from_ns"])) // int(chunk["dt_ns"])
-            if 0 <= index < int(chunk["count"]):
-                self._cached = _planned(chunk, index)
+            if index >= 0 and t_ns < held.ends_ns:
+                self._cached = _planned(chunk, index, held.ends_ns)
                 return self._cached
         return None
 
     def drop(self) -> None:
         """Authority changed: what was planned is void; a window still remembers its proposal."""
+        self._cached = None
+
+    def _void(self, from_ns: int) -> None:
+        self._chunks = [replace(c, ends_ns=min(c.ends_ns, from_ns)) for c in self._chunks]
         self._cached = None
 
 
@@ -91,7 +111,7 @@ def risk_of(chunk: Record) -> float | None:
     return risk if 0.0 <= risk <= 1.0 else 1.0
 
 
-def _planned(chunk: Record, index: int) -> PlannedAction:
+def _planned(chunk: Record, index: int, ends_ns: int) -> PlannedAction:
     start = int(chunk["valid_from_ns"]) + index * int(chunk["dt_ns"])
     return PlannedAction(
         chunk_id=int(chunk["chunk_id"]),
@@ -99,7 +119,7 @@ def _planned(chunk: Record, index: int) -> PlannedAction:
         epoch=int(chunk["epoch"]),
         observed_ns=int(chunk["observation_ns"]),
         valid_from_ns=start,
-        valid_until_ns=start + int(chunk["dt_ns"]),
+        valid_until_ns=min(start + int(chunk["dt_ns"]), ends_ns),
         action=np.array(chunk["actions"][index]),
         risk=risk_of(chunk),
         policy_version=int(chunk["policy_version"]),

@@ -8,9 +8,36 @@ has N + 1 records.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
-from uuid import UUID
 
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.daemon.episode_events import (
+    Begin,
+    Conclude,
+    DaemonEnds,
+    DriveHome,
+    Effect,
+    Ending,
+    Event,
+    HomeMissed,
+    HomeReached,
+    InterventionFinished,
+    InterventionStarted,
+    Labelled,
+    Observed,
+    PlaceObjects,
+    Plan,
+    Recorded,
+    Refused,
+    ResetConfirmed,
+    ResetFailed,
+    ResetRequested,
+    RobotHalted,
+    ScenePlaced,
+    SceneReady,
+    StartRequested,
+    StepDone,
+    StopMotion,
+)
+from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live import EpisodeStage
 
 SIMULATOR, ROBOT = "simulator", "robot"
@@ -36,32 +63,6 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """One episode to run. `policy_version` is set when the weights must not change in it."""
-
-    episode_id: UUID
-    purpose: Purpose
-    seed: int
-    policy_version: int | None
-
-    @property
-    def takeover_only(self) -> bool:
-        return self.purpose is Purpose.DEMONSTRATION
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """Why the episode ends. `outcome` None waits for a person's label."""
-
-    outcome: Outcome | None
-    cause: str
-    labeller: str = ""
-    terminated: bool
-    failure_class: str | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeState:
     """`placed_seed` None: the scene and the arm are not known to be at a start state."""
 
@@ -76,149 +77,10 @@ class EpisodeState:
     placed_seed: int | None = None
     next_seed: int = 0
     reset_leg: ResetLeg | None = None
+    reset_by: str = ""  # who confirmed the reset that is under way
+    ends: bool = False  # the daemon is being ended: nothing new begins
 
 
-# ---- events -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequested:
-    """`refusal`: what keeps the robot from starting now, one sentence, or None."""
-
-    plan: Plan
-    refusal: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """Observation `index` of the running episode; `success` by the simulator, None without one."""
-
-    index: int
-    success: bool | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepDone:
-    """An action of the running episode was carried out."""
-
-    human: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterventionStarted:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterventionFinished:
-    released: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    outcome: Outcome
-    by: str
-    failure_class: str | None
-    note: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RobotHalted:
-    """A stop or a fault latched."""
-
-    cause: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """The last observation of an episode that is ending is recorded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetRequested:
-    seed: int | None
-    refusal: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeReached:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeMissed:
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResetConfirmed:
-    refusal: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScenePlaced:
-    """Simulation: the objects lie where `seed` puts them."""
-
-    seed: int
-
-
-type Event = (
-    StartRequested
-    | Observed
-    | StepDone
-    | InterventionStarted
-    | InterventionFinished
-    | Labelled
-    | RobotHalted
-    | Recorded
-    | ResetRequested
-    | HomeReached
-    | HomeMissed
-    | ResetConfirmed
-    | ScenePlaced
-)
-
-# ---- effects ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begin:
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopMotion:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclude:
-    """Tell the outcome for good."""
-
-    plan: Plan
-    ending: Ending
-    steps: int
-    human_steps: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DriveHome:
-    """`to_start`: to the start pose of the seed that was placed, not to the task's own."""
-
-    to_start: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceObjects:
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    reason: str
-
-
-type Effect = Begin | StopMotion | Conclude | DriveHome | PlaceObjects | Refused
 type Result = tuple[EpisodeState, tuple[Effect, ...]]
 
 
@@ -239,15 +101,18 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
         case Labelled():
             return _label(state, event)
         case RobotHalted():
-            return _halt(state, event)
+            return _halt(state, event.cause)
+        case DaemonEnds():
+            return _close(replace(state, ends=True), event.cause)
         case Recorded():
             return _recorded(state)
         case ResetRequested():
             return _reset(state, event)
-        case HomeReached():
+        case HomeReached() if state.stage is EpisodeStage.RESETTING:
             return _home(state, rules)
         case HomeMissed():
-            return _missed(state)
+            after, _ = _missed(state)
+            return after, (() if after is state else (ResetFailed(why=event.why),))
         case ResetConfirmed():
             return _confirm(state, event, rules)
         case ScenePlaced() if state.reset_leg is ResetLeg.PLACE:
@@ -350,17 +215,29 @@ def _named(ending: Ending, label: Ending) -> Ending:
     return replace(label, cause=ending.cause, terminated=ending.terminated)
 
 
-def _halt(state: EpisodeState, event: RobotHalted) -> Result:
+def _halt(state: EpisodeState, cause: str) -> Result:
     match state.stage:
         case EpisodeStage.RUNNING:
-            aborted = Ending(
-                outcome=Outcome.ABORTED, cause=event.cause, labeller=ROBOT, terminated=False
+            return _end(
+                state,
+                Ending(outcome=Outcome.ABORTED, cause=cause, labeller=ROBOT, terminated=False),
             )
-            return _end(state, aborted)
         case EpisodeStage.RESETTING:
             return _missed(state)
         case _:
             return state, ()
+
+
+def _close(state: EpisodeState, cause: str) -> Result:
+    """As a halt; and an episode that nobody labelled yet is aborted, to be relabelled in review."""
+    ending = state.ending
+    if ending is None or ending.outcome is not None:
+        return _halt(state, cause)
+    unlabelled = replace(
+        ending, outcome=Outcome.ABORTED, labeller=ROBOT, cause=f"{ending.cause} {cause}"
+    )
+    state = replace(state, ending=unlabelled)
+    return _conclude(state) if state.stage is EpisodeStage.AWAIT_LABEL else (state, ())
 
 
 def _recorded(state: EpisodeState) -> Result:
@@ -377,7 +254,7 @@ def _conclude(state: EpisodeState) -> Result:
     assert plan is not None
     assert ending is not None
     told = Conclude(plan=plan, ending=ending, steps=state.steps, human_steps=state.human_steps)
-    if ending.labeller == ROBOT:
+    if ending.labeller == ROBOT or state.ends:
         return replace(state, stage=EpisodeStage.READY, placed_seed=None), (told,)
     after = replace(state, stage=EpisodeStage.RESETTING, reset_leg=ResetLeg.HOME, placed_seed=None)
     return after, (told, DriveHome(to_start=False))
@@ -397,12 +274,22 @@ def _reset(state: EpisodeState, event: ResetRequested) -> Result:
 
 
 def _home(state: EpisodeState, rules: Rules) -> Result:
-    if state.stage is not EpisodeStage.RESETTING:
-        return state, ()
-    if state.reset_leg is ResetLeg.START:
-        return replace(state, stage=EpisodeStage.READY, reset_leg=None), ()
-    waiting = replace(state, stage=EpisodeStage.CONFIRM_RESET, reset_leg=None)
-    return (waiting, ()) if rules.confirm else _place(waiting, rules)
+    match state.reset_leg:
+        case ResetLeg.START:
+            assert state.placed_seed is not None
+            return _ready(state, state.placed_seed)
+        case ResetLeg.HOME if rules.confirm:
+            return replace(state, stage=EpisodeStage.CONFIRM_RESET, reset_leg=None), ()
+        case ResetLeg.HOME:
+            by = SIMULATOR if rules.simulated else ROBOT
+            return _place(replace(state, reset_by=by), rules)
+        case _:
+            return state, ()
+
+
+def _ready(state: EpisodeState, seed: int) -> Result:
+    after = replace(state, stage=EpisodeStage.READY, reset_leg=None, placed_seed=seed)
+    return after, (SceneReady(seed=seed, by=state.reset_by),)
 
 
 def _missed(state: EpisodeState) -> Result:
@@ -417,13 +304,13 @@ def _confirm(state: EpisodeState, event: ResetConfirmed, rules: Rules) -> Result
         return _refuse(state, f"There is no reset to confirm; now it is {_doing(state)}.")
     if event.refusal is not None:
         return _refuse(state, event.refusal)
-    return _place(state, rules)
+    return _place(replace(state, reset_by=event.by), rules)
 
 
 def _place(state: EpisodeState, rules: Rules) -> Result:
     """The scene is ready, or in simulation gets ready now."""
     if not rules.simulated:
-        return replace(state, stage=EpisodeStage.READY, placed_seed=state.next_seed), ()
+        return _ready(state, state.next_seed)
     after = replace(state, stage=EpisodeStage.RESETTING, reset_leg=ResetLeg.PLACE)
     return after, (PlaceObjects(seed=state.next_seed),)
 

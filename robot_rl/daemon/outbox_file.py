@@ -192,7 +192,8 @@ def insert_step(connection: sqlite3.Connection, record: RecordedStep) -> None:
         "SELECT purpose FROM open_episodes WHERE episode_id = ?", (episode,)
     ).fetchone()
     acted = step.executed_action is not None
-    training = acted and found is not None and found[0] in _TRAINING
+    trainable = acted and bool(record.images)  # an action without an observation teaches nothing
+    training = trainable and found is not None and found[0] in _TRAINING
     sizes = [(camera, len(jpeg)) for camera, jpeg in record.images.items()]
     connection.execute(
         "INSERT INTO rows (kind, episode_id, training, body, cameras, images) "

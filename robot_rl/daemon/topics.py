@@ -54,7 +54,7 @@ CHUNK = np.dtype(
         ("valid_from_ns", np.int64),  # B_k = T_k + action delay
         ("dt_ns", np.int64),
         ("epoch", np.int64),  # of the mode that control was in (CONTROL.epoch) at the observation
-        ("count", np.int64),
+        ("count", np.int64),  # 0: the policy sees nothing, and older plans end at valid_from_ns
         ("actions", np.float64, (MAX_CHUNK, 7)),
         ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
         ("policy_version", np.int64),

@@ -75,6 +75,7 @@ def clone(
 ) -> CheckpointManifest:
     """Train on whole demonstrations and write a policy folder. Raises NotEnoughDemonstrations."""
     started = time.monotonic()
+    episodes = [_seen(episode, task.cameras) for episode in episodes]
     backbone_settings, head_settings = shapes(task)
     examples = gather(episodes, task, backbone_settings)
     rng = np.random.default_rng(settings.seed)
@@ -107,6 +108,11 @@ def clone(
 
 
 # ---- what was demonstrated ---------------------------------------------------------------------
+
+
+def _seen(episode: Sequence[RecordedStep], cameras: Sequence[str]) -> list[RecordedStep]:
+    """Without the steps that nobody looked at (the actor came too late, or a camera never did)."""
+    return [record for record in episode if all(name in record.images for name in cameras)]
 
 
 def gather(

@@ -95,8 +95,14 @@ def encode_head(head: Head, backbone_sha256: str) -> bytes:
     return save_tensors(_tensors(head), metadata)
 
 
-def decode_head(data: bytes, *, backbone_sha256: str, name: str = "the policy") -> Head:
-    """A head from its bytes. Raises BadCheckpoint."""
+def decode_head(
+    data: bytes,
+    *,
+    backbone_sha256: str,
+    name: str = "the policy",
+    shape: HeadSettings | None = None,
+) -> Head:
+    """A head from its bytes; of this `shape`, where one is given. Raises BadCheckpoint."""
     metadata = read_metadata(data, name)
     try:
         settings = HeadSettings.model_validate_json(metadata["robot_rl.head"])
@@ -110,6 +116,11 @@ def decode_head(data: bytes, *, backbone_sha256: str, name: str = "the policy") 
         raise BadCheckpoint(
             f"{name}: it was trained on backbone {standing_on[:12]}, and {backbone_sha256[:12]} is "
             "loaded here; start the robot and the learner from the same policy folder"
+        )
+    if shape is not None and settings != shape:  # before memory is taken for another one
+        raise BadCheckpoint(
+            f"{name}: the head has the shape ({settings}) and the one loaded here has ({shape}); "
+            "train it from this robot's starting policy"
         )
     head = Head(settings)
     load_into(head, data, name)

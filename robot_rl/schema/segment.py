@@ -86,7 +86,7 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
                 f"a segment holds consecutive steps of one episode; step {record.step.index} of "
                 f"{record.step.episode_id} is not step {first.index + offset} of {first.episode_id}"
             )
-    cameras = sorted(records[0].images)
+    cameras = sorted({camera for record in records for camera in record.images})
     rows: list[dict[str, Any]] = []
     for record in records:
         row = record.step.model_dump()

@@ -75,3 +75,11 @@ def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
 def test_too_few_demonstrations_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(NotEnoughDemonstrations, match="record at least 5 whole ones"):
         clone(demonstrations(1, 8), load_task("lift_cube"), tmp_path, QUICK)
+
+
+def test_a_step_that_nobody_saw_is_left_out_of_a_demonstration(tmp_path: Path) -> None:
+    """The actor came too late for it; the person drove on."""
+    task, episodes = load_task("lift_cube"), demonstrations(3, 20)
+    episodes[0][7] = RecordedStep(step=episodes[0][7].step, images={})
+    clone(episodes, task, tmp_path, QUICK)
+    assert read_manifest(tmp_path).report["steps"] == 59

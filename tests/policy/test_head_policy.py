@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 
 from robot_rl.config.document import load_task
 from robot_rl.policy.checkpoint import (
@@ -126,6 +127,21 @@ def test_a_head_of_another_shape_or_backbone_is_refused(folder: Path) -> None:
     wire = encode_head(Head(settings), "f" * 64)
     with pytest.raises(BadCheckpoint, match="trained on backbone ffffffffffff"):
         decode_head(wire, backbone_sha256=policy.backbone.sha256)
+
+
+def test_a_head_is_refused_by_its_description_before_memory_is_taken(folder: Path) -> None:
+    policy = load_policy(folder)
+    shape = policy.head.settings
+    described = shape.model_copy(update={"features": 10**12})
+    wire = save(
+        {"x": torch.zeros(1)},
+        {
+            "robot_rl.head": described.model_dump_json(),
+            "robot_rl.backbone_sha256": policy.backbone.sha256,
+        },
+    )
+    with pytest.raises(BadCheckpoint, match="train it from this robot's starting policy"):
+        decode_head(wire, backbone_sha256=policy.backbone.sha256, shape=shape)
 
 
 def test_weights_that_are_not_finite_never_load(folder: Path) -> None:
