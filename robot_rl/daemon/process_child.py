@@ -3,8 +3,10 @@
 import ctypes
 import os
 import signal
+import sys
 import threading
 import time
+from contextlib import suppress
 
 from robot_rl.daemon.processes import needed, resolve
 from robot_rl.daemon.settings import DaemonSettings
@@ -31,6 +33,12 @@ def run(name: str, settings: DaemonSettings, supervisor: int) -> None:
     if name not in _SELF_GUARDED:
         threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
     resolve(entry.target)(entry.argument(settings))
+    # The row has closed what it had open. To take torch, numba and OpenGL down module by module
+    # would use up, on a busy machine, the time in which all has to end.
+    with suppress(OSError):  # a disk that is full
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)
 
 
 def _end_with(supervisor: int) -> None:

@@ -181,7 +181,8 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     assert robot.mode == "stopped"
     assert "bob" in robot.cause
     (told,) = messages.receive(robot.ring("control_events"), _EVENTS)  # the actor is told
-    assert (told.kind, told.mode, told.by) == ("mode_changed", "stopped", "bob")
+    assert isinstance(told, messages.ModeChanged)
+    assert (told.mode, told.by) == ("stopped", "bob")
     assert robot.answer_of(live.Clear).accepted
     robot.run(400)
     assert robot.mode == "idle", robot.cause
