@@ -2,7 +2,7 @@ import "@mantine/core/styles.css";
 import "@/app/colors.css";
 import "@/app/language";
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -11,7 +11,15 @@ import { router } from "@/app/routes";
 import { theme, variables } from "@/app/theme";
 import { ConnectionsProvider } from "@/live/robots";
 
-const queries = new QueryClient({
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({
+    // A session that has ended shows the sign-in page, not the last numbers it saw.
+    onError: (error) => {
+      if (error instanceof ServerError && error.status === 401) {
+        queries.setQueryData(["session"], null);
+      }
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 2_000,

@@ -7,6 +7,7 @@ lock-step it stands in for everybody outside: virtual time goes on when they hav
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -100,11 +101,10 @@ class Link:
             self._uplink = UplinkThread(self._settings, self._log.say)
             video = Video(self._settings, self._clock, self._pool)
             token, say = self._settings.token, self._log.say
+            video_path = f"/api/live/robot/video?robot={quote(self._settings.cell.robot)}"
             jobs += [
                 stay_connected(live_address(url, "/api/live/robot"), token, self._session, say),
-                stay_connected(
-                    live_address(url, "/api/live/robot/video"), token, video.session, say
-                ),
+                stay_connected(live_address(url, video_path), token, video.session, say),
                 self._downloads.run(),
                 self._uplink.ended(),
             ]

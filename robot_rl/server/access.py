@@ -3,10 +3,12 @@
 Secrets are 256 random bits, so a plain hash of them is enough to keep.
 """
 
+import asyncio
 import hashlib
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
@@ -26,6 +30,7 @@ LOGIN_LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
 REMEMBERED_S = 2.0  # a revoked token is refused after this long at the latest
 REMEMBERED = 1024
+LOOK_AGAIN_S = 2.0  # at callers whose socket stays open
 ANY_ROBOT = "*"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -101,14 +106,19 @@ def revoke_token(database: Database, name: str) -> int:
         return result.rowcount
 
 
-def issue_login(database: Database, settings: ServerSettings, role: Role = Role.ADMIN) -> str:
-    """A link that signs a browser in, once, within 15 minutes."""
+def issue_login(
+    database: Database,
+    settings: ServerSettings,
+    role: Role = Role.ADMIN,
+    user: str | None = None,
+) -> str:
+    """A link that signs a browser in, once, within 15 minutes; without `user` as the settings'."""
     secret = secrets.token_urlsafe(32)
     with database.transaction() as connection:
         connection.execute(
             insert(LoginLink).values(
                 sha256=_hash(secret),
-                user=settings.user,
+                user=user or settings.user,
                 role=role,
                 expires_t_utc=utc_now() + LOGIN_LINK_LIFE,
             )
@@ -161,6 +171,7 @@ class Gate:
         self._settings = settings
         self._origins = frozenset(settings.origins)
         self._remembered: dict[str, tuple[float, Principal]] = {}
+        self._forgotten = asyncio.Event()
 
     async def admit(self, connection: HTTPConnection) -> Principal:
         """Who is calling; the database is asked about strangers only. Raises Refused."""
@@ -177,6 +188,24 @@ class Gate:
             self._remembered.clear()
         self._remembered[key] = (now + REMEMBERED_S, principal)
         return principal
+
+    async def watch(self, connection: HTTPConnection, principal: Principal) -> None:
+        """While the caller of an open socket may stay. Raises Refused when that is over.
+
+        At once after signing out, soon after a token was revoked, a role changed or a session
+        expired. A database that is away proves nothing: the robot can still be stopped then.
+        """
+        while True:
+            forgotten = self._forgotten
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_AGAIN_S):
+                    await forgotten.wait()
+            try:
+                found = await self.admit(connection)
+            except (OperationalError, PoolTimeout):
+                continue
+            if found != principal:
+                raise Refused(401, "the rights of this caller have changed")
 
     def _identify(self, connection: HTTPConnection) -> tuple[str, str]:
         """What the caller shows, as a key, and what to say when it is unknown. Raises Refused."""
@@ -228,8 +257,10 @@ class Gate:
         return None if row is None else Principal(name=row.name, role=Role(row.role))
 
     def forget(self, secret: str) -> None:
-        """A session that was just ended."""
+        """A session that was just ended: its sockets are closed. From the event loop only."""
         self._remembered.pop(f"s{_hash(secret)}", None)
+        forgotten, self._forgotten = self._forgotten, asyncio.Event()
+        forgotten.set()
 
 
 def _is_own_host(host: str) -> bool:

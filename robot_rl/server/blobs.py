@@ -1,12 +1,15 @@
 """Bytes that are too big for Postgres: segments, weights, exports. Addressed by their content."""
 
 import hashlib
+import io
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
+COPIED_BYTES = 2**20  # at a time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -21,8 +24,16 @@ class BlobStore(Protocol):
         """Stores `data`, returns its sha256. Storing the same bytes again changes nothing."""
         ...
 
+    def put_file(self, file: BinaryIO, sha256: str) -> None:
+        """Stores all of `file`, whose sha256 the caller has taken, a piece at a time."""
+        ...
+
     def get(self, sha256: str) -> bytes:
         """Raises BlobMissing."""
+        ...
+
+    def open(self, sha256: str) -> BinaryIO:
+        """For what is too big for the memory; the caller closes it. Raises BlobMissing."""
         ...
 
     def has(self, sha256: str) -> bool: ...
@@ -41,28 +52,38 @@ class FolderBlobs:
 
     def put(self, data: bytes) -> str:
         sha256 = hashlib.sha256(data).hexdigest()
+        self.put_file(io.BytesIO(data), sha256)
+        return sha256
+
+    def put_file(self, file: BinaryIO, sha256: str) -> None:
         path = self._path(sha256)
         if path.is_file():
-            return sha256
+            return
         if not path.parent.is_dir():
             path.parent.mkdir(exist_ok=True)
             _sync_folder(self._folder)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            with os.fdopen(descriptor, "wb") as copy:
+                file.seek(0)
+                shutil.copyfileobj(file, copy, COPIED_BYTES)
+                copy.flush()
+                os.fsync(copy.fileno())
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
-        return sha256
 
     def get(self, sha256: str) -> bytes:
         try:
             return self._path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise BlobMissing(f"there is no blob {sha256}") from error
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            return self._path(sha256).open("rb")
         except FileNotFoundError as error:
             raise BlobMissing(f"there is no blob {sha256}") from error
 

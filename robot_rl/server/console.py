@@ -11,10 +11,11 @@ NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>robot
 <p>The server runs. Run <code>make ui</code> in the repository, then load this page again.</p>
 </body></html>"""
 
-# The page may talk to its own server only; the viewer of recordings runs WebAssembly.
+# The page may talk to its own server only ('self' covers its WebSockets); the viewer of recordings
+# runs WebAssembly.
 POLICY = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self' ws: wss:; "
+    "img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 HEADERS = {

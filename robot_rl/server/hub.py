@@ -36,6 +36,7 @@ from robot_rl.server.mailbox import Mailbox
 
 CLOSE_REPLACED = 4000
 CLOSE_BAD_FRAME = 4001
+CLOSE_SIGNED_OUT = 4003
 CLOSE_OVERFLOW = 4008
 CLOSE_STOPPING = 1012
 ROBOT_QUEUE_LIMIT = 1024
@@ -116,6 +117,11 @@ class Hub:
     def _station(self, robot: str) -> _Station:
         return self._stations.setdefault(robot, _Station(name=robot))
 
+    def _tidy(self, station: _Station) -> None:
+        """Of a robot that never came, only what somebody waits for is kept."""
+        if station.hello is None and not station.clients and not station.viewers:
+            self._stations.pop(station.name, None)
+
     # ---- robots ----------------------------------------------------------------------------------
 
     def join_robot(self, hello: RobotHello) -> RobotLink:
@@ -174,13 +180,9 @@ class Hub:
             case RobotHello():
                 link.outgoing.close(CLOSE_BAD_FRAME, "a robot says hello once")
 
-    def only_robot(self) -> str | None:
-        """The robot that is connected, when it is the only one."""
-        names = [name for name, station in self._stations.items() if station.link is not None]
-        return names[0] if len(names) == 1 else None
-
     def video(self, robot: str, camera: str, frame: bytes) -> None:
-        for viewer in self._station(robot).viewers:
+        station = self._stations.get(robot)
+        for viewer in station.viewers if station is not None else ():
             viewer.outgoing.put_latest(camera, frame)
 
     # ---- clients ---------------------------------------------------------------------------------
@@ -203,6 +205,7 @@ class Hub:
     def leave_client(self, client: Client) -> None:
         station = self._station(client.robot)
         station.clients.discard(client)
+        self._tidy(station)
         if station.link is not None:
             station.link.outgoing.put_latest(
                 ("gone", client.client_id),
@@ -226,8 +229,8 @@ class Hub:
         frame = FromClient(
             client_id=client.client_id, user=client.principal.name, message=message
         ).model_dump_json()
-        if is_stop:
-            link.outgoing.put_first((Stop, message.request_id), frame)
+        if is_stop:  # a person's newest is enough: one slot each, however often they press
+            link.outgoing.put_first((Stop, client.client_id), frame)
         elif isinstance(message, Drive | Ready):
             link.outgoing.put_latest((type(message), client.client_id), frame)
         elif not link.outgoing.put_queued(frame):
@@ -244,7 +247,9 @@ class Hub:
         return viewer
 
     def leave_viewer(self, viewer: Viewer) -> None:
-        self._station(viewer.robot).viewers.discard(viewer)
+        station = self._station(viewer.robot)
+        station.viewers.discard(viewer)
+        self._tidy(station)
 
     # ---- learner and policies --------------------------------------------------------------------
 
@@ -273,7 +278,8 @@ class Hub:
 
     def intervention_trained(self, robot: str, trained: InterventionTrained) -> None:
         frame = trained.model_dump_json()
-        for client in self._station(robot).clients:
+        station = self._stations.get(robot)
+        for client in station.clients if station is not None else ():
             client.send_queued(trained, frame)
 
     def _of_task(self, task: str) -> list[_Station]:

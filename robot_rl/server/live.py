@@ -23,6 +23,7 @@ from robot_rl.server import presence
 from robot_rl.server.access import ANY_ROBOT, Principal, Refused, Role
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
+    CLOSE_SIGNED_OUT,
     CLOSE_STOPPING,
     MAY_SEE_TRUTH,
     MAY_WATCH,
@@ -68,18 +69,25 @@ async def _admit(socket: WebSocket, roles: frozenset[Role]) -> Principal | None:
 
 async def _run(
     socket: WebSocket,
+    principal: Principal,
     read: Callable[[], Coroutine[Any, Any, None]],
     write: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
-    """Reads and writes until one of them ends, then closes without waiting for a stuck peer."""
+    """Reads and writes until one of them ends or the caller may no longer stay, then closes
+    without waiting for a stuck peer.
+    """
     code, reason = 1000, ""
-    tasks = {asyncio.create_task(read()), asyncio.create_task(write())}
+    services: Services = socket.app.state.services
+    watch = services.gate.watch(socket, principal)
+    tasks = {asyncio.create_task(each) for each in (read(), write(), watch)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             error = task.exception()
             if isinstance(error, _Hangup | MailboxClosed):
                 code, reason = error.code, error.reason
+            elif isinstance(error, Refused):
+                code, reason = CLOSE_SIGNED_OUT, error.message
             elif isinstance(error, WebSocketDisconnect):
                 return
             elif error is not None:
@@ -122,6 +130,7 @@ async def robot(socket: WebSocket) -> None:
         await _brief(services, link)
         await _run(
             socket,
+            principal,
             lambda: _read_robot(socket, services, link),
             lambda: _write(link.outgoing, socket.send_text),
         )
@@ -175,11 +184,17 @@ async def _read_robot(socket: WebSocket, services: Services, link: RobotLink) ->
 
 
 @router.websocket("/api/live/robot/video")
-async def robot_video(socket: WebSocket) -> None:
+async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
+    """`robot` says whose video it is; with a token of one robot it may be left out."""
     principal = await _admit(socket, frozenset({Role.ROBOT}))
     if principal is None:
         return
     services: Services = socket.app.state.services
+    name = robot or principal.name
+    if name == ANY_ROBOT or not principal.speaks_for(name):
+        reason = f"the token is of {principal.name} and the video of {robot or 'no named robot'}"
+        await socket.close(CLOSE_BAD_FRAME, reason[:120])
+        return
 
     async def read() -> None:
         while True:
@@ -188,11 +203,9 @@ async def robot_video(socket: WebSocket) -> None:
                 camera = decode_frame(data).camera
             except BadVideoFrame as error:
                 raise _Hangup(CLOSE_BAD_FRAME, str(error)) from error
-            name = services.hub.only_robot() if principal.name == ANY_ROBOT else principal.name
-            if name is not None:
-                services.hub.video(name, camera, data)
+            services.hub.video(name, camera, data)
 
-    await _run(socket, read, lambda: _until_stopping(services))
+    await _run(socket, principal, read, lambda: _until_stopping(services))
 
 
 # ---- clients -------------------------------------------------------------------------------------
@@ -210,6 +223,7 @@ async def client(socket: WebSocket, robot: str, truth: bool = False) -> None:
         await presence.client_joined(services, joined)
         await _run(
             socket,
+            principal,
             lambda: _read_client(socket, services, joined),
             lambda: _write(joined.outgoing, socket.send_text),
         )
@@ -231,7 +245,8 @@ async def _read_client(socket: WebSocket, services: Services, joined: Client) ->
 
 @router.websocket("/api/live/robots/{robot}/video")
 async def client_video(socket: WebSocket, robot: str) -> None:
-    if await _admit(socket, MAY_WATCH) is None:
+    principal = await _admit(socket, MAY_WATCH)
+    if principal is None:
         return
     services: Services = socket.app.state.services
     viewer = services.hub.join_viewer(robot)
@@ -243,7 +258,7 @@ async def client_video(socket: WebSocket, robot: str) -> None:
                 raise WebSocketDisconnect(message.get("code", 1000))
 
     try:
-        await _run(socket, read, lambda: _write(viewer.outgoing, socket.send_bytes))
+        await _run(socket, principal, read, lambda: _write(viewer.outgoing, socket.send_bytes))
     finally:
         services.hub.leave_viewer(viewer)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -13,7 +14,7 @@ from robot_rl.schema.policy import (
     PolicyStatus,
     PolicyVersion,
 )
-from robot_rl.server.blobs import BlobStore
+from robot_rl.server.blobs import COPIED_BYTES, BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.tables import (
     LearnerState,
@@ -35,24 +36,24 @@ class BadPolicy(ValueError):
 class Upload:
     """The files of a POST: the backbone only when the server may not have it yet."""
 
-    weights: bytes
-    backbone: bytes | None
+    weights: BinaryIO
+    backbone: BinaryIO | None
 
 
 def store(
     database: Database, blobs: BlobStore, manifest: PolicyManifest, upload: Upload
 ) -> PolicyVersion:
     """Numbers the policy; the same policy_id again gets the same number. Raises BadPolicy."""
-    _check_bytes("weights", upload.weights, manifest.sha256, manifest.size_bytes)
+    _check_file("weights", upload.weights, manifest.sha256, manifest.size_bytes)
     backbone = manifest.backbone
     if upload.backbone is not None:
-        _check_bytes("backbone", upload.backbone, backbone.sha256, backbone.size_bytes)
-        blobs.put(upload.backbone)
+        _check_file("backbone", upload.backbone, backbone.sha256, backbone.size_bytes)
+        blobs.put_file(upload.backbone, backbone.sha256)
     elif backbone.size_bytes and not blobs.has(backbone.sha256):
         raise BadPolicy(
             f"the backbone {backbone.sha256[:12]}… is not on the server: send it with the weights"
         )
-    blobs.put(upload.weights)
+    blobs.put_file(upload.weights, manifest.sha256)
     with database.transaction() as connection:
         _lock_task(connection, manifest.task)
         known = connection.execute(
@@ -77,11 +78,16 @@ def store(
     return PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
 
 
-def _check_bytes(name: str, data: bytes, sha256: str, size_bytes: int) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256 or len(data) != size_bytes:
+def _check_file(name: str, file: BinaryIO, sha256: str, size_bytes: int) -> None:
+    """Read a piece at a time: a backbone may be bigger than the memory."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while piece := file.read(COPIED_BYTES):
+        digest.update(piece)
+    found, size = digest.hexdigest(), file.tell()
+    if found != sha256 or size != size_bytes:
         raise BadPolicy(
-            f"{name}: {len(data)} bytes with sha256 {found[:12]}… came and the manifest says "
+            f"{name}: {size} bytes with sha256 {found[:12]}… came and the manifest says "
             f"{size_bytes} bytes with {sha256[:12]}…: send the file that the manifest was made for"
         )
 

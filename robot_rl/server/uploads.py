@@ -1,6 +1,9 @@
 """Reading a multipart/form-data body with a bound on its size."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import UploadFile
@@ -14,8 +17,29 @@ class Form:
     files: dict[str, bytes]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenForm:
+    """Text fields and the files, by part name; what is longer than 1 MiB lies on the disk."""
+
+    fields: dict[str, str]
+    files: dict[str, BinaryIO]
+
+
 async def read_form(request: Request, *, limit_bytes: int, limit_files: int) -> Form:
-    """Raises HTTPException: 411 or 413 for a body of unknown or too large size, 422 otherwise."""
+    """Everything in memory, for small bodies. Raises as `open_form`."""
+    async with open_form(request, limit_bytes=limit_bytes, limit_files=limit_files) as form:
+        files = {name: file.read() for name, file in form.files.items()}
+        return Form(fields=form.fields, files=files)
+
+
+@asynccontextmanager
+async def open_form(
+    request: Request, *, limit_bytes: int, limit_files: int
+) -> AsyncIterator[OpenForm]:
+    """The files are gone afterwards.
+
+    Raises HTTPException: 411 or 413 for a body of unknown or too large size, 422 otherwise.
+    """
     length = request.headers.get("content-length")
     if length is None:
         raise HTTPException(411, "the request must say its Content-Length")
@@ -24,13 +48,13 @@ async def read_form(request: Request, *, limit_bytes: int, limit_files: int) -> 
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(422, "the request must be multipart/form-data")
     fields: dict[str, str] = {}
-    files: dict[str, bytes] = {}
+    files: dict[str, BinaryIO] = {}
     async with request.form(max_files=limit_files, max_fields=16) as form:
         for name, value in form.multi_items():
             if name in fields or name in files:
                 raise HTTPException(422, f"the part {name!r} came twice")
             if isinstance(value, UploadFile):
-                files[name] = await value.read()
+                files[name] = value.file
             else:
                 fields[name] = value
-    return Form(fields=fields, files=files)
+        yield OpenForm(fields=fields, files=files)

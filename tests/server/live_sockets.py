@@ -1,5 +1,6 @@
 """A robot's link and clients on real WebSockets."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,14 +125,21 @@ def answer_to(request: Any, client_id: Any) -> CommandResult:
 
 @contextmanager
 def dial_robot(
-    server: RunningServer, token_name: str = ROBOT, **values: Any
+    server: RunningServer, token_name: str = ROBOT, *, fits: bool = True, **values: Any
 ) -> Iterator[ClientConnection]:
+    """A robot's link, connected unless the server is to turn it away."""
     with connect(
         f"{server.live}/robot",
         additional_headers=server.bearer("robot", token_name),
         compression=None,
     ) as socket:
-        say(socket, hello(**values))
+        said = hello(**values)
+        say(socket, said)
+        hub = server.app.state.services.hub
+        while fits and not any(
+            each.connected for each in hub.presences() if each.robot == said.robot
+        ):
+            time.sleep(0.005)
         yield socket
 
 

@@ -1,5 +1,6 @@
 """Who may do what: links, sessions, tokens, origins."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -8,11 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import select, update
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.message import utc_now
 from robot_rl.server import access
+from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
 from robot_rl.server.tables import BrowserSession, LoginLink, Token
 from tests.server.conftest import RunningServer
@@ -83,6 +85,74 @@ def test_signing_out_ends_the_session(server: RunningServer) -> None:
         assert browser.post("/api/logout").status_code == 204
         again = httpx.get(server.url + "/api/me", cookies=cookies)
         assert again.status_code == 401
+
+
+def closing(socket: ClientConnection) -> int:
+    """The code with which the server closes a socket."""
+    with pytest.raises(ConnectionClosed) as closed:
+        drain(socket)
+    assert closed.value.rcvd is not None
+    return closed.value.rcvd.code
+
+
+def drain(socket: ClientConnection) -> None:
+    while True:
+        socket.recv(timeout=10)
+
+
+def test_signing_out_closes_what_the_session_has_open(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LOOK_AGAIN_S", 3600.0)  # at once, not when it looks again
+    with contextlib.ExitStack() as open_:
+        browser, other = (open_.enter_context(sign_in(server)) for _ in range(2))
+        name = server.settings.cookie
+        sockets = [
+            open_.enter_context(
+                connect(
+                    f"{server.live}/robots/r1{video}",
+                    additional_headers={
+                        "Origin": server.url,
+                        "Cookie": f"{name}={each.cookies[name]}",
+                    },
+                )
+            )
+            for each in (browser, other)
+            for video in ("", "/video")
+        ]
+        assert browser.post("/api/logout").status_code == 204
+        assert [closing(socket) for socket in sockets[:2]] == [CLOSE_SIGNED_OUT] * 2
+        sockets[2].send("a question")
+        while "not understood" not in str(sockets[2].recv(timeout=10)):
+            pass  # another session goes on
+
+
+@pytest.mark.parametrize("ended", ["revoked", "expired"])
+def test_rights_that_end_close_what_is_open(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(access, "LOOK_AGAIN_S", 0.05)
+    with sign_in(server) as browser:
+        cookie = f"{server.settings.cookie}={browser.cookies[server.settings.cookie]}"
+    headers = {
+        "revoked": server.bearer("operator", "eve"),
+        "expired": {"Origin": server.url, "Cookie": cookie},
+    }
+    with connect(f"{server.live}/robots/r1", additional_headers=headers[ended]) as socket:
+        if ended == "revoked":
+            access.revoke_token(server.database, "eve")
+        else:
+            with server.database.transaction() as connection:
+                connection.execute(update(BrowserSession).values(expires_t_utc=utc_now()))
+        assert closing(socket) == CLOSE_SIGNED_OUT
+
+
+def test_a_link_is_for_whoever_asked_for_it(server: RunningServer) -> None:
+    asked = httpx.post(server.url + "/api/login-links", headers=server.bearer("engineer", "eve"))
+    with httpx.Client(timeout=30) as browser:
+        browser.get(asked.json()["url"])
+        assert browser.get(server.url + "/api/me").json() == {"name": "eve", "role": "engineer"}
 
 
 @pytest.mark.parametrize(

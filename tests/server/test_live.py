@@ -1,9 +1,11 @@
 """The live hub over real WebSockets."""
 
+import contextlib
 import socket as sockets
 import time
 import tracemalloc
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -33,6 +35,8 @@ from robot_rl.schema.live import (
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import VideoFrame, decode_frame, encode_frame
+from robot_rl.server.access import Principal, Role
+from robot_rl.server.hub import Hub
 from tests.server.conftest import RunningServer
 from tests.server.live_sockets import (
     COMMAND,
@@ -40,6 +44,7 @@ from tests.server.live_sockets import (
     dial_client,
     dial_robot,
     hear,
+    hello,
     say,
     telemetry,
 )
@@ -165,7 +170,7 @@ def test_a_robot_that_dials_in_again_replaces_its_old_link(server: RunningServer
 def test_a_robot_that_does_not_fit_is_turned_away(
     server: RunningServer, values: dict[str, Any], sentence: str
 ) -> None:
-    with dial_robot(server, **values) as robot:
+    with dial_robot(server, fits=False, **values) as robot:
         assert sentence in closing(robot)[1]
 
 
@@ -283,6 +288,66 @@ def test_video_reaches_viewers(server: RunningServer) -> None:
             assert decode_frame(data) == frame
         source.send(b"rubbish")
         assert "video frame" in closing(source)[1]
+
+
+def test_video_of_two_robots_never_mixes(server: RunningServer) -> None:
+    """With one token for any robot: whose video it is stands in the address."""
+    headers = server.bearer("robot", "*")
+    names = ("left arm", "right")
+    with contextlib.ExitStack() as open_:
+        sources = [
+            open_.enter_context(
+                connect(
+                    f"{server.live}/robot/video?robot={quote(name)}", additional_headers=headers
+                )
+            )
+            for name in names
+        ]
+        viewers = [
+            open_.enter_context(
+                connect(
+                    f"{server.live}/robots/{quote(name)}/video",
+                    additional_headers=server.bearer("viewer"),
+                )
+            )
+            for name in names
+        ]
+        open_.enter_context(dial_robot(server, "*", robot="right"))  # the only link
+        for name, source, viewer in zip(names, sources, viewers, strict=True):
+            frame = VideoFrame(
+                camera="front", sequence=0, capture_ns=0, sent_ns=0, jpeg=name.encode()
+            )
+            source.send(encode_frame(frame))
+            data = viewer.recv(timeout=10)
+            assert isinstance(data, bytes)
+            assert decode_frame(data).jpeg == name.encode()
+    for address in ("", "?robot=right"):
+        token = server.bearer("robot", "left" if address else "*")
+        with connect(f"{server.live}/robot/video{address}", additional_headers=token) as socket:
+            assert closing(socket)[1].startswith("the token is of")
+
+
+def test_a_robot_that_never_came_is_forgotten(server: RunningServer) -> None:
+    hub = server.app.state.services.hub
+    with dial_client(server, robot="mistyped") as ada:
+        hear(ada, RobotPresence)
+        assert "mistyped" in hub._stations
+    while "mistyped" in hub._stations:
+        time.sleep(0.01)
+    assert [robot.robot for robot in hub.presences()] == []
+
+
+def test_stops_that_wait_take_one_place_for_each_person() -> None:
+    hub = Hub()
+    link = hub.join_robot(hello())
+    people = [
+        hub.join_client(ROBOT, Principal(name=name, role=Role.VIEWER), truth=False)
+        for name in ("ada", "bob")
+    ]
+    for _ in range(100):
+        for person in people:
+            hub.from_client(person, Stop(request_id=new_id(), echo_t_ns=0))
+    assert len(link.outgoing) == 2
 
 
 def test_a_viewer_that_does_not_read_costs_no_memory(server: RunningServer) -> None:

@@ -1,5 +1,7 @@
 """Policy versions: numbered once, checked by hash, offered to robots."""
 
+import hashlib
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -57,6 +59,33 @@ def test_bad_policies_are_refused(server: RunningServer) -> None:
             assert answer.status_code == 422
             assert sentence in answer.json()["detail"]
         assert learner.get("/api/policies").json()["policies"] == []
+
+
+def test_a_big_policy_costs_no_memory(server: RunningServer) -> None:
+    """A backbone of 64 MiB goes in and comes out again a piece at a time."""
+    backbone = bytes(64 * 2**20)
+    manifest, weights, _ = policy(1, backbone=backbone)
+    with server.client("learner") as learner:
+        files = {"weights": ("weights", weights), "backbone": ("backbone", backbone)}
+        request = learner.build_request(
+            "POST", "/api/policies", data={"manifest": manifest.model_dump_json()}, files=files
+        )
+        body, headers = request.read(), request.headers
+        pieces = (body[start : start + 2**20] for start in range(0, len(body), 2**20))
+        tracemalloc.start()  # what the client holds already is not counted
+        try:
+            sent = learner.post("/api/policies", content=pieces, headers=headers)
+            assert sent.status_code == 201
+            address = f"/api/policies/backbones/{manifest.backbone.sha256}"
+            with learner.stream("GET", address) as answer:
+                found = hashlib.sha256()
+                for piece in answer.iter_bytes():
+                    found.update(piece)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert found.hexdigest() == manifest.backbone.sha256
+    assert most < len(backbone) / 4
 
 
 def test_one_version_at_most_is_active(server: RunningServer) -> None:

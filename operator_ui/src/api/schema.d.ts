@@ -287,7 +287,7 @@ export interface paths {
         put?: never;
         /**
          * Post Login Link
-         * @description A new link with the caller's own role, for another browser or for whoever started it all.
+         * @description A new link for the caller's own name and role, to sign in with another browser.
          */
         post: operations["post_login_link_api_login_links_post"];
         delete?: never;
@@ -307,7 +307,7 @@ export interface paths {
         put?: never;
         /**
          * Post Logout
-         * @description Ends the browser's session at once.
+         * @description Ends the browser's session at once, and closes its live connections.
          */
         post: operations["post_logout_api_logout_post"];
         delete?: never;

@@ -46,10 +46,10 @@ async def get_login(token: str, services: WithServices) -> Response:
 
 @router.post("/api/login-links")
 def post_login_link(services: WithServices, caller: Driver) -> LoginUrl:
-    """A new link with the caller's own role, for another browser or for whoever started it all."""
-    url = access.issue_login(services.database, services.settings, caller.role)
+    """A new link for the caller's own name and role, to sign in with another browser."""
+    url = access.issue_login(services.database, services.settings, caller.role, caller.name)
     with services.database.transaction() as connection:
-        audit.note(connection, caller.name, "login_link.issue", services.settings.user)
+        audit.note(connection, caller.name, "login_link.issue", caller.name)
     return LoginUrl(url=url)
 
 
@@ -60,10 +60,12 @@ def get_me(caller: Anyone) -> Me:
 
 
 @router.post("/api/logout", status_code=204)
-def post_logout(request: Request, response: Response, services: WithServices, _: Anyone) -> None:
-    """Ends the browser's session at once."""
+async def post_logout(
+    request: Request, response: Response, services: WithServices, _: Anyone
+) -> None:
+    """Ends the browser's session at once, and closes its live connections."""
     session = request.cookies.get(services.settings.cookie)
     if session is not None:
-        access.end_session(services.database, session)
+        await run_in_threadpool(access.end_session, services.database, session)
         services.gate.forget(session)
     response.delete_cookie(services.settings.cookie, httponly=True, samesite="strict")

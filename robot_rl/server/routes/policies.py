@@ -1,16 +1,20 @@
 """Policy versions: published by the learner, fetched by robots, pinned by engineers."""
 
-from typing import Annotated
+import os
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
 
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyManifest, PolicyVersion
 from robot_rl.server import audit, policies
+from robot_rl.server.blobs import COPIED_BYTES
 from robot_rl.server.routes.callers import Anyone, Engineer, Learner, WithServices
-from robot_rl.server.uploads import read_form
+from robot_rl.server.uploads import open_form
 
 router = APIRouter(prefix="/api/policies", tags=["policies"])
 
@@ -28,15 +32,15 @@ class PolicyPage(Message):
 @router.post("", status_code=201)
 async def post_policy(request: Request, services: WithServices, _: Learner) -> PolicyVersion:
     """Stores a policy, numbers it and tells the robots of its task."""
-    form = await read_form(request, limit_bytes=POLICY_LIMIT_BYTES, limit_files=2)
-    manifest = _manifest(form.fields.get("manifest"))
-    weights = form.files.get("weights")
-    if weights is None:
-        raise HTTPException(422, "the request has no file `weights`")
-    upload = policies.Upload(weights=weights, backbone=form.files.get("backbone"))
-    version = await run_in_threadpool(
-        policies.store, services.database, services.blobs, manifest, upload
-    )
+    async with open_form(request, limit_bytes=POLICY_LIMIT_BYTES, limit_files=2) as form:
+        manifest = _manifest(form.fields.get("manifest"))
+        weights = form.files.get("weights")
+        if weights is None:
+            raise HTTPException(422, "the request has no file `weights`")
+        upload = policies.Upload(weights=weights, backbone=form.files.get("backbone"))
+        version = await run_in_threadpool(
+            policies.store, services.database, services.blobs, manifest, upload
+        )
     await _announce_wanted(services, manifest.task)
     return version
 
@@ -63,11 +67,24 @@ async def get_wanted(task: str, services: WithServices, _: Anyone) -> PolicyVers
 @router.get("/weights/{sha256}", response_class=Response)
 def get_weights(sha256: str, services: WithServices, _: Anyone) -> Response:
     """A safetensors file: weights or backbone, by the hash in the manifest."""
-    return Response(
-        services.blobs.get(sha256),
+    file = services.blobs.open(sha256)
+    size = file.seek(0, os.SEEK_END)
+    return StreamingResponse(
+        _pieces(file),
         media_type="application/octet-stream",
-        headers={"Cache-Control": FOREVER, "ETag": f'"{sha256}"'},
+        headers={
+            "Cache-Control": FOREVER,
+            "ETag": f'"{sha256}"',
+            "Content-Length": str(size),
+        },
     )
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(COPIED_BYTES):
+            yield piece
 
 
 @router.get("/backbones/{sha256}", response_class=Response)
