@@ -36,7 +36,7 @@ class Console:
         """Opens the one-time link and waits for the live page of the only robot."""
         self.page.goto(link)
         self.page.wait_for_url(re.compile(r"/robots/[^/]+/live"))
-        expect(self.part("mode")).not_to_have_text("NO DATA")
+        expect(self.part("mode")).not_to_have_text(re.compile("NO DATA|STARTING"))
 
     # ---- the live page -----------------------------------------------------------------------
 

@@ -5,9 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from robot_rl.server.access import issue_login
 from tests.browser.conftest import Stack
 from tests.browser.console import STOP_KEY, Console
 from tests.browser.standin import StandIn
+from tests.server.conftest import RunningServer
+from tests.server.live_sockets import dial_robot, say, telemetry
 
 pytestmark = pytest.mark.browser
 
@@ -124,6 +127,20 @@ def test_the_stop_key_works_while_typing_and_in_a_dialog(console: Console, robot
         console.page.keyboard.press("Escape")
         console.clear()
         expect(console.part("stop-status")).to_contain_text("software")
+
+
+def test_a_robot_that_starts_says_what_is_waited_for(page: Page, server: RunningServer) -> None:
+    """Its link is there before control, arm and cameras have reported."""
+    link = issue_login(server.database, server.settings)
+    with dial_robot(server) as robot:
+        page.goto(link)
+        page.wait_for_url(re.compile(r"/robots/[^/]+/live"))
+        banner = page.get_by_test_id("mode-banner")
+        expect(banner).to_contain_text("STARTING")
+        expect(banner).to_contain_text("Waiting for its control, arm and cameras")
+        say(robot, telemetry(1))
+        expect(page.get_by_test_id("mode")).to_have_text("AUTONOMOUS")
+    expect(page.get_by_test_id("mode")).to_have_text("NO DATA")
 
 
 def test_a_lost_connection_is_loud_and_an_unsent_stop_says_so(

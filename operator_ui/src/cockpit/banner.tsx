@@ -1,15 +1,14 @@
 /** The mode in words, icon and colour; who holds the robot; the clock of the episode; the policy. */
-import { type ReactNode, useCallback, useRef } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Mode } from "@/api/messages";
 import { Bars, Circle, Gear, Hand, Home, StopSign, Warning } from "@/app/icons";
 import classes from "@/cockpit/banner.module.css";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
-import { holdsLease, type LiveState } from "@/live/state";
+import { holdsLease, type LiveState, type ShownMode, shownMode } from "@/live/state";
 import { agoText } from "@/live/words";
 
-const ICONS: Readonly<Record<Mode | "unknown", (size: { size: number }) => ReactNode>> = {
+const ICONS: Readonly<Record<ShownMode, (size: { size: number }) => ReactNode>> = {
   idle: Circle,
   autonomous: Gear,
   takeover: Hand,
@@ -17,8 +16,30 @@ const ICONS: Readonly<Record<Mode | "unknown", (size: { size: number }) => React
   resetting: Home,
   stopped: StopSign,
   fault: Warning,
+  starting: Gear,
   unknown: Circle,
 };
+
+/** Silence makes no event of its own. */
+const LOOK_AGAIN_MS = 500;
+
+function useShownMode(connection: RobotConnection): ShownMode {
+  const [nowMs, setNowMs] = useState(() => performance.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNowMs(performance.now()), LOOK_AGAIN_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return useLive(connection, (state) => shownMode(state, nowMs));
+}
+
+/** What a robot without telemetry is waited for, in words; empty when its mode is known. */
+function useWaitedFor(connection: RobotConnection, mode: ShownMode): string {
+  const { t } = useTranslation();
+  const answered = useLive(connection, (state) => state.presence !== null);
+  const connected = useLive(connection, (state) => state.presence?.connected ?? false);
+  if (mode === "starting") return t(answered ? "live.starting_robot" : "live.starting_server");
+  return mode === "unknown" && connected ? t("live.not_started") : "";
+}
 
 function Figure({ name, children }: { name: string; children: ReactNode }) {
   return (
@@ -115,9 +136,11 @@ function PolicyInUse({ connection }: { connection: RobotConnection }) {
 
 export function ModeBanner({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
-  const mode = useLive(connection, (state): Mode | "unknown" => state.telemetry?.mode ?? "unknown");
+  const mode = useShownMode(connection);
+  const waitedFor = useWaitedFor(connection, mode);
   const phase = useLive(connection, (state) => state.telemetry?.phase ?? null);
-  const cause = useLive(connection, (state) => state.telemetry?.cause ?? "");
+  const told = useLive(connection, (state) => state.telemetry?.cause ?? "");
+  const cause = mode === "starting" || mode === "unknown" ? waitedFor : told;
   const lost = useLive(connection, (state) => state.link !== "open");
   const Icon = ICONS[mode];
   return (

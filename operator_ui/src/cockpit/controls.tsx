@@ -195,13 +195,14 @@ export function EpisodeControls({
   );
   const seen = useLive(connection, (state) => state.telemetry?.episode.success_seen ?? false);
   const classNames = useLive(connection, (state) => state.presence?.failure_classes ?? NO_CLASSES);
+  const reported = useLive(connection, (state) => state.telemetry !== null);
   const labelling = stage === "running" || stage === "await_label";
   return (
     <Panel
       title={t("control.title")}
       aside={
         <Text size="sm" fw={600} data-testid="stage" data-stage={stage}>
-          {t(`control.stage_${stage}`)}
+          {reported && t(`control.stage_${stage}`)}
           {seen && stage !== "ready" && ` · ${t("control.success_seen")}`}
         </Text>
       }

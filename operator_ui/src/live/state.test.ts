@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { ClientUpdate, Telemetry } from "@/api/messages";
-import { asked, type LiveState, linked, received, UNKNOWN, unsent } from "@/live/state";
+import {
+  asked,
+  type LiveState,
+  linked,
+  received,
+  STARTING_MS,
+  shownMode,
+  UNKNOWN,
+  unsent,
+} from "@/live/state";
 
 const TELEMETRY: Telemetry = {
   kind: "telemetry",
@@ -181,5 +190,53 @@ describe("the live timeline", () => {
     };
     const before = hearing(UNKNOWN, TELEMETRY);
     expect(hearing(before, over).segments).toBe(before.segments);
+  });
+});
+
+describe("what is shown in place of a mode", () => {
+  const presence = (connected: boolean, since_s = 0): ClientUpdate => ({
+    kind: "robot_presence",
+    robot: "r",
+    connected,
+    task: "lift_cube",
+    cameras: [],
+    failure_classes: [],
+    emergency_stop: "",
+    simulated: true,
+    since_s,
+  });
+  const open = linked(UNKNOWN, "open", 1000);
+  const here = received(open, presence(true), 1100);
+
+  it("is a start while the server, then the robot's parts, are waited for", () => {
+    expect(shownMode(UNKNOWN, 90_000)).toBe("starting");
+    expect(shownMode(open, 1000)).toBe("starting");
+    expect(shownMode(here, 1100 + STARTING_MS)).toBe("starting");
+    expect(shownMode(received(here, TELEMETRY, 1200), 1200)).toBe("autonomous");
+  });
+
+  it("is no data when nothing has come for too long, also before the page was opened", () => {
+    expect(shownMode(here, 1101 + STARTING_MS)).toBe("unknown");
+    const old = received(open, presence(true, 600), 1100);
+    expect(shownMode(old, 1100)).toBe("starting"); // for the moment until its telemetry comes
+    expect(shownMode(old, 4100)).toBe("unknown");
+  });
+
+  it("is no data without a robot or a server", () => {
+    expect(shownMode(received(open, presence(false), 1100), 1100)).toBe("unknown");
+    expect(shownMode(linked(UNKNOWN, "lost", 1), 1)).toBe("unknown");
+  });
+
+  it("is no data once telemetry was there and went away", () => {
+    const driving = received(here, TELEMETRY, 1200);
+    expect(shownMode(driving, 4200)).toBe("autonomous");
+    expect(shownMode(driving, 4201)).toBe("unknown");
+    expect(shownMode(received(driving, presence(false), 1300), 1300)).toBe("unknown");
+    expect(shownMode(linked(driving, "lost", 9000), 9000)).toBe("autonomous");
+  });
+
+  it("starts anew when the robot has dialled in again", () => {
+    const back = received(received(open, presence(false), 70_000), presence(true), 90_000);
+    expect(shownMode(back, 90_000 + STARTING_MS)).toBe("starting");
   });
 });

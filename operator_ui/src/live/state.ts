@@ -4,6 +4,7 @@ import type {
   Command,
   CommandResult,
   InterventionTrained,
+  Mode,
   RobotPresence,
   StopProgress,
   Telemetry,
@@ -45,6 +46,8 @@ export interface LiveState {
   readonly clientId: string | null;
   readonly user: string | null;
   readonly presence: RobotPresence | null;
+  /** Since when something is waited for: the server's first answer, then the robot's first report. */
+  readonly startedAtMs: number | null;
   readonly telemetry: Telemetry | null;
   readonly telemetryAtMs: number;
   readonly waiting: Readonly<Record<string, { command: Command; atMs: number }>>;
@@ -62,6 +65,7 @@ export const UNKNOWN: LiveState = {
   clientId: null,
   user: null,
   presence: null,
+  startedAtMs: null,
   telemetry: null,
   telemetryAtMs: 0,
   waiting: {},
@@ -72,6 +76,27 @@ export const UNKNOWN: LiveState = {
   segments: [],
   segmentsOf: null,
 };
+
+/** In place of a mode: `starting`, it has not reported yet; `unknown`, it does not report any more. */
+export type ShownMode = Mode | "starting" | "unknown";
+
+/** Telemetry comes 20 times a second: after this long without, what it said is not shown as now. */
+const SILENT_MS = 3000;
+/** Control, arm and cameras report within seconds of the robot's link; later there is a problem. */
+export const STARTING_MS = 60_000;
+
+export function shownMode(state: LiveState, nowMs: number): ShownMode {
+  const { link, presence, telemetry } = state;
+  if (telemetry === null) {
+    const gone = link === "lost" || presence?.connected === false;
+    const asked = nowMs - state.linkSinceMs > SILENT_MS; // the page itself has just been opened
+    const late = asked && nowMs - (state.startedAtMs ?? nowMs) > STARTING_MS;
+    return gone || late ? "unknown" : "starting";
+  }
+  if (link !== "open") return telemetry.mode; // the banner is faded, and a line says why
+  const silent = nowMs - state.telemetryAtMs > SILENT_MS;
+  return silent || presence?.connected === false ? "unknown" : telemetry.mode;
+}
 
 export function holdsLease(state: LiveState): boolean {
   const lease = state.telemetry?.lease;
@@ -99,7 +124,8 @@ function notify(
 export function linked(state: LiveState, link: Link, nowMs: number): LiveState {
   if (state.link === link) return state;
   // Answers to what was asked over the old connection will not come.
-  return { ...state, link, linkSinceMs: nowMs, waiting: {} };
+  const startedAtMs = state.startedAtMs ?? nowMs;
+  return { ...state, link, linkSinceMs: nowMs, startedAtMs, waiting: {} };
 }
 
 export function asked(state: LiveState, id: string, command: Command, nowMs: number): LiveState {
@@ -151,6 +177,11 @@ function stopAfter(stop: Stop, telemetry: Telemetry): Stop {
   };
 }
 
+function startedAt(state: LiveState, presence: RobotPresence, nowMs: number): number | null {
+  const before = state.presence?.connected ?? false;
+  return presence.connected && !before ? nowMs - 1000 * presence.since_s : state.startedAtMs;
+}
+
 function withProgress(state: LiveState, progress: StopProgress, nowMs: number): Stop {
   const { stop } = state;
   const atMs = stop.phase === "idle" ? nowMs : stop.atMs;
@@ -191,7 +222,7 @@ export function received(state: LiveState, update: ClientUpdate, nowMs: number):
     case "client_welcome":
       return { ...state, clientId: update.client_id, user: update.user };
     case "robot_presence":
-      return { ...state, presence: update };
+      return { ...state, presence: update, startedAtMs: startedAt(state, update, nowMs) };
     case "command_result":
       return withResult(state, update, nowMs);
     case "stop_progress":
