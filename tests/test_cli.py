@@ -247,6 +247,21 @@ def test_doctor_says_what_is_wrong(task: Path) -> None:
         assert bool(item["mend"]) == (item["state"] != "ok"), item
 
 
+def test_doctor_looks_for_the_cameras_that_a_cell_names(tmp_path: Path) -> None:
+    cell = tmp_path / "cell.toml"
+    cell.write_text(
+        (ROOT / "cells" / "simulation.toml").read_text()
+        + '[cameras.side]\ndriver = "webcam"\ndevice = "/dev/video99"\n'
+        + '[cameras.back]\ndriver = "realsense"\nserial = "000000000000"\n'
+    )
+    ended = run("doctor", "--cell", cell, "--json")
+    findings = {item["name"]: item for item in json.loads(ended.out)["findings"]}
+    assert findings["camera side"]["text"] == "/dev/video99 is not there"
+    assert "serial number 000000000000" in findings["camera back"]["text"]
+    assert findings["camera back"]["state"] == "problem"
+    assert "USB 3" in findings["camera back"]["mend"]
+
+
 def test_a_data_folder_that_cannot_be_made(task: Path) -> None:
     refused(run("demo", "--task", task, "--data", "/proc/nope"), "/proc/nope", "cannot be made")
 

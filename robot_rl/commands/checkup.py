@@ -1,6 +1,7 @@
 """The checks of `doctor`: the machine, its programs, and one cell."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -54,7 +55,7 @@ def cell_findings(cell: "Cell", task: "Task | None") -> list[Check]:
     if "webcam" in drivers:
         checks.append(partial(webcam, cell))
     if "realsense" in drivers:
-        checks.append(partial(realsense, needed=True))
+        checks.append(partial(realsense, cell))
     if cell.teleop:
         checks.append(partial(spacemouse, needed=True))
     if task is not None:
@@ -156,11 +157,18 @@ def node() -> list[Finding]:
 
 
 def cores() -> list[Finding]:
+    from hardware.memory import MemoryUnusable, check_machine
+
+    try:
+        check_machine(platform.machine())
+    except MemoryUnusable:
+        mend = "use an x86-64 machine for the robot; a server or learner may run here"
+        return [problem("processor", f"{platform.machine()}: the robot's part needs x86-64", mend)]
     count = len(os.sched_getaffinity(0))
     if count < 2:
         mend = "give it 2 cores: physics, control, cameras and learner share them"
-        return [warning("processor", f"{count} core", mend)]
-    return [ok("processor", f"{count} cores")]
+        return [warning("processor", f"{platform.machine()}, {count} core", mend)]
+    return [ok("processor", f"{platform.machine()}, {count} cores")]
 
 
 def memory() -> list[Finding]:

@@ -53,8 +53,14 @@ def _is_mouse(entry: Path) -> bool:
     return False
 
 
-def realsense(*, needed: bool = False) -> list[Finding]:
-    """The library loads; cameras that it sees. In a process of its own: a driver may crash."""
+def realsense(cell: "Cell | None" = None) -> list[Finding]:
+    """The library loads, and sees the cameras of the cell, or whatever is there without one.
+
+    In a process of its own: a driver may crash.
+    """
+    cameras = {} if cell is None else cell.cameras
+    wanted = {name: c.serial for name, c in cameras.items() if c.driver == "realsense"}
+    needed = bool(wanted)
     state = problem if needed else warning
     try:
         done = subprocess.run(
@@ -67,11 +73,19 @@ def realsense(*, needed: bool = False) -> list[Finding]:
         mend = "run `make install`; the cell needs it" if needed else "only RealSense cells need it"
         return [state("RealSense", f"the library does not load ({said})", mend)]
     serials = done.stdout.split()
-    if not serials and needed:
-        return [
-            problem("RealSense", "no camera; the cell names one", f"plug it in (USB 3); {_UDEV}")
-        ]
-    return [ok("RealSense", ", ".join(serials) or "the library loads; no camera plugged in")]
+    present = ", ".join(serials) or "none"
+    if not needed:
+        return [ok("RealSense", f"the library loads; cameras plugged in: {present}")]
+    return [
+        ok(f"camera {name}", f"RealSense {serial}")
+        if serial in serials
+        else problem(
+            f"camera {name}",
+            f"no RealSense with the serial number {serial} is plugged in (present: {present})",
+            f"plug it in (USB 3), or correct the cell; or {_UDEV}",
+        )
+        for name, serial in wanted.items()
+    ]
 
 
 def webcam(cell: "Cell") -> list[Finding]:

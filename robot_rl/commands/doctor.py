@@ -56,6 +56,10 @@ def doctor(
     if problems:
         are = "is 1 problem" if problems == 1 else f"are {problems} problems"
         raise PlainError(f"there {are} on this machine; what to do is said with each")
+    if not as_json:
+        warnings = sum(finding.state == "warning" for finding in found)
+        left = f"; {warnings} warning{'s'[: warnings > 1]}, which stop nothing" if warnings else ""
+        typer.echo(f"No problem found{left}. `robot-rl demo` starts everything here.")
 
 
 def _print(finding: "Finding") -> None:
