@@ -103,8 +103,7 @@ tests:
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 coverage: install ## How much of safety/ its tests reach, compiled code included
-	@# Interpreted, math raises where compiled code returns NaN: a few tests fail here that pass compiled.
-	-NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest tests/safety $(PYTEST_ARGS)
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest tests/safety $(PYTEST_ARGS)
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report --show-missing --skip-covered
 

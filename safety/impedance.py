@@ -1,14 +1,15 @@
 """Cartesian impedance law and brake law for the fast loop (500 Hz and more).
 
     e = [p_d - p ; rotation vector from R to R_d], clipped per axis and direction
-    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) - h M dq + bias
+    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) - h M dq + b(q, dq) + bias
     |tau - tau_previous| <= step, |tau| <= limit
 
 N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
 at rest stays below K c. The error is clipped here again although the gate has done so: the arm
 moves between two commands. h M dq, with the joint-space inertia M, brakes a holding arm (h is 0
 otherwise): its motion dies out at the rate h, without turning, whatever its pose. It is zero at
-rest and only dissipates, so that no bound depends on it. Kernels write into `out` and `scratch`
+rest and only dissipates, so that no bound depends on it. b pushes a joint back from the end of its
+range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and `scratch`
 and allocate only small vectors.
 """
 
@@ -30,9 +31,16 @@ TORQUE = int(Limit.TORQUE)
 TORQUE_RATE = int(Limit.TORQUE_RATE)
 NOT_FINITE = int(Limit.NOT_FINITE)
 BRAKE = int(Limit.BRAKE)
+JOINT = int(Limit.JOINT)
 
 REGULARISATION = 1e-6
 """Added to J J^T so that the projection exists at singularities."""
+
+JOINT_ZONE_RAD = 0.05
+"""Width of the zone before a joint's limit in which it is pushed back."""
+
+JOINT_AHEAD_S = 0.1
+"""A joint is judged by where it will be: the torque rate needs this long to stop it."""
 
 STILL_RAD_S = 0.02
 """A joint slower than this is standing still: the brake then holds it where it is."""
@@ -52,6 +60,8 @@ class Law(NamedTuple):
     nullspace_damping: float
     hold_rate: float
     posture: FloatArray
+    joint_min: FloatArray
+    joint_max: FloatArray
     torque_limit: FloatArray
     torque_step: FloatArray
     brake_stiffness: FloatArray
@@ -70,6 +80,8 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
         nullspace_damping=limits.gains.nullspace_damping_nm_s_rad,
         hold_rate=limits.gains.hold_rate_per_s,
         posture=np.array(posture_rad, dtype=np.float64),
+        joint_min=np.array(limits.joints.position_min_rad),
+        joint_max=np.array(limits.joints.position_max_rad),
         torque_limit=np.array(limits.joints.torque_nm),
         torque_step=np.array(limits.joints.torque_rate_nm_s) * period_s,
         brake_stiffness=np.array(limits.brake.stiffness_nm_rad),
@@ -174,6 +186,17 @@ def _solve(matrix: FloatArray, vector: FloatArray) -> None:
 
 
 @kernel
+def _barrier(constants: Law, i: int, q: float, dq: float) -> float:
+    """Torque (Nm) that keeps joint i inside its range: none before the zone, and at the limit twice
+    what the joint's torque limit is, so that nothing the law asks for can outweigh it.
+    """
+    above = q + max(dq, 0.0) * JOINT_AHEAD_S - (constants.joint_max[i] - JOINT_ZONE_RAD)
+    below = constants.joint_min[i] + JOINT_ZONE_RAD - (q + min(dq, 0.0) * JOINT_AHEAD_S)
+    share = min(max(below, 0.0), JOINT_ZONE_RAD) - min(max(above, 0.0), JOINT_ZONE_RAD)
+    return 2.0 * constants.torque_limit[i] * share / JOINT_ZONE_RAD
+
+
+@kernel
 def impedance_torque(
     constants: Law,
     q: FloatArray,
@@ -239,7 +262,10 @@ def impedance_torque(
     for i in range(6):
         wrench[i] -= leak[i]
     for j in range(7):
-        torque = posture[j] + bias[j]
+        barrier = _barrier(constants, j, q[j], dq[j])
+        if barrier != 0.0:
+            flags |= JOINT
+        torque = posture[j] + barrier + bias[j]
         for i in range(6):
             torque += jacobian[i, j] * wrench[i]
         if hold:

@@ -21,6 +21,8 @@ class Limit(IntFlag):
     EXCURSION = 1 << 10
     """The measured TCP is beyond the workspace box and its margin."""
     BRAKE = 1 << 11
+    JOINT = 1 << 12
+    """A joint is near its limit, or heading for it, and is held back."""
 
 
 class Reject(StrEnum):

@@ -12,6 +12,7 @@ from hardware.memory import Record
 from hardware.sim import gripper
 from hardware.sim.physics import Physics
 from safety import rotation
+from safety.impedance import STILL_RAD_S
 
 type Vector = NDArray[np.float64]
 
@@ -118,6 +119,8 @@ class FastLoop:
                     f"no new command for {silence_ns / 1e6:.0f} ms: the arm stopped itself; "
                     "see that control runs, then clear"
                 )
+        if not self.braking and (fault := joint_fault(self.physics)):
+            self.brake(fault)
         if self.braking:
             self.physics.brake()
             return
@@ -183,3 +186,26 @@ class FastLoop:
             target[:] = self.physics.position_m
         for target in (self.reference_quaternion, self._from_quaternion, self._to_quaternion):
             target[:] = self.physics.quaternion
+
+
+def joint_fault(physics: Physics) -> str:
+    """Why the arm must stop itself, if a joint is beyond its limits; a joint may come back in."""
+    limits, q, dq = physics.joints, physics.q, physics.dq
+    fast = np.abs(dq) > limits.velocity_rad_s
+    if fast.any():
+        joint = int(np.argmax(fast))
+        return (
+            f"joint {joint + 1} turned at {abs(dq[joint]):.2f} rad/s and "
+            f"{limits.velocity_rad_s[joint]:.2f} is allowed; see what moved it, then clear"
+        )
+    outward = ((q > limits.position_max_rad) & (dq > STILL_RAD_S)) | (
+        (q < limits.position_min_rad) & (dq < -STILL_RAD_S)
+    )
+    if outward.any():
+        joint = int(np.argmax(outward))
+        return (
+            f"joint {joint + 1} is at {q[joint]:.3f} rad, beyond its range of "
+            f"{limits.position_min_rad[joint]:.3f} to {limits.position_max_rad[joint]:.3f}; "
+            "clear, then drive it back"
+        )
+    return ""

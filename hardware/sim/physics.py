@@ -33,6 +33,7 @@ class Physics:
         self.data = mujoco.MjData(self.model)
         self.dt_s = physics_dt_s
         self.law = impedance.law(limits, kinematics.HOME_RAD, physics_dt_s)
+        self.joints = limits.joints
         self.seed = seed
         self.resets = 0
         self.tick = 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from safety import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, Limit, rotation
-from safety.impedance import Law, brake_torque, impedance_torque, law, scratch
+from safety.impedance import JOINT_ZONE_RAD, Law, brake_torque, impedance_torque, law, scratch
 
 # Denavit-Hartenberg of a seven-joint arm (a, d, alpha), for tests only.
 CHAIN = [
@@ -278,6 +278,7 @@ def test_non_finite_input_falls_back_to_gravity(
     assert np.allclose(out, np.clip(goal, 4.0 - 2.0, 4.0 + 2.0))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # interpreted, numpy says what overflows
 @pytest.mark.parametrize("law_name", ["impedance", "brake"])
 def test_a_lost_previous_torque_and_an_overflow_stay_finite(
     arm_limits: ArmLimits, law_name: str
@@ -482,3 +483,33 @@ def test_law_takes_the_cells_values(
     assert np.allclose(constants.torque_step, 1.0)
     gains = ImpedanceGains.from_ratio([100.0] * 6, 0.5)
     assert np.allclose(gains.damping, 10.0)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_joint_is_pushed_back_from_the_end_of_its_range(
+    arm_limits: ArmLimits, side: float
+) -> None:
+    """Nothing before the zone, all of its torque at the limit, and earlier while it moves there."""
+    constants = law(arm_limits, POSTURE, 0.002)._replace(torque_step=np.full(7, 1e9))
+    joint, limit = 0, 2.9 * side
+
+    def torque(q_rad: float, dq_rad_s: float = 0.0) -> tuple[float, Limit]:
+        q, dq = np.array(POSTURE), np.zeros(7)
+        q[joint], dq[joint] = q_rad, dq_rad_s
+        free = constants._replace(posture=q)
+        position, quaternion, _ = kinematics(q)
+        out, flags = torque_at(free, q, dq, position, quaternion)
+        return float(out[joint]), flags
+
+    before, flags = torque(limit - 1.01 * side * JOINT_ZONE_RAD)
+    assert before == pytest.approx(0.0, abs=1e-6)
+    assert Limit.JOINT not in flags
+    half, flags = torque(limit - 0.75 * side * JOINT_ZONE_RAD)
+    assert half == pytest.approx(-side * 0.5 * arm_limits.joints.torque_nm[joint], rel=1e-6)
+    assert Limit.JOINT in flags
+    at_limit, _ = torque(limit)
+    assert at_limit == -side * arm_limits.joints.torque_nm[joint]
+    _, towards = torque(limit - 2.0 * side * JOINT_ZONE_RAD, side * 1.0)
+    _, away = torque(limit - 2.0 * side * JOINT_ZONE_RAD, -side * 1.0)
+    assert Limit.JOINT in towards
+    assert Limit.JOINT not in away

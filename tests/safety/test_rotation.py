@@ -86,6 +86,7 @@ def test_unit_length_is_kept_over_many_small_turns() -> None:
     assert np.linalg.norm(q) == pytest.approx(1.0, abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # interpreted, numpy says what is invalid
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_non_finite_never_looks_like_a_rotation(bad: float) -> None:
     assert not np.isfinite(rotation.exponential(np.array([bad, 0.0, 0.0]))).all()
