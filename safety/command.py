@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety._seal import SEAL
-from safety.verdict import Limit
 
 FloatArray = NDArray[np.float64]
 
@@ -74,16 +73,3 @@ class Torque(_Sealed):
 
 
 SafeCommand = CartesianTarget | JointTarget | Torque
-
-LIMITS_BY_COMMAND: dict[type[SafeCommand], Limit] = {
-    CartesianTarget: Limit.SPEED
-    | Limit.ACCELERATION
-    | Limit.WORKSPACE
-    | Limit.POSITION_CLIP
-    | Limit.ROTATION_CLIP
-    | Limit.TORQUE
-    | Limit.TORQUE_RATE,
-    JointTarget: Limit.SPEED | Limit.ACCELERATION | Limit.WORKSPACE | Limit.POSITION_CLIP,
-    Torque: Limit.TORQUE | Limit.TORQUE_RATE,
-}
-"""Which limits stand behind each kind of command, in the gate or in the fast loop."""

@@ -97,7 +97,7 @@ class Gate:
         self.gripper = gripper
         self.position_m = self._measured_m = np.array(measured.position_m)
         self.quaternion = self._measured_q = rotation.normalized(np.array(measured.quaternion))
-        self._cell = limits.cartesian
+        self.limits: CartesianLimits = limits.cartesian
         self._tracker = Tracker(
             limits.cartesian, settings.period_s, self.position_m, self.quaternion
         )
@@ -109,17 +109,11 @@ class Gate:
         self._holding, self._held, self._hold_from_ns = True, True, 0
         self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
-        self.apply_profile(None)
 
     @property
     def velocity(self) -> FloatArray:
         """Velocity (6,) of the tracked reference, without the decaying offset."""
         return self._tracker.velocity
-
-    def apply_profile(self, profile: CartesianLimits | None) -> None:
-        """Use the cell's limits, tightened by a profile if there is one."""
-        self.limits = self._cell if profile is None else self._cell.tightened(profile)
-        self._tracker.limit_to(self.limits)
 
     def take_over(self, now_ns: int, measured: Measured) -> None:
         """Bumpless change of authority: the window is dropped and the reference decays."""

@@ -481,18 +481,6 @@ def test_outside_the_box_one_may_only_come_back(rig: Any, arm_limits: ArmLimits)
     assert Limit.EXCURSION not in rig.decisions[-1].verdict.limits
 
 
-def test_a_profile_tightens_and_is_lifted(rig: Any, arm_limits: ArmLimits) -> None:
-    rig.enter(Mode.TAKEOVER)
-    slow = replace(arm_limits.cartesian, speed_m_s=0.05, clip_m=np.full((2, 3), 1.0))
-    rig.gate.apply_profile(slow)
-    decision = rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 100)[-1]
-    assert np.linalg.norm(rig.gate.velocity[:3]) <= 0.05
-    assert np.array_equal(decision.command.clip_m, arm_limits.cartesian.clip_m)
-    rig.gate.apply_profile(None)
-    rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 60)
-    assert rig.gate.velocity[0] == pytest.approx(0.2)
-
-
 def test_a_failed_solver_brakes_and_is_reported(rig: Any) -> None:
     rig.enter(Mode.TAKEOVER)
     rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 60)
