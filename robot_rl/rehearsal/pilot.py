@@ -204,6 +204,9 @@ class Pilot:
         stage = telemetry.episode.stage
         if stage is not EpisodeStage.RUNNING and telemetry.t_ns < self._stage_seen_ns:
             return  # this telemetry may be older than what the robot has just agreed to
+        if stage is not EpisodeStage.RUNNING and telemetry.mode is Mode.TAKEOVER:
+            self._ask(EndTakeover)  # the takeover crossed the episode's end on the way
+            return
         match stage:
             case EpisodeStage.RUNNING if self._started:
                 self._work(telemetry)

@@ -75,6 +75,7 @@ class Report(Message):
     interventions: int
     human_seconds: float
     versions_acted: tuple[int, ...]
+    demonstrated: Rate  # demonstrations that succeeded
     success_before: Rate
     success_after: Rate
     autonomous_in_training: Rate  # episodes without a human step that succeeded, of all
@@ -119,6 +120,7 @@ def as_text(report: Report) -> str:
         ),
         ("interventions", f"{report.interventions}, {report.human_seconds:.0f} s of driving"),
         ("versions acted", len(report.versions_acted)),
+        ("demonstrations", report.demonstrated),
         ("success before", report.success_before),
         ("success after", report.success_after),
         ("autonomous in training", report.autonomous_in_training),

@@ -222,6 +222,7 @@ class _Session:
             raise PlainError("the robot never reported")
         training = record.of(Purpose.TRAINING)
         frozen = record.of(Purpose.EVALUATION)
+        shown = record.of(Purpose.DEMONSTRATION)
         count = len(self._evaluation_seeds)
         before, after = frozen[:count], frozen[count:]
         progress = pilot.seen.training.progress if pilot.seen.training else None
@@ -244,6 +245,7 @@ class _Session:
             human_seconds=sum(episode.human_steps for episode in record.episodes)
             * load_task(settings.task).step_s,
             versions_acted=record.versions_acted,
+            demonstrated=Rate.of(sum(episode.success for episode in shown), len(shown)),
             success_before=Rate.of(sum(episode.success for episode in before), len(before)),
             success_after=Rate.of(sum(episode.success for episode in after), len(after)),
             autonomous_in_training=Rate.of(
