@@ -41,7 +41,6 @@ class Intake:
         self._demonstrations: set[UUID] = set()
         self.cursor = 0
         self.history = ""  # of everything up to the cursor: another database has another one
-        self.refused = 0  # episodes of another provenance
 
     def take(self, delivery: Delivery) -> Iterator[int]:
         """Enter an item; yields the number of training steps after each record that added one."""
@@ -69,7 +68,6 @@ class Intake:
             return
         reason = self._foreign(event.provenance)
         if reason:
-            self.refused += 1
             self._say(f"episode {event.episode_id} is left out of training: {reason}")
             return
         self._instructions[event.episode_id] = event.instruction

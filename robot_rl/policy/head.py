@@ -81,7 +81,7 @@ class HeadPolicy:
     ) -> Chunk:
         features = self.backbone.features(observation)
         action = self.decide(features, rng, deterministic=deterministic)
-        return Chunk(actions=action[None], version=self.version, features=features)
+        return Chunk(actions=action[None], version=self.version)
 
     def decide(
         self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool

@@ -28,7 +28,6 @@ class Chunk:
 
     actions: NDArray[np.float64]  # (steps, 7), continuous entries in −1 … 1, gripper −1, 0 or +1
     version: int | None  # the policy version that decided; None before one was numbered
-    features: NDArray[np.float32] | None = None  # (features,), where a backbone made them
 
 
 class Policy(Protocol):

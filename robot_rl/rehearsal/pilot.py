@@ -62,8 +62,6 @@ class Tally:
     """What the scripted operator counted itself, to hold against the database."""
 
     episodes: int = 0
-    takeovers: int = 0
-    human_s: float = 0.0
     refused: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -90,7 +88,6 @@ class Pilot:
         self._next_tick = 0.0
         self._episodes_before = 0
         self._stage_seen_ns = 0
-        self._last_t_ns: int | None = None
         self.tally = Tally()
 
     @property
@@ -191,7 +188,6 @@ class Pilot:
         telemetry, plan = self._client.seen.telemetry, self._plan
         if telemetry is None or plan is None:
             return
-        self._count(telemetry)
         self._hear()
         if telemetry.mode in (Mode.STOPPED, Mode.FAULT):
             if telemetry.mode is Mode.FAULT and self._lockstep:
@@ -296,15 +292,8 @@ class Pilot:
                 self._placed = True
             case "StartEpisode":
                 self._started = True
-            case "Takeover":
-                self.tally.takeovers += 1
             case _:
                 pass
-
-    def _count(self, telemetry: Telemetry) -> None:
-        if self._last_t_ns is not None and telemetry.mode is Mode.TAKEOVER:
-            self.tally.human_s += max(0, telemetry.t_ns - self._last_t_ns) * 1e-9
-        self._last_t_ns = telemetry.t_ns
 
     def _my_id(self) -> UUID | None:
         welcome = self._client.seen.welcome

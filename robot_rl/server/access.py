@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -80,8 +80,23 @@ def issue_token(database: Database, role: str, name: str) -> str:
     return secret
 
 
+def renew_grants(database: Database, grants: Sequence[Grant]) -> None:
+    """Stores tokens that were chosen in advance; older ones of the same role and name are revoked.
+
+    Raises ServerProblem for an unknown role.
+    """
+    keep_grants(database, grants)
+    kept = [_hash(grant.secret) for grant in grants]
+    with database.transaction() as connection:
+        for role, name in {(grant.role, grant.name) for grant in grants}:
+            same = update(Token).where(Token.role == role, Token.name == name)
+            replaced = same.where(Token.sha256.not_in(kept), Token.revoked_t_utc.is_(None))
+            connection.execute(replaced.values(revoked_t_utc=utc_now()))
+            connection.execute(same.where(Token.sha256.in_(kept)).values(revoked_t_utc=None))
+
+
 def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
-    """Stores tokens that were chosen in advance. Raises ServerProblem for an unknown role."""
+    """Stores tokens beside those that are there. Raises ServerProblem for an unknown role."""
     with database.transaction() as connection:
         for grant in grants:
             if grant.role not in set(Role):
@@ -93,17 +108,6 @@ def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
                 .values(sha256=_hash(grant.secret), name=grant.name, role=grant.role)
                 .on_conflict_do_nothing()
             )
-
-
-def revoke_token(database: Database, name: str) -> int:
-    """Revokes every token of that name; returns how many there were."""
-    with database.transaction() as connection:
-        result = connection.execute(
-            update(Token)
-            .where(Token.name == name, Token.revoked_t_utc.is_(None))
-            .values(revoked_t_utc=utc_now())
-        )
-        return result.rowcount
 
 
 def issue_login(

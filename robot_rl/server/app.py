@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from robot_rl.server import console, live, migration, openapi
-from robot_rl.server.access import Refused, keep_grants
+from robot_rl.server.access import Refused, renew_grants
 from robot_rl.server.blobs import BlobMissing, FolderBlobs
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.episode import EpisodeMissing
@@ -43,7 +43,7 @@ def create_app(settings: ServerSettings, database: Database | None = None) -> Fa
         opened = database or open_database(settings)
         try:
             migration.prepare(opened)
-            keep_grants(opened, settings.grants)
+            renew_grants(opened, settings.grants)
             services = Services(settings, opened, FolderBlobs(settings.blob_folder))
             services.begin()
             app.state.services = services

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.message import utc_now
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import access
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
@@ -141,7 +141,7 @@ def test_rights_that_end_close_what_is_open(
     }
     with connect(f"{server.live}/robots/r1", additional_headers=headers[ended]) as socket:
         if ended == "revoked":
-            access.revoke_token(server.database, "eve")
+            replace_token(server, "operator", "eve")
         else:
             with server.database.transaction() as connection:
                 connection.execute(update(BrowserSession).values(expires_t_utc=utc_now()))
@@ -189,12 +189,28 @@ def test_a_rebound_name_is_refused(server: RunningServer) -> None:
     assert answer.status_code == 403
 
 
-def test_a_revoked_token_is_refused(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def replace_token(server: RunningServer, role: str, name: str) -> str:
+    """As when the server starts with another secret for the same caller."""
+    secret = str(new_id())
+    access.renew_grants(server.database, [Grant(role=role, name=name, secret=secret)])
+    return secret
+
+
+def test_a_replaced_token_is_refused(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
     headers = server.bearer("learner", "gpu_box")
     assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
-    assert access.revoke_token(server.database, "gpu_box") == 1
+    other = server.bearer("learner", "second_box")
+    secret = replace_token(server, "learner", "gpu_box")
     assert httpx.get(server.url + "/api/me", headers=headers).status_code == 401
+    old = headers["Authorization"].removeprefix("Bearer ")
+    for accepted in (other, {"Authorization": f"Bearer {secret}"}):
+        assert httpx.get(server.url + "/api/me", headers=accepted).status_code == 200
+    grant = Grant(role="learner", name="gpu_box", secret=old)
+    access.renew_grants(server.database, [grant])  # the old one was put back
+    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
