@@ -156,11 +156,11 @@ class Cell(Section):
                     f"cameras.{name}: the simulated scene has the cameras "
                     f"{' and '.join(SCENE_CAMERAS)} only"
                 )
-        if self.arm.physics_dt_s * self.control.rate_hz > 1:
+        if self.arm.physics_dt_s * self.control.rate_hz > 0.5 + 1e-9:
             raise ValueError(
                 f"control.rate_hz is {self.control.rate_hz}, and the simulated arm steps "
-                f"{1 / self.arm.physics_dt_s:.0f} times a second: lower control.rate_hz or "
-                "arm.physics_dt_s"
+                f"{1 / self.arm.physics_dt_s:.0f} times a second, where it needs two steps to "
+                "follow each command: lower control.rate_hz or arm.physics_dt_s"
             )
         if len(self.limits.torque_nm) != 7:
             raise ValueError(

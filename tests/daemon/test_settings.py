@@ -52,8 +52,8 @@ def test_lock_step_needs_whole_control_periods(
     DaemonSettings(cell=cell, task=task, data_folder=Path("unused"))  # real time takes it
 
 
-@pytest.mark.parametrize("rate_hz", [100, 200, 500])
-def test_lock_step_runs_at_other_rates(rate_hz: int) -> None:
+@pytest.mark.parametrize("rate_hz", [100, 200])
+def test_lock_step_takes_other_rates(rate_hz: int) -> None:
     settings = DaemonSettings(
         cell=cell_at(rate_hz),
         task=load_task("lift_cube"),

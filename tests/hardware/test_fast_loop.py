@@ -1,9 +1,12 @@
 """The arm's own watchdog: it needs no control process to be safe."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from hardware.sim.fast_loop import CLEAR_DISTANCE_M
+from hardware.sim.settings import SimSettings
 
 MS = 1_000_000
 
@@ -187,3 +190,11 @@ def test_a_reset_leaves_the_arm_where_it_is(drive):
     np.testing.assert_allclose(
         driver.loop.physics.position_m, driver.loop.physics.start_pose().position_m, atol=1e-5
     )
+
+
+def test_a_control_rate_that_the_arm_could_not_follow_is_refused(tmp_path: Path) -> None:
+    """With a command in every physics step the reference would stand for ever."""
+    SimSettings(folder=tmp_path, task="lift_cube", control_rate_hz=250)
+    SimSettings(folder=tmp_path, task="lift_cube", control_rate_hz=500, physics_dt_s=0.001)
+    with pytest.raises(ValueError, match="20 to 250 Hz"):
+        SimSettings(folder=tmp_path, task="lift_cube", control_rate_hz=500)
