@@ -45,7 +45,7 @@ class ActorPorts:
             self._arm_requests = sim_topics.open_requests(folder, "actor")
             self._reset_done = sim_topics.open_slot(folder, "arm_reset_done")
             self._rendering = sim_topics.open_slot(folder, "sim_rendering")
-        self._placements = self._clock.now_ns()  # numbers no earlier actor has used
+        self._born_ns = self._placements = self._clock.now_ns()  # no earlier actor has used it
 
     def now_ns(self) -> int:
         return self._clock.now_ns()
@@ -148,7 +148,7 @@ class ActorPorts:
         record["started_ns"] = started_ns
         record["success_seen"] = state.success_seen
         record["policy_version"], record["inference_s"] = version, inference_s
-        record["recorded_steps"] = recorded_steps
+        record["recorded_steps"], record["born_ns"] = recorded_steps, self._born_ns
         record["loaded"] = True
         self._episode.write(record)
 

@@ -20,6 +20,7 @@ from robot_rl.daemon.messages import PolicyReady
 from robot_rl.schema.policy import PolicyStatus, PolicyVersion
 
 HEAD, BACKBONE, VERSION = "head.safetensors", "backbone.safetensors", "version.json"
+_LOOK_S = 1.0  # how often the robot is asked whether its actor is another one now
 KEPT = 5  # newest versions on the disk, whether or not they acted
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 10.0
@@ -40,11 +41,14 @@ class Downloads:
         *,
         offer: Callable[[PolicyReady], bool],
         acting: Callable[[], int | None],
+        actor: Callable[[], int],
         log: Callable[[str], None],
     ) -> None:
+        """`actor`: a number that another actor process would not have."""
         self._client, self._folder, self._task = client, folder, task
-        self._offer, self._acting, self._log = offer, acting, log
+        self._offer, self._acting, self._actor, self._log = offer, acting, actor, log
         self._wanted: PolicyVersion | None = None
+        self._given_to: int | None = None  # the actor that was offered the wanted version
         self._changed = asyncio.Event()
 
     def announce(self, policy: PolicyVersion) -> None:
@@ -54,14 +58,28 @@ class Downloads:
             self._changed.set()
 
     async def run(self) -> None:
-        """Ask for the wanted version, then follow the announcements, for ever."""
+        """Ask for the wanted version, then follow the announcements, for ever.
+
+        An actor that was started again begins with the starting policy: it is offered the wanted
+        version once more.
+        """
         await self._ask()
         while True:
-            await self._changed.wait()
-            self._changed.clear()
+            announced = await self._announced_within(_LOOK_S)
+            forgotten = self._given_to is not None and self._given_to != self._actor()
             policy = self._wanted
-            if policy is not None:
+            if policy is not None and (announced or forgotten):
+                self._given_to = None
+                self._changed.clear()
                 await self._fetch(policy)
+
+    async def _announced_within(self, seconds: float) -> bool:
+        """Wait for an announcement; False when there was none."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     async def _ask(self) -> None:
         """At the start nobody announces anything: ask until the server answers."""
@@ -88,16 +106,18 @@ class Downloads:
                 folder = await fetch_policy(self._client, self._folder, policy)
             except (httpx.HTTPError, BadDownload, OSError) as error:
                 self._log(f"policy {policy.version} cannot be fetched: {error!r}")
-                await asyncio.sleep(backoff_s)
+                await self._announced_within(backoff_s)
                 backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
                 continue
             # A ring record is small, and what the learner did is not the actor's business.
             manifest = policy.manifest.model_copy(update={"update": None})
             slim = policy.model_copy(update={"manifest": manifest})
+            given_to = self._actor()
             if self._offer(PolicyReady(folder=str(folder), policy=slim)):
+                self._given_to = given_to
                 prune(self._folder, keep=(policy.version, self._acting()))
                 return
-            await asyncio.sleep(_FIRST_BACKOFF_S)  # the actor is busy: its ring is full
+            await self._announced_within(_FIRST_BACKOFF_S)  # the actor is busy: its ring is full
 
 
 async def fetch_policy(client: httpx.AsyncClient, store: Path, policy: PolicyVersion) -> Path:

@@ -96,7 +96,7 @@ class Link:
             self._downloads = Downloads(
                 client, self._settings.policy_folder, self._settings.task.name,
                 offer=lambda ready: send(self._offers, ready),
-                acting=self._acting_version, log=self._log.say,
+                acting=self._acting_version, actor=self._actor, log=self._log.say,
             )  # fmt: skip
             self._uplink = UplinkThread(self._settings, self._log.say)
             video = Video(self._settings, self._clock, self._pool)
@@ -159,6 +159,13 @@ class Link:
                 topics.OUTBOX,
             )
         )  # fmt: skip
+
+    def _actor(self) -> int:
+        """When the actor process began; 0 before the first one, and while one has just died."""
+        try:
+            return int(self._readings.episode.read()["born_ns"])
+        except TornRead:
+            return 0
 
     def _acting_version(self) -> int | None:
         version = int(self._readings.episode.read()["policy_version"])

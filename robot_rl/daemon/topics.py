@@ -141,6 +141,7 @@ EPISODE = np.dtype(
         ("policy_version", np.int64),
         ("inference_s", np.float64),
         ("recorded_steps", np.int64),  # since the daemon started
+        ("born_ns", np.int64),  # when this actor process began: another one has another time
         ("loaded", np.bool_),  # the policy is loaded and warmed up
     ]
 )

@@ -270,6 +270,18 @@ class Stand:
         self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
     ) -> PolicyVersion:
         """A new version lies in the policy folder as a download leaves it, and is offered."""
+        published, data = self.make_version(shape, backbone_sha256=backbone_sha256)
+        folder = self.settings.policy_folder / published.manifest.sha256
+        folder.mkdir(parents=True)
+        (folder / HEAD).write_bytes(data)
+        (folder / "version.json").write_text(published.model_dump_json())
+        self.offer(published)
+        return published
+
+    def make_version(
+        self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
+    ) -> tuple[PolicyVersion, bytes]:
+        """A new version as the server has it, and its head's file."""
         policy = self.policy.policy
         assert isinstance(policy, HeadPolicy)
         version = next(self._versions)
@@ -288,18 +300,16 @@ class Stand:
             feed_cursor=0,
             update=None,
         )
-        published = PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
-        folder = self.settings.policy_folder / manifest.sha256
-        folder.mkdir(parents=True)
-        (folder / HEAD).write_bytes(data)
-        (folder / "version.json").write_text(published.model_dump_json())
-        self.offer(published)
-        return published
+        status = PolicyStatus.CANDIDATE
+        return PolicyVersion(version=version, status=status, manifest=manifest), data
 
     def offer(self, policy: PolicyVersion) -> None:
         folder = self.settings.policy_folder / policy.manifest.sha256
-        ready = messages.PolicyReady(folder=str(folder), policy=policy)
-        assert messages.send(self._rings["actor_requests"], ready)
+        assert self.take(messages.PolicyReady(folder=str(folder), policy=policy))
+
+    def take(self, ready: messages.PolicyReady) -> bool:
+        """As the link offers a version."""
+        return messages.send(self._rings["actor_requests"], ready)
 
     def forget_offers(self) -> None:
         """What was offered never reached this actor."""

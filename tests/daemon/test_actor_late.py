@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+from hardware.memory import Record
 from robot_rl.daemon import topics
 from robot_rl.daemon.actor_process import nearest
 from robot_rl.daemon.control_chunk import ChunkPlan
@@ -110,11 +112,11 @@ def test_a_blind_policy_ends_the_chunk_that_it_sent_before(stand: Stand) -> None
 
 
 def test_a_chunk_that_follows_an_empty_one_is_followed() -> None:
-    def chunk(k: int, count: int) -> np.void:
+    def chunk(k: int, count: int) -> Record:
         record = np.zeros((), topics.CHUNK)
         record["chunk_id"], record["count"], record["dt_ns"] = k, count, STEP
         record["valid_from_ns"] = k * STEP + (DELAY if count else 0)
-        return record[()]
+        return cast(Record, record[()])
 
     plan = ChunkPlan()
     for seen in (chunk(1, 8), chunk(2, 0), chunk(3, 8)):
