@@ -143,7 +143,7 @@ class LiveServer:
     def _handle(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         assert socket.request.headers["Authorization"] == "Bearer secret"
-        video = socket.request.path.endswith("/video")
+        video = socket.request.path.startswith("/api/live/robot/video")
         if not video:
             self._robot = socket
         try:
