@@ -234,6 +234,9 @@ class Actor:
                     cause = event.cause or f"Stopped by {event.by}."
                     self._chronicle.safety(code, cause, event.by, event.t_ns)
                     self._step(events.RobotHalted(cause=cause))
+            case messages.LeasePreempted():
+                self._say(event.text)
+                self._chronicle.safety("preemption", event.text, event.by, event.t_ns)
             case messages.HomeReached():
                 self._step(events.HomeReached())
             case messages.HomeMissed(why=why):

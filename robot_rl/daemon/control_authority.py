@@ -19,6 +19,7 @@ from robot_rl.daemon.messages import (
     Intent,
     InterventionBegan,
     InterventionOver,
+    LeasePreempted,
     ModeChanged,
     PhaseMarked,
 )
@@ -107,7 +108,7 @@ class Authority:
         self._resumes, self._unattended_ns = resumes, unattended_ns
         self._attended_ns = mode.since_ns
         self._waiting: _WaitingTakeover | None = None
-        self._asked: tuple[UUID, str] | None = None  # who waits for the lease
+        self.asked: live.FromClient | None = None  # who waits for the lease, and its request
 
     def drain(self) -> Outbound:
         out, self.out = self.out, Outbound()
@@ -125,7 +126,10 @@ class Authority:
             case live.Stop():
                 reason = self._stop(sender, now_ns)
             case live.AcquireLease():
-                reason = self._acquire(sender, now_ns)
+                reason = self._acquire(sender, message.preempt, now_ns)
+            case live.AnswerLease(consent=consent):
+                answer = leases.Answer(by=str(sender.client_id), consent=consent)
+                reason = self._lease_step(answer, now_ns, asker=sender)
             case live.ReleaseLease():
                 reason = self._release_lease(sender, now_ns)
             case live.Takeover():
@@ -153,8 +157,8 @@ class Authority:
         if client_id == self.lease_client:
             silent_ns = now_ns - leases.SILENCE_NS - 1
             self.lease = replace(self.lease, heard_ns=min(self.lease.heard_ns, silent_ns))
-        if self._asked is not None and self._asked[0] == client_id:
-            self._asked = None
+        if self.asked is not None and self.asked.client_id == client_id:
+            self.asked = None
             self.lease = replace(self.lease, pending=None)
         if self._waiting is not None and self._waiting.sender.client_id == client_id:
             self._waiting = None
@@ -260,18 +264,24 @@ class Authority:
             self._apply(modes.Stop(by=sender.user), now_ns, sender.user)
         return None
 
-    def _acquire(self, sender: live.FromClient, now_ns: int) -> str | None:
+    def _acquire(self, sender: live.FromClient, preempt: str, now_ns: int) -> str | None:
         by, holder = str(sender.client_id), self.lease.holder
-        if holder is not None and holder != by and self.mode.mode is Mode.TAKEOVER:
+        driven = holder is not None and holder != by and self.mode.mode is Mode.TAKEOVER
+        if driven and not preempt:
             return f"{self.lease_user} is driving; the lease cannot change hands now."
-        denied = self._lease_step(leases.Request(by=by), now_ns, asker=sender)
+        event = leases.Request(by=by, supervisor=bool(preempt))
+        denied = self._lease_step(event, now_ns, asker=sender)
         if denied is not None:
             return denied
         if self.lease.holder == by:
             return None
+        if self.asked is not None and self.asked.client_id != sender.client_id:
+            return f"{self.asked.user} has taken it already and gets it once the arm is at rest."
+        if preempt:
+            return f"The lease of {self.lease_user} passes to you once the arm is at rest."
         return (
-            f"{self.lease_user} holds the lease. It passes to you within 5 s, once the arm is at "
-            "rest, unless it is given up before."
+            f"{self.lease_user} holds the lease and is asked for it. It passes to you within 5 s, "
+            f"once the arm is at rest, unless {self.lease_user} keeps it."
         )
 
     def _release_lease(self, sender: live.FromClient, now_ns: int) -> str | None:
@@ -387,11 +397,11 @@ class Authority:
         self, event: leases.LeaseEvent, now_ns: int, *, asker: live.FromClient | None = None
     ) -> str | None:
         """Step the lease machine; a refusal comes back as a sentence."""
-        before = self.lease.holder
+        before, by = self.lease.holder, None if asker is None else str(asker.client_id)
         self.lease, effects = leases.step(self.lease, event, now_ns)
         pending = self.lease.pending
-        if asker is not None and pending is not None and pending.by == str(asker.client_id):
-            self._asked = (asker.client_id, asker.user)
+        if asker is not None and pending is not None and pending.by == by:
+            self._replace_asker(asker, now_ns)
         refused: str | None = None
         for effect in effects:
             match effect:
@@ -405,28 +415,49 @@ class Authority:
                 case leases.Suspended():
                     self._apply(modes.LeaseSuspended(), now_ns, self.lease_user)
                 case leases.HoldForTransfer():
-                    asked = self._asked[1] if self._asked is not None else "another operator"
+                    asked = "another operator" if self.asked is None else self.asked.user
                     self._apply(modes.Pause(by=asked), now_ns, asked)
+                case leases.Audited(text=text) if asker is not None:
+                    self._preempted(asker, by_name(text, self._names(asker)), now_ns)
                 case leases.Denied(to=to, reason=reason):
-                    refused = by_name(reason, self._names(asker))
+                    sentence = by_name(reason, self._names(asker))
+                    if self.asked is not None and to == str(self.asked.client_id) != by:
+                        self._answer(self.asked, sentence, now_ns)  # the holder keeps it
+                        self.asked = None
+                    else:
+                        refused = sentence
                 case _:
                     pass
         return refused
 
+    def _replace_asker(self, asker: live.FromClient | None, now_ns: int) -> None:
+        """Who waits now; one who waited before and is passed over hears of it."""
+        before, self.asked = self.asked, asker
+        holder = asker.client_id if asker is not None else self.lease_client
+        if before is not None and before.client_id != holder:
+            self._answer(before, "Somebody else took the lease meanwhile; ask again.", now_ns)
+
+    def _preempted(self, asker: live.FromClient, text: str, now_ns: int) -> None:
+        """Recorded with its reason, whoever held the lease."""
+        reason = asker.message.preempt if isinstance(asker.message, live.AcquireLease) else ""
+        told = LeasePreempted(by=asker.user, text=f"{text} Reason: {reason}", t_ns=now_ns)
+        self.out.events.append(told)
+
     def _grant(self, to: str, asker: live.FromClient | None, now_ns: int) -> None:
         if asker is not None and str(asker.client_id) == to:
             self.lease_client, self.lease_user = asker.client_id, asker.user
-        elif self._asked is not None and str(self._asked[0]) == to:
-            self.lease_client, self.lease_user = self._asked
-            self._asked = None
+        elif self.asked is not None:
+            self.lease_client, self.lease_user = self.asked.client_id, self.asked.user
+            self._answer(self.asked, "", now_ns)
+        self._replace_asker(None, now_ns)
         self.lease_since_ns = now_ns
 
     def _names(self, asker: live.FromClient | None) -> dict[str, str]:
         names = {str(self.lease_client): self.lease_user}
         if asker is not None:
             names[str(asker.client_id)] = asker.user
-        if self._asked is not None:
-            names[str(self._asked[0])] = self._asked[1]
+        if self.asked is not None:
+            names[str(self.asked.client_id)] = self.asked.user
         return names
 
     def _apply(self, event: modes.Event, now_ns: int, by: str) -> str | None:

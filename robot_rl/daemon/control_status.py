@@ -46,6 +46,9 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
         record["lease_client"] = np.void(authority.lease_client.bytes)
     record["lease_suspended"] = lease.suspended
     record["lease_since_ns"] = authority.lease_since_ns
+    if authority.asked is not None and lease.pending is not None and lease.holder is not None:
+        record["lease_asked_by"] = bounded(authority.asked.user, 64)
+        record["lease_asked_until_ns"] = lease.pending.deadline_ns
     record["reference_position"] = gate.position_m
     record["reference_quaternion"] = gate.quaternion
     record["speed_limit"] = _speed_limit_m_s(controller)

@@ -196,13 +196,16 @@ class _Pace:
 
 def _lease(control: Record, now_ns: int) -> LeaseStatus:
     holder = _text(control["lease_holder"])
-    since = int(control["lease_since_ns"])
+    since, asked_by = int(control["lease_since_ns"]), _text(control["lease_asked_by"])
+    left_ns = max(int(control["lease_asked_until_ns"]) - now_ns, 0)
     return LeaseStatus(
         epoch=int(control["lease_epoch"]),
         holder=holder or None,
         client_id=_id(control["lease_client"]),
         suspended=bool(control["lease_suspended"]),
         since_s=max(now_ns - since, 0) * 1e-9 if holder else 0.0,
+        asked_by=asked_by or None,
+        asked_s=left_ns * 1e-9 if asked_by else None,
     )
 
 

@@ -83,6 +83,15 @@ class ModeChanged(Message):
     t_ns: int
 
 
+class LeasePreempted(Message):
+    """Somebody took the lease from its holder without asking; `text` says who, whose and why."""
+
+    kind: Literal["lease_preempted"] = "lease_preempted"
+    by: str
+    text: str
+    t_ns: int
+
+
 class HomeReached(Message):
     kind: Literal["home_reached"] = "home_reached"
     t_ns: int
@@ -97,7 +106,13 @@ class HomeMissed(Message):
 
 
 type ControlEvent = Annotated[
-    InterventionBegan | InterventionOver | PhaseMarked | ModeChanged | HomeReached | HomeMissed,
+    InterventionBegan
+    | InterventionOver
+    | PhaseMarked
+    | ModeChanged
+    | LeasePreempted
+    | HomeReached
+    | HomeMissed,
     Field(discriminator="kind"),
 ]
 

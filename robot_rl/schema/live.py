@@ -63,6 +63,8 @@ class LeaseStatus(Message):
     client_id: UUID | None
     suspended: bool
     since_s: float
+    asked_by: str | None = None  # who asks the holder for it; see AnswerLease
+    asked_s: float | None = None  # time left to answer; then it passes as if agreed
 
 
 class LoopStatus(Message):
@@ -302,7 +304,21 @@ class Request(Message):
 
 
 class AcquireLease(Request):
+    """Granted at once when it is free. Otherwise its holder is asked, and the answer is a refusal
+    that says so; a second answer to the same request follows when the matter is decided.
+
+    An engineer may take it without asking, and gives the reason, which is recorded.
+    """
+
     kind: Literal["acquire_lease"] = "acquire_lease"
+    preempt: Annotated[str, Field(max_length=200)] = ""  # the reason; empty: ask the holder
+
+
+class AnswerLease(Request):
+    """The holder's answer to somebody who asks for the lease (LeaseStatus.asked_by)."""
+
+    kind: Literal["answer_lease"] = "answer_lease"
+    consent: bool
 
 
 class ReleaseLease(Request):
@@ -396,6 +412,7 @@ class Ready(Message):
 
 type ClientRequest = Annotated[
     AcquireLease
+    | AnswerLease
     | ReleaseLease
     | Takeover
     | EndTakeover
@@ -417,6 +434,7 @@ type ClientMessage = Annotated[
     Drive
     | Ready
     | AcquireLease
+    | AnswerLease
     | ReleaseLease
     | Takeover
     | EndTakeover

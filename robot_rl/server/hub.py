@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from robot_rl.schema.live import (
+    AcquireLease,
     ClientGone,
     ClientMessage,
     ClientWelcome,
@@ -31,7 +32,7 @@ from robot_rl.schema.live import (
 )
 from robot_rl.schema.message import Message, new_id
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
-from robot_rl.server.access import DRIVERS, Principal, Role
+from robot_rl.server.access import DRIVERS, ENGINEERS, Principal, Role
 from robot_rl.server.mailbox import Mailbox
 
 CLOSE_REPLACED = 4000
@@ -217,6 +218,10 @@ class Hub:
         is_stop = isinstance(message, Stop)
         if not is_stop and client.principal.role not in DRIVERS:
             self.tell(client, f"a {client.principal.role} may watch and stop, and no more")
+            return
+        preempts = isinstance(message, AcquireLease) and bool(message.preempt)
+        if preempts and client.principal.role not in ENGINEERS:
+            self.tell(client, "only an engineer may take control from somebody without asking")
             return
         link = self._station(client.robot).link
         if link is None:

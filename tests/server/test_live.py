@@ -134,6 +134,18 @@ def test_a_viewer_may_stop_and_no_more(server: RunningServer) -> None:
         assert isinstance(hear(robot, FromClient, COMMAND).message, Stop)
 
 
+@pytest.mark.parametrize(("role", "may"), [("operator", False), ("engineer", True)])
+def test_only_an_engineer_takes_control_without_asking(
+    server: RunningServer, role: str, may: bool
+) -> None:
+    with dial_robot(server) as robot, dial_client(server, role) as ada:
+        say(ada, AcquireLease(request_id=new_id(), preempt="bob has left"))
+        if may:
+            assert isinstance(hear(robot, FromClient, COMMAND).message, AcquireLease)
+        else:
+            assert "only an engineer may" in hear(ada, Problem).message
+
+
 def test_coming_and_going_is_told(server: RunningServer) -> None:
     with dial_client(server) as ada:
         client_id = hear(ada, ClientWelcome).client_id

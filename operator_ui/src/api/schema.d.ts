@@ -561,7 +561,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** AcquireLease */
+        /**
+         * AcquireLease
+         * @description Granted at once when it is free. Otherwise its holder is asked, and the answer is a refusal
+         *     that says so; a second answer to the same request follows when the matter is decided.
+         *
+         *     An engineer may take it without asking, and gives the reason, which is recorded.
+         */
         AcquireLease: {
             /** @default 0 */
             echo_t_ns: components["schemas"]["Counter"];
@@ -570,6 +576,11 @@ export interface components {
              * @enum {string}
              */
             kind: "acquire_lease";
+            /**
+             * Preempt
+             * @default
+             */
+            preempt: string;
             /**
              * Request Id
              * Format: uuid
@@ -618,6 +629,26 @@ export interface components {
             text: string;
             /** Withdrawn */
             withdrawn: boolean;
+        };
+        /**
+         * AnswerLease
+         * @description The holder's answer to somebody who asks for the lease (LeaseStatus.asked_by).
+         */
+        AnswerLease: {
+            /** Consent */
+            consent: boolean;
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "answer_lease";
+            /**
+             * Request Id
+             * Format: uuid
+             */
+            request_id: string;
         };
         /**
          * ArmObservation
@@ -727,7 +758,7 @@ export interface components {
              */
             request_id: string;
         };
-        ClientMessage: components["schemas"]["Drive"] | components["schemas"]["Ready"] | components["schemas"]["AcquireLease"] | components["schemas"]["ReleaseLease"] | components["schemas"]["Takeover"] | components["schemas"]["EndTakeover"] | components["schemas"]["MarkPhase"] | components["schemas"]["StartEpisode"] | components["schemas"]["Pause"] | components["schemas"]["Resume"] | components["schemas"]["Label"] | components["schemas"]["BeginReset"] | components["schemas"]["ConfirmReset"] | components["schemas"]["Stop"] | components["schemas"]["Clear"] | components["schemas"]["JoinLockstep"] | components["schemas"]["LeaveLockstep"];
+        ClientMessage: components["schemas"]["Drive"] | components["schemas"]["Ready"] | components["schemas"]["AcquireLease"] | components["schemas"]["AnswerLease"] | components["schemas"]["ReleaseLease"] | components["schemas"]["Takeover"] | components["schemas"]["EndTakeover"] | components["schemas"]["MarkPhase"] | components["schemas"]["StartEpisode"] | components["schemas"]["Pause"] | components["schemas"]["Resume"] | components["schemas"]["Label"] | components["schemas"]["BeginReset"] | components["schemas"]["ConfirmReset"] | components["schemas"]["Stop"] | components["schemas"]["Clear"] | components["schemas"]["JoinLockstep"] | components["schemas"]["LeaveLockstep"];
         ClientUpdate: components["schemas"]["ClientWelcome"] | components["schemas"]["RobotPresence"] | components["schemas"]["Telemetry"] | components["schemas"]["CommandResult"] | components["schemas"]["StopProgress"] | components["schemas"]["SimulatorTruth"] | components["schemas"]["LockstepTurn"] | components["schemas"]["TrainingStatus"] | components["schemas"]["InterventionTrained"] | components["schemas"]["Problem"];
         /** ClientWelcome */
         ClientWelcome: {
@@ -1426,6 +1457,16 @@ export interface components {
         };
         /** LeaseStatus */
         LeaseStatus: {
+            /**
+             * Asked By
+             * @default null
+             */
+            asked_by: string | null;
+            /**
+             * Asked S
+             * @default null
+             */
+            asked_s: number | null;
             /** Client Id */
             client_id: string | null;
             /** Epoch */

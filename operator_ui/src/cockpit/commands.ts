@@ -29,7 +29,7 @@ export function request(connection: RobotConnection, wish: Wish): void {
   const state = connection.store.getState();
   const free = state.telemetry !== null && state.telemetry.lease.holder === null;
   if (UNDER_LEASE.has(wish.kind) && free && !holdsLease(state)) {
-    connection.ask({ kind: "acquire_lease" });
+    connection.ask({ kind: "acquire_lease", preempt: "" });
   }
   connection.ask(wish);
 }

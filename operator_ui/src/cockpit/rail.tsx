@@ -168,6 +168,28 @@ function LocalTakeover({ connection }: { connection: RobotConnection }) {
   );
 }
 
+/** Somebody asks for control: whoever holds it agrees or keeps it. */
+function Asked({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const ours = useLive(connection, holdsLease);
+  const name = useLive(connection, (state) => state.telemetry?.lease.asked_by ?? null);
+  if (!ours || name === null) return null;
+  const answer = (consent: boolean) => request(connection, { kind: "answer_lease", consent });
+  return (
+    <div role="alert" data-testid="lease-asked">
+      <Text size="sm" mt={8}>
+        {t("rail.asked", { name })}
+      </Text>
+      <Button mt={4} mr={8} variant="default" onClick={() => answer(true)}>
+        {t("rail.asked_pass")}
+      </Button>
+      <Button mt={4} variant="default" onClick={() => answer(false)}>
+        {t("rail.asked_keep")}
+      </Button>
+    </div>
+  );
+}
+
 function Control({
   connection,
   onAction,
@@ -205,11 +227,17 @@ function Control({
           fullWidth
           variant="default"
           data-testid="lease"
-          onClick={() => request(connection, { kind: ours ? "release_lease" : "acquire_lease" })}
+          onClick={() =>
+            request(
+              connection,
+              ours ? { kind: "release_lease" } : { kind: "acquire_lease", preempt: "" },
+            )
+          }
         >
           {t(ours ? "rail.release" : "rail.acquire")}
         </Button>
       )}
+      <Asked connection={connection} />
       <LocalTakeover connection={connection} />
     </Panel>
   );

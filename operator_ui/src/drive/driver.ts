@@ -187,7 +187,7 @@ export class Driver {
     if (ask === null || (ask === this.lastAsk && nowMs - this.askedMs < SETTLE_MS)) return;
     this.lastAsk = ask;
     this.askedMs = nowMs;
-    if (ask === "acquire_lease") this.connection.ask({ kind: "acquire_lease" });
+    if (ask === "acquire_lease") this.connection.ask({ kind: "acquire_lease", preempt: "" });
     if (ask === "takeover") {
       this.connection.ask({ kind: "takeover", device: this.intent.device, reason: "" });
     }
