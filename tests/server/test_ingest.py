@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from robot_rl.schema.ingest import BatchAck
+from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.segment import decode_segment
 from robot_rl.server.tables import Episode, FeedRow, Segment
 from tests.server.conftest import RunningServer
@@ -143,7 +144,7 @@ def of_another_protocol(batch: Batch) -> Batch:
         (damaged, "damaged on the way"),
         (without_part, "does not hold it"),
         (with_stranger, "'more' that no item names"),
-        (of_another_protocol, "protocol 99 and this server 1"),
+        (of_another_protocol, f"protocol 99 and this server {PROTOCOL_VERSION}"),
     ],
 )
 def test_a_bad_batch_is_refused_whole(

@@ -32,7 +32,7 @@ from robot_rl.schema.live import (
     Telemetry,
     TrainingStatus,
 )
-from robot_rl.schema.message import new_id
+from robot_rl.schema.message import PROTOCOL_VERSION, new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import VideoFrame, decode_frame, encode_frame
 from robot_rl.server.access import Principal, Role
@@ -175,7 +175,7 @@ def test_a_robot_that_dials_in_again_replaces_its_old_link(server: RunningServer
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"protocol": 99}, "protocol 99, this server 1"),
+        ({"protocol": 99}, f"protocol 99, this server {PROTOCOL_VERSION}"),
         ({"robot": "another"}, "token is of panda_1"),
     ],
 )
