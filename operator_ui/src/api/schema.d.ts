@@ -774,7 +774,7 @@ export interface components {
             kind: "client_welcome";
             /**
              * Protocol
-             * @default 1
+             * @default 2
              */
             protocol: number;
             /** User */
