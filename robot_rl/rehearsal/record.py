@@ -19,6 +19,7 @@ class EpisodeLine(BaseModel):
     outcome: Outcome | None
     stored_steps: int  # records, the last one without an action
     steps: int | None  # actions
+    trainable_steps: int  # of those, with every picture
     human_steps: int
     interventions: int
     policy_versions: tuple[int, ...]
@@ -52,9 +53,9 @@ class Record:
 
     @property
     def trainable_steps(self) -> int:
-        """Actions of the episodes that may enter training."""
+        """Of the episodes that may enter training."""
         return sum(
-            episode.actions
+            episode.trainable_steps
             for episode in self.episodes
             if episode.purpose is not Purpose.EVALUATION
         )

@@ -9,13 +9,13 @@ bytes.
 # pyright: reportMissingTypeStubs=false, reportUnknownParameterType=false
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from robot_rl.schema.step import Step
+from robot_rl.schema.step import Source, Step
 
 FORMAT_VERSION = "1"
 
@@ -125,6 +125,20 @@ def cameras_of(table: pa.Table) -> list[str]:
     """Names of the cameras whose images a segment holds."""
     names: list[str] = table.schema.names
     return [name.removeprefix("frame_") for name in names if name.startswith("frame_")]
+
+
+def count_trainable(table: pa.Table, cameras: Iterable[str]) -> int:
+    """Steps with an action and a picture of every one of `cameras`: a missed step teaches nothing,
+    and the reset routine's motion is nobody's decision.
+    """
+    wanted = [f"frame_{camera}" for camera in cameras]
+    if not set(table.schema.names).issuperset(wanted):
+        return 0
+    present = [table[name].is_valid().to_pylist() for name in ("executed_action", *wanted)]
+    sources = table["source"].to_pylist()
+    return sum(
+        source != Source.RESET and all(row) for source, *row in zip(sources, *present, strict=True)
+    )
 
 
 def decode_segment(data: bytes, *, images: bool = True) -> list[RecordedStep]:

@@ -43,6 +43,7 @@ class EpisodeRow(Message):
     ended_t_utc: datetime | None
     stored_steps: int
     steps: int | None
+    trainable_steps: int  # with an action and every picture
     human_steps: int
     interventions: int
     policy_version: int | None

@@ -13,7 +13,7 @@ from robot_rl.schema.feed import FeedEvent, SegmentStored
 from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
 from robot_rl.schema.live import InterventionTrained
 from robot_rl.schema.message import PROTOCOL_VERSION, new_id
-from robot_rl.schema.segment import BadSegment, read_table
+from robot_rl.schema.segment import BadSegment, count_trainable, read_table
 from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
@@ -197,7 +197,10 @@ def _store_segment(
     """Stores the steps that are new; None when all of them are here already."""
     ref = part.ref
     episode = connection.execute(
-        select(Episode.task, Episode.stored_steps, Episode.policy_versions, Episode.risk_max)
+        select(
+            *(Episode.task, Episode.cameras, Episode.stored_steps),
+            *(Episode.policy_versions, Episode.risk_max),
+        )
         .where(Episode.episode_id == ref.episode_id)
         .with_for_update()
     ).one_or_none()
@@ -242,6 +245,7 @@ def _store_segment(
         .where(Episode.episode_id == ref.episode_id)
         .values(
             stored_steps=Episode.stored_steps + segment.count,
+            trainable_steps=Episode.trainable_steps + count_trainable(table, episode.cameras),
             human_steps=Episode.human_steps + table.column("source").to_pylist().count("human"),
             policy_versions=versions,
             risk_max=max(risks, default=None),

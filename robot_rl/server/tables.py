@@ -86,6 +86,7 @@ class Episode(Base):
     started_t_utc: Mapped[datetime]
     # While steps arrive
     stored_steps: Mapped[int] = mapped_column(server_default=sql("0"))  # records, so N + 1
+    trainable_steps: Mapped[int] = mapped_column(server_default=sql("0"))
     human_steps: Mapped[int] = mapped_column(server_default=sql("0"))
     interventions: Mapped[int] = mapped_column(server_default=sql("0"))
     policy_versions: Mapped[list[int]] = mapped_column(server_default=sql("'{}'"))  # in order

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from robot_rl.schema.ingest import BatchAck
 from robot_rl.schema.message import PROTOCOL_VERSION
-from robot_rl.schema.segment import decode_segment
+from robot_rl.schema.segment import RecordedStep, decode_segment
 from robot_rl.server.tables import Episode, FeedRow, Segment
 from tests.server.conftest import RunningServer
 from tests.server.recordings import ROBOT, TASK, Batch, Recording, post
@@ -58,7 +58,26 @@ def test_an_episode_arrives_whole(server: RunningServer, robot: httpx.Client) ->
     with server.database.engine.connect() as connection:
         episode = connection.execute(select(Episode.__table__)).one()
     assert (episode.stored_steps, episode.steps, episode.human_steps) == (13, 12, 4)
+    assert episode.trainable_steps == 12
     assert (episode.interventions, episode.outcome, episode.policy_version) == (1, "success", 1)
+
+
+def test_a_step_without_a_picture_or_an_action_is_stored_but_teaches_nothing(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    recording = Recording()
+    recording.episode(6)
+    blind, lost = (recording.rows[row] for row in (2, 4))
+    assert isinstance(blind, RecordedStep)
+    assert isinstance(lost, RecordedStep)
+    recording.rows[2] = RecordedStep(step=blind.step, images={})
+    nothing = lost.step.model_copy(update={"executed_action": None})
+    recording.rows[4] = RecordedStep(step=nothing, images=lost.images)
+    for batch in recording.batches(4):
+        assert post(robot, batch).status_code == 200
+    with server.database.engine.connect() as connection:
+        episode = connection.execute(select(Episode.__table__)).one()
+    assert (episode.stored_steps, episode.trainable_steps) == (7, 4)
 
 
 def test_a_batch_sent_twice_is_stored_once(server: RunningServer, robot: httpx.Client) -> None:

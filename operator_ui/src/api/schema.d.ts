@@ -1046,6 +1046,8 @@ export interface components {
             stored_steps: number;
             /** Task */
             task: string;
+            /** Trainable Steps */
+            trainable_steps: number;
         };
         /**
          * EpisodeStage
