@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon import control_home
-from robot_rl.daemon.control_authority import Authority, Outbound
+from robot_rl.daemon.control_authority import Authority
 from robot_rl.daemon.control_chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control_home import HomeDrive, HomePose, Leg
+from robot_rl.daemon.control_outbound import Outbound
 from robot_rl.daemon.control_person import Person
 from robot_rl.daemon.control_window import Driver, Grid, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent

@@ -1,25 +1,26 @@
-"""Who may move the robot: lease, mode and takeover, as requests, intents and time arrive.
+"""Who may move the robot: mode and takeover, as requests, intents and time arrive.
 
-No input or output. Everything is answered: what is refused says why in one sentence. Results,
-events and latch changes pile up in lists that the process drains once per tick.
+The lease is the desk's (control_lease), a stop's progress the report's (control_stop). No input or
+output. Everything is answered: what is refused says why in one sentence. Results, events and latch
+changes pile up in lists that the process drains once per tick.
 """
 
-import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from robot_rl.daemon.control_sentences import by_name, not_for_control
+from robot_rl.daemon.control_lease import LeaseDesk
+from robot_rl.daemon.control_outbound import Outbound
+from robot_rl.daemon.control_sentences import not_for_control
+from robot_rl.daemon.control_stop import StopReport
 from robot_rl.daemon.messages import (
     BeginAutonomy,
-    ControlEvent,
     EndMotion,
     GoHome,
     HomeMissed,
     Intent,
     InterventionBegan,
     InterventionOver,
-    LeasePreempted,
     ModeChanged,
     PhaseMarked,
 )
@@ -46,16 +47,6 @@ class Running(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stopping:
-    """A software stop on its way: received → braking → stopped."""
-
-    by: str
-    received_ns: int
-    braking_ns: int | None = None
-    stopped_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
     """What a person's device says now: the remote one (browser), or one at the robot."""
 
@@ -79,40 +70,45 @@ class _WaitingTakeover:
     deadline_ns: int
 
 
-@dataclass(slots=True, kw_only=True)
-class Outbound:
-    """What has to leave control after this tick."""
-
-    results: list[live.CommandResult | live.StopProgress] = field(default_factory=list)
-    events: list[ControlEvent] = field(default_factory=list)
-    latch: list[modes.Latch] = field(default_factory=list)
-    effects: list[modes.Effect] = field(default_factory=list)  # for the gate and the chunk plan
-    go_home: GoHome | None = None
-    clear_arm: bool = False
-
-
 class Authority:
-    """State: the mode, the lease, the present intervention, the stop on its way."""
+    """State: the mode, the present intervention, the takeover that waits for the dead-man."""
 
     def __init__(self, mode: ModeState, *, resumes: bool, unattended_ns: int | None = None) -> None:
         self.mode = mode
-        self.lease = leases.LeaseState()
-        self.lease_client: UUID | None = None
-        self.lease_user = ""
-        self.lease_since_ns = 0
-        self.round_trip_s = math.nan
         self.running = Running.NOTHING
         self.intervention: Intervention | None = None
-        self.stopping: Stopping | None = None
         self.out = Outbound()
+        self.stop_report = StopReport(self.out)
+        self.desk = LeaseDesk(self.out, self._apply)
+        self.hear = self.desk.hear  # a drive message concerns the lease alone
         self._resumes, self._unattended_ns = resumes, unattended_ns
         self._attended_ns = mode.since_ns
         self._waiting: _WaitingTakeover | None = None
-        self.asked: live.FromClient | None = None  # who waits for the lease, and its request
 
     def drain(self) -> Outbound:
-        out, self.out = self.out, Outbound()
-        return out
+        return self.out.drain()
+
+    @property
+    def lease(self) -> leases.LeaseState:
+        return self.desk.state
+
+    @property
+    def lease_client(self) -> UUID | None:
+        return self.desk.client
+
+    @property
+    def lease_user(self) -> str:
+        return self.desk.user
+
+    @property
+    def round_trip_s(self) -> float:
+        """Of the lease's holder; NaN before it was measured."""
+        return self.desk.round_trip_s
+
+    @property
+    def asked(self) -> live.FromClient | None:
+        """Who waits for the lease, and its request."""
+        return self.desk.asked
 
     # ---- messages -----------------------------------------------------------------------------
 
@@ -120,18 +116,18 @@ class Authority:
         """Carry out or refuse a request. `clear_cause`: what keeps a latch from being cleared."""
         message = sender.message
         if late := too_late(message, now_ns):
-            self._answer(sender, late, now_ns)
+            self.out.answer(sender, late, now_ns)
             return
         match message:
             case live.Stop():
                 reason = self._stop(sender, now_ns)
             case live.AcquireLease():
-                reason = self._acquire(sender, message.preempt, now_ns)
-            case live.AnswerLease(consent=consent):
-                answer = leases.Answer(by=str(sender.client_id), consent=consent)
-                reason = self._lease_step(answer, now_ns, asker=sender)
+                driving = self.mode.mode is Mode.TAKEOVER
+                reason = self.desk.acquire(sender, message.preempt, now_ns, driving=driving)
+            case live.AnswerLease():
+                reason = self.desk.consent(sender, message.consent, now_ns)
             case live.ReleaseLease():
-                reason = self._release_lease(sender, now_ns)
+                reason = self.desk.release(sender, now_ns)
             case live.Takeover():
                 reason = self._ask_takeover(sender, message, now_ns)
                 if reason is None:
@@ -150,16 +146,11 @@ class Authority:
                 return  # not requests: they have no answer
             case _:
                 reason = not_for_control(message.kind)
-        self._answer(sender, reason or "", now_ns)
+        self.out.answer(sender, reason or "", now_ns)
 
     def gone(self, client_id: UUID, now_ns: int) -> None:
         """A client's socket closed: its input counts no more; the lease runs out by silence."""
-        if client_id == self.lease_client:
-            silent_ns = now_ns - leases.SILENCE_NS - 1
-            self.lease = replace(self.lease, heard_ns=min(self.lease.heard_ns, silent_ns))
-        if self.asked is not None and self.asked.client_id == client_id:
-            self.asked = None
-            self.lease = replace(self.lease, pending=None)
+        self.desk.gone(client_id, now_ns)
         if self._waiting is not None and self._waiting.sender.client_id == client_id:
             self._waiting = None
 
@@ -191,21 +182,6 @@ class Authority:
         """Latch a fault with its cause."""
         self._apply(modes.RaiseFault(cause=cause), now_ns, "control")
 
-    def hear(
-        self, client_id: UUID, *, epoch: int, sequence: int, echoed_ns: int, now_ns: int
-    ) -> leases.Admission:
-        """Judge a drive message; an admitted one keeps the lease.
-
-        One that came too late measures the round trip as well: that is how a slow network shows.
-        """
-        by = str(client_id)
-        self.lease, admission = leases.admit(
-            self.lease, by=by, epoch=epoch, sequence=sequence, echoed_ns=echoed_ns, now_ns=now_ns
-        )
-        if admission in (leases.Admission.ACCEPTED, leases.Admission.TOO_OLD):
-            self.round_trip_s = (now_ns - echoed_ns) * 1e-9
-        return admission
-
     # ---- time ---------------------------------------------------------------------------------
 
     def tick(
@@ -213,15 +189,12 @@ class Authority:
     ) -> None:
         """Time passes: leases run out, takeovers begin or are given up, a stop comes to rest."""
         at_rest = speed_m_s < REST_M_S
-        self._lease_step(leases.Tick(at_rest=at_rest), now_ns)
+        self.desk.tick(now_ns, at_rest=at_rest)
         self._look_for_people(now_ns)
         if self._waiting is not None:
             self._try_takeover(self._waiting, now_ns, remote, local)
-        stopping = self.stopping
-        if stopping is None or stopping.braking_ns is None or stopping.stopped_ns is not None:
-            return
         if at_rest:
-            self._report_stop(replace(stopping, stopped_ns=now_ns))
+            self.stop_report.at_rest(now_ns)
 
     def _look_for_people(self, now_ns: int) -> None:
         """The task's rule for autonomy that nobody attends (SAFETY, fault 25).
@@ -238,56 +211,13 @@ class Authority:
             by = f"the robot, because nobody has attended it for {limit_ns / 1e9:.0f} s"
             self._apply(modes.Pause(by=by), now_ns, "control")
 
-    def sent(self, now_ns: int) -> None:
-        """A command left for the arm: the first one after a stop begins to brake."""
-        if self.stopping is not None and self.stopping.braking_ns is None:
-            self._report_stop(replace(self.stopping, braking_ns=now_ns))
-
-    def _report_stop(self, stopping: Stopping) -> None:
-        """Tell how far the stop has come."""
-        self.stopping = stopping
-        if stopping.braking_ns is not None:
-            self.out.results.append(
-                live.StopProgress(
-                    by=stopping.by,
-                    received_t_ns=stopping.received_ns,
-                    braking_t_ns=stopping.braking_ns,
-                    stopped_t_ns=stopping.stopped_ns,
-                )
-            )
-
     # ---- requests, one by one -----------------------------------------------------------------
 
     def _stop(self, sender: live.FromClient, now_ns: int) -> str | None:
         if self.mode.mode is not Mode.STOPPED:
-            self.stopping = Stopping(by=sender.user, received_ns=now_ns)
+            self.stop_report.begin(sender.user, now_ns)
             self._apply(modes.Stop(by=sender.user), now_ns, sender.user)
         return None
-
-    def _acquire(self, sender: live.FromClient, preempt: str, now_ns: int) -> str | None:
-        by, holder = str(sender.client_id), self.lease.holder
-        driven = holder is not None and holder != by and self.mode.mode is Mode.TAKEOVER
-        if driven and not preempt:
-            return f"{self.lease_user} is driving; the lease cannot change hands now."
-        event = leases.Request(by=by, supervisor=bool(preempt))
-        denied = self._lease_step(event, now_ns, asker=sender)
-        if denied is not None:
-            return denied
-        if self.lease.holder == by:
-            return None
-        if self.asked is not None and self.asked.client_id != sender.client_id:
-            return f"{self.asked.user} has taken it already and gets it once the arm is at rest."
-        if preempt:
-            return f"The lease of {self.lease_user} passes to you once the arm is at rest."
-        return (
-            f"{self.lease_user} holds the lease and is asked for it. It passes to you within 5 s, "
-            f"once the arm is at rest, unless {self.lease_user} keeps it."
-        )
-
-    def _release_lease(self, sender: live.FromClient, now_ns: int) -> str | None:
-        if sender.client_id != self.lease_client:
-            return "You do not hold the lease."
-        return self._lease_step(leases.GiveUp(by=str(sender.client_id)), now_ns)
 
     def _ask_takeover(
         self, sender: live.FromClient, request: live.Takeover, now_ns: int
@@ -309,7 +239,7 @@ class Authority:
     ) -> None:
         if waiting.sender.client_id != self.lease_client:
             self._waiting = None
-            self._answer(waiting.sender, "The lease ended before the dead-man was held.", now_ns)
+            self.out.answer(waiting.sender, "The lease ended before the dead-man was held.", now_ns)
             return
         chosen = local if local is not None and local.device == waiting.request.device else remote
         heard = not leases.silent(self.lease, now_ns)
@@ -328,7 +258,7 @@ class Authority:
         reason = self._apply(event, now_ns, waiting.sender.user)
         if self.mode.epoch != before:
             self._begin_intervention(waiting, now_ns)
-        self._answer(waiting.sender, reason or "", now_ns)
+        self.out.answer(waiting.sender, reason or "", now_ns)
 
     def _begin_intervention(self, waiting: _WaitingTakeover, now_ns: int) -> None:
         self.intervention = Intervention(
@@ -379,7 +309,7 @@ class Authority:
     def _clear(self, sender: live.FromClient, now_ns: int, cause: str | None) -> str | None:
         refused = self._apply(modes.Clear(by=sender.user, cause=cause), now_ns, sender.user)
         if refused is None:
-            self.stopping = None
+            self.stop_report.cleared()
             self.out.clear_arm = True
         return refused
 
@@ -391,74 +321,7 @@ class Authority:
             return f"{driver.operator} is driving."
         return None
 
-    # ---- the two machines ---------------------------------------------------------------------
-
-    def _lease_step(
-        self, event: leases.LeaseEvent, now_ns: int, *, asker: live.FromClient | None = None
-    ) -> str | None:
-        """Step the lease machine; a refusal comes back as a sentence."""
-        before, by = self.lease.holder, None if asker is None else str(asker.client_id)
-        self.lease, effects = leases.step(self.lease, event, now_ns)
-        pending = self.lease.pending
-        if asker is not None and pending is not None and pending.by == by:
-            self._replace_asker(asker, now_ns)
-        refused: str | None = None
-        for effect in effects:
-            match effect:
-                case leases.Granted(to=to) if to != before:
-                    self._grant(to, asker, now_ns)
-                case leases.Ended():
-                    self._apply(modes.LeaseLost(), now_ns, self.lease_user)
-                    self.lease_client, self.lease_user = None, ""
-                    self.round_trip_s = math.nan
-                    before = None
-                case leases.Suspended():
-                    self._apply(modes.LeaseSuspended(), now_ns, self.lease_user)
-                case leases.HoldForTransfer():
-                    asked = "another operator" if self.asked is None else self.asked.user
-                    self._apply(modes.Pause(by=asked), now_ns, asked)
-                case leases.Audited(text=text) if asker is not None:
-                    self._preempted(asker, by_name(text, self._names(asker)), now_ns)
-                case leases.Denied(to=to, reason=reason):
-                    sentence = by_name(reason, self._names(asker))
-                    if self.asked is not None and to == str(self.asked.client_id) != by:
-                        self._answer(self.asked, sentence, now_ns)  # the holder keeps it
-                        self.asked = None
-                    else:
-                        refused = sentence
-                case _:
-                    pass
-        return refused
-
-    def _replace_asker(self, asker: live.FromClient | None, now_ns: int) -> None:
-        """Who waits now; one who waited before and is passed over hears of it."""
-        before, self.asked = self.asked, asker
-        holder = asker.client_id if asker is not None else self.lease_client
-        if before is not None and before.client_id != holder:
-            self._answer(before, "Somebody else took the lease meanwhile; ask again.", now_ns)
-
-    def _preempted(self, asker: live.FromClient, text: str, now_ns: int) -> None:
-        """Recorded with its reason, whoever held the lease."""
-        reason = asker.message.preempt if isinstance(asker.message, live.AcquireLease) else ""
-        told = LeasePreempted(by=asker.user, text=f"{text} Reason: {reason}", t_ns=now_ns)
-        self.out.events.append(told)
-
-    def _grant(self, to: str, asker: live.FromClient | None, now_ns: int) -> None:
-        if asker is not None and str(asker.client_id) == to:
-            self.lease_client, self.lease_user = asker.client_id, asker.user
-        elif self.asked is not None:
-            self.lease_client, self.lease_user = self.asked.client_id, self.asked.user
-            self._answer(self.asked, "", now_ns)
-        self._replace_asker(None, now_ns)
-        self.lease_since_ns = now_ns
-
-    def _names(self, asker: live.FromClient | None) -> dict[str, str]:
-        names = {str(self.lease_client): self.lease_user}
-        if asker is not None:
-            names[str(asker.client_id)] = asker.user
-        if self.asked is not None:
-            names[str(self.asked.client_id)] = self.asked.user
-        return names
+    # ---- the mode machine ---------------------------------------------------------------------
 
     def _apply(self, event: modes.Event, now_ns: int, by: str) -> str | None:
         """Step the mode machine; a refusal comes back as its sentence."""
@@ -489,21 +352,6 @@ class Authority:
                 previous=before.mode,
                 cause=self.mode.cause or "",
                 by=by,
-                t_ns=now_ns,
-            )
-        )
-
-    def _answer(self, sender: live.FromClient, reason: str, now_ns: int) -> None:
-        message = sender.message
-        if isinstance(message, live.Drive | live.Ready):
-            return
-        self.out.results.append(
-            live.CommandResult(
-                request_id=message.request_id,
-                client_id=sender.client_id,
-                command=message.kind,
-                accepted=not reason,
-                reason=reason,
                 t_ns=now_ns,
             )
         )

@@ -166,7 +166,7 @@ class ControlLoop:
         )
         done = self.controller.tick(seen)
         self.arm.send(done.command)
-        self.controller.authority.sent(self.clock.now_ns())
+        self.controller.authority.stop_report.sent(self.clock.now_ns())
         if done.clear_arm:
             self.arm.clear_fault()
         self._tell(done, times, now_ns)

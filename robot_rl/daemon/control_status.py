@@ -30,7 +30,7 @@ class LoopTimes:
 def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns: int) -> Records:
     """One CONTROL record. `limits`: those that acted since the last one."""
     authority, gate = controller.authority, controller.gate
-    state, lease, stopping = authority.mode, authority.lease, authority.stopping
+    state, lease, stopping = authority.mode, authority.lease, authority.stop_report.stopping
     record = np.zeros((), CONTROL)
     record["t_ns"] = now_ns
     record["mode"] = state.mode.encode()
@@ -45,7 +45,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     if authority.lease_client is not None:
         record["lease_client"] = np.void(authority.lease_client.bytes)
     record["lease_suspended"] = lease.suspended
-    record["lease_since_ns"] = authority.lease_since_ns
+    record["lease_since_ns"] = authority.desk.since_ns
     if authority.asked is not None and lease.pending is not None and lease.holder is not None:
         record["lease_asked_by"] = bounded(authority.asked.user, 64)
         record["lease_asked_until_ns"] = lease.pending.deadline_ns

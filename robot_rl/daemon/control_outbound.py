@@ -1,0 +1,43 @@
+"""What control has to tell after a tick: results, events, latch changes, effects."""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
+
+from robot_rl.daemon.messages import ControlEvent, GoHome
+from robot_rl.schema import live
+from safety import modes
+
+
+@dataclass(slots=True, kw_only=True)
+class Outbound:
+    """It piles up here; `drain` takes it away."""
+
+    results: list[live.CommandResult | live.StopProgress] = field(default_factory=list)
+    events: list[ControlEvent] = field(default_factory=list)
+    latch: list[modes.Latch] = field(default_factory=list)
+    effects: list[modes.Effect] = field(default_factory=list)  # for the gate and the chunk plan
+    go_home: GoHome | None = None
+    clear_arm: bool = False
+
+    def drain(self) -> Self:
+        """All there is; nothing of it is left here."""
+        drained, empty = replace(self), type(self)()
+        for each in fields(self):
+            setattr(self, each.name, getattr(empty, each.name))
+        return drained
+
+    def answer(self, sender: live.FromClient, reason: str, now_ns: int) -> None:
+        """A request was carried out, or refused for this reason."""
+        message = sender.message
+        if isinstance(message, live.Drive | live.Ready):
+            return
+        self.results.append(
+            live.CommandResult(
+                request_id=message.request_id,
+                client_id=sender.client_id,
+                command=message.kind,
+                accepted=not reason,
+                reason=reason,
+                t_ns=now_ns,
+            )
+        )
