@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from robot_rl.daemon.actor_policy import PolicyHolder
     from robot_rl.daemon.outbox import OutboxWriter
 
+NO_POLICY = 4  # exit code
 _WAIT_S = 0.25
 _CONTROL_PATIENCE_S = 5.0  # lock-step: for control's own tick at T_k
 _START_PATIENCE_S = 60.0
 
 
 def main(settings: DaemonSettings) -> None:
-    """Run until SIGTERM, or until the supervisor is gone."""
+    """Run until SIGTERM, or until the supervisor is gone.
+
+    Exits with `NO_POLICY` when the task's starting policy is missing or cannot be used.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     log = Log(settings.log_file, "actor")
     clock = open_clock(settings.memory, virtual=settings.lockstep, party="actor")
@@ -44,7 +48,8 @@ def main(settings: DaemonSettings) -> None:
     try:
         policy = PolicyHolder(settings.task, settings.policy_folder, settings.seed)
     except BadCheckpoint as error:
-        raise SystemExit(f"actor: {error}") from error
+        log.say("the starting policy cannot be used", why=str(error))
+        raise SystemExit(NO_POLICY) from error
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     with OutboxWriter(settings.outbox_file) as outbox:
         try:

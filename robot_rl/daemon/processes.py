@@ -136,6 +136,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         after_arm=True,
         when_it_dies=WhenItDies.RESTART,
         party=True,
+        hopeless_exit=4,  # robot_rl.daemon.actor_process.NO_POLICY
         environment=_ONE_THREAD,
     ),
     ProcessEntry(

@@ -226,7 +226,8 @@ class Daemon:
             return
         if code is not None and code == entry.hopeless_exit:
             self._failure = (
-                f"{entry.name} cannot run on this machine: its own message is above, in the log"
+                f"{entry.name} cannot run, and starting it again would not help: its own message "
+                "is above, in the log"
             )
             return
         if entry.when_it_dies is WhenItDies.LATCH and self._memory and self._memory.control_spoke():

@@ -1,19 +1,22 @@
 """The supervisor: what dies is restarted, latched or ends the daemon; nothing is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hardware.memory import Slot
+from hardware.sim import camera_process
 from hardware.sim import topics as arm_topics
 from robot_rl.config import load_cell, load_task
-from robot_rl.daemon import topics
+from robot_rl.daemon import actor_process, topics
 from robot_rl.daemon.control_latch import read_latch
 from robot_rl.daemon.data_folder import DataFolderUnusable
 from robot_rl.daemon.processes import TABLE, WhenItDies, needed
@@ -56,6 +59,30 @@ def test_the_table_says_what_each_death_means() -> None:
     assert {meaning[name] for name in ("camera", "actor", "link", "teleop")} == {WhenItDies.RESTART}
     names = [entry.name for entry in needed(settings_in(Path("unused")))]
     assert names == ["sim_arm", "camera", "control", "actor", "link"]  # no SpaceMouse in this cell
+
+
+def test_the_table_names_the_exit_codes_that_no_restart_mends() -> None:
+    codes = {entry.name: entry.hopeless_exit for entry in TABLE if entry.hopeless_exit is not None}
+    assert codes == {"camera": camera_process.NO_GL, "actor": actor_process.NO_POLICY}
+
+
+def test_a_starting_policy_that_is_broken_ends_the_daemon(tmp_path: Path) -> None:
+    original = load_task("lift_cube").path
+    task = tmp_path / original.name
+    shutil.copy(original, task)
+    shutil.copytree(original.with_suffix(""), task.with_suffix(""))
+    (task.with_suffix("") / "head.safetensors").write_bytes(b"broken")
+    daemon = Daemon(replace(settings_in(tmp_path / "data"), task=load_task(str(task))))
+    try:
+        daemon.start()
+        eventually(lambda: not daemon.running, "the actor is started again and again")
+    finally:
+        daemon.stop()
+    assert daemon.failure is not None
+    assert daemon.failure.startswith("actor cannot run")
+    log = daemon.settings.log_file.read_text()
+    assert "the starting policy cannot be used" in log
+    assert str(task.with_suffix("") / "head.safetensors") in log
 
 
 def test_deaths_and_the_end(tmp_path: Path) -> None:
