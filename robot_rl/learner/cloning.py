@@ -281,18 +281,18 @@ def _features(
 def _cache(
     net: KeypointNet, examples: Examples, episodes: Sequence[Sequence[RecordedStep]]
 ) -> list[Trajectory]:
-    """The demonstrations as the learner's replay keeps them: features in place of images."""
+    """The whole demonstrations as the learner's replay keeps them: features in place of images.
+
+    One with a step that nobody saw is cloned from, but a transition over the gap would be untrue.
+    """
     rows = np.arange(len(examples.state))
     raw = _features(net, examples, rows, None, np.random.default_rng(0))
     features = ((raw - net.feature_mean) / net.feature_std).clamp(-5.0, 5.0).numpy()
     trajectories: list[Trajectory] = []
     start = 0
     for episode in episodes:
-        end = start + len(episode)
-        trajectories.append(
-            Trajectory.of(
-                [record.step for record in episode], features[start:end], demonstration=True
-            )
-        )
+        steps, end = [record.step for record in episode], start + len(episode)
+        if [step.index for step in steps] == list(range(len(steps))):
+            trajectories.append(Trajectory.of(steps, features[start:end], demonstration=True))
         start = end
     return trajectories

@@ -208,10 +208,11 @@ class Pilot:
                 self._work(telemetry)
             case EpisodeStage.AWAIT_LABEL:
                 self._label()
+            # Said while the arm still drives home, so that the scene is placed once, by this seed.
+            case EpisodeStage.RESETTING | EpisodeStage.READY if not self._placed:
+                self._ask(BeginReset, seed=plan.seed)
             case EpisodeStage.CONFIRM_RESET:
                 self._ask(ConfirmReset)
-            case EpisodeStage.READY if not self._placed:
-                self._ask(BeginReset, seed=plan.seed)
             case EpisodeStage.READY if not self._started:
                 self._episodes_before = telemetry.episode.number
                 self._ask(

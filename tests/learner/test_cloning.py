@@ -49,13 +49,15 @@ def test_the_subgoal_is_where_the_gripper_next_changes_or_the_end() -> None:
 
 
 def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
-    """Up to rounding: sums on several threads, or of memory aligned otherwise, differ in it."""
+    """Up to rounding, which can turn the sign of a vanishing gradient: Adam then moves a weight the
+    other way, by its learning rate in each of the updates (5 of 3e-4 in the head).
+    """
     task, episodes = load_task("lift_cube"), demonstrations(3, 20)
     for run in range(2):
         clone(episodes, task, tmp_path / str(run), QUICK)
     policy, again = load_policy(tmp_path / "0"), load_policy(tmp_path / "1")
     for name, tensor in policy.head.state_dict().items():
-        assert torch.allclose(tensor, again.head.state_dict()[name], rtol=0, atol=0.02), name
+        assert torch.allclose(tensor, again.head.state_dict()[name], rtol=0, atol=0.003), name
     stored = read_manifest(tmp_path / "0").demonstrations
     assert stored is not None
     data = read_file(tmp_path / "0", stored)
@@ -70,6 +72,21 @@ def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
     assert not np.isnan(trajectories[0].human[:-1]).any()
     assert np.isnan(trajectories[0].human[-1]).all()
     assert sum(path.stat().st_size for path in (tmp_path / "0").iterdir()) < 5_000_000
+
+
+def test_a_demonstration_with_an_unseen_step_is_not_given_to_the_learner(tmp_path: Path) -> None:
+    task, episodes = load_task("lift_cube"), demonstrations(3, 20)
+    unseen = episodes[1][7]
+    episodes[1][7] = RecordedStep(step=unseen.step, images={})
+    clone(episodes, task, tmp_path, QUICK)
+    stored = read_manifest(tmp_path).demonstrations
+    assert stored is not None
+    data = read_file(tmp_path, stored)
+    backbone = load_policy(tmp_path).backbone
+    kept = decode_trajectories(
+        data, "test", task=task.name, backbone_sha256=backbone.sha256, features=backbone.size
+    )
+    assert [len(each.features) for each in kept] == [21, 21]
 
 
 def test_too_few_demonstrations_are_refused_in_words(tmp_path: Path) -> None:
