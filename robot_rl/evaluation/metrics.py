@@ -88,10 +88,10 @@ def judge(outcome: Outcome | None, *, complete: bool) -> bool | None:
 
     The latest label decides. An aborted episode counts as not successful, whoever or whatever
     stopped it: else a policy that is stopped before it fails would look better than it is. Only
-    one that a system fault cut off does not count: the robot's programs crashed in the middle or lost
-    part of its record, which says nothing about the policy. (Ended on purpose, they abort it.) Of a fault that the robot latched, the
-    database cannot tell whether the policy caused it, so it counts; a person who knows that it did
-    not excludes the episode.
+    one that a system fault cut off does not count: the robot's programs crashed in the middle or
+    lost part of its record, which says nothing about the policy. (Ended on purpose, they abort it.)
+    Of a fault that the robot latched, the database cannot tell whether the policy caused it, so it
+    counts; a person who knows that it did not excludes the episode.
     """
     if outcome is Outcome.ABORTED:
         return False if complete else None
