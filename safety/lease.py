@@ -149,7 +149,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldForTransfer:
-    """A transfer was agreed: bring the arm to rest, so that it can take place."""
+    """A transfer is decided: bring the arm to rest, so that it can take place.
+
+    Told again at every tick until then, so that motion that begins meanwhile cannot put it off.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,9 +271,11 @@ def _answer(state: LeaseState, event: Answer) -> LeaseOutcome:
 def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
     holder, waiting = state.holder, state.pending
     if holder is None:
-        if waiting is None or not event.at_rest:
+        if waiting is None:
             return state, ()
-        return _grant(state, waiting.by, now_ns)
+        if event.at_rest:
+            return _grant(state, waiting.by, now_ns)
+        return state, () if waiting.transfer is Transfer.WAITING else (HoldForTransfer(),)
     if waiting is not None and waiting.transfer is not Transfer.WAITING and event.at_rest:
         ended = Ended(holder=holder, cause=f"transfer by {waiting.transfer}")
         after, granted = _grant(state, waiting.by, now_ns)
@@ -282,8 +287,10 @@ def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
     if silence_ns > SUSPEND_NS and not state.suspended:
         state = replace(state, suspended=True)
         effects = (Suspended(holder=holder),)
-    if waiting is None or waiting.transfer is not Transfer.WAITING:
+    if waiting is None:
         return state, effects
+    if waiting.transfer is not Transfer.WAITING:
+        return state, (*effects, HoldForTransfer())
     if now_ns >= waiting.deadline_ns:
         pending = replace(waiting, transfer=Transfer.TIME_OUT)
         return replace(state, pending=pending), (*effects, HoldForTransfer())

@@ -228,6 +228,8 @@ class Authority:
             return "Taking over needs the lease; request it first."
         if self.mode.mode is Mode.TAKEOVER:
             return "You are driving already."
+        if passing := self.desk.passing():
+            return passing
         if self._waiting is not None:
             return "A takeover is waiting for the dead-man already."
         deadline_ns = now_ns + TAKEOVER_WAIT_NS
@@ -240,6 +242,10 @@ class Authority:
         if waiting.sender.client_id != self.lease_client:
             self._waiting = None
             self.out.answer(waiting.sender, "The lease ended before the dead-man was held.", now_ns)
+            return
+        if passing := self.desk.passing():
+            self._waiting = None
+            self.out.answer(waiting.sender, passing, now_ns)
             return
         chosen = local if local is not None and local.device == waiting.request.device else remote
         heard = not leases.silent(self.lease, now_ns)
@@ -302,6 +308,8 @@ class Authority:
     def _resume(self, sender: live.FromClient, now_ns: int) -> str | None:
         if self.lease_client not in (None, sender.client_id):
             return f"{self.lease_user} holds the lease; only {self.lease_user} may resume."
+        if passing := self.desk.passing():
+            return passing
         if self.running is not Running.EPISODE:
             return "There is nothing to resume: the policy has no episode running; start one."
         return self._apply(modes.Resume(by=sender.user), now_ns, sender.user)

@@ -70,6 +70,18 @@ class LeaseDesk:
             return "You do not hold the lease."
         return self._step(leases.GiveUp(by=str(sender.client_id)), now_ns)
 
+    def passing(self) -> str | None:
+        """A sentence while the lease is on its way to another: until then nothing may move."""
+        pending = self.state.pending
+        if pending is None or self.asked is None:
+            return None
+        if pending.transfer is leases.Transfer.WAITING and self.state.holder is not None:
+            return None
+        return (
+            f"The lease is passing to {self.asked.user}; "
+            "nothing can start to move before the arm is at rest."
+        )
+
     # ---- what else happens to it ----------------------------------------------------------------
 
     def hear(

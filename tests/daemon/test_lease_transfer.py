@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.config import load_cell, load_task
-from robot_rl.daemon.control_authority import Authority
+from robot_rl.daemon.control_authority import Authority, Input
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
@@ -22,6 +22,7 @@ class Desk:
     def __init__(self) -> None:
         self.authority = Authority(ModeState(), resumes=True)
         self.now_ns, self.sequence, self.speed_m_s = 0, 0, 0.0
+        self.remote: Input | None = None
         self.answers: list[live.CommandResult] = []
         self.events: list[object] = []
         self.ask(ADA, live.AcquireLease)
@@ -48,10 +49,17 @@ class Desk:
                     echoed_ns=self.now_ns,
                     now_ns=self.now_ns,
                 )
-            authority.tick(self.now_ns, self.speed_m_s, None, None)
+            authority.tick(self.now_ns, self.speed_m_s, self.remote, None)
         out = self.authority.drain()
         self.answers += [each for each in out.results if isinstance(each, live.CommandResult)]
         self.events += out.events
+
+    def take_over(self) -> UUID:
+        """Ada asks to drive, with the dead-man held."""
+        self.remote = Input(device="keyboard", dead_man=True, fresh=True)
+        asked = self.ask(ADA, live.Takeover, device="keyboard")
+        self.run(20 * MS)
+        return asked
 
     def answers_to(self, request_id: UUID) -> list[tuple[bool, str]]:
         return [(a.accepted, a.reason) for a in self.answers if a.request_id == request_id]
@@ -122,6 +130,66 @@ def test_an_engineer_takes_it_at_rest_and_the_reason_is_recorded(desk: Desk) -> 
         "sam",
         "sam pre-empted the lease of ada as supervisor. Reason: ada has left the room",
     )
+
+
+def test_a_driver_cannot_take_over_again_what_an_engineer_has_taken(desk: Desk) -> None:
+    desk.authority.intent(BeginAutonomy(), desk.now_ns)
+    desk.run(20 * MS)
+    desk.take_over()
+    assert desk.authority.mode.mode is Mode.TAKEOVER
+    desk.speed_m_s = 0.2
+    taken = desk.ask(SAM, live.AcquireLease, preempt="ada drives into the table")
+    sentence = "The lease is passing to sam; nothing can start to move before the arm is at rest."
+    for _ in range(5):  # her page still has the dead-man held, and asks again and again
+        again = desk.take_over()
+        resumed = desk.ask(ADA, live.Resume)
+        desk.run(20 * MS)
+        assert desk.authority.mode.mode is Mode.PAUSED
+        assert desk.answers_to(again) == [(False, sentence)]
+        assert desk.answers_to(resumed) == [(False, sentence)]
+    desk.speed_m_s = 0.0
+    desk.run(20 * MS)
+    assert desk.authority.lease_client == SAM
+    assert desk.answers_to(taken)[-1] == (True, "")
+    assert desk.authority.mode.mode is Mode.PAUSED
+
+
+def test_a_takeover_that_waits_for_the_dead_man_ends_with_the_transfer(desk: Desk) -> None:
+    desk.speed_m_s = 0.2
+    waiting = desk.ask(ADA, live.Takeover, device="keyboard")
+    desk.run(40 * MS)
+    assert desk.answers_to(waiting) == []
+    desk.ask(SAM, live.AcquireLease, preempt="ada drives into the table")
+    desk.take_over()
+    assert desk.authority.mode.mode is Mode.IDLE
+    assert "passing to sam" in desk.answers_to(waiting)[0][1]
+
+
+def test_an_episode_that_starts_before_the_arm_rests_does_not_put_off_a_transfer(
+    desk: Desk,
+) -> None:
+    desk.speed_m_s = 0.2
+    desk.ask(SAM, live.AcquireLease, preempt="ada has left the room")
+    desk.authority.intent(BeginAutonomy(), desk.now_ns)
+    desk.run(20 * MS)
+    assert desk.authority.mode.mode is Mode.PAUSED
+    desk.speed_m_s = 0.0
+    desk.run(20 * MS)
+    assert desk.authority.lease_client == SAM
+
+
+def test_nobody_resumes_while_a_free_lease_waits_for_rest(desk: Desk) -> None:
+    desk.authority.intent(BeginAutonomy(), desk.now_ns)
+    desk.speed_m_s = 0.2
+    desk.ask(BOB, live.AcquireLease)
+    desk.ask(ADA, live.Pause)
+    desk.ask(ADA, live.ReleaseLease)
+    resumed = desk.ask(ADA, live.Resume)
+    desk.run(20 * MS)
+    assert "passing to bob" in desk.answers_to(resumed)[0][1]
+    desk.speed_m_s = 0.0
+    desk.run(20 * MS)
+    assert desk.authority.lease_client == BOB
 
 
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:

@@ -24,7 +24,7 @@ from safety import (
 from safety import lease as leases
 from safety import modes as machine
 from safety.lease import Admission, LeaseState
-from safety.modes import LATCHED, Clear, Event, Refused, Release, Resume, StartAutonomy
+from safety.modes import LATCHED, MOVING, Clear, Event, Refused, Release, Resume, StartAutonomy
 
 PERIOD_NS = 5_000_000
 PEOPLE = st.sampled_from(["ada", "bob", "sam"])
@@ -278,6 +278,9 @@ class Cell(RuleBasedStateMachine):
 
     def tick(self, proposal: PolicyTarget | Twist | Home | Hold | None) -> None:
         self.change_lease(leases.Tick(at_rest=self.speed < 0.005))
+        pending = self.lease.pending
+        if pending is not None and pending.transfer is not leases.Transfer.WAITING:
+            assert self.modes.mode not in MOVING  # Nothing puts off a decided transfer.
         decision = self.gate.tick(self.now_ns, self.measured(), proposal, self.modes)
         verdict, command = decision.verdict, decision.command
         assert np.isfinite(command.position_m).all()

@@ -77,7 +77,7 @@ def test_consent_transfers_only_at_rest() -> None:
     assert effects == (HoldForTransfer(),)
     agreed = heard(agreed, 10)
     moving, effects = step(agreed, MOVING, 20)
-    assert (moving.holder, effects) == ("ada", ())
+    assert (moving.holder, effects) == ("ada", (HoldForTransfer(),))
     after, effects = step(moving, REST, 30)
     assert (after.holder, after.epoch, after.pending) == ("bob", 4, None)
     assert effects == (
@@ -100,7 +100,8 @@ def test_who_does_not_answer_consents() -> None:
     assert effects == (HoldForTransfer(),)
     assert timed_out.pending is not None
     assert timed_out.pending.transfer is Transfer.TIME_OUT
-    assert step(timed_out, MOVING, TRANSFER_TIMEOUT_NS + 1) == (timed_out, ())
+    # Told until it rests: whatever began to move meanwhile is held as well.
+    assert step(timed_out, MOVING, TRANSFER_TIMEOUT_NS + 1) == (timed_out, (HoldForTransfer(),))
     assert step(timed_out, REST, TRANSFER_TIMEOUT_NS + 2)[0].holder == "bob"
 
 
@@ -146,6 +147,14 @@ def test_whoever_waits_gets_a_lease_that_ended_at_rest() -> None:
     after, effects = step(free, REST, 3)
     assert after.holder == "bob"
     assert effects == (Granted(to="bob", epoch=5),)
+
+
+def test_a_decided_transfer_still_holds_the_arm_when_its_holder_is_gone() -> None:
+    agreed, _ = step(asked(), Answer(by="ada", consent=True), 1)
+    for ended in (step(agreed, GiveUp(by="ada"), 2)[0], step(agreed, MOVING, 3000 * MS)[0]):
+        assert ended.holder is None
+        assert step(ended, MOVING, 3001 * MS) == (ended, (HoldForTransfer(),))
+        assert step(ended, REST, 3002 * MS)[0].holder == "bob"
 
 
 @pytest.mark.parametrize(
