@@ -119,10 +119,8 @@ class ActorLoop:
         while not ending:
             if not self._wait(grid_ns, ending):
                 return
-            met_ns = nearest(grid_ns, clock.now_ns(), step_ns)
+            met_ns = self._miss_from(grid_ns)
             if met_ns != grid_ns:
-                for missed_ns in range(grid_ns, met_ns, step_ns):
-                    self.actor.miss(missed_ns)
                 grid_ns = met_ns
                 continue
             self._after_control(grid_ns)
@@ -130,9 +128,18 @@ class ActorLoop:
             clock.grant_until_ns(grid_ns + self._attend_ns)
             if not self._wait(grid_ns + self._attend_ns, ending):
                 return
+            # What a slow policy slept through is missed before the results of it are taken in: a
+            # result without an observation would be nobody's.
+            grid_ns = self._miss_from(grid_ns + step_ns)
             self.actor.attend(clock.now_ns())
-            grid_ns += step_ns
             clock.grant_until_ns(grid_ns)
+
+    def _miss_from(self, grid_ns: int) -> int:
+        """Miss what is past from `grid_ns` on; the instant to observe at."""
+        met_ns = nearest(grid_ns, self._clock.now_ns(), self._step_ns)
+        for missed_ns in range(grid_ns, met_ns, self._step_ns):
+            self.actor.miss(missed_ns)
+        return met_ns
 
     def _wait(self, t_ns: int, ending: list[int]) -> bool:
         while not self._clock.wait_until_ns(t_ns, _WAIT_S):

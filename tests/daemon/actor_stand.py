@@ -28,6 +28,7 @@ from robot_rl.daemon.outbox_reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.policy.checkpoint import HEAD, encode_head, sha256_of
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
+from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.starting import write_untrained
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id, utc_now
@@ -77,8 +78,21 @@ class Said(Log):
         self.sentences.append(sentence)
 
 
+class SlowPolicy(PolicyHolder):
+    """The task's policy; the world goes on while it thinks."""
+
+    thinks: Callable[[int], None]
+
+    def act(self, observation: Observation) -> Chunk:
+        chunk = super().act(observation)
+        self.thinks(observation.t_ns)
+        return chunk
+
+
 class Stand:
-    """`late_ns`: T_k → how late the actor wakes. `lost`: T_k whose result control never gives."""
+    """`late_ns`: T_k → how late the actor wakes. `slow_ns`: T_k → how long the policy thinks.
+    `lost`: T_k whose result control never gives.
+    """
 
     def __init__(self, folder: Path, seed: int, **changes: Any) -> None:
         path = folder / "task.toml"
@@ -96,6 +110,7 @@ class Stand:
         memory.mkdir()
         self.settings.data_folder.mkdir()
         self.late_ns: dict[int, int] = {}
+        self.slow_ns: dict[int, int] = {}
         self.lost: set[int] = set()
         self.cameras = set(task.cameras)  # those that deliver images
         self.clock = HandClock(self._pass_to)
@@ -123,7 +138,8 @@ class Stand:
         self.sense(self.clock.t_ns)
         self.mode("idle")
         self.outbox = OutboxWriter(self.settings.outbox_file)
-        self.policy = PolicyHolder(task, self.settings.policy_folder, seed)
+        self.policy = SlowPolicy(task, self.settings.policy_folder, seed)
+        self.policy.thinks = self._think
         self.loop = ActorLoop(self.settings, self.clock, self.said, self.outbox, self.policy)
 
     # ---- time -----------------------------------------------------------------------------------
@@ -157,6 +173,10 @@ class Stand:
         self.clock.t_ns = max(self.clock.t_ns, t_ns)
         if self.clock.t_ns >= self._until_ns and self.clock.t_ns % STEP > DELAY:
             self.ending.append(0)  # this attend is the last
+
+    def _think(self, grid_ns: int) -> None:
+        if grid_ns in self.slow_ns:
+            self._pass_to(self.clock.t_ns + self.slow_ns.pop(grid_ns))
 
     def sense(self, t_ns: int) -> None:
         arm = np.zeros((), sim_topics.STATE)

@@ -13,7 +13,8 @@ from robot_rl.daemon.actor_process import nearest
 from robot_rl.daemon.control_chunk import ChunkPlan
 from robot_rl.daemon.outbox_reader import OutboxReader
 from robot_rl.learner.demonstrations import Trajectory
-from robot_rl.schema.episode import EpisodeEnded, Outcome
+from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
+from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
 from robot_rl.schema.step import Source
 from tests.daemon.actor_stand import DELAY, MS, STEP, Stand, of, steps_of
@@ -73,6 +74,29 @@ def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(stand: St
     assert [bool(record.images) for record in sent] == [False, *[True] * 5]
     counts = OutboxReader(stand.settings.outbox_file).counts()
     assert counts.pending_training == 5, "six actions, and one of them without an observation"
+
+
+@pytest.mark.parametrize(("slow_ms", "missed"), [(190, 1), (280, 2), (460, 4)])
+def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
+    stand: Stand, slow_ms: int, missed: int
+) -> None:
+    stand.start()
+    stand.run(1)
+    intervention = new_id()
+    stand.takes_over(intervention)
+    stand.slow_ns[(stand.clock.t_ns // STEP + 1) * STEP] = slow_ms * MS
+    stand.run(10)
+    contents = stand.recorded()
+    steps = steps_of(contents)
+    assert [step.index for step in steps] == list(range(7))
+    assert set(np.diff([step.t_robot_ns for step in steps])) == {STEP}
+    assert "result_lost" not in {step.reject_reason for step in steps}
+    assert all(step.executed_action is not None for step in steps[:-1])
+    driven = [step.index for step in steps if step.intervention_id == intervention]
+    assert driven == list(range(driven[0], 6)), "every window since ada drives is hers"
+    assert sum(not record.images for record in of(RecordedStep, contents)) == missed
+    (over,) = of(InterventionEnded, contents)
+    assert (over.first_index, over.last_index) == (driven[0], 5)
 
 
 @pytest.mark.parametrize("lag_ms", [250, -250])
