@@ -122,6 +122,7 @@ class ActorLoop:
             met_ns = self._miss_from(grid_ns)
             if met_ns != grid_ns:
                 grid_ns = met_ns
+                clock.grant_until_ns(grid_ns)  # lock-step: time must be able to get there
                 continue
             self._after_control(grid_ns)
             self.actor.observe(grid_ns)

@@ -45,23 +45,28 @@ _ANSWERS: TypeAdapter[live.CommandResult] = TypeAdapter(live.CommandResult)
 
 
 class HandClock:
-    """Real time, as the test moves it: whoever waits makes it pass."""
+    """Real time, as the test moves it: whoever waits makes it pass.
+
+    As in lock-step nobody may wait for what they have not granted: that wait would never end.
+    """
 
     virtual = False
 
     def __init__(self, passes: Callable[[int], None]) -> None:
         self.t_ns = 10 * STEP
+        self._granted_ns = 0
         self._passes = passes
 
     def now_ns(self) -> int:
         return self.t_ns
 
     def wait_until_ns(self, t_ns: int, timeout_s: float = 1.0) -> bool:
+        assert t_ns <= max(self._granted_ns, self.t_ns), "in lock-step time would stop for good"
         self._passes(t_ns)
         return True
 
     def grant_until_ns(self, t_ns: int) -> None:
-        """Real time waits for nobody."""
+        self._granted_ns = t_ns
 
     def leave(self) -> None:
         """Real time waits for nobody."""

@@ -180,3 +180,11 @@ def test_an_episode_of_lost_results_still_ends(stand: Stand) -> None:
     (ended,) = of(EpisodeEnded, contents)
     assert ended.outcome is Outcome.ABORTED
     assert len(steps_of(contents)) == ended.steps + 1
+
+
+def test_an_actor_that_starts_late_lets_time_reach_the_next_instant(stand: Stand) -> None:
+    """In lock-step time runs on without it until it has granted for the first time."""
+    stand.late_ns[(stand.clock.t_ns // STEP + 1) * STEP] = 370 * MS
+    stand.run(8)  # the clock refuses to wait for what was not granted
+    assert stand.clock.t_ns % STEP > DELAY
+    assert stand.stage == "ready"
