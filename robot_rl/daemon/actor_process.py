@@ -16,7 +16,6 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import EndMotion
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Provenance
-from robot_rl.schema.live import Mode
 
 if TYPE_CHECKING:
     from robot_rl.daemon.actor_policy import PolicyHolder
@@ -107,9 +106,9 @@ class ActorLoop:
         )
         self.actor: Actor = Actor(settings.task, identity, senses, ports, policy, log.say)
         ports.render(False)
-        if ports.mode() in (Mode.AUTONOMOUS, Mode.PAUSED):
-            # A predecessor died in an episode, which is closed by now: nothing goes on with it.
-            ports.intend(EndMotion(reason="The actor was started again."))
+        # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
+        # it once a person lets go or clears a stop.
+        ports.intend(EndMotion(reason="The actor was started; what ran before it is over."))
 
     def run(self, ending: list[int]) -> None:
         """Observe at T_k, attend after B_k, until `ending` holds a signal."""

@@ -145,7 +145,7 @@ class Stand:
         self.outbox = OutboxWriter(self.settings.outbox_file)
         self.policy = SlowPolicy(task, self.settings.policy_folder, seed)
         self.policy.thinks = self._think
-        self.loop = ActorLoop(self.settings, self.clock, self.said, self.outbox, self.policy)
+        self.restart()
 
     # ---- time -----------------------------------------------------------------------------------
 
@@ -154,6 +154,10 @@ class Stand:
         self._until_ns = self.clock.t_ns + steps * STEP
         self.ending.clear()
         self.loop.run(self.ending)
+
+    def restart(self) -> None:
+        """The process died, if it ran, and another one begins."""
+        self.loop = ActorLoop(self.settings, self.clock, self.said, self.outbox, self.policy)
 
     def end(self) -> None:
         """SIGTERM."""

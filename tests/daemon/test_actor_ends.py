@@ -7,6 +7,7 @@ import pytest
 
 from robot_rl.config.task import Reward
 from robot_rl.daemon import messages
+from robot_rl.daemon.control_authority import Authority, Running
 from robot_rl.schema import live
 from robot_rl.schema.episode import (
     EpisodeEnded,
@@ -17,6 +18,7 @@ from robot_rl.schema.episode import (
     SafetyEvent,
 )
 from robot_rl.schema.message import new_id
+from safety.modes import LATCHED, Mode, ModeState
 from tests.daemon.actor_stand import SEED, Stand, of, steps_of
 
 STOPPED = "Stopped by the supervisor, because control ended unexpectedly (signal SIGKILL)."
@@ -73,6 +75,27 @@ def test_a_reset_whose_control_was_restarted_does_not_hang(stand: Stand, leg: st
     assert not of(ResetEnded, stand.recorded())
     stand.reset()
     assert stand.ask(live.StartEpisode).accepted
+
+
+# ---- the actor started again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_restarted_actor_leaves_no_episode_to_return_to(stand: Stand, mode: Mode) -> None:
+    stand.start()
+    stand.run(1)
+    before = stand.intents()
+    stand.mode(mode)
+    stand.restart()
+    control = Authority(ModeState(), resumes=True)
+    for intent in before:
+        control.intent(intent, 0)
+    assert (control.running, control.mode.mode) == (Running.EPISODE, Mode.AUTONOMOUS)
+    control.mode = ModeState(mode=mode, epoch=control.mode.epoch)
+    for intent in stand.intents():
+        control.intent(intent, 0)
+    assert control.running is Running.NOTHING
+    assert control.mode.mode is (mode if mode in LATCHED else Mode.IDLE)
 
 
 # ---- SIGTERM -------------------------------------------------------------------------------------
