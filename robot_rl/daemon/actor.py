@@ -73,6 +73,7 @@ class Actor:
         self._refusals = Refusals(task, senses, ports)
         self._chronicle = Chronicle(task, identity, ports)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
+        self._mode: str = ports.mode()  # of control, as last told
         self._blind = ""  # why the policy sees nothing now
         self._whole = True  # whether the last episode has all its records
         self._started_ns = 0
@@ -228,12 +229,7 @@ class Actor:
                 self.interventions.over(event)
                 self._step(events.InterventionFinished(released=event.why == "released"))
             case messages.ModeChanged():
-                self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
-                if event.mode in (Mode.STOPPED, Mode.FAULT):
-                    code = "stop" if event.mode == Mode.STOPPED else "fault"
-                    cause = event.cause or f"Stopped by {event.by}."
-                    self._chronicle.safety(code, cause, event.by, event.t_ns)
-                    self._step(events.RobotHalted(cause=cause))
+                self._hear_mode(event)
             case messages.LeasePreempted():
                 self._say(event.text)
                 self._chronicle.safety("preemption", event.text, event.by, event.t_ns)
@@ -243,6 +239,21 @@ class Actor:
                 self._step(events.HomeMissed(why=why))
             case messages.PhaseMarked():
                 pass  # each step carries its phase
+
+    def _hear_mode(self, event: messages.ModeChanged) -> None:
+        """A control that starts names its mode as the previous one too: a latch that was known
+        already is no new event, and one that control came back with is.
+        """
+        known, self._mode = self._mode, event.mode
+        news = event.previous != event.mode or known != event.mode
+        if news:
+            self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
+        if event.mode in (Mode.STOPPED, Mode.FAULT):
+            cause = event.cause or f"Stopped by {event.by}."
+            if news:
+                code = "stop" if event.mode == Mode.STOPPED else "fault"
+                self._chronicle.safety(code, cause, event.by, event.t_ns)
+            self._step(events.RobotHalted(cause=cause))
 
     def _finish(self, patience_steps: int) -> None:
         """Close the episode once its last observation and all results are recorded."""

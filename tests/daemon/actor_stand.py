@@ -218,7 +218,7 @@ class Stand:
 
     # ---- control --------------------------------------------------------------------------------
 
-    def mode(self, mode: str, *, tell: str | None = None) -> None:
+    def mode(self, mode: str, *, tell: str | None = None, previous: str = "idle") -> None:
         """Control is in a mode from now on; `tell`: and sends the event, with this cause."""
         record = np.zeros((), topics.CONTROL)
         record["t_ns"], record["mode"] = self.clock.t_ns, mode.encode()
@@ -226,7 +226,7 @@ class Stand:
         self._control.write(record)
         if tell is not None:
             event = messages.ModeChanged(
-                mode=mode, previous="idle", cause=tell, by="ada", t_ns=self.clock.t_ns
+                mode=mode, previous=previous, cause=tell, by="ada", t_ns=self.clock.t_ns
             )
             self.happens(event)
 

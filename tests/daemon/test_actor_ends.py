@@ -52,6 +52,34 @@ def test_an_episode_whose_control_was_restarted_is_aborted(stand: Stand) -> None
     assert stand.ask(live.StartEpisode).accepted is False
 
 
+@pytest.mark.parametrize("latched", ["stopped", "fault"])
+def test_a_latch_that_stands_when_the_software_starts_is_no_new_event(
+    stand: Stand, latched: str
+) -> None:
+    stand.mode(latched)
+    stand.restart()
+    for _ in range(2):  # control starts with the latch, and is started again
+        stand.mode(latched, tell=STOPPED, previous=latched)
+        stand.run(1)
+    assert not of(SafetyEvent, stand.recorded())
+    assert not stand.said.sentences
+
+
+def test_a_control_that_comes_back_stopped_is_told_once_and_ends_the_episode(
+    stand: Stand,
+) -> None:
+    stand.start()
+    stand.run(2)
+    for _ in range(2):
+        stand.mode("stopped", tell=STOPPED, previous="stopped")
+        stand.run(7)
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    (stopped,) = of(SafetyEvent, contents)
+    assert (ended.outcome, ended.cause) == (Outcome.ABORTED, STOPPED)
+    assert (stopped.code, stopped.cause, stopped.episode_id) == ("stop", STOPPED, ended.episode_id)
+
+
 @pytest.mark.parametrize("leg", ["home", "place", "start"])
 def test_a_reset_whose_control_was_restarted_does_not_hang(stand: Stand, leg: str) -> None:
     assert stand.ask(live.BeginReset, seed=SEED).accepted
