@@ -267,6 +267,7 @@ class Authority:
         self.out.answer(waiting.sender, reason or "", now_ns)
 
     def _begin_intervention(self, waiting: _WaitingTakeover, now_ns: int) -> None:
+        self.desk.driving_begins(now_ns)  # a decided transfer refuses the takeover
         self.intervention = Intervention(
             intervention_id=new_id(),
             client_id=waiting.sender.client_id,

@@ -44,7 +44,7 @@ class LeaseDesk:
         by, holder = str(sender.client_id), self.state.holder
         driven = holder is not None and holder != by and driving
         if driven and not preempt:
-            return f"{self.user} is driving; the lease cannot change hands now."
+            return self._driving()
         event = leases.Request(by=by, supervisor=bool(preempt))
         denied = self._step(event, now_ns, asker=sender)
         if denied is not None:
@@ -98,6 +98,13 @@ class LeaseDesk:
         if admission in (leases.Admission.ACCEPTED, leases.Admission.TOO_OLD):
             self.round_trip_s = (now_ns - echoed_ns) * 1e-9
         return admission
+
+    def driving_begins(self, now_ns: int) -> None:
+        """Whoever drives keeps the lease: who waits for an answer has it, as if asking now."""
+        if self.asked is not None:
+            self._out.answer(self.asked, self._driving(), now_ns)
+            self.asked = None
+            self.state = replace(self.state, pending=None)
 
     def gone(self, client_id: UUID, now_ns: int) -> None:
         """A client's socket closed: the lease runs out by silence, and nobody waits for it."""
@@ -172,6 +179,9 @@ class LeaseDesk:
             self._out.answer(self.asked, "", now_ns)
         self._replace_asker(None, now_ns)
         self.since_ns = now_ns
+
+    def _driving(self) -> str:
+        return f"{self.user} is driving; the lease cannot change hands now."
 
     def _names(self, asker: live.FromClient | None) -> dict[str, str]:
         names = {str(self.client): self.user}

@@ -192,6 +192,22 @@ def test_nobody_resumes_while_a_free_lease_waits_for_rest(desk: Desk) -> None:
     assert desk.authority.lease_client == BOB
 
 
+def test_a_request_does_not_take_the_robot_from_who_drives_meanwhile(desk: Desk) -> None:
+    asked = desk.ask(BOB, live.AcquireLease)
+    desk.run(2000 * MS)
+    desk.take_over()
+    assert desk.authority.mode.mode is Mode.TAKEOVER
+    assert desk.authority.asked is None
+    sentence = "ada is driving; the lease cannot change hands now."
+    assert desk.answers_to(asked)[1:] == [(False, sentence)]
+    desk.speed_m_s = 0.2
+    desk.run(TRANSFER_TIMEOUT_NS)
+    assert desk.authority.mode.mode is Mode.TAKEOVER
+    again = desk.ask(BOB, live.AcquireLease)
+    desk.run(20 * MS)
+    assert desk.answers_to(again) == [(False, sentence)]
+
+
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
     from hardware.arm import ArmState
     from robot_rl.daemon.control import Controller
