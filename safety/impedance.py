@@ -5,12 +5,12 @@
     |tau - tau_previous| <= step, |tau| <= limit
 
 N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
-at rest stays below K c. The error is clipped here again although the gate has done so: the arm
-moves between two commands. h M dq, with the joint-space inertia M, brakes a holding arm (h is 0
-otherwise): its motion dies out at the rate h, without turning, whatever its pose. It is zero at
-rest and only dissipates, so that no bound depends on it. b pushes a joint back from the end of its
-range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and `scratch`
-and allocate only small vectors.
+at rest stays below K c wherever b is zero. The error is clipped here again although the gate has
+done so: the arm moves between two commands. h M dq, with the joint-space inertia M, brakes a
+holding arm (h is 0 otherwise): its motion dies out at the rate h, without turning, whatever its
+pose. It is zero at rest and only dissipates, so that no bound depends on it. b pushes a joint back
+from the end of its range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and
+`scratch` and allocate only small vectors.
 """
 
 from typing import NamedTuple

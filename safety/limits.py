@@ -1,6 +1,7 @@
 """Limits of an arm: validated once at construction, then trusted.
 
-Contact force at rest is bounded by stiffness times clip, and free speed settles at stiffness
+Contact force at rest is bounded by stiffness times clip, away from the ends of the joints' ranges
+(there the barrier of the impedance law may push as well), and free speed settles at stiffness
 times clip over damping. An impact is bounded by neither: the approach speed bounds it.
 """
 

@@ -275,7 +275,10 @@ def _stop(state: ModeState, event: Stop, now_ns: int) -> Outcome:
 
 def _fault(state: ModeState, event: RaiseFault, now_ns: int) -> Outcome:
     if state.mode in LATCHED:  # The first cause is the one to mend; a stop stays a stop.
-        return replace(state, cause=state.cause or event.cause), ()
+        if state.cause is not None:
+            return state, ()
+        after = replace(state, cause=event.cause)
+        return after, (_persist(after),)
     after, effects = _enter(state, Mode.FAULT, now_ns, HoldStill())
     after = replace(after, cause=event.cause)
     return after, (*effects, _persist(after))

@@ -15,10 +15,11 @@ class DataFolderUnusable(PlainError):
     """It is taken, full or read-only; one plain sentence."""
 
 
-def take(folder: Path, min_free_bytes: int = MIN_FREE_BYTES) -> int:
+def take(folder: Path) -> int:
     """Lock the folder for this daemon: two writers would mix two recordings.
 
-    Returns the lock, released by `os.close`. Raises DataFolderUnusable.
+    Returns the lock, released by `os.close`. Raises DataFolderUnusable. A nearly full disk is no
+    reason: what was recorded is still to be sent, which makes room; the outbox says so.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -27,7 +28,7 @@ def take(folder: Path, min_free_bytes: int = MIN_FREE_BYTES) -> int:
         raise _unusable(folder, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _check_room(folder, min_free_bytes)
+        _probe(folder)
     except BlockingIOError as error:
         os.close(lock)
         raise DataFolderUnusable(
@@ -36,9 +37,6 @@ def take(folder: Path, min_free_bytes: int = MIN_FREE_BYTES) -> int:
     except OSError as error:
         os.close(lock)
         raise _unusable(folder, error) from error
-    except DataFolderUnusable:
-        os.close(lock)
-        raise
     return lock
 
 
@@ -48,15 +46,8 @@ def free_bytes(folder: Path) -> int:
     return space.f_bavail * space.f_frsize
 
 
-def _check_room(folder: Path, min_free_bytes: int) -> None:
+def _probe(folder: Path) -> None:
     """A file is written, as a quota or a broken disk shows in no count of free bytes."""
-    free = free_bytes(folder)
-    if free < min_free_bytes:
-        raise DataFolderUnusable(
-            f"the data folder {folder} has {free // 2**20} MiB left and at least "
-            f"{min_free_bytes // 2**20} MiB are needed, or no episode could be kept: "
-            "free some space, or give another folder"
-        )
     with tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(bytes(4096))
         probe.flush()

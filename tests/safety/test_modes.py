@@ -104,7 +104,9 @@ def test_every_event_in_every_mode(mode: Mode, name: str) -> None:
     assert after.mode is expected
     if expected is mode:
         assert after.epoch == before.epoch
-        assert all(isinstance(e, Refused) for e in effects)
+        # Nothing is done but to say no, or to keep the cause of a fault that came in a stop.
+        kept = PersistLatch if name == "fault" else Refused
+        assert all(isinstance(e, kept) for e in effects)
         return
     assert after.epoch == before.epoch + 1
     assert after.since_ns == 5
@@ -198,10 +200,11 @@ def test_a_stop_forgets_why_the_robot_was_paused() -> None:
 def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
     stopped, _ = step(STATES[Mode.FAULT], Stop(by="ada"), 1)
     assert (stopped.mode, stopped.cause) == (Mode.STOPPED, "The arm is gone.")
-    again, _ = step(STATES[Mode.FAULT], RaiseFault(cause="And the camera."), 1)
-    assert again.cause == "The arm is gone."
-    later, _ = step(STATES[Mode.STOPPED], RaiseFault(cause="The arm is gone."), 1)
+    again, nothing = step(STATES[Mode.FAULT], RaiseFault(cause="And the camera."), 1)
+    assert (again.cause, nothing) == ("The arm is gone.", ())
+    later, kept = step(STATES[Mode.STOPPED], RaiseFault(cause="The arm is gone."), 1)
     assert (later.mode, later.cause) == (Mode.STOPPED, "The arm is gone.")
+    assert kept == (PersistLatch(latch=Latch(stopped_by=later.stopped_by, cause=later.cause)),)
     _, effects = step(STATES[Mode.FAULT], TAKE, 1)
     assert effects == (Refused(reason="The robot has a fault: The arm is gone. Clear it first."),)
 
