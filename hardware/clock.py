@@ -128,11 +128,6 @@ class VirtualTime:
         """
         return self._smallest()[0]
 
-    def blocking(self) -> str | None:
-        """The party that time is waiting for, if any."""
-        until_ns, party, _ = self._smallest()
-        return party if until_ns <= self._now_ns else None
-
     def wait_granted(self, timeout_s: float) -> int:
         """Wait until time may advance beyond now; returns `granted_ns()` (possibly still now)."""
         deadline = time.monotonic() + timeout_s

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -42,8 +43,7 @@ def take(folder: Path) -> int:
 
 def free_bytes(folder: Path) -> int:
     """What this user may still write there."""
-    space = os.statvfs(folder)
-    return space.f_bavail * space.f_frsize
+    return shutil.disk_usage(folder).free
 
 
 def _probe(folder: Path) -> None:

@@ -92,15 +92,6 @@ class Daemon:
             self._thread.join()
             raise DaemonFailed(self._failure)
 
-    def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until control and actor have spoken."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline and self.running:
-            if self._memory is not None and self._memory.everybody_spoke():
-                return True
-            time.sleep(0.02)
-        return False
-
     def stop(self) -> None:
         """Hold the arm, close the outbox, send what can be sent, end all within five seconds."""
         self._stopping.set()

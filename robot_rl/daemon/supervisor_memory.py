@@ -27,7 +27,6 @@ class Memory:
         _take_all(folder, tuple(settings.cell.cameras))
         self._arm = arm_topics.open_slot(folder, "arm_state")
         self._control = topics.open_slot(folder, "control")
-        self._episode = topics.open_slot(folder, "episode")
         self._requests = arm_topics.open_requests(folder, "supervisor")
 
     def register(self, parties: tuple[str, ...]) -> None:
@@ -44,9 +43,6 @@ class Memory:
     def control_spoke(self) -> bool:
         """Whether control may ever have moved the arm."""
         return self._control.count > 0
-
-    def everybody_spoke(self) -> bool:
-        return self.arm_spoke() and self._control.count > 0 and self._episode.count > 0
 
     def wait_still(self, timeout_s: float) -> bool:
         """Wait until the measured TCP speed is a hold; False after `timeout_s`."""

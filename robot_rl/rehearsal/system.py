@@ -147,9 +147,6 @@ class System:
     def log_file(self, name: str) -> Path:
         return self.settings.data / "logs" / f"{name}.log"
 
-    def process_id(self, name: str) -> int:
-        return self._parts[name].process.pid
-
     def wait_server(self, timeout_s: float) -> None:
         """Wait until the server answers. Raises SystemProblem."""
 

@@ -91,8 +91,7 @@ class FolderBlobs:
         return self._path(sha256).is_file()
 
     def free_bytes(self) -> int | None:
-        state = os.statvfs(self._folder)
-        return state.f_bavail * state.f_frsize
+        return shutil.disk_usage(self._folder).free
 
     def _path(self, sha256: str) -> Path:
         if not _SHA256.fullmatch(sha256):
