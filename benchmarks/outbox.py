@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
-from robot_rl.daemon.outbox import OutboxWriter
-from robot_rl.daemon.outbox_file import connect, last_number
+from robot_rl.daemon.outbox.file import connect, last_number
+from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from robot_rl.commands.finding import Finding, ok, warning
 
-_PRIORITY = 80  # of the control process, robot_rl.daemon.processes
+_PRIORITY = 80  # of the control process, robot_rl.daemon.supervisor.processes
 _MCL_CURRENT = 1
 _REAL_TIME = Path("/sys/kernel/realtime")
 _GOVERNORS = "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"

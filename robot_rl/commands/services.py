@@ -103,7 +103,7 @@ def daemon(
     if described.simulated:
         preflight.graphics()
 
-    from robot_rl.daemon.supervisor import Daemon
+    from robot_rl.daemon.supervisor.supervisor import Daemon
 
     Daemon(settings).run()
 

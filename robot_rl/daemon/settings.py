@@ -7,10 +7,11 @@ from pathlib import Path
 from uuid import UUID
 
 from robot_rl.config import Cell, Task, check_fit
-from robot_rl.daemon.link_lockstep import TURN_NS
 from robot_rl.schema.message import new_id
 
 SHARED_MEMORY = Path("/dev/shm")
+TURN_NS = 50_000_000
+"""Lock-step: virtual time between two turns of the operator."""
 
 
 def new_memory_folder() -> Path:
@@ -59,7 +60,7 @@ class DaemonSettings:
 
     @property
     def policy_folder(self) -> Path:
-        """Downloaded weights and backbones; robot_rl.daemon.download says how they lie there."""
+        """Downloaded weights and backbones; `link/download.py` says how they lie there."""
         return self.data_folder / "policies"
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hardware.memory import Ring, Slot
+from hardware.memory import Record, Ring, Slot
 
 MAX_CHUNK = 64  # actions in one chunk
 NO_CRITIC = -1.0  # CHUNK.risk
@@ -190,3 +190,11 @@ def open_slot(folder: Path, name: str) -> Slot:
 def open_ring(folder: Path, name: str) -> Ring:
     dtype, capacity = RINGS[name]
     return Ring(folder / name, dtype, capacity)
+
+
+def risk_of(chunk: Record) -> float | None:
+    """What the critic said of a chunk; None without one. A critic that failed counts as risk 1."""
+    risk = float(chunk["risk"])
+    if risk == NO_CRITIC:
+        return None
+    return risk if 0.0 <= risk <= 1.0 else 1.0

@@ -26,7 +26,8 @@ from hardware.sim import arm_process, camera_process
 from hardware.sim import topics as sim_topics
 from hardware.sim.settings import SimSettings
 from robot_rl.config import load_cell, load_task
-from robot_rl.daemon import control_process, messages, topics
+from robot_rl.daemon import messages, topics
+from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.limits import arm_limits
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema import live

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from robot_rl.daemon.outbox import OutboxWriter
+from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep

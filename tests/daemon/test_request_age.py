@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from robot_rl.daemon.control_authority import Authority
+from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.request_age import AT_ANY_AGE, too_late
 from robot_rl.schema import live
 from robot_rl.schema.episode import Outcome

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from websockets.sync.client import connect
 
 from robot_rl.commands.database import opened
-from robot_rl.daemon.outbox_reader import OutboxReader
+from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.live import ClientUpdate, EpisodeStatus, StartEpisode, Telemetry
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep

@@ -1,0 +1,1 @@
+"""Observation, policy, episode machine and recording."""

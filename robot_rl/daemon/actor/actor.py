@@ -1,0 +1,429 @@
+"""The actor's core: looks at T_k, lets the policy decide, runs the episode machine, records.
+
+Two instants per step of the grid. `observe` at T_k: the observation, and the chunk that is valid
+from B_k = T_k + delay. `attend` shortly after B_k: step results, control's events and people's
+requests. Everything that reaches the actor is taken in there, so that a run in lock-step does not
+depend on which process was faster.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from hardware.memory import Record
+from robot_rl.config import Task
+from robot_rl.daemon import messages
+from robot_rl.daemon.actor import episode as episodes
+from robot_rl.daemon.actor import episode_events as events
+from robot_rl.daemon.actor.episode import EpisodeState, Rules
+from robot_rl.daemon.actor.episode_events import Plan
+from robot_rl.daemon.actor.event_log import Chronicle, Identity
+from robot_rl.daemon.actor.interventions import Interventions
+from robot_rl.daemon.actor.policy import Loaded, PolicyHolder, PolicyUnavailable
+from robot_rl.daemon.actor.ports import ActorPorts
+from robot_rl.daemon.actor.record import Acted, Decided, Recorder, text_of
+from robot_rl.daemon.actor.refusals import Refusals
+from robot_rl.daemon.actor.sensors import Senses, Sight
+from robot_rl.daemon.request_age import too_late
+from robot_rl.policy.images import decode_jpeg
+from robot_rl.policy.interface import BadObservation, Chunk, Observation
+from robot_rl.schema import live
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live import EpisodeStage, Mode
+from robot_rl.schema.message import new_id
+from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import state_names, state_vector
+
+RESULT_PATIENCE_STEPS = 10
+"""Steps to wait for the last results before the episode is closed without them."""
+_SEED_STREAM = 0x11  # of the run's root seed: seeds of episodes nobody gave one
+
+
+class Actor:
+    """State: the episode machine, the recorder of the running episode, the policy."""
+
+    def __init__(
+        self,
+        task: Task,
+        identity: Identity,
+        senses: Senses,
+        ports: ActorPorts,
+        policy: PolicyHolder,
+        say: Callable[[str], None],
+    ) -> None:
+        self.task = task
+        self.senses, self.ports, self.policy, self._say = senses, ports, policy, say
+        self.rules = Rules(
+            max_steps=task.max_steps,
+            reward_source=task.reward.source,
+            ends_after_intervention=task.interventions.post_intervention == "end_episode",
+            confirm=task.reset.confirm,
+            simulated=identity.simulated,
+        )
+        self._seeds = np.random.default_rng([identity.root_seed, _SEED_STREAM])
+        truth = senses.truth()
+        placed = None if truth is None else int(truth["seed"])
+        first = self._draw_seed() if placed is None else placed
+        self.state = EpisodeState(placed_seed=placed, next_seed=first)
+        self.recorder: Recorder | None = None
+        self.interventions = Interventions()
+        self.recorded_steps = 0
+        self._refusals = Refusals(task, senses, ports)
+        self._chronicle = Chronicle(task, identity, ports)
+        self._acted: Loaded | None = None  # the version that decided last, and was followed
+        self._mode: str = ports.mode()  # of control, as last told
+        self._blind = ""  # why the policy sees nothing now
+        self._whole = True  # whether the last episode has all its records
+        self._started_ns = 0
+        self._finishing = 0
+        self._placing: int | None = None
+
+    # ---- T_k ------------------------------------------------------------------------------------
+
+    def observe(self, grid_ns: int) -> None:
+        """The observation at T_k of the running episode, and the policy's answer to it."""
+        recorder = self.recorder
+        if recorder is None or recorder.last is not None:
+            return
+        sight = self.senses.look(grid_ns)
+        self._seen(recorder, recorder.see(sight), sight.success)
+        if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
+            self._decide(recorder, sight)
+        self._publish(grid_ns)
+
+    def miss(self, grid_ns: int) -> None:
+        """A T_k of the running episode that is past: nobody looked, and nothing is decided on it.
+
+        Its step is what control did meanwhile: the rest of a chunk, a person's motion, or a hold.
+        """
+        recorder = self.recorder
+        if recorder is None or recorder.last is not None:
+            return
+        index = recorder.miss(grid_ns)
+        if index is not None:
+            self._seen(recorder, index, None)
+
+    def _seen(self, recorder: Recorder, index: int, success: bool | None) -> None:
+        self._step(events.Observed(index=index, success=success))
+        if self.state.ending is not None:
+            recorder.last = index
+
+    def _decide(self, recorder: Recorder, sight: Sight) -> None:
+        control = self.ports.control.read()
+        chunk = self._answer_to(sight)
+        if chunk is None:
+            # What was decided on earlier images must not run on blindly.
+            self.ports.send_nothing(from_ns=sight.grid_ns, dt_ns=self.task.step_ns)
+            return
+        decided = Decided(
+            chunk_id=sight.grid_ns // self.task.step_ns,
+            policy_version=self.policy.version,
+            inference_s=self.policy.inference_s,
+            risk=None,
+        )
+        recorder.decide(decided)
+        self.ports.send_chunk(
+            decided,
+            chunk.actions,
+            observed_ns=sight.grid_ns,
+            valid_from_ns=sight.grid_ns + self.task.action_delay_ns,
+            dt_ns=self.task.step_ns,
+            epoch=int(control["epoch"]),
+        )
+        followed = text_of(control["mode"]) == Mode.AUTONOMOUS
+        if followed and self.policy.loaded != self._acted:
+            self._acted = self.policy.loaded
+            self._chronicle.acts(self._acted)
+            self._say(f"policy version {self._acted.version} acts from now on")
+
+    def _answer_to(self, sight: Sight) -> Chunk | None:
+        """What the policy decides; None when it cannot see. Said when it changes, not per step."""
+        why = f"no fresh image of {', '.join(sight.stale)}" if sight.stale else ""
+        chunk = None
+        if not why:
+            try:
+                chunk = self.policy.act(self._observation(sight))
+            except BadObservation as error:
+                why = str(error)
+        if why != self._blind:
+            self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
+            self._blind = why
+        return chunk
+
+    def _observation(self, sight: Sight) -> Observation:
+        arm = sight.arm_observation
+        return Observation(
+            images={name: decode_jpeg(sight.frames[name].jpeg) for name in self.task.cameras},
+            state=np.array(state_vector(arm)),
+            state_names=state_names(len(arm.q_rad)),
+            instruction=self.task.instruction,
+            t_ns=sight.grid_ns,
+        )
+
+    # ---- shortly after B_k ----------------------------------------------------------------------
+
+    def attend(self, now_ns: int) -> None:
+        """Take in what happened since the last step, and answer people."""
+        self._take_in()
+        self._look_at_placing()
+        for request in self.ports.requests():
+            match request:
+                case messages.PolicyReady():
+                    self.policy.offer(request)
+                case _:
+                    self._answer(request, now_ns)
+        self._finish(RESULT_PATIENCE_STEPS)
+        self._swap()
+        self._publish(now_ns)
+
+    def close(self) -> None:
+        """The process ends: nothing moves any more, and what runs is closed as it is."""
+        recorder = self.recorder
+        if recorder is not None and recorder.last is None:
+            recorder.last = recorder.observations - 1
+        self._take_in()
+        self._step(events.DaemonEnds(cause="The robot's software was ended."))
+        self._finish(0)
+        self.ports.intend(messages.EndMotion(reason="The robot's software was ended."))
+        self._publish(self.ports.now_ns())
+
+    def _take_in(self) -> None:
+        """What control did and decided."""
+        for event in self.ports.control_events():
+            self._hear(event)
+        for result in self.ports.step_results.drain():
+            self._record(result)
+
+    def _record(self, result: Record) -> None:
+        recorder = self.recorder
+        if recorder is None:
+            return
+        for acted in recorder.act(result, self.state.ending):
+            self._keep(acted)
+        window_end_ns = (
+            int(result["observation_ns"]) + self.task.step_ns + self.task.action_delay_ns
+        )
+        for ended in self.interventions.finished(recorder.plan.episode_id, window_end_ns):
+            self._chronicle.intervention(ended)
+
+    def _keep(self, acted: Acted) -> None:
+        self._append(acted.record)
+        self.interventions.acted(acted)
+        self._step(events.StepDone(human=acted.human))
+        if acted.reject == "not_finite":
+            cause = "An action was not finite; the robot held."
+            self._chronicle.safety("reject", cause, "policy")
+
+    def _append(self, record: RecordedStep) -> None:
+        if self.ports.outbox.append_step(record):
+            self.recorded_steps += 1
+
+    def _hear(self, event: messages.ControlEvent) -> None:
+        match event:
+            case messages.InterventionBegan():
+                self.interventions.began(event)
+                self._step(events.InterventionStarted())
+            case messages.InterventionOver():
+                self.interventions.over(event)
+                self._step(events.InterventionFinished(released=event.why == "released"))
+            case messages.ModeChanged():
+                self._hear_mode(event)
+            case messages.LeasePreempted():
+                self._say(event.text)
+                self._chronicle.safety("preemption", event.text, event.by, event.t_ns)
+            case messages.HomeReached():
+                self._step(events.HomeReached())
+            case messages.HomeMissed(why=why):
+                self._step(events.HomeMissed(why=why))
+            case messages.PhaseMarked():
+                pass  # each step carries its phase
+
+    def _hear_mode(self, event: messages.ModeChanged) -> None:
+        """A control that starts names its mode as the previous one too: a latch that was known
+        already is no new event, and one that control came back with is.
+        """
+        known, self._mode = self._mode, event.mode
+        news = event.previous != event.mode or known != event.mode
+        if news:
+            self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
+        if event.mode in (Mode.STOPPED, Mode.FAULT):
+            cause = event.cause or f"Stopped by {event.by}."
+            if news:
+                code = "stop" if event.mode == Mode.STOPPED else "fault"
+                self._chronicle.safety(code, cause, event.by, event.t_ns)
+            self._step(events.RobotHalted(cause=cause))
+
+    def _finish(self, patience_steps: int) -> None:
+        """Close the episode once its last observation and all results are recorded."""
+        recorder, ending = self.recorder, self.state.ending
+        if recorder is None or ending is None or recorder.last is None:
+            return
+        self._finishing += 1
+        if not recorder.complete and self._finishing <= patience_steps:
+            return
+        for acted in recorder.give_up(ending):
+            self._keep(acted)
+        final = recorder.final(ending)
+        self._whole = final is not None
+        if final is not None:
+            self._append(final)
+        for ended in self.interventions.finished(recorder.plan.episode_id, None):
+            self._chronicle.intervention(ended)
+        if recorder.missed:
+            self._say(f"{recorder.missed} steps were not observed: the actor came too late")
+        self.recorder = None
+        self._chronicle.recorded()
+        self.policy.end()
+        self.ports.render(False)
+        self._step(events.Recorded())
+
+    def _swap(self) -> None:
+        if self.ports.mode() is Mode.TAKEOVER:
+            return
+        try:
+            self.policy.swap()
+        except PolicyUnavailable as error:
+            self._say(str(error))
+
+    # ---- people ---------------------------------------------------------------------------------
+
+    def _answer(self, sender: live.FromClient, now_ns: int) -> None:
+        message = sender.message
+        if isinstance(message, live.Drive | live.Ready):
+            return
+        reason = too_late(message, now_ns) or self._carry_out(sender, now_ns)
+        self.ports.answer(sender, message, reason or "", now_ns)
+
+    def _carry_out(self, sender: live.FromClient, now_ns: int) -> str | None:
+        """Do what a person asks, or say why not."""
+        message = sender.message
+        match message:
+            case live.StartEpisode():
+                return self._start(sender, message, now_ns)
+            case live.Label():
+                return self._label(sender, message)
+            case live.BeginReset(seed=seed):
+                refusal = self._refusals.of_motion(sender)
+                return self._step(events.ResetRequested(seed=seed, refusal=refusal))
+            case live.ConfirmReset():
+                refusal = self._refusals.of_motion(sender) or self._refusals.of_confirmation()
+                return self._step(events.ResetConfirmed(by=sender.user, refusal=refusal))
+            case _:
+                return f"The request {message.kind} is not one that the actor can carry out."
+
+    def _start(self, sender: live.FromClient, wanted: live.StartEpisode, now_ns: int) -> str | None:
+        placed = self.state.placed_seed
+        seed = wanted.seed if wanted.seed is not None else placed
+        version = wanted.policy_version
+        if version is None and wanted.purpose is Purpose.EVALUATION:
+            version = self.policy.version  # evaluation freezes the weights
+        plan = Plan(
+            episode_id=new_id(),
+            purpose=wanted.purpose,
+            seed=self.state.next_seed if seed is None else seed,
+            policy_version=version,
+        )
+        refusal = self._refusals.of_motion(sender) or self._refusals.of_start()
+        before = self.state
+        reason = self._step(events.StartRequested(plan=plan, refusal=refusal))
+        if reason is not None:
+            return reason
+        try:
+            self.policy.begin(plan, self.state.number)
+        except PolicyUnavailable as error:
+            self.state = before
+            return str(error)
+        self._begin(plan, sender.user, now_ns)
+        return None
+
+    def _begin(self, plan: Plan, operator: str, now_ns: int) -> None:
+        joints = len(self.senses.arm().q_rad)
+        self._chronicle.started(plan, operator=operator, joints=joints, now_ns=now_ns)
+        self.recorder = Recorder(plan)
+        self.interventions.clear()
+        self._started_ns, self._finishing = now_ns, 0
+        self.state = replace(self.state, next_seed=self._draw_seed())
+        self.ports.render(True)
+        self.ports.intend(messages.BeginAutonomy(takeover_only=plan.takeover_only))
+
+    def _label(self, sender: live.FromClient, label: live.Label) -> str | None:
+        if label.failure_class is not None and label.failure_class not in self.task.failure_classes:
+            known = ", ".join(self.task.failure_classes)
+            return f"{label.failure_class!r} is no failure class of {self.task.name}: {known}."
+        return self._step(
+            events.Labelled(
+                outcome=label.outcome,
+                by=sender.user,
+                failure_class=label.failure_class,
+                note=label.note,
+            )
+        )
+
+    # ---- the machine's effects ------------------------------------------------------------------
+
+    def _step(self, event: events.Event) -> str | None:
+        """Step the machine and carry out what it asks for; a refusal comes back as a sentence."""
+        self.state, effects = episodes.step(self.state, event, self.rules)
+        refused: str | None = None
+        for effect in effects:
+            match effect:
+                case events.Refused(reason=reason):
+                    refused = reason
+                case events.StopMotion(reason=reason):
+                    self.ports.intend(messages.EndMotion(reason=reason))
+                case events.Conclude():
+                    self._chronicle.ended(effect, whole=self._whole)
+                case events.DriveHome(to_start=to_start):
+                    if not to_start:
+                        self._chronicle.reset_begins()
+                    self.ports.intend(self._home(to_start))
+                case events.PlaceObjects(seed=seed):
+                    self._placing = self.ports.place(seed)
+                case events.SceneReady(seed=seed, by=by):
+                    self._chronicle.scene_ready(seed, by)
+                case events.ResetFailed(why=why):
+                    self._say(why)
+                    self._chronicle.safety("reset", why, episodes.ROBOT)
+                case events.Begin():
+                    pass  # _start goes on, once the policy is ready
+        return refused
+
+    def _home(self, to_start: bool) -> messages.GoHome:
+        truth = self.senses.truth()
+        if not to_start or truth is None:
+            return messages.GoHome()
+        return messages.GoHome(
+            position_m=tuple(truth["start_position"].tolist()),
+            quaternion_wxyz=tuple(truth["start_quaternion"].tolist()),
+            gripper=1 if float(truth["start_gripper"]) > 0.5 else -1,
+        )
+
+    def _look_at_placing(self) -> None:
+        """Simulation: have the objects been placed?"""
+        truth = self.senses.truth()
+        if self._placing is None or truth is None or not self.ports.placed(self._placing):
+            return
+        self._placing = None
+        self._step(events.ScenePlaced(seed=int(truth["seed"])))
+
+    def _draw_seed(self) -> int:
+        return int(self._seeds.integers(0, 2**31))
+
+    def _publish(self, now_ns: int) -> None:
+        state = self.state
+        shown = state.plan if state.stage in _WITH_EPISODE else None
+        self.ports.publish(
+            state,
+            shown,
+            now_ns=now_ns,
+            started_ns=self._started_ns,
+            max_steps=self.rules.max_steps,
+            version=self.policy.version,
+            inference_s=self.policy.inference_s or math.nan,
+            recorded_steps=self.recorded_steps,
+        )
+
+
+_WITH_EPISODE = (EpisodeStage.RUNNING, EpisodeStage.AWAIT_LABEL)

@@ -1,0 +1,137 @@
+"""What the actor keeps for good besides steps: one durable event for each thing that happened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from robot_rl.config import Task
+from robot_rl.daemon.actor.episode_events import Conclude, Plan
+from robot_rl.daemon.actor.policy import Loaded
+from robot_rl.daemon.actor.ports import ActorPorts
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    InterventionEnded,
+    PolicyActivated,
+    Provenance,
+    ResetEnded,
+    RobotEvent,
+    SafetyEvent,
+)
+from robot_rl.schema.message import new_id, utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What every episode of this daemon carries."""
+
+    robot: str
+    run_id: UUID
+    provenance: Provenance
+    root_seed: int
+    simulated: bool
+
+
+class Chronicle:
+    """State: the running episode, the one to be cleared away, and when the reset began."""
+
+    def __init__(self, task: Task, identity: Identity, ports: ActorPorts) -> None:
+        self._task, self._identity, self._ports = task, identity, ports
+        self._running: UUID | None = None
+        self._to_clear: UUID | None = None
+        self._reset_t_utc: datetime | None = None
+
+    def started(self, plan: Plan, *, operator: str, joints: int, now_ns: int) -> None:
+        task, identity = self._task, self._identity
+        self._running = plan.episode_id
+        self._append(
+            EpisodeStarted(
+                episode_id=plan.episode_id,
+                run_id=identity.run_id,
+                robot=identity.robot,
+                task=task.name,
+                instruction=task.instruction,
+                purpose=plan.purpose,
+                seed=plan.seed,
+                step_s=task.step_s,
+                cameras=task.cameras,
+                joints=joints,
+                operator=operator,
+                provenance=identity.provenance,
+                t_robot_ns=now_ns,
+                t_utc=utc_now(),
+            )
+        )
+
+    def recorded(self) -> None:
+        """The last record of the running episode is written: what follows is not part of it."""
+        self._to_clear, self._running = self._running, None
+
+    def ended(self, done: Conclude, *, whole: bool) -> None:
+        """The outcome is known. `whole`: every step and the record after the last one are there."""
+        ending, episode_id = done.ending, done.plan.episode_id
+        assert ending.outcome is not None
+        self._append(
+            EpisodeEnded(
+                episode_id=episode_id,
+                outcome=ending.outcome,
+                cause=ending.cause,
+                labeller=ending.labeller,
+                steps=done.steps,
+                human_steps=done.human_steps,
+                failure_class=ending.failure_class,
+                note=ending.note,
+                complete=whole and not self._ports.outbox.damaged(episode_id),
+                t_robot_ns=self._ports.now_ns(),
+                t_utc=utc_now(),
+            )
+        )
+
+    def intervention(self, ended: InterventionEnded) -> None:
+        self._append(ended)
+
+    def acts(self, loaded: Loaded) -> None:
+        """A version decided for the first time since another one did, and the robot follows it."""
+        self._append(
+            PolicyActivated(
+                version=loaded.version,
+                sha256=loaded.sha256,
+                episode_id=self._running,
+                t_robot_ns=self._ports.now_ns(),
+                t_utc=utc_now(),
+            )
+        )
+
+    def safety(self, code: str, cause: str, by: str, t_ns: int | None = None) -> None:
+        self._append(
+            SafetyEvent(
+                event_id=new_id(),
+                episode_id=self._running,
+                code=code,
+                cause=cause,
+                by=by,
+                t_robot_ns=t_ns or self._ports.now_ns(),
+                t_utc=utc_now(),
+            )
+        )
+
+    def reset_begins(self) -> None:
+        self._reset_t_utc = utc_now()
+
+    def scene_ready(self, seed: int, by: str) -> None:
+        """The reset is over and succeeded."""
+        now = utc_now()
+        self._append(
+            ResetEnded(
+                reset_id=new_id(),
+                episode_id=self._to_clear,
+                seed=seed,
+                by=by,
+                started_t_utc=self._reset_t_utc or now,
+                ended_t_utc=now,
+            )
+        )
+        self._to_clear = None
+
+    def _append(self, event: RobotEvent) -> None:
+        self._ports.outbox.append_event(event)

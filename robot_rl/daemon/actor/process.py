@@ -1,0 +1,182 @@
+"""The process `actor`: the loop around `Actor`, twice per step of the grid.
+
+Nothing heavy is imported with this module: torch and the policy load when the process runs.
+"""
+
+import hashlib
+import os
+import signal
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from hardware.clock import Clock, open_clock
+from robot_rl.config.document import file_sha256
+from robot_rl.daemon import topics
+from robot_rl.daemon.log import Log
+from robot_rl.daemon.messages import EndMotion
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.schema.episode import Provenance
+
+if TYPE_CHECKING:
+    from robot_rl.daemon.actor.policy import PolicyHolder
+    from robot_rl.daemon.outbox.outbox import OutboxWriter
+
+NO_POLICY = 4  # exit code
+_WAIT_S = 0.25
+_CONTROL_PATIENCE_S = 5.0  # lock-step: for control's own tick at T_k
+_START_PATIENCE_S = 60.0
+
+
+def main(settings: DaemonSettings) -> None:
+    """Run until SIGTERM, or until the supervisor is gone.
+
+    Exits with `NO_POLICY` when the task's starting policy is missing or cannot be used.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+    log = Log(settings.log_file, "actor")
+    clock = open_clock(settings.memory, virtual=settings.lockstep, party="actor")
+
+    import torch
+
+    from robot_rl.daemon.actor.policy import PolicyHolder
+    from robot_rl.daemon.outbox.outbox import OutboxWriter
+    from robot_rl.policy.checkpoint import BadCheckpoint
+
+    torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
+    torch.set_num_interop_threads(1)
+    try:
+        policy = PolicyHolder(settings.task, settings.policy_folder, settings.seed)
+    except BadCheckpoint as error:
+        log.say("the starting policy cannot be used", why=str(error))
+        raise SystemExit(NO_POLICY) from error
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    with OutboxWriter(settings.outbox_file) as outbox:
+        try:
+            loop = ActorLoop(settings, clock, log, outbox, policy)
+            # Until here SIGTERM ends the process at once: loading takes seconds, and there is
+            # nothing to keep yet.
+            ending: list[int] = []
+            signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
+            loop.run(ending)
+            loop.actor.close()
+        finally:
+            clock.leave()
+
+
+class ActorLoop:
+    """The actor between its clock and its shared memory."""
+
+    def __init__(
+        self,
+        settings: DaemonSettings,
+        clock: Clock,
+        log: Log,
+        outbox: "OutboxWriter",
+        policy: "PolicyHolder",
+    ) -> None:
+        from robot_rl.daemon.actor.actor import Actor
+        from robot_rl.daemon.actor.event_log import Identity
+        from robot_rl.daemon.actor.ports import ActorPorts
+        from robot_rl.daemon.actor.sensors import Senses
+
+        self._settings, self._clock, self._log = settings, clock, log
+        self._step_ns: int = settings.task.step_ns
+        # Half a control period after B_k: control was there first, and closed the window before.
+        self._attend_ns: int = settings.task.action_delay_ns + settings.control_period_ns // 2
+        self._control = topics.open_slot(settings.memory, "control")
+        self._parent = os.getppid()
+        if not self._control.wait_beyond(0, _START_PATIENCE_S):
+            raise SystemExit("actor: control did not start within 60 s; see the daemon's log")
+        simulated = settings.cell.simulated
+        senses = Senses(
+            settings.memory,
+            clock,
+            cameras=settings.task.cameras,
+            stale_s=settings.cell.stale_camera_s,
+            wait_s=settings.task.action_delay_s / 2,
+            simulated=simulated,
+        )
+        ports = ActorPorts(settings.memory, clock, outbox, simulated=simulated)
+        identity = Identity(
+            robot=settings.cell.robot,
+            run_id=settings.run_id,
+            provenance=provenance(settings),
+            root_seed=settings.seed,
+            simulated=simulated,
+        )
+        self.actor: Actor = Actor(settings.task, identity, senses, ports, policy, log.say)
+        ports.render(False)
+        # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
+        # it once a person lets go or clears a stop.
+        ports.intend(EndMotion(reason="The actor was started; what ran before it is over."))
+
+    def run(self, ending: list[int]) -> None:
+        """Observe at T_k, attend after B_k, until `ending` holds a signal."""
+        clock, step_ns = self._clock, self._step_ns
+        grid_ns = (clock.now_ns() // step_ns + 1) * step_ns
+        clock.grant_until_ns(grid_ns)
+        while not ending:
+            if not self._wait(grid_ns, ending):
+                return
+            met_ns = self._miss_from(grid_ns)
+            if met_ns != grid_ns:
+                grid_ns = met_ns
+                clock.grant_until_ns(grid_ns)  # lock-step: time must be able to get there
+                continue
+            self._after_control(grid_ns)
+            self.actor.observe(grid_ns)
+            clock.grant_until_ns(grid_ns + self._attend_ns)
+            if not self._wait(grid_ns + self._attend_ns, ending):
+                return
+            # What a slow policy slept through is missed before the results of it are taken in: a
+            # result without an observation would be nobody's.
+            grid_ns = self._miss_from(grid_ns + step_ns)
+            self.actor.attend(clock.now_ns())
+            clock.grant_until_ns(grid_ns)
+
+    def _miss_from(self, grid_ns: int) -> int:
+        """Miss what is past from `grid_ns` on; the instant to observe at."""
+        met_ns = nearest(grid_ns, self._clock.now_ns(), self._step_ns)
+        for missed_ns in range(grid_ns, met_ns, self._step_ns):
+            self.actor.miss(missed_ns)
+        return met_ns
+
+    def _wait(self, t_ns: int, ending: list[int]) -> bool:
+        while not self._clock.wait_until_ns(t_ns, _WAIT_S):
+            if ending or os.getppid() != self._parent:
+                return False
+        return True
+
+    def _after_control(self, grid_ns: int) -> None:
+        """Lock-step: at the same instant control comes first, so that every run is the same."""
+        if not self._clock.virtual:
+            return
+        for _ in range(round(_CONTROL_PATIENCE_S / _WAIT_S)):
+            seen = self._control.count
+            if int(self._control.read()["t_ns"]) >= grid_ns:
+                return
+            self._control.wait_beyond(seen, _WAIT_S)
+
+
+def nearest(grid_ns: int, now_ns: int, step_ns: int) -> int:
+    """The instant of the grid to observe at, from `grid_ns` on; it may still lie ahead.
+
+    What was passed by half a step is missed: looking now would show the arm and the images of
+    another instant under its name, and the lag would never be made up.
+    """
+    return max(grid_ns, (now_ns + step_ns // 2 - 1) // step_ns * step_ns)
+
+
+def provenance(settings: DaemonSettings) -> Provenance:
+    """What shaped the data of this daemon."""
+    cameras = repr(sorted(settings.cell.cameras.items()))
+    try:
+        code = version("robot-rl")
+    except PackageNotFoundError:
+        code = "not installed"
+    return Provenance(
+        cell_sha256=file_sha256(settings.cell.path),
+        task_sha256=file_sha256(settings.task.path),
+        calibration_sha256=hashlib.sha256(cameras.encode()).hexdigest(),
+        code_version=code,
+    )

@@ -1,0 +1,56 @@
+"""What keeps an episode or a reset from beginning now, as one sentence for the person who asked."""
+
+import numpy as np
+
+from robot_rl.config import Task
+from robot_rl.daemon.actor.ports import ActorPorts
+from robot_rl.daemon.actor.record import text_of
+from robot_rl.daemon.actor.sensors import Senses
+from robot_rl.schema import live
+from robot_rl.schema.live import Mode
+
+START_NEAR_M = 0.03
+"""Start-state check: this far may the TCP be from the start pose."""
+
+
+class Refusals:
+    """Each answers with the first reason, or None when nothing is in the way."""
+
+    def __init__(self, task: Task, senses: Senses, ports: ActorPorts) -> None:
+        self._task, self._senses, self._ports = task, senses, ports
+
+    def of_motion(self, sender: live.FromClient) -> str | None:
+        """Whoever holds the lease decides; a latched robot moves for nobody."""
+        control = self._ports.control.read()
+        holder = bytes(control["lease_client"])
+        if any(holder) and holder != sender.client_id.bytes:
+            return f"{text_of(control['lease_holder'])} holds the lease."
+        mode = self._ports.mode()
+        if mode in (Mode.STOPPED, Mode.FAULT):
+            return f"The robot is latched: {text_of(control['cause'])} Clear it first."
+        if mode is Mode.TAKEOVER:
+            return "Somebody is driving; end the takeover first."
+        return None
+
+    def of_start(self) -> str | None:
+        """What else keeps an episode from starting."""
+        mode = self._ports.mode()
+        if mode is not Mode.IDLE:
+            return f"An episode starts from idle; the robot is {mode}."
+        if problem := self._ports.not_recording():
+            return problem
+        if blind := self._senses.blind():
+            return f"The camera {blind[0]} delivers no fresh images; look at its cable and process."
+        truth = self._senses.truth()
+        start = self._task.reset.home_position_m if truth is None else truth["start_position"]
+        return self._away_from(np.array(start))
+
+    def of_confirmation(self) -> str | None:
+        """A scene is ready only when the arm is out of its way."""
+        return self._away_from(np.array(self._task.reset.home_position_m))
+
+    def _away_from(self, start_m: np.ndarray) -> str | None:
+        off_m = float(np.linalg.norm(self._senses.arm().position_m - start_m))
+        if off_m <= START_NEAR_M:
+            return None
+        return f"The arm is {off_m * 1e3:.0f} mm from its start pose; begin the reset first."

@@ -1,0 +1,211 @@
+"""The process `control`: the loop around `Controller`, on absolute deadlines of the robot's clock.
+
+No network, no torch, no logging per tick. A missed tick is skipped, never caught up. In lock-step
+the same loop runs on virtual time.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
+from hardware import realtime
+from hardware.arm import Arm, ArmLost, ArmState
+from hardware.clock import Clock, open_clock
+from hardware.memory import Record, Slot
+from hardware.sim.arm import SimArm
+from robot_rl.daemon import messages, topics
+from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
+from robot_rl.daemon.control.latch import LatchWriter, read_latch
+from robot_rl.daemon.control.settings import control_settings
+from robot_rl.daemon.control.status import LoopTimes, control_record
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.schema import live
+from safety import modes
+from safety.warmup import warm_up_gate
+
+PRIORITY = 80  # above sim_arm's physics: the gate is never held back by them
+_DIVIDER = 4  # ticks per CONTROL record
+_HISTORY = 1000  # ticks: 5 s at 200 Hz
+_WAIT_S = 0.25
+_START_PATIENCE_S = 60.0  # for the arm's first measurement
+
+_REQUESTS: TypeAdapter[live.FromClient | live.ClientGone] = TypeAdapter(
+    live.FromClient | live.ClientGone
+)
+_INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
+
+
+def main(settings: DaemonSettings) -> None:
+    """Run until SIGTERM or the supervisor is gone; the arm then brakes by its own watchdog."""
+    ending: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the supervisor decides
+    clock = open_clock(settings.memory, virtual=settings.lockstep, party="control")
+    loop = ControlLoop(settings, clock)
+    try:
+        loop.run(ending)
+    finally:
+        loop.close()
+
+
+class _Newest:
+    """A slot of which only new values count."""
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+        self._seen = slot.count
+
+    def take(self) -> Record | None:
+        count = self.slot.count
+        if count == self._seen:
+            return None
+        self._seen = count
+        return self.slot.read()
+
+
+class ControlLoop:
+    """The controller between its arm, its shared memory and its clock."""
+
+    def __init__(self, settings: DaemonSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.period_ns = round(1e9 / settings.cell.control.rate_hz)
+        self.step_ns = settings.task.step_ns
+        folder = settings.memory
+        self._drive = _Newest(topics.open_slot(folder, "drive"))
+        self._local = _Newest(topics.open_slot(folder, "local_input"))
+        self._chunk = _Newest(topics.open_slot(folder, "chunk"))
+        self._control = topics.open_slot(folder, "control")
+        self._requests = topics.open_ring(folder, "control_requests")
+        self._results = topics.open_ring(folder, "control_results")
+        self._intents = topics.open_ring(folder, "intents")
+        self._events = topics.open_ring(folder, "control_events")
+        self._steps = topics.open_ring(folder, "step_results")
+        self._latch = LatchWriter(settings.latch_file, at_once=clock.virtual)
+        self._parent = os.getppid()
+        wanted = control_settings(settings.cell, settings.task)
+        # On a machine that never ran this, numba compiles for seconds: not in a tick.
+        warm_up_gate(wanted.limits, wanted.gate)
+        self.arm, state = _first_contact(settings, clock)
+        now_ns = max(clock.now_ns(), state.t_ns)
+        # Counted on from the clock: a predecessor's epochs are never used again.
+        latch = read_latch(settings.latch_file)
+        mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
+        self.controller = Controller(wanted, mode, state, now_ns)
+        self._limits = 0
+        self._published = mode
+        # The actor may have an episode running from before a restart: it learns where control is.
+        started = messages.ModeChanged(
+            mode=mode.mode,
+            previous=mode.mode,
+            cause=mode.cause or "",
+            by=mode.stopped_by or "control",
+            t_ns=now_ns,
+        )
+        messages.send(self._events, started)
+        # Before the first tick: in lock-step others wait for it before they let time begin.
+        self._control.write(control_record(self.controller, LoopTimes(), 0, now_ns))
+
+    def run(self, ending: list[int]) -> None:
+        """Tick until `ending` holds a signal or the supervisor is gone."""
+        for refused in realtime.enter(PRIORITY) if not self.clock.virtual else []:
+            print(f"control: {refused}", file=sys.stderr, flush=True)
+        if self.clock.virtual:
+            realtime.quiet_collector()
+        clock, period_ns = self.clock, self.period_ns
+        times, periods, latencies = (
+            LoopTimes(),
+            realtime.Durations(_HISTORY),
+            realtime.Durations(_HISTORY),
+        )
+        deadline_ns = (clock.now_ns() // period_ns + 1) * period_ns
+        before_ns = deadline_ns - period_ns
+        clock.grant_until_ns(deadline_ns)
+        while not ending:
+            if not clock.wait_until_ns(deadline_ns, _WAIT_S):
+                if os.getppid() != self._parent:
+                    return
+                continue
+            began_ns = clock.now_ns()
+            late_ns = began_ns - deadline_ns
+            missed = late_ns // period_ns
+            deadline_ns += missed * period_ns
+            self.tick(late_ns, times)
+            ended_ns = clock.now_ns()
+            periods.add(began_ns - before_ns)
+            latencies.add(ended_ns - deadline_ns)
+            before_ns = began_ns
+            times = replace(times, ticks=times.ticks + 1, missed_ticks=times.missed_ticks + missed)
+            if times.ticks % self.settings.cell.control.rate_hz == 0:
+                times = replace(
+                    times, period=periods.percentiles(), latency=latencies.percentiles()
+                )
+                if os.getppid() != self._parent:
+                    return
+            deadline_ns += period_ns
+            clock.grant_until_ns(deadline_ns)
+
+    def tick(self, late_ns: int, times: LoopTimes) -> None:
+        """Read, decide, send, tell."""
+        arm = self._arm_state()
+        now_ns = self.clock.now_ns()
+        seen = TickInput(
+            now_ns=now_ns,
+            late_ns=late_ns,
+            arm=arm,
+            requests=messages.receive(self._requests, _REQUESTS),
+            intents=messages.receive(self._intents, _INTENTS),
+            drive=self._drive.take(),
+            local=self._local.take(),
+            chunk=self._chunk.take(),
+        )
+        done = self.controller.tick(seen)
+        self.arm.send(done.command)
+        self.controller.authority.stop_report.sent(self.clock.now_ns())
+        if done.clear_arm:
+            self.arm.clear_fault()
+        self._tell(done, times, now_ns)
+
+    def close(self) -> None:
+        """Stop sending; the arm brakes by its own watchdog."""
+        self.clock.leave()
+        self.arm.close()
+        self._latch.close()
+
+    def _tell(self, done: TickOutput, times: LoopTimes, now_ns: int) -> None:
+        sent = self.controller.authority.drain()
+        for latch in (*done.out.latch, *sent.latch):
+            self._latch.put(latch)
+        for result in (*done.out.results, *sent.results):
+            messages.send(self._results, result)
+        for event in (*done.out.events, *sent.events):
+            messages.send(self._events, event)
+        for step in done.step_results:
+            self._steps.push(step)
+        self._limits |= int(done.verdict.limits)
+        state = self.controller.authority.mode
+        on_grid = now_ns % self.step_ns < self.period_ns
+        if on_grid or state is not self._published or times.ticks % _DIVIDER == 0:
+            record = control_record(self.controller, times, self._limits, now_ns)
+            self._control.write(record)
+            self._limits, self._published = 0, state
+
+    def _arm_state(self) -> ArmState | None:
+        try:
+            return self.arm.state()
+        except ArmLost:
+            return None
+
+
+def _first_contact(settings: DaemonSettings, clock: Clock) -> tuple[Arm, ArmState]:
+    """The cell's driver and its first measurement; without one the process ends, saying why."""
+    try:
+        arm = SimArm(settings.memory, clock, start_timeout_s=_START_PATIENCE_S)
+        return arm, arm.state()
+    except ArmLost as error:
+        raise SystemExit(f"control: {error}") from error

@@ -1,0 +1,102 @@
+"""What control needs of cell and task, in the types of the safety chain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_rl.config import Cell, Task
+from robot_rl.daemon.control.home import HomePose
+from robot_rl.daemon.control.window import Grid
+from robot_rl.daemon.limits import arm_limits
+from safety.drive import DriveSettings
+from safety.limits import ArmLimits
+from safety.settings import GateSettings
+
+UNATTENDED_S = 10.0
+"""Autonomy on hardware outlives the last person by this long where the task says nothing."""
+
+_GRIPPER_AT_HOME = {"open": 1.0, "closed": -1.0, "keep": 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSettings:
+    """What control needs of cell and task (`control_settings` makes it)."""
+
+    limits: ArmLimits
+    gate: GateSettings
+    grid: Grid
+    remote: DriveSettings
+    local: DriveSettings
+    gripper: bool
+    speed_scale: float
+    resumes: bool
+    unattended_ns: int | None  # autonomy pauses after that long without a person; None: never
+    home: HomePose
+    freeze_ns: int
+
+
+def control_settings(cell: Cell, task: Task) -> ControlSettings:
+    """All that control needs of the two files. Raises LimitError."""
+    return ControlSettings(
+        limits=arm_limits(cell, task),
+        gate=gate_settings(cell, task),
+        grid=Grid(
+            step_ns=task.step_ns,
+            delay_ns=task.action_delay_ns,
+            scale=np.array(task.action.scale, dtype=np.float64),
+        ),
+        remote=drive_settings(cell, task, local=False),
+        local=drive_settings(cell, task, local=True),
+        gripper=task.action.gripper,
+        speed_scale=task.interventions.speed_scale,
+        resumes=task.interventions.post_intervention == "resume",
+        unattended_ns=_unattended_ns(cell, task),
+        home=home_pose(task),
+        freeze_ns=round(cell.control.freeze_latch_s * 1e9),
+    )
+
+
+def _unattended_ns(cell: Cell, task: Task) -> int | None:
+    seconds = task.interventions.unattended_s
+    if seconds is None and not cell.simulated:
+        seconds = UNATTENDED_S
+    return None if seconds is None else round(seconds * 1e9)
+
+
+def home_pose(task: Task) -> HomePose:
+    """The task's start pose: the hand points straight down, turned about the vertical."""
+    half = task.reset.home_yaw_rad / 2
+    return HomePose(
+        position_m=np.array(task.reset.home_position_m, dtype=np.float64),
+        quaternion=np.array([0.0, np.cos(half), np.sin(half), 0.0]),
+        gripper=_GRIPPER_AT_HOME[task.reset.gripper],
+    )
+
+
+def gate_settings(cell: Cell, task: Task) -> GateSettings:
+    """How this cell runs its gate; a chunk of several steps may rest on an observation that old."""
+    return GateSettings(
+        period_s=1.0 / cell.control.rate_hz,
+        command_life_s=cell.control.watchdog_s,
+        observation_age_s=max(1.0, 10 * task.step_s),
+    )
+
+
+def drive_settings(cell: Cell, task: Task, *, local: bool) -> DriveSettings:
+    """Full deflection is the task's full action: what a person shows the policy could have done.
+
+    The console shapes what its devices say, so only those at the robot have a dead-band here.
+    """
+    scale = task.action.scale
+    # An axis group that the task does not use is zeroed later; its speed only has to be positive.
+    speed_m_s = (max(scale[:3]) or 0.01) / task.step_s
+    angular_speed_rad_s = (max(scale[3:]) or 0.05) / task.step_s
+    device = cell.teleop[0] if local and cell.teleop else None
+    dead_band = 0.0 if device is None else device.dead_band
+    return DriveSettings(
+        speed_m_s=speed_m_s,
+        angular_speed_rad_s=angular_speed_rad_s,
+        dead_band=dead_band,
+        hysteresis=min(0.03, dead_band),
+        deflection_is_dead_man=device is not None and device.deflection_is_deadman,
+    )

@@ -1,0 +1,1 @@
+"""Processes that read real cameras and teleoperation devices."""

@@ -1,0 +1,356 @@
+"""The link: the robot's one way to the server. Everything it does may fail, and the robot goes on.
+
+Durable: the uplink, in a thread of its own. Live: telemetry and video out, commands in. In
+lock-step it stands in for everybody outside: virtual time goes on when they have answered.
+"""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from websockets.asyncio.client import ClientConnection
+
+from hardware.clock import open_clock
+from hardware.memory import Ring, TornRead
+from robot_rl.daemon import topics
+from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
+from robot_rl.daemon.link.download import Downloads
+from robot_rl.daemon.link.lockstep import PATIENCE_S, LearnerLag, Turns
+from robot_rl.daemon.link.mailbox import Mailbox
+from robot_rl.daemon.link.requests import Router
+from robot_rl.daemon.link.socket import live_address, stay_connected
+from robot_rl.daemon.link.telemetry import Readings, telemetry_of
+from robot_rl.daemon.link.uplink_thread import UplinkThread
+from robot_rl.daemon.link.video import Video
+from robot_rl.daemon.log import Log
+from robot_rl.daemon.messages import receive, send
+from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.daemon.settings import TURN_NS, DaemonSettings
+from robot_rl.schema.live import (
+    ClientGone,
+    CommandResult,
+    FromClient,
+    LearnerHeard,
+    LockstepTurn,
+    OutboxStatus,
+    PolicyAnnounced,
+    RobotCommand,
+    RobotHello,
+    StopProgress,
+    Telemetry,
+)
+
+TELEMETRY_S = 0.05  # 20 Hz
+FLUSH_S = 2.0  # what can still be sent when the daemon ends
+_WAIT_S = 0.25
+_COMMANDS: TypeAdapter[RobotCommand] = TypeAdapter(RobotCommand)
+_ANSWERS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
+
+
+class Link:
+    """One event loop beside one uplink thread."""
+
+    def __init__(self, settings: DaemonSettings, log: Log) -> None:
+        self._settings, self._log = settings, log
+        folder = settings.memory
+        self._clock = open_clock(folder, virtual=settings.lockstep, party="link")
+        self._readings = Readings(settings)
+        self._outbox = topics.open_slot(folder, "outbox")
+        self._answers = [
+            topics.open_ring(folder, name) for name in ("control_results", "actor_results")
+        ]
+        self._offers = topics.open_ring(folder, "actor_requests")
+        self._mailbox = Mailbox()
+        self._turns = Turns()
+        self._lag = LearnerLag(settings.learner_lag_steps or 1)
+        self._router = Router(
+            folder, self._clock, self._turns, self._readings.control, self._mailbox
+        )
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="wait")
+        self._moved = asyncio.Event()  # somebody that virtual time may wait for has spoken
+        self._online = False
+        self._shown_s = 0.0
+        self._status = OutboxStatus(
+            pending=0, recorded_steps=0, acknowledged_sequence=0, last_sequence=0,
+            connected=False, free_bytes=0, accepting=True,
+        )  # fmt: skip
+        self._uplink: UplinkThread | None = None
+        self._downloads: Downloads | None = None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until `stopping` is set; then send what can be sent within two seconds."""
+        url = self._settings.server_url
+        jobs = [self._pace(), self._watch_outbox()]
+        jobs += [self._forward(ring) for ring in self._answers]
+        client: httpx.AsyncClient | None = None
+        if url is not None:
+            client = httpx.AsyncClient(
+                base_url=url, headers={"Authorization": f"Bearer {self._settings.token}"},
+                trust_env=False,
+            )  # fmt: skip
+            self._downloads = Downloads(
+                client, self._settings.policy_folder, self._settings.task.name,
+                offer=lambda ready: send(self._offers, ready),
+                acting=self._acting_version, actor=self._actor, log=self._log.say,
+            )  # fmt: skip
+            self._uplink = UplinkThread(self._settings, self._log.say)
+            video = Video(self._settings, self._clock, self._pool)
+            token, say = self._settings.token, self._log.say
+            video_path = f"/api/live/robot/video?robot={quote(self._settings.cell.robot)}"
+            jobs += [
+                stay_connected(live_address(url, "/api/live/robot"), token, self._session, say),
+                stay_connected(live_address(url, video_path), token, video.session, say),
+                self._downloads.run(),
+                self._uplink.ended(),
+            ]
+        tasks = [asyncio.create_task(job) for job in jobs]
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            done, _ = await asyncio.wait((*tasks, stop), return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stop}:
+                task.result()  # none of them ends by itself: raise what ended it
+        finally:
+            self._clock.leave()
+            if self._uplink is not None:
+                await self._uplink.drain(FLUSH_S)
+            for task in (*tasks, stop):
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if client is not None:
+                await client.aclose()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # ---- the durable path -----------------------------------------------------------------------
+
+    async def _watch_outbox(self) -> None:
+        """Publish how the durable path is doing, for the actor and for telemetry."""
+        reader = None if self._settings.server_url else OutboxReader(self._settings.outbox_file)
+        while True:
+            self._publish_outbox(reader)
+            await asyncio.sleep(TELEMETRY_S)
+
+    def _publish_outbox(self, reader: OutboxReader | None) -> None:
+        state = None if self._uplink is None else self._uplink.state
+        counts = state.counts if state is not None else reader.counts() if reader else None
+        free = free_bytes(self._settings.data_folder)
+        last = counts.last if counts else 0
+        pending = counts.pending if counts else 0
+        recorded = int(self._readings.episode.read()["recorded_steps"])
+        self._status = OutboxStatus(
+            pending=pending,
+            recorded_steps=recorded,
+            acknowledged_sequence=last - pending,
+            last_sequence=last,
+            connected=state is not None and state.connected,
+            free_bytes=free,
+            accepting=free >= MIN_FREE_BYTES,
+            set_aside=counts.set_aside if counts else 0,
+        )
+        status = self._status
+        self._outbox.write(
+            np.array(
+                (status.pending, status.acknowledged_sequence, last, status.connected, free,
+                 status.accepting, status.set_aside),
+                topics.OUTBOX,
+            )
+        )  # fmt: skip
+
+    def _actor(self) -> int:
+        """When the actor process began; 0 before the first one, and while one has just died."""
+        try:
+            return int(self._readings.episode.read()["born_ns"])
+        except TornRead:
+            return 0
+
+    def _acting_version(self) -> int | None:
+        version = int(self._readings.episode.read()["policy_version"])
+        return version if version >= 0 else None
+
+    # ---- live: out ------------------------------------------------------------------------------
+
+    async def _pace(self) -> None:
+        if self._settings.lockstep:
+            await self._run_turns()
+        while True:
+            began = time.monotonic()
+            self._show()
+            await asyncio.sleep(max(TELEMETRY_S - (time.monotonic() - began), 0.001))
+
+    def _show(self) -> None:
+        """Put the newest telemetry and truth into the mailbox."""
+        self._shown_s = time.monotonic()
+        if not self._online:
+            return
+        telemetry = self._telemetry()
+        if telemetry is not None:
+            self._mailbox.show("telemetry", telemetry)
+        truth = self._readings.truth()
+        if truth is not None:
+            self._mailbox.show("truth", truth)
+
+    def _telemetry(self) -> Telemetry | None:
+        try:
+            seen = self._readings.snapshot(self._clock.now_ns())
+        except TornRead:
+            return None  # its writer died; the supervisor says so, and restarts it
+        if seen is None:
+            return None
+        settings = self._settings
+        return telemetry_of(
+            seen,
+            instructions=settings.task.reset.instructions,
+            force_limit_n=settings.cell.limits.static_force_n,
+            recorded=self._status,
+        )
+
+    async def _forward(self, ring: Ring) -> None:
+        """Answers go out the moment they are there."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if await loop.run_in_executor(self._pool, ring.wait, _WAIT_S):
+                self._drain(ring)
+
+    def _drain(self, ring: Ring) -> None:
+        for answer in receive(ring, _ANSWERS):
+            self._mailbox.answer(answer)
+
+    async def _session(self, socket: ClientConnection) -> None:
+        """One connection of the live socket, from hello to close."""
+        settings = self._settings
+        hello = RobotHello(
+            robot=settings.cell.robot,
+            task=settings.task.name,
+            cell=settings.cell.name,
+            cameras=tuple(settings.cell.cameras),
+            failure_classes=settings.task.failure_classes,
+            emergency_stop=settings.cell.emergency_stop,
+            simulated=settings.cell.simulated,
+            lockstep=settings.lockstep,
+        )
+        await socket.send(hello.model_dump_json())
+        self._mailbox.empty()
+        self._online = True
+        sender = asyncio.create_task(self._send(socket))
+        try:
+            async for text in socket:
+                self._take(text)
+        finally:
+            self._online = False
+            sender.cancel()
+            await asyncio.gather(sender, return_exceptions=True)
+            for client in tuple(self._turns.joined):  # nobody can answer a turn any more
+                self._gone(client)
+            self._moved.set()
+
+    async def _send(self, socket: ClientConnection) -> None:
+        while True:
+            for text in await self._mailbox.take():
+                await socket.send(text)
+
+    # ---- live: in -------------------------------------------------------------------------------
+
+    def _take(self, text: str | bytes) -> None:
+        try:
+            command = _COMMANDS.validate_json(text)
+        except ValidationError as error:
+            self._log.say(f"a command of the server cannot be read: {error.errors()[0]['msg']}")
+            return
+        match command:
+            case FromClient():
+                self._router.route(command)
+            case ClientGone():
+                self._gone(command.client_id)
+            case PolicyAnnounced() if self._downloads is not None:
+                self._downloads.announce(command.policy)
+            case LearnerHeard() if command.progress.task == self._settings.task.name:
+                self._lag.hear(command.progress, self._acknowledged(), time.monotonic())
+            case _:
+                pass
+        self._moved.set()
+
+    def _gone(self, client: UUID) -> None:
+        self._turns.leave(client)
+        self._router.gone(client)
+
+    # ---- lock-step ------------------------------------------------------------------------------
+
+    async def _run_turns(self) -> None:
+        """A turn every 50 ms of virtual time, a quarter of a control period after control's tick.
+
+        Control ticks at whole periods and the actor attends half a period after one, so nothing
+        else happens at that instant: what is told, and who reads the answers next, does not depend
+        on which process was faster.
+        """
+        loop = asyncio.get_running_loop()
+        offset_ns = self._settings.control_period_ns // 4
+        turn_ns = (self._clock.now_ns() // TURN_NS + 1) * TURN_NS - TURN_NS + offset_ns
+        self._clock.grant_until_ns(turn_ns)
+        while True:
+            if not await loop.run_in_executor(
+                self._pool, self._clock.wait_until_ns, turn_ns, _WAIT_S
+            ):
+                continue
+            for ring in self._answers:
+                self._drain(ring)
+            if self._online and self._turns.joined:
+                self._show()
+                self._turns.begin(turn_ns)
+                self._mailbox.show("turn", LockstepTurn(t_ns=turn_ns))
+                await self._wait_for_clients()
+            elif time.monotonic() - self._shown_s >= TELEMETRY_S:
+                self._show()
+                await asyncio.sleep(0)  # let the socket have its turn, however fast time runs
+            if self._settings.learner_lag_steps is not None and self._uplink is not None:
+                await self._wait_for_learner()
+            turn_ns += TURN_NS
+            self._clock.grant_until_ns(turn_ns)
+
+    async def _wait_for_clients(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self._turns.owing:
+            if time.monotonic() >= deadline:
+                names = ", ".join(self._turns.drop_owing())
+                self._log.say(
+                    f"lock-step waited {PATIENCE_S:.0f} s for {names}, without an answer: going on"
+                )
+                return
+            await self._movement(_WAIT_S)
+
+    async def _wait_for_learner(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while self._learner_holds():
+            if time.monotonic() >= deadline:
+                behind = self._lag.behind(self._acknowledged())
+                self._lag.give_up()
+                self._log.say(
+                    f"lock-step waited {PATIENCE_S:.0f} s for the learner, which is {behind} steps "
+                    "behind: going on without it until it is heard again"
+                )
+                return
+            await self._movement(0.01)
+            if time.monotonic() - self._shown_s >= 4 * TELEMETRY_S:
+                self._show()
+
+    def _learner_holds(self) -> bool:
+        state = None if self._uplink is None else self._uplink.state
+        if state is None:
+            return False
+        unsent = state.counts.pending_training if state.connected and not state.problem else 0
+        return unsent > self._lag.limit or self._lag.holds(state.acknowledged_training)
+
+    def _acknowledged(self) -> int:
+        state = None if self._uplink is None else self._uplink.state
+        return 0 if state is None else state.acknowledged_training
+
+    async def _movement(self, timeout_s: float) -> None:
+        """Wait until somebody has spoken, or for `timeout_s`."""
+        self._moved.clear()
+        try:
+            await asyncio.wait_for(self._moved.wait(), timeout_s)
+        except TimeoutError:
+            return

@@ -1,0 +1,273 @@
+"""From shared memory to the live messages: what the robot says about itself, 20 times a second."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from hardware.camera import open_frames
+from hardware.memory import Frames, Record, Slot
+from hardware.sim import topics as arm_topics
+from robot_rl.daemon import topics
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live import (
+    EpisodeStage,
+    EpisodeStatus,
+    LeaseStatus,
+    LoopStatus,
+    Mode,
+    OutboxStatus,
+    SimulatorTruth,
+    Telemetry,
+    TruthObject,
+)
+from robot_rl.schema.step import Phase, Source
+from safety.verdict import Limit
+
+_NO_ID = bytes(16)
+CONTROL_SILENT_NS = 500_000_000  # then what it said last is no longer shown as the truth
+_RESTING_M_S = 0.005  # below this the TCP holds still (SAFETY.md, faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One reading of every topic that telemetry is made of."""
+
+    now_ns: int
+    control: Record
+    episode: Record
+    outbox: Record
+    arm: Record
+    chunk: Record | None
+    local: Record | None
+    frame_age_ms: Mapping[str, float]
+    real_time_factor: float
+
+
+class Readings:
+    """The slots behind telemetry, opened once."""
+
+    def __init__(self, settings: DaemonSettings) -> None:
+        folder = settings.memory
+        self.control = topics.open_slot(folder, "control")
+        self.episode = topics.open_slot(folder, "episode")
+        self.outbox = topics.open_slot(folder, "outbox")
+        self._chunk = topics.open_slot(folder, "chunk")
+        self._local = topics.open_slot(folder, "local_input")
+        self._arm = arm_topics.open_slot(folder, "arm_state")
+        self._timing = arm_topics.open_slot(folder, "arm_timing")
+        self._truth = arm_topics.open_slot(folder, "sim_truth") if settings.cell.simulated else None
+        self._pace = _Pace()
+        self._cameras = open_cameras(folder, settings)
+
+    def snapshot(self, now_ns: int) -> Snapshot | None:
+        """None until control, actor and arm have said something."""
+        if not (self.control.count and self.episode.count and self._arm.count):
+            return None
+        arm = self._arm.read()
+        measured = float(self._timing.read()["real_time_factor"]) if self._timing.count else 0.0
+        return Snapshot(
+            now_ns=now_ns,
+            control=self.control.read(),
+            episode=self.episode.read(),
+            outbox=self.outbox.read(),
+            arm=arm,
+            chunk=_read(self._chunk),
+            local=_read(self._local),
+            frame_age_ms=frame_ages(self._cameras, now_ns),
+            real_time_factor=measured or self._pace.factor(int(arm["t_ns"])),
+        )
+
+    def truth(self) -> SimulatorTruth | None:
+        """The simulator's true state; None on a real robot."""
+        record = None if self._truth is None else _read(self._truth)
+        return None if record is None else truth_of(record)
+
+
+def open_cameras(folder: Path, settings: DaemonSettings) -> dict[str, Frames]:
+    return {name: open_frames(folder, name) for name in settings.cell.cameras}
+
+
+def frame_ages(cameras: Mapping[str, Frames], now_ns: int) -> dict[str, float]:
+    """Camera → age of its newest frame in ms; a camera without any is left out."""
+    ages: dict[str, float] = {}
+    for name, frames in cameras.items():
+        newest = frames.newest()
+        if newest is not None:
+            ages[name] = max(now_ns - newest[1], 0) * 1e-6
+    return ages
+
+
+def telemetry_of(
+    seen: Snapshot, *, instructions: str, force_limit_n: float, recorded: OutboxStatus
+) -> Telemetry:
+    """The message. `recorded` comes from the link itself, which knows the durable path."""
+    control, arm, episode = seen.control, seen.arm, seen.episode
+    twist = _floats(arm["twist"])
+    wrench = _floats(arm["wrench"])
+    stage = EpisodeStage(_text(episode["stage"]) or "ready")
+    waits = stage in (EpisodeStage.RESETTING, EpisodeStage.CONFIRM_RESET)
+    risk = topics.risk_of(seen.chunk) if seen.chunk is not None else None
+    version = _not_negative(episode["policy_version"]) if bool(episode["loaded"]) else None
+    mode, cause = Mode(_text(control["mode"]) or "idle"), _text(control["cause"])
+    if seen.now_ns - int(control["t_ns"]) > CONTROL_SILENT_NS:
+        mode, cause = Mode.FAULT, "control does not run: the arm holds by its own watchdog"
+    local = seen.local if seen.local is not None and bool(seen.local["connected"]) else None
+    return Telemetry(
+        t_ns=seen.now_ns,
+        mode=mode,
+        cause=cause,
+        source=Source(_text(control["source"]) or "hold"),
+        phase=Phase(phase) if (phase := _text(control["phase"])) else None,
+        intervention_id=_id(control["intervention_id"]),
+        lease=_lease(control, seen.now_ns),
+        tcp_position_m=_floats(arm["position"]),
+        tcp_quaternion_wxyz=_floats(arm["quaternion"]),
+        reference_position_m=_floats(control["reference_position"]),
+        tcp_twist=twist,
+        wrench=wrench,
+        gripper_m=float(arm["gripper_m"]),
+        speed_m_s=math.hypot(*twist[:3]),
+        speed_limit_m_s=float(control["speed_limit"]),
+        force_n=math.hypot(*wrench[:3]),
+        force_limit_n=force_limit_n,
+        limits=limit_names(int(control["limits"]) | int(arm["limits"])),
+        risk=risk,
+        risk_threshold=None,
+        policy_version=version,
+        inference_ms=_milliseconds(episode["inference_s"]),
+        action_age_ms=_number(control["action_age_ms"]),
+        episode=_episode(episode, stage, seen.now_ns, instructions if waits else ""),
+        loop=_loop(control, seen.real_time_factor),
+        outbox=recorded,
+        frame_age_ms=dict(seen.frame_age_ms),
+        device_axes=None if local is None else _floats(local["axes"]),
+        device_name=None if local is None else _text(local["device"]),
+        round_trip_ms=_number(control["round_trip_ms"]),
+        moving=bool(control["moving"]) or math.hypot(*twist[:3]) > _RESTING_M_S,
+    )
+
+
+def truth_of(record: Record) -> SimulatorTruth:
+    """The message of one sim_truth record."""
+    return SimulatorTruth(
+        t_ns=int(record["t_ns"]),
+        objects=tuple(
+            TruthObject(
+                name=_text(record["names"][index]),
+                position_m=_floats(record["poses"][index][:3]),
+                quaternion_wxyz=_floats(record["poses"][index][3:]),
+            )
+            for index in range(int(record["objects"]))
+        ),
+        success=bool(record["success"]),
+        progress=float(record["progress"]),
+        reset_count=int(record["resets"]),
+    )
+
+
+def limit_names(bits: int) -> tuple[str, ...]:
+    """Names of the limits in a record's bits, lowest bit first."""
+    return tuple(limit.name.lower() for limit in Limit(bits) if limit.name is not None)
+
+
+class _Pace:
+    """How fast virtual time runs, where the arm does not measure it: over the last wall second."""
+
+    def __init__(self) -> None:
+        self._wall_s, self._robot_ns, self._factor = time.monotonic(), 0, 1.0
+
+    def factor(self, robot_ns: int) -> float:
+        now = time.monotonic()
+        passed = now - self._wall_s
+        if passed >= 1.0:
+            if self._robot_ns:
+                self._factor = (robot_ns - self._robot_ns) * 1e-9 / passed
+            self._wall_s, self._robot_ns = now, robot_ns
+        return self._factor
+
+
+def _lease(control: Record, now_ns: int) -> LeaseStatus:
+    holder = _text(control["lease_holder"])
+    since, asked_by = int(control["lease_since_ns"]), _text(control["lease_asked_by"])
+    left_ns = max(int(control["lease_asked_until_ns"]) - now_ns, 0)
+    return LeaseStatus(
+        epoch=int(control["lease_epoch"]),
+        holder=holder or None,
+        client_id=_id(control["lease_client"]),
+        suspended=bool(control["lease_suspended"]),
+        since_s=max(now_ns - since, 0) * 1e-9 if holder else 0.0,
+        asked_by=asked_by or None,
+        asked_s=left_ns * 1e-9 if asked_by else None,
+    )
+
+
+def _episode(record: Record, stage: EpisodeStage, now_ns: int, instructions: str) -> EpisodeStatus:
+    running = stage in (EpisodeStage.RUNNING, EpisodeStage.AWAIT_LABEL)
+    started = int(record["started_ns"])
+    return EpisodeStatus(
+        episode_id=_id(record["episode_id"]),
+        number=int(record["number"]),
+        stage=stage,
+        purpose=Purpose(_text(record["purpose"]) or "training"),
+        seed=int(record["seed"]),
+        step=int(record["step"]),
+        max_steps=int(record["max_steps"]),
+        human_steps=int(record["human_steps"]),
+        interventions=int(record["interventions"]),
+        elapsed_s=max(now_ns - started, 0) * 1e-9 if running and started else 0.0,
+        instructions=instructions,
+        success_seen=bool(record["success_seen"]),
+    )
+
+
+def _loop(control: Record, real_time_factor: float) -> LoopStatus:
+    return LoopStatus(
+        period_p50_us=float(control["period_p50_us"]),
+        period_p99_us=float(control["period_p99_us"]),
+        period_max_us=float(control["period_max_us"]),
+        latency_p50_us=float(control["latency_p50_us"]),
+        latency_p99_us=float(control["latency_p99_us"]),
+        latency_max_us=float(control["latency_max_us"]),
+        missed_ticks=int(control["missed_ticks"]),
+        real_time_factor=real_time_factor,
+    )
+
+
+def _read(slot: Slot) -> Record | None:
+    return slot.read() if slot.count else None
+
+
+def _text(value: Any) -> str:
+    return bytes(value).rstrip(b"\0").decode(errors="replace")
+
+
+def _id(value: Any) -> UUID | None:
+    raw = bytes(value)
+    return None if raw == _NO_ID else UUID(bytes=raw)
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(np.asarray(values, dtype=np.float64).tolist())
+
+
+def _number(value: Any) -> float | None:
+    """NaN means unknown."""
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _milliseconds(seconds: Any) -> float | None:
+    value = _number(seconds)
+    return None if value is None or value <= 0 else value * 1e3
+
+
+def _not_negative(value: Any) -> int | None:
+    number = int(value)
+    return number if number >= 0 else None

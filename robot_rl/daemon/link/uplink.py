@@ -1,0 +1,304 @@
+"""The durable path, robot → server: batches in order, deleted only when acknowledged.
+
+It runs in a thread of the link with an event loop of its own: no fsync holds up live traffic.
+
+One batch is in flight at a time. A lost answer is met by sending the batch again, which the server
+recognises by its sequence numbers, so nothing is stored twice and nothing is skipped.
+"""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from uuid import UUID
+
+import httpx
+from pydantic import ValidationError
+
+from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, Batch, cut_batch, ripe_rows
+from robot_rl.daemon.outbox.file import BadOutbox, OutboxRow, UnreadableRow
+from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader, PendingRows
+from robot_rl.schema.ingest import BatchAck
+from robot_rl.schema.segment import RecordedStep
+
+_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+_ARROW = "application/vnd.apache.arrow.file"
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 10.0
+_REFUSED = frozenset({400, 413, 415, 422})  # the server read the batch and will not have it
+_REFUSED_EPISODES = 3  # refused in a row: then it is not the data
+
+
+class _Verdict(Enum):
+    """What the server made of a batch."""
+
+    STORED = "stored"
+    AGAIN = "again"  # no answer, or one that says nothing about the batch
+    CONFLICT = "conflict"  # the server's cursor is elsewhere
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkState:
+    connected: bool
+    problem: str  # one sentence, empty when all is well
+    acknowledged_training: int  # transitions the server has acknowledged since the start
+    counts: OutboxCounts
+
+
+class Uplink:
+    """Sends until it is told to stop. Raises nothing that a network or a server can cause."""
+
+    def __init__(
+        self,
+        reader: OutboxReader,
+        client: httpx.AsyncClient,
+        *,
+        robot: str,
+        log: Callable[[str], None],
+        linger_s: float = 0.5,
+        poll_s: float = 0.05,
+        longest_backoff_s: float = _LONGEST_BACKOFF_S,
+    ) -> None:
+        self._reader, self._client, self._robot, self._log = reader, client, robot, log
+        self._linger_s, self._poll_s = linger_s, poll_s
+        self._longest_backoff_s = longest_backoff_s
+        self._waiting: PendingRows | None = None
+        self._since = 0.0  # monotonic time at which the oldest waiting row was first seen
+        self._singly_until = 0  # up to this row number, rows are sent one by one
+        self._refused_episodes: set[UUID | int] = set()
+        self._told: set[UUID | None] = set()
+        self._backoff_s = 0.0
+        self._connected = False
+        self._problem = ""
+        self._acknowledged_training = 0
+        self._draining = False
+        self.state = UplinkState(
+            connected=False,
+            problem="",
+            acknowledged_training=0,
+            counts=OutboxCounts(pending=0, pending_training=0, set_aside=0, last=0),
+        )
+        """How it stands; replaced as a whole, so that another thread may read it."""
+
+    def drain(self) -> None:
+        """From now on send at once whatever is there, and return from `run` when it is empty."""
+        self._draining = True
+
+    async def run(self) -> None:
+        """Send for ever; after `drain`, until nothing waits or the server does not answer."""
+        changed = -1
+        while True:
+            try:
+                now_changed = self._reader.changed()
+                if now_changed != changed or self._waiting is None or self._draining:
+                    changed = now_changed
+                    self._fetch()
+                    self._publish()
+                batch = self._next_batch()
+                if batch is not None:
+                    await self._deliver(batch)
+                    self._publish()
+                    if self._draining and self._backoff_s:
+                        return
+                    await self._rest(self._backoff_s)
+                elif self._draining and self._waiting is None:
+                    return
+                else:
+                    await self._rest(self._poll_s)
+            except (sqlite3.Error, OSError, BadOutbox) as error:
+                self._say(f"the outbox cannot be read: {error}")
+                if self._draining:
+                    return
+                await self._rest(1.0)
+
+    def _publish(self) -> None:
+        self.state = UplinkState(
+            connected=self._connected,
+            problem=self._problem,
+            acknowledged_training=self._acknowledged_training,
+            counts=self._reader.counts(),
+        )
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    # ---- what to send ---------------------------------------------------------------------------
+
+    def _fetch(self) -> None:
+        """Add what was recorded since to what waits; images are read once."""
+        waiting = self._waiting
+        after = waiting.rows[-1].number if waiting else 0
+        room = BATCH_ROWS + 1 - (len(waiting.rows) if waiting else 0)
+        if room <= 0:
+            return
+        try:
+            found = self._reader.pending(after, room)
+        except UnreadableRow as error:
+            if waiting is None:
+                self._log(f"{error}; it is set aside in the outbox and not sent")
+                self._reader.set_aside(error.number, error.number, str(error))
+            return
+        if found is None:
+            return
+        if waiting is None:
+            self._waiting, self._since = found, time.monotonic()
+        elif found.epoch == waiting.epoch:
+            self._waiting = PendingRows(
+                epoch=waiting.epoch, first=waiting.first, rows=(*waiting.rows, *found.rows)
+            )
+
+    def _next_batch(self) -> Batch | None:
+        waiting = self._waiting
+        if waiting is None:
+            return None
+        linger_s = 0.0 if self._draining else self._linger_s
+        count = ripe_rows(waiting.rows, time.monotonic() - self._since, linger_s)
+        if waiting.rows[0].number <= self._singly_until:
+            count = 1
+        return cut_batch(waiting, waiting.rows[:count], self._robot) if count else None
+
+    def _drop_waiting(self, through: int) -> None:
+        waiting = self._waiting
+        if waiting is not None:
+            left = tuple(row for row in waiting.rows if row.number > through)
+            self._waiting = (
+                PendingRows(epoch=waiting.epoch, first=waiting.first, rows=left) if left else None
+            )
+            self._since = time.monotonic()
+
+    # ---- what came of it ------------------------------------------------------------------------
+
+    async def _deliver(self, batch: Batch) -> None:
+        verdict, ack, sentence = await self._post(batch)
+        if verdict is _Verdict.CONFLICT and ack is None:
+            ack = await self._cursor(batch.header.boot_epoch)
+            verdict = _Verdict.AGAIN if ack is None else verdict
+        match verdict:
+            case _Verdict.STORED | _Verdict.CONFLICT if ack is not None:
+                self._answered()
+                self._apply(batch, ack)
+            case _Verdict.REFUSED:
+                self._connected = True
+                self._refuse(batch, sentence)
+            case _:
+                self._connected = False
+                self._say(sentence)
+                self._back_off()
+
+    async def _post(self, batch: Batch) -> tuple[_Verdict, BatchAck | None, str]:
+        parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
+            ("header", (None, batch.header.model_dump_json().encode(), "application/json"))
+        ]
+        parts += [(name, (name, data, _ARROW)) for name, data in batch.files.items()]
+        try:
+            response = await self._client.post("/api/ingest", files=parts, timeout=_TIMEOUT)
+            status = response.status_code
+            if status == 200:
+                return _Verdict.STORED, BatchAck.model_validate_json(response.content), ""
+            if status == 409:
+                return _Verdict.CONFLICT, _ack_or_none(response.content), _sentence(response)
+        except (httpx.HTTPError, ValidationError) as error:
+            return _Verdict.AGAIN, None, f"the server does not take what was recorded: {error!r}"
+        verdict = _Verdict.REFUSED if status in _REFUSED else _Verdict.AGAIN
+        return verdict, None, _sentence(response)
+
+    async def _cursor(self, epoch: UUID) -> BatchAck | None:
+        """Up to where the server has this outbox; None when it does not say."""
+        try:
+            response = await self._client.get(
+                "/api/ingest/cursor",
+                params={"robot": self._robot, "boot_epoch": str(epoch)},
+                timeout=_TIMEOUT,
+            )
+        except httpx.HTTPError:
+            return None
+        return _ack_or_none(response.content) if response.status_code == 200 else None
+
+    def _apply(self, batch: Batch, ack: BatchAck) -> None:
+        """Delete what the server has; go on from its cursor."""
+        header = batch.header
+        if ack.boot_epoch != header.boot_epoch or ack.last_sequence < header.first_sequence - 1:
+            # It was restored from a backup, or is another one: what was deleted here it had said
+            # to keep. What is left starts a count of its own.
+            self._log(
+                f"the server knows this robot's recording up to {ack.last_sequence} and "
+                f"{header.first_sequence - 1} had been acknowledged: going on with what is here"
+            )
+            self._reader.renumber_from(batch.first_number)
+            self._waiting = None
+            return
+        through = min(
+            batch.first_number + ack.last_sequence - header.first_sequence, batch.last_number
+        )
+        if through < batch.first_number:  # a conflict, and yet our batch is the next one
+            self._back_off()
+            return
+        self._acknowledged_training += self._reader.delete_through(through)
+        self._refused_episodes.clear()
+        self._drop_waiting(through)
+
+    def _refuse(self, batch: Batch, sentence: str) -> None:
+        """The server will never take this: find the row at fault, and keep it out of the way."""
+        if batch.last_number > batch.first_number:
+            self._singly_until = batch.last_number
+            return
+        waiting = self._waiting
+        row = waiting.rows[0] if waiting else None
+        episode = None if row is None else _episode_of(row)
+        self._refused_episodes.add(batch.first_number if episode is None else episode)
+        if len(self._refused_episodes) >= _REFUSED_EPISODES:
+            self._say(f"the server refuses everything this robot recorded: {sentence}")
+            self._back_off()
+            return
+        if episode is None or episode not in self._told:
+            self._told.add(episode)
+            what = "an event" if episode is None else f"a part of episode {episode}"
+            self._log(f"the server refuses {what}, kept in the outbox and set aside: {sentence}")
+        self._reader.set_aside(batch.first_number, batch.last_number, sentence)
+        self._waiting = None
+
+    def _answered(self) -> None:
+        if self._problem:
+            self._log("the server takes what was recorded again")
+        self._problem, self._connected, self._backoff_s = "", True, 0.0
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._problem:
+            self._problem = sentence
+            self._log(sentence)
+
+    def _back_off(self) -> None:
+        """Exponential, with jitter, so that many robots do not come back at the same instant."""
+        ceiling = min(max(2 * self._backoff_s, _FIRST_BACKOFF_S), self._longest_backoff_s)
+        self._backoff_s = ceiling * random.uniform(0.5, 1.0)
+
+
+def _episode_of(row: OutboxRow) -> UUID | None:
+    content = row.content
+    return content.step.episode_id if isinstance(content, RecordedStep) else content.episode_id
+
+
+def _ack_or_none(content: bytes) -> BatchAck | None:
+    try:
+        return BatchAck.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def _sentence(response: httpx.Response) -> str:
+    """The server's own sentence, or one about its status."""
+    if response.status_code in (401, 403):
+        return "the server refuses this robot's token: make a new one and start the daemon with it"
+    try:
+        detail = response.json()
+    except ValueError:
+        detail = None
+    if isinstance(detail, dict):
+        text = detail.get("detail") or detail.get("message")
+        if isinstance(text, str):
+            return text
+    return f"the server answers {response.status_code} to what was recorded"

@@ -1,0 +1,101 @@
+"""Cutting the outbox into batches: consecutive steps become a segment, events keep their place."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from robot_rl.daemon.outbox.file import OutboxRow
+from robot_rl.daemon.outbox.reader import PendingRows
+from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
+from robot_rl.schema.message import utc_now
+from robot_rl.schema.segment import RecordedStep, encode_segment
+
+BATCH_ROWS = 64
+BATCH_SPAN_NS = 500_000_000  # robot time of the steps in one batch (DESIGN.md section 5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Ready to be posted. `last_number` is the outbox row that an acknowledgement covers."""
+
+    header: BatchHeader
+    files: dict[str, bytes] = field(repr=False)
+    first_number: int
+    last_number: int
+
+
+def ripe_rows(rows: Sequence[OutboxRow], waited_s: float, linger_s: float) -> int:
+    """How many of the waiting rows make up the next batch; 0: wait for more.
+
+    A batch is full at 64 rows or 500 ms of steps, ends with every event, and goes out as it is
+    after `linger_s`. In lock-step the same rule, being about robot time, cuts by virtual time.
+    """
+    first_ns: int | None = None
+    for count, row in enumerate(rows, start=1):
+        content = row.content
+        if count == BATCH_ROWS or (
+            # An event is sent at once, with the ones that came right behind it.
+            not isinstance(content, RecordedStep)
+            and (count == len(rows) or isinstance(rows[count].content, RecordedStep))
+        ):
+            return count
+        if isinstance(content, RecordedStep):
+            t_ns = content.step.t_robot_ns
+            first_ns = t_ns if first_ns is None or t_ns < first_ns else first_ns
+            if t_ns - first_ns >= BATCH_SPAN_NS:
+                return max(count - 1, 1)
+    return len(rows) if waited_s >= linger_s else 0
+
+
+def cut_batch(pending: PendingRows, rows: Sequence[OutboxRow], robot: str) -> Batch:
+    """A batch of `rows`, which must be consecutive rows of `pending`."""
+    items: list[BatchItem] = []
+    files: dict[str, bytes] = {}
+    run: list[RecordedStep] = []
+
+    def end_run() -> None:
+        if not run:
+            return
+        part = f"segment{len(files)}"
+        data = encode_segment(run)
+        files[part] = data
+        items.append(
+            SegmentRef(
+                part=part,
+                episode_id=run[0].step.episode_id,
+                first_index=run[0].step.index,
+                count=len(run),
+                sha256=hashlib.sha256(data).hexdigest(),
+            )
+        )
+        run.clear()
+
+    for row in rows:
+        content = row.content
+        if not isinstance(content, RecordedStep):
+            end_run()
+            items.append(content)
+            continue
+        if run and not _continues(run[-1], content):
+            end_run()
+        run.append(content)
+    end_run()
+    header = BatchHeader(
+        robot=robot,
+        boot_epoch=pending.epoch,
+        first_sequence=pending.sequence(rows[0].number),
+        last_sequence=pending.sequence(rows[-1].number),
+        sent_t_utc=utc_now(),
+        items=tuple(items),
+    )
+    return Batch(
+        header=header, files=files, first_number=rows[0].number, last_number=rows[-1].number
+    )
+
+
+def _continues(before: RecordedStep, after: RecordedStep) -> bool:
+    return (
+        before.step.episode_id == after.step.episode_id
+        and before.step.index + 1 == after.step.index
+        and before.images.keys() == after.images.keys()  # a segment has a column per camera
+    )

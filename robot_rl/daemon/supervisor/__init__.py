@@ -1,0 +1,1 @@
+"""Starts the process table, watches it, ends it."""

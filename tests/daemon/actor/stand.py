@@ -1,0 +1,375 @@
+"""The actor's loop alone on its shared memory: the test is control, arm, cameras, link and clock.
+
+Nothing runs beside it and time moves only when somebody waits, so that lateness, lost results and
+blind cameras happen exactly when a test says so.
+"""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import numpy as np
+import simplejpeg
+import torch
+from pydantic import TypeAdapter
+
+from hardware.camera import open_frames
+from hardware.memory import Record
+from hardware.sim import topics as sim_topics
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import messages, topics
+from robot_rl.daemon.actor.policy import PolicyHolder
+from robot_rl.daemon.actor.process import ActorLoop
+from robot_rl.daemon.log import Log
+from robot_rl.daemon.outbox.outbox import OutboxWriter
+from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.policy.checkpoint import HEAD, encode_head, sha256_of
+from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
+from robot_rl.policy.interface import Chunk, Observation
+from robot_rl.policy.starting import write_untrained
+from robot_rl.schema import live
+from robot_rl.schema.message import new_id, utc_now
+from robot_rl.schema.policy import BackboneRef, PolicyManifest, PolicyStatus, PolicyVersion
+from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import Step
+
+MS = 1_000_000
+STEP, DELAY = 100 * MS, 50 * MS
+HOME = (0.42, 0.0, 0.22)
+SEED = 7
+_INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
+_ANSWERS: TypeAdapter[live.CommandResult] = TypeAdapter(live.CommandResult)
+
+
+class HandClock:
+    """Real time, as the test moves it: whoever waits makes it pass.
+
+    As in lock-step nobody may wait for what they have not granted: that wait would never end.
+    """
+
+    virtual = False
+
+    def __init__(self, passes: Callable[[int], None]) -> None:
+        self.t_ns = 10 * STEP
+        self._granted_ns = 0
+        self._passes = passes
+
+    def now_ns(self) -> int:
+        return self.t_ns
+
+    def wait_until_ns(self, t_ns: int, timeout_s: float = 1.0) -> bool:
+        assert t_ns <= max(self._granted_ns, self.t_ns), "in lock-step time would stop for good"
+        self._passes(t_ns)
+        return True
+
+    def grant_until_ns(self, t_ns: int) -> None:
+        self._granted_ns = t_ns
+
+    def leave(self) -> None:
+        """Real time waits for nobody."""
+
+
+class Said(Log):
+    """What the actor logs."""
+
+    def __init__(self) -> None:
+        super().__init__(None, "actor")
+        self.sentences: list[str] = []
+
+    def say(self, sentence: str, **fields: str | int | float | None) -> None:
+        self.sentences.append(sentence)
+
+
+class SlowPolicy(PolicyHolder):
+    """The task's policy; the world goes on while it thinks."""
+
+    thinks: Callable[[int], None]
+
+    def act(self, observation: Observation) -> Chunk:
+        chunk = super().act(observation)
+        self.thinks(observation.t_ns)
+        return chunk
+
+
+class Stand:
+    """`late_ns`: T_k → how late the actor wakes. `slow_ns`: T_k → how long the policy thinks.
+    `lost`: T_k whose result control never gives.
+    """
+
+    def __init__(self, folder: Path, seed: int, **changes: Any) -> None:
+        path = folder / "task.toml"
+        path.write_bytes(b"# the task under test\n")
+        task = load_task("lift_cube").model_copy(update={"path": path, **changes})
+        write_untrained(folder / task.policy.folder, task, seed)
+        self.settings = DaemonSettings(
+            cell=load_cell("simulation"),
+            task=task,
+            data_folder=folder / "data",
+            seed=seed,
+            memory=folder / "memory",
+        )
+        memory = self.settings.memory
+        memory.mkdir()
+        self.settings.data_folder.mkdir()
+        self.late_ns: dict[int, int] = {}
+        self.slow_ns: dict[int, int] = {}
+        self.lost: set[int] = set()
+        self.cameras = set(task.cameras)  # those that deliver images
+        self.clock = HandClock(self._pass_to)
+        self.driven_by: UUID | None = None
+        self.said = Said()
+        self.ending: list[int] = []
+        self._until_ns = 0
+        self._client = uuid4()
+        self._epoch = itertools.count(1)
+        self._versions = itertools.count(1)
+        self._after = 0
+        self._arm = sim_topics.open_slot(memory, "arm_state")
+        self._truth = sim_topics.open_slot(memory, "sim_truth")
+        self._frames = {name: open_frames(memory, name) for name in task.cameras}
+        self._placed = sim_topics.open_slot(memory, "arm_reset_done")
+        self._placing = sim_topics.open_requests(memory, "actor")
+        self._control = topics.open_slot(memory, "control")
+        self._rings = {name: topics.open_ring(memory, name) for name in topics.RINGS}
+        self.chunks = topics.open_slot(memory, "chunk")
+        self._in_force = self.chunks.read()  # at the last B_k
+        self.episode = topics.open_slot(memory, "episode")
+        truth = np.zeros((), sim_topics.TRUTH)
+        truth["seed"], truth["start_position"] = SEED, HOME
+        self._truth.write(truth)
+        self.sense(self.clock.t_ns)
+        self.mode("idle")
+        self.outbox = OutboxWriter(self.settings.outbox_file)
+        self.policy = SlowPolicy(task, self.settings.policy_folder, seed)
+        self.policy.thinks = self._think
+        self.restart()
+
+    # ---- time -----------------------------------------------------------------------------------
+
+    def run(self, steps: int) -> None:
+        """Let the actor go on for so many steps of the grid; afterwards its loop has not ended."""
+        self._until_ns = self.clock.t_ns + steps * STEP
+        self.ending.clear()
+        self.loop.run(self.ending)
+
+    def restart(self) -> None:
+        """The process died, if it ran, and another one begins."""
+        self.loop = ActorLoop(self.settings, self.clock, self.said, self.outbox, self.policy)
+
+    def end(self) -> None:
+        """SIGTERM."""
+        self.loop.run([15])
+        self.loop.actor.close()
+
+    def _pass_to(self, t_ns: int) -> None:
+        """The world until `t_ns`: every T_k shows and every B_k ends a window."""
+        t_ns += self.late_ns.pop(t_ns, 0)
+        while True:
+            now_ns = self.clock.t_ns
+            sees = (now_ns // STEP + 1) * STEP
+            acts = ((now_ns - DELAY) // STEP + 1) * STEP + DELAY
+            next_ns = min(sees, acts)
+            if next_ns > t_ns:
+                break
+            self.clock.t_ns = next_ns
+            if next_ns == sees:
+                self.sense(next_ns)
+            else:
+                self._account(next_ns - DELAY - STEP)
+        self.clock.t_ns = max(self.clock.t_ns, t_ns)
+        if self.clock.t_ns >= self._until_ns and self.clock.t_ns % STEP > DELAY:
+            self.ending.append(0)  # this attend is the last
+
+    def _think(self, grid_ns: int) -> None:
+        if grid_ns in self.slow_ns:
+            self._pass_to(self.clock.t_ns + self.slow_ns.pop(grid_ns))
+
+    def sense(self, t_ns: int) -> None:
+        arm = np.zeros((), sim_topics.STATE)
+        arm["t_ns"], arm["position"], arm["quaternion"] = t_ns, HOME, (0, 1, 0, 0)
+        arm["gripper_m"] = t_ns * 1e-12  # so that a record shows when it was measured
+        self._arm.write(arm)
+        for name in self.cameras:
+            self.show(name, t_ns)
+
+    def show(self, camera: str, t_ns: int) -> None:
+        jpeg = simplejpeg.encode_jpeg(np.full((128, 128, 3), 90, np.uint8))
+        self._frames[camera].write(jpeg, capture_ns=t_ns, width=128, height=128)
+
+    def _account(self, observation_ns: int) -> None:
+        """Control's word on the window that began at T_k + delay."""
+        result = np.zeros((), topics.STEP_RESULT)
+        result["observation_ns"] = observation_ns
+        chunk, self._in_force = self._in_force, self.chunks.read()
+        due = int(chunk["count"]) and int(chunk["observation_ns"]) == observation_ns
+        autonomous = bytes(self._control.read()["mode"]) == b"autonomous"
+        result["source"] = b"policy" if due and autonomous else b"hold"
+        if due:
+            result["has_proposed"] = True
+            result["chunk_id"] = chunk["chunk_id"]
+            result["proposed"] = result["executed"] = chunk["actions"][0]
+        if self.driven_by is not None:
+            result["source"], result["intervention_id"] = b"human", np.void(self.driven_by.bytes)
+        if observation_ns not in self.lost:
+            self._rings["step_results"].push(cast(Record, result[()]))
+
+    # ---- control --------------------------------------------------------------------------------
+
+    def mode(self, mode: str, *, tell: str | None = None, previous: str = "idle") -> None:
+        """Control is in a mode from now on; `tell`: and sends the event, with this cause."""
+        record = np.zeros((), topics.CONTROL)
+        record["t_ns"], record["mode"] = self.clock.t_ns, mode.encode()
+        record["epoch"] = next(self._epoch)
+        self._control.write(record)
+        if tell is not None:
+            event = messages.ModeChanged(
+                mode=mode, previous=previous, cause=tell, by="ada", t_ns=self.clock.t_ns
+            )
+            self.happens(event)
+
+    def happens(self, event: messages.ControlEvent) -> None:
+        assert messages.send(self._rings["control_events"], event)
+
+    def intents(self) -> list[messages.Intent]:
+        return messages.receive(self._rings["intents"], _INTENTS)
+
+    # ---- people and the server ------------------------------------------------------------------
+
+    def ask(
+        self, kind: type[live.Request], *, age_ms: int = 0, **fields: Any
+    ) -> live.CommandResult:
+        """Ask as ada, let the actor attend, and give its answer."""
+        request: Any = kind(request_id=uuid4(), echo_t_ns=self.clock.t_ns - age_ms * MS, **fields)
+        sender = live.FromClient(client_id=self._client, user="ada", message=request)
+        assert messages.send(self._rings["actor_requests"], sender)
+        self.loop.actor.attend(self.clock.t_ns)
+        answer = messages.receive(self._rings["actor_results"], _ANSWERS)[-1]
+        assert answer.request_id == request.request_id
+        return answer
+
+    def start(self, **fields: Any) -> None:
+        """An episode begins, and control follows the policy."""
+        answer = self.ask(live.StartEpisode, **fields)
+        assert answer.accepted, answer.reason
+        self.mode("autonomous")
+
+    def reset(self) -> None:
+        """Until ready: home, confirmed by ada, objects placed, at the start pose."""
+        self.mode("idle")
+        if self.stage == "ready":
+            assert self.ask(live.BeginReset, seed=SEED).accepted
+        self.happens(messages.HomeReached(t_ns=self.clock.t_ns))
+        self.run(1)
+        answer = self.ask(live.ConfirmReset)
+        assert answer.accepted, answer.reason
+        self.place()
+        self.run(1)
+        self.happens(messages.HomeReached(t_ns=self.clock.t_ns))
+        self.run(1)
+        assert self.stage == "ready"
+
+    def place(self) -> None:
+        """The simulator places the objects as it was asked to."""
+        request = self._placing.drain()[-1]
+        truth = self._truth.read()
+        truth["seed"] = request["seed"]
+        self._truth.write(truth)
+        self._placed.write(
+            np.array((request["number"], request["seed"], self.clock.t_ns), sim_topics.RESET_DONE)
+        )
+
+    def takes_over(self, intervention: UUID) -> None:
+        """Ada drives from now on."""
+        self.driven_by = intervention
+        self.mode("takeover")
+        self.happens(
+            messages.InterventionBegan(
+                intervention_id=intervention,
+                operator="ada",
+                device="keyboard",
+                reason="",
+                t_ns=self.clock.t_ns,
+            )
+        )
+
+    def publish(
+        self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
+    ) -> PolicyVersion:
+        """A new version lies in the policy folder as a download leaves it, and is offered."""
+        published, data = self.make_version(shape, backbone_sha256=backbone_sha256)
+        folder = self.settings.policy_folder / published.manifest.sha256
+        folder.mkdir(parents=True)
+        (folder / HEAD).write_bytes(data)
+        (folder / "version.json").write_text(published.model_dump_json())
+        self.offer(published)
+        return published
+
+    def make_version(
+        self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
+    ) -> tuple[PolicyVersion, bytes]:
+        """A new version as the server has it, and its head's file."""
+        policy = self.policy.policy
+        assert isinstance(policy, HeadPolicy)
+        version = next(self._versions)
+        torch.manual_seed(version)
+        backbone = backbone_sha256 or policy.backbone.sha256
+        data = encode_head(Head(shape or policy.head.settings), backbone)
+        manifest = PolicyManifest(
+            policy_id=new_id(),
+            task=self.settings.task.name,
+            parent_version=None,
+            algorithm="hil_serl",
+            sha256=sha256_of(data),
+            size_bytes=len(data),
+            backbone=BackboneRef(kind="keypoint_cnn", sha256=backbone, size_bytes=1),
+            created_t_utc=utc_now(),
+            feed_cursor=0,
+            update=None,
+        )
+        status = PolicyStatus.CANDIDATE
+        return PolicyVersion(version=version, status=status, manifest=manifest), data
+
+    def offer(self, policy: PolicyVersion) -> None:
+        folder = self.settings.policy_folder / policy.manifest.sha256
+        assert self.take(messages.PolicyReady(folder=str(folder), policy=policy))
+
+    def take(self, ready: messages.PolicyReady) -> bool:
+        """As the link offers a version."""
+        return messages.send(self._rings["actor_requests"], ready)
+
+    def forget_offers(self) -> None:
+        """What was offered never reached this actor."""
+        self._rings["actor_requests"].drain()
+
+    # ---- what came of it ------------------------------------------------------------------------
+
+    @property
+    def stage(self) -> str:
+        return bytes(self.episode.read()["stage"]).decode()
+
+    @property
+    def version(self) -> int:
+        """The version that is loaded."""
+        return int(self.episode.read()["policy_version"])
+
+    def recorded(self) -> list[Any]:
+        """What came into the outbox since the last call."""
+        assert self.outbox.flush()
+        reader = OutboxReader(self.settings.outbox_file)
+        pending = reader.pending(self._after, 10_000)
+        reader.close()
+        if pending is None or not pending.rows:
+            return []
+        self._after = pending.rows[-1].number
+        return [row.content for row in pending.rows]
+
+
+def of[T](kind: type[T], contents: list[Any]) -> list[T]:
+    return [content for content in contents if isinstance(content, kind)]
+
+
+def steps_of(contents: list[Any]) -> list[Step]:
+    return [record.step for record in of(RecordedStep, contents)]

@@ -1,0 +1,252 @@
+"""Stops, the end of the software, resets and requests, as the actor keeps and answers them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_rl.config.task import Reward
+from robot_rl.daemon import messages
+from robot_rl.daemon.control.authority import Authority, Running
+from robot_rl.schema import live
+from robot_rl.schema.episode import (
+    EpisodeEnded,
+    EpisodeStarted,
+    InterventionEnded,
+    Outcome,
+    ResetEnded,
+    SafetyEvent,
+)
+from robot_rl.schema.message import new_id
+from safety.modes import LATCHED, Mode, ModeState
+from tests.daemon.actor.stand import SEED, Stand, of, steps_of
+
+STOPPED = "Stopped by the supervisor, because control ended unexpectedly (signal SIGKILL)."
+
+
+@pytest.fixture
+def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
+    stand = Stand(tmp_path, seed, max_steps=6)
+    yield stand
+    stand.outbox.close()
+
+
+def ends(stand: Stand) -> list[messages.EndMotion]:
+    return of(messages.EndMotion, stand.intents())
+
+
+# ---- control started again: it says STOPPED ------------------------------------------------------
+
+
+def test_an_episode_whose_control_was_restarted_is_aborted(stand: Stand) -> None:
+    stand.start()
+    stand.run(2)
+    stand.mode("stopped", tell=STOPPED)
+    stand.run(14)
+    assert stand.stage == "ready"
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert (ended.outcome, ended.labeller, ended.cause) == (Outcome.ABORTED, "robot", STOPPED)
+    (stopped,) = of(SafetyEvent, contents)
+    assert (stopped.code, stopped.episode_id) == ("stop", ended.episode_id)
+    assert stand.ask(live.StartEpisode).accepted is False
+
+
+@pytest.mark.parametrize("latched", ["stopped", "fault"])
+def test_a_latch_that_stands_when_the_software_starts_is_no_new_event(
+    stand: Stand, latched: str
+) -> None:
+    stand.mode(latched)
+    stand.restart()
+    for _ in range(2):  # control starts with the latch, and is started again
+        stand.mode(latched, tell=STOPPED, previous=latched)
+        stand.run(1)
+    assert not of(SafetyEvent, stand.recorded())
+    assert not stand.said.sentences
+
+
+def test_a_control_that_comes_back_stopped_is_told_once_and_ends_the_episode(
+    stand: Stand,
+) -> None:
+    stand.start()
+    stand.run(2)
+    for _ in range(2):
+        stand.mode("stopped", tell=STOPPED, previous="stopped")
+        stand.run(7)
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    (stopped,) = of(SafetyEvent, contents)
+    assert (ended.outcome, ended.cause) == (Outcome.ABORTED, STOPPED)
+    assert (stopped.code, stopped.cause, stopped.episode_id) == ("stop", STOPPED, ended.episode_id)
+
+
+@pytest.mark.parametrize("leg", ["home", "place", "start"])
+def test_a_reset_whose_control_was_restarted_does_not_hang(stand: Stand, leg: str) -> None:
+    assert stand.ask(live.BeginReset, seed=SEED).accepted
+    if leg != "home":
+        stand.happens(messages.HomeReached(t_ns=0))
+        stand.run(1)
+        assert stand.ask(live.ConfirmReset).accepted
+    if leg == "start":
+        stand.place()
+        stand.run(1)
+    assert stand.stage == "resetting"
+    stand.mode("stopped", tell=STOPPED)
+    stand.run(1)
+    assert stand.stage == "ready"
+    if leg == "place":
+        stand.place()  # too late: that reset is over
+        stand.run(1)
+    stand.mode("idle")
+    refused = stand.ask(live.StartEpisode)
+    assert "has not been reset" in refused.reason
+    assert not of(ResetEnded, stand.recorded())
+    stand.reset()
+    assert stand.ask(live.StartEpisode).accepted
+
+
+# ---- the actor started again ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_restarted_actor_leaves_no_episode_to_return_to(stand: Stand, mode: Mode) -> None:
+    stand.start()
+    stand.run(1)
+    before = stand.intents()
+    stand.mode(mode)
+    stand.restart()
+    control = Authority(ModeState(), resumes=True)
+    for intent in before:
+        control.intent(intent, 0)
+    assert (control.running, control.mode.mode) == (Running.EPISODE, Mode.AUTONOMOUS)
+    control.mode = ModeState(mode=mode, epoch=control.mode.epoch)
+    for intent in stand.intents():
+        control.intent(intent, 0)
+    assert control.running is Running.NOTHING
+    assert control.mode.mode is (mode if mode in LATCHED else Mode.IDLE)
+
+
+# ---- SIGTERM -------------------------------------------------------------------------------------
+
+
+def test_the_end_of_the_software_closes_the_running_episode(stand: Stand) -> None:
+    stand.start()
+    stand.run(3)
+    stand.intents()
+    stand.end()
+    assert ends(stand), "nothing moves any more"
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert (ended.outcome, ended.labeller) == (Outcome.ABORTED, "robot")
+    steps = steps_of(contents)
+    assert (ended.steps, len(steps), ended.complete) == (2, 3, True)
+    assert [step.executed_action is None for step in steps] == [False, False, True]
+    assert [step.truncated for step in steps] == [False, False, True]
+    assert not any(step.terminated for step in steps)
+    assert contents[-1] is ended
+
+
+def test_it_ends_an_intervention_with_the_episode(stand: Stand) -> None:
+    stand.start()
+    stand.run(1)
+    intervention = new_id()
+    stand.takes_over(intervention)
+    stand.run(3)
+    stand.end()
+    contents = stand.recorded()
+    (over,) = of(InterventionEnded, contents)
+    (ended,) = of(EpisodeEnded, contents)
+    assert over.intervention_id == intervention
+    assert ended.human_steps >= 1
+    assert contents.index(over) < contents.index(ended)
+
+
+def test_the_end_before_anything_was_seen_leaves_an_incomplete_episode(stand: Stand) -> None:
+    stand.start()
+    stand.end()
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert (ended.outcome, ended.steps, ended.complete) == (Outcome.ABORTED, 0, False)
+    assert not steps_of(contents)
+
+
+def test_the_end_drives_nowhere_even_when_the_episode_had_just_ended(stand: Stand) -> None:
+    stand.start()
+    stand.run(3)
+    assert stand.ask(live.Label, outcome="success").accepted
+    stand.intents()
+    stand.end()
+    intents = stand.intents()
+    assert not of(messages.GoHome, intents)
+    assert isinstance(intents[-1], messages.EndMotion)
+    (ended,) = of(EpisodeEnded, stand.recorded())
+    assert (ended.outcome, ended.labeller) == (Outcome.SUCCESS, "ada")
+
+
+def test_an_episode_that_waited_for_its_label_is_kept_whole(tmp_path: Path, seed: int) -> None:
+    stand = Stand(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
+    stand.start()
+    stand.run(8)
+    assert stand.stage == "await_label"
+    stand.end()
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert (ended.outcome, ended.complete, ended.steps) == (Outcome.ABORTED, True, 6)
+    assert ended.cause.startswith("The limit of 6 steps was reached.")
+    stand.outbox.close()
+
+
+def test_the_end_of_a_reset_and_of_nothing(stand: Stand) -> None:
+    assert stand.ask(live.BeginReset, seed=SEED).accepted
+    stand.intents()
+    stand.end()
+    assert ends(stand)
+    assert not stand.recorded()
+
+
+# ---- resets --------------------------------------------------------------------------------------
+
+
+def test_a_reset_is_told_with_what_it_cleared_and_who_confirmed(stand: Stand) -> None:
+    stand.start()
+    stand.run(10)
+    assert stand.stage == "resetting"
+    stand.reset()
+    contents = stand.recorded()
+    (started,) = of(EpisodeStarted, contents)
+    (reset,) = of(ResetEnded, contents)
+    assert (reset.episode_id, reset.by) == (started.episode_id, "ada")
+    assert reset.started_t_utc < reset.ended_t_utc
+    stand.reset()
+    (reset,) = of(ResetEnded, stand.recorded())
+    assert (reset.episode_id, reset.seed) == (None, SEED), "nothing lay there to clear away"
+
+
+def test_a_reset_that_does_not_come_home_says_so(stand: Stand) -> None:
+    assert stand.ask(live.BeginReset, seed=SEED).accepted
+    stand.happens(
+        messages.HomeMissed(why="The arm is 80 mm away; look what is in its way.", t_ns=1)
+    )
+    stand.run(1)
+    assert stand.stage == "ready"
+    contents = stand.recorded()
+    (event,) = of(SafetyEvent, contents)
+    assert (event.code, event.by) == ("reset", "robot")
+    assert "80 mm away" in event.cause
+    assert not of(ResetEnded, contents)
+
+
+# ---- requests ------------------------------------------------------------------------------------
+
+
+def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(stand: Stand) -> None:
+    stand.clock.t_ns *= 10
+    for kind in (live.StartEpisode, live.BeginReset, live.ConfirmReset):
+        refused = stand.ask(kind, age_ms=2001)
+        assert not refused.accepted
+        assert "last 2 s" in refused.reason
+    assert stand.stage == "ready"
+    stand.sense(stand.clock.t_ns)
+    stand.start(age_ms=1999)
+    stand.run(2)
+    assert stand.ask(live.Label, age_ms=8_000, outcome="failure").accepted

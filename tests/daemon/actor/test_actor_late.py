@@ -1,0 +1,190 @@
+"""What the actor does about lateness, blind cameras and results that never come."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+
+from hardware.memory import Record
+from robot_rl.daemon import topics
+from robot_rl.daemon.actor.process import nearest
+from robot_rl.daemon.control.chunk import ChunkPlan
+from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.learner.demonstrations import Trajectory
+from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
+from robot_rl.schema.message import new_id
+from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
+from robot_rl.schema.step import Source
+from tests.daemon.actor.stand import DELAY, MS, STEP, Stand, of, steps_of
+
+
+@pytest.fixture
+def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
+    stand = Stand(tmp_path, seed, max_steps=6)
+    yield stand
+    stand.outbox.close()
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "met"), [(0, 0), (20, 0), (50, 0), (51, 1), (140, 1), (230, 2), (1270, 13)]
+)
+def test_an_instant_is_met_within_half_a_step_or_not_at_all(late_ms: int, met: int) -> None:
+    assert nearest(7 * STEP, 7 * STEP + late_ms * MS, STEP) == (7 + met) * STEP
+
+
+def test_what_was_slept_through_is_a_hold_without_images_and_the_lag_is_gone(
+    stand: Stand,
+) -> None:
+    stand.start()
+    stand.run(2)
+    late_ns = (stand.clock.t_ns // STEP + 1) * STEP
+    stand.late_ns[late_ns] = 230 * MS
+    stand.run(8)
+    contents = stand.recorded()
+    records = of(RecordedStep, contents)
+    steps = steps_of(contents)
+    assert [step.index for step in steps] == list(range(7))
+    assert set(np.diff([step.t_robot_ns for step in steps])) == {STEP}
+    assert [step.source for step in steps[:-1]] == [
+        *[Source.POLICY] * 2, *[Source.HOLD] * 2, *[Source.POLICY] * 2,
+    ]  # fmt: skip
+    for index, record in enumerate(records):
+        missed = index in (2, 3)
+        assert set(record.images) == (set() if missed else {"front", "wrist"})
+        assert set(record.step.stale_cameras) == ({"front", "wrist"} if missed else set())
+        measured_ns = (1 if missed else index) * STEP + steps[0].t_robot_ns
+        assert record.step.arm.gripper_m == pytest.approx(measured_ns * 1e-12), "never a later one"
+        late_by = 30 * MS if index == 4 else 0
+        assert all(
+            abs(stamp.capture_ns - record.step.t_robot_ns) <= late_by
+            for stamp in record.step.frames.values()
+        )
+    assert any("2 steps were not observed" in sentence for sentence in stand.said.sentences)
+
+
+def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(stand: Stand) -> None:
+    stand.start()
+    stand.run(1)
+    stand.late_ns[(stand.clock.t_ns // STEP + 1) * STEP] = 70 * MS
+    stand.run(8)
+    records = of(RecordedStep, stand.recorded())
+    sent = decode_segment(encode_segment(records[1:]))  # the first of a segment may be the missed
+    assert [bool(record.images) for record in sent] == [False, *[True] * 5]
+    counts = OutboxReader(stand.settings.outbox_file).counts()
+    assert counts.pending_training == 5, "six actions, and one of them without an observation"
+
+
+@pytest.mark.parametrize(("slow_ms", "missed"), [(190, 1), (280, 2), (460, 4)])
+def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
+    stand: Stand, slow_ms: int, missed: int
+) -> None:
+    stand.start()
+    stand.run(1)
+    intervention = new_id()
+    stand.takes_over(intervention)
+    stand.slow_ns[(stand.clock.t_ns // STEP + 1) * STEP] = slow_ms * MS
+    stand.run(10)
+    contents = stand.recorded()
+    steps = steps_of(contents)
+    assert [step.index for step in steps] == list(range(7))
+    assert set(np.diff([step.t_robot_ns for step in steps])) == {STEP}
+    assert "result_lost" not in {step.reject_reason for step in steps}
+    assert all(step.executed_action is not None for step in steps[:-1])
+    driven = [step.index for step in steps if step.intervention_id == intervention]
+    assert driven == list(range(driven[0], 6)), "every window since ada drives is hers"
+    assert sum(not record.images for record in of(RecordedStep, contents)) == missed
+    (over,) = of(InterventionEnded, contents)
+    assert (over.first_index, over.last_index) == (driven[0], 5)
+
+
+@pytest.mark.parametrize("lag_ms", [250, -250])
+def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
+    stand: Stand, lag_ms: int
+) -> None:
+    stand.cameras = {"wrist"}
+    due_ns = (stand.clock.t_ns // STEP + 1) * STEP
+    stand.show("front", due_ns - lag_ms * MS)
+    sight = stand.loop.actor.senses.look(due_ns)
+    assert sight.stale == ("front",)
+
+
+def test_a_blind_policy_ends_the_chunk_that_it_sent_before(stand: Stand) -> None:
+    stand.start()
+    stand.run(2)
+    plan = ChunkPlan()
+    chunk = stand.chunks.read()
+    chunk["count"] = 40  # as of a policy that decides four seconds ahead
+    plan.see(chunk)
+    stand.cameras = {"wrist"}
+    last_image_ns = stand.clock.t_ns // STEP * STEP
+    stand.run(3)
+    void = stand.chunks.read()
+    plan.see(void)
+    blind_ns = int(void["valid_from_ns"])
+    assert (int(void["count"]), blind_ns) == (0, last_image_ns + 3 * STEP)
+    assert plan.at(blind_ns - 1, None) is not None, "what was done until then stays known"
+    assert plan.at(blind_ns, None) is None
+    assert plan.at(blind_ns + 10 * STEP, None) is None
+    stand.cameras = {"front", "wrist"}
+    stand.run(1)
+    plan.see(stand.chunks.read())
+    assert plan.at(stand.clock.t_ns, None) is not None, "it goes on with fresh images"
+    blind = [sentence for sentence in stand.said.sentences if "see" in sentence]
+    assert blind == ["the policy cannot see: no fresh image of front", "the policy sees again"]
+
+
+def test_a_chunk_that_follows_an_empty_one_is_followed() -> None:
+    def chunk(k: int, count: int) -> Record:
+        record = np.zeros((), topics.CHUNK)
+        record["chunk_id"], record["count"], record["dt_ns"] = k, count, STEP
+        record["valid_from_ns"] = k * STEP + (DELAY if count else 0)
+        return cast(Record, record[()])
+
+    plan = ChunkPlan()
+    for seen in (chunk(1, 8), chunk(2, 0), chunk(3, 8)):
+        plan.see(seen)
+    held = [plan.at(t_ns * MS, None) for t_ns in (150, 199, 200, 349, 350)]
+    assert [None if found is None else found.chunk_id for found in held] == [1, 1, None, None, 3]
+    assert held[1] is not None
+    assert held[1].valid_until_ns == 200 * MS
+
+
+def test_an_action_that_control_never_accounted_for_is_unknown_and_not_trained_on(
+    stand: Stand,
+) -> None:
+    stand.start()
+    stand.lost.add((stand.clock.t_ns // STEP + 3) * STEP)
+    stand.run(8)
+    contents = stand.recorded()
+    steps = steps_of(contents)
+    assert [step.executed_action is None for step in steps] == [
+        *[False] * 2, True, *[False] * 3, True,
+    ]  # fmt: skip
+    assert steps[2].reject_reason == "result_lost"
+    assert steps[2].source is Source.HOLD
+    (ended,) = of(EpisodeEnded, contents)
+    assert (ended.steps, len(steps), ended.complete) == (6, 7, True)
+    trained = Trajectory.of(steps, np.zeros((7, 3), np.float32))
+    assert np.isnan(trained.executed[2]).all()
+
+
+def test_an_episode_of_lost_results_still_ends(stand: Stand) -> None:
+    stand.start()
+    stand.run(2)
+    stand.lost |= {stand.clock.t_ns // STEP * STEP + k * STEP for k in range(-1, 20)}
+    stand.mode("stopped", tell="Stopped by the supervisor, because control ended unexpectedly.")
+    stand.run(20)
+    contents = stand.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert ended.outcome is Outcome.ABORTED
+    assert len(steps_of(contents)) == ended.steps + 1
+
+
+def test_an_actor_that_starts_late_lets_time_reach_the_next_instant(stand: Stand) -> None:
+    """In lock-step time runs on without it until it has granted for the first time."""
+    stand.late_ns[(stand.clock.t_ns // STEP + 1) * STEP] = 370 * MS
+    stand.run(8)  # the clock refuses to wait for what was not granted
+    assert stand.clock.t_ns % STEP > DELAY
+    assert stand.stage == "ready"

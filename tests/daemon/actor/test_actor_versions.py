@@ -1,0 +1,178 @@
+"""Versions of the policy on the robot: swapped, pinned, left again, refused, and told of."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_rl.policy.checkpoint import HEAD
+from robot_rl.policy.head import HeadPolicy
+from robot_rl.schema import live
+from robot_rl.schema.episode import EpisodeStarted, PolicyActivated, Purpose
+from robot_rl.schema.message import new_id
+from tests.daemon.actor.stand import Stand, of, steps_of
+
+
+@pytest.fixture
+def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
+    stand = Stand(tmp_path, seed, max_steps=6)
+    yield stand
+    stand.outbox.close()
+
+
+def activated(contents: list[object]) -> list[int]:
+    return [event.version for event in of(PolicyActivated, contents)]
+
+
+def evaluate(stand: Stand, version: int | None) -> list[object]:
+    """A whole evaluation episode of a version, and the reset after it."""
+    stand.start(purpose=Purpose.EVALUATION, policy_version=version)
+    stand.run(9)
+    stand.reset()
+    return stand.recorded()
+
+
+def test_a_version_that_is_ready_decides_from_the_next_step_on(stand: Stand) -> None:
+    stand.start()
+    stand.run(2)
+    published = stand.publish()
+    stand.run(3)
+    contents = stand.recorded()
+    versions = [step.policy_version for step in steps_of(contents)]
+    assert versions == [0, 0, 0, 1], "the third decision came before the swap"
+    (first, swapped) = of(PolicyActivated, contents)
+    assert (first.version, first.sha256) == (0, "")
+    assert (swapped.version, swapped.sha256) == (1, published.manifest.sha256)
+    (started,) = of(EpisodeStarted, contents)
+    assert swapped.episode_id == started.episode_id
+    fourth = steps_of(contents)[3]
+    assert fourth.t_robot_ns <= swapped.t_robot_ns < fourth.t_robot_ns + 10**8
+    assert any(step.proposed_action for step in steps_of(contents)[3:])
+
+
+def test_only_weights_that_decide_while_they_are_followed_are_said_to_act(stand: Stand) -> None:
+    stand.publish()
+    stand.run(2)
+    assert stand.version == 1, "loaded between two episodes"
+    assert not of(PolicyActivated, stand.recorded()), "and nothing decided yet"
+    stand.start()
+    stand.mode("paused")
+    stand.run(2)
+    assert not of(PolicyActivated, stand.recorded()), "it decides, and nobody follows"
+    stand.mode("autonomous")
+    stand.run(1)
+    assert activated(stand.recorded()) == [1]
+    stand.run(2)
+    assert not of(PolicyActivated, stand.recorded()), "told once"
+
+
+def test_nothing_is_swapped_while_a_person_drives(stand: Stand) -> None:
+    stand.start()
+    stand.run(1)
+    stand.takes_over(new_id())
+    stand.publish()
+    stand.run(2)
+    assert stand.version == 0
+    stand.mode("autonomous")
+    stand.run(1)
+    assert stand.version == 1
+
+
+def test_an_evaluation_freezes_its_version_and_the_newest_waits(stand: Stand) -> None:
+    stand.publish()
+    stand.run(1)
+    stand.start(purpose=Purpose.EVALUATION)
+    stand.run(1)
+    stand.publish()
+    stand.run(3)
+    assert stand.version == 1
+    stand.run(6)
+    assert stand.version == 2
+    assert {step.policy_version for step in steps_of(stand.recorded())} == {1, None}
+
+
+def test_after_a_pinned_evaluation_the_robot_goes_on_with_the_newest(stand: Stand) -> None:
+    for _ in range(2):
+        stand.publish()
+        stand.run(1)
+    contents = evaluate(stand, 1)
+    assert {step.policy_version for step in steps_of(contents)[:-1]} == {1}
+    assert stand.version == 2
+    stand.start()
+    stand.run(1)
+    assert activated([*contents, *stand.recorded()]) == [1, 2]
+
+
+def test_the_starting_policy_can_be_pinned_and_left(stand: Stand) -> None:
+    stand.publish()
+    stand.run(1)
+    contents = evaluate(stand, 0)
+    assert {step.policy_version for step in steps_of(contents)[:-1]} == {0}
+    assert activated(contents) == [0]
+    assert stand.version == 1
+
+
+def test_a_version_that_came_before_anything_was_offered_is_left_for_the_start(
+    stand: Stand,
+) -> None:
+    """A robot that started again has old downloads, and no word of the server yet."""
+    stand.publish()
+    stand.forget_offers()
+    stand.run(1)
+    assert stand.version == 0
+    contents = evaluate(stand, 1)
+    assert {step.policy_version for step in steps_of(contents)[:-1]} == {1}
+    assert stand.version == 0
+
+
+def test_a_pin_on_what_is_not_here_leaves_everything_as_it_was(stand: Stand) -> None:
+    refused = stand.ask(live.StartEpisode, purpose=Purpose.EVALUATION, policy_version=9)
+    assert not refused.accepted
+    assert "version 9 is not on this robot" in refused.reason
+    assert stand.stage == "ready"
+    stand.publish()
+    stand.run(1)
+    assert stand.version == 1, "nothing is pinned"
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(stand: Stand) -> None:
+    damaged = stand.settings.policy_folder / "damaged"
+    damaged.mkdir(parents=True)
+    (damaged / "version.json").write_text(json.dumps({"version": 1}))
+    refused = stand.ask(live.StartEpisode, policy_version=1)
+    assert "version 1 is not on this robot" in refused.reason
+
+
+@pytest.mark.parametrize("what", ["features", "axes", "backbone", "width", "file", "hash"])
+def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
+    stand: Stand, what: str
+) -> None:
+    policy = stand.policy.policy
+    assert isinstance(policy, HeadPolicy)
+    shape = policy.head.settings
+    stand.publish()
+    stand.start()
+    stand.run(1)
+    match what:
+        case "features":
+            stand.publish(shape.model_copy(update={"features": shape.features + 1}))
+        case "axes":
+            stand.publish(shape.model_copy(update={"axes": (0, 1)}))
+        case "width":
+            stand.publish(shape.model_copy(update={"width": 2 * shape.width}))
+        case "backbone":
+            stand.publish(backbone_sha256="f" * 64)
+        case "file" | "hash":
+            published = stand.publish()
+            file = stand.settings.policy_folder / published.manifest.sha256 / HEAD
+            file.write_bytes(file.read_bytes()[:-1] if what == "hash" else b"")
+    stand.run(3)
+    assert stand.version == 1
+    (sentence,) = [one for one in stand.said.sentences if "was not taken" in one]
+    assert sentence.startswith("Policy version 2 was not taken: ")
+    versions = [step.policy_version for step in steps_of(stand.recorded())]
+    assert versions == [1, 1, 1]
+    stand.publish()
+    stand.run(1)
+    assert stand.version == 3, "the next one that fits is taken"

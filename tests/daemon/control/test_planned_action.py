@@ -1,0 +1,64 @@
+"""What leaves a chunk for the gate: held to −1 … 1, and never a motion made of no number."""
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from robot_rl.daemon import topics
+from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
+from robot_rl.schema.live import BeginReset, ClientMessage
+from robot_rl.schema.message import new_id
+
+
+def planned(action: list[float]) -> PlannedAction:
+    return PlannedAction(
+        chunk_id=1,
+        index=0,
+        epoch=1,
+        observed_ns=0,
+        valid_from_ns=0,
+        valid_until_ns=1,
+        action=np.array(action),
+        risk=None,
+        policy_version=1,
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_infinity_is_no_full_speed(value: float) -> None:
+    target = planned([value, 2.0, -3.0, 0.5, 0, 0, 1]).target(
+        np.full(6, 0.01), 100_000_000, gripper=True
+    )
+    assert np.isnan(target.delta[0])
+    assert target.delta[1:4] == pytest.approx([0.01, -0.01, 0.005])
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        (topics.NO_CRITIC, None),
+        (0.0, 0.0),
+        (0.25, 0.25),
+        (1.0, 1.0),
+        (np.nan, 1.0),
+        (np.inf, 1.0),
+        (-0.5, 1.0),
+        (1.5, 1.0),
+    ],
+)
+def test_a_critic_that_failed_counts_as_risk_one(said: float, means: float | None) -> None:
+    chunk = np.zeros(1, topics.CHUNK)
+    chunk["chunk_id"], chunk["count"], chunk["dt_ns"], chunk["risk"] = 1, 1, 100, said
+    plan = ChunkPlan()
+    plan.see(chunk[0])
+    action = plan.at(50, None)
+    assert action is not None
+    assert action.target(np.full(6, 0.01), 100, gripper=True).risk == means
+
+
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**63])
+def test_a_seed_that_no_process_could_keep_is_refused(seed: int) -> None:
+    text = f'{{"kind": "begin_reset", "request_id": "{new_id()}", "seed": {seed}}}'
+    with pytest.raises(ValidationError):
+        TypeAdapter[ClientMessage](ClientMessage).validate_json(text)
+    assert BeginReset(request_id=new_id(), seed=2**31 - 1).seed == 2**31 - 1

@@ -1,0 +1,300 @@
+"""The link: lock-step with the real simulator and control, telemetry, the learner's lag."""
+
+import multiprocessing
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+from hardware.clock import VirtualClock, register
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import topics
+from robot_rl.daemon.link.lockstep import LearnerLag, Turns
+from robot_rl.daemon.link.telemetry import limit_names
+from robot_rl.daemon.settings import TURN_NS, DaemonSettings
+from robot_rl.daemon.supervisor import child as process_child
+from robot_rl.daemon.supervisor.memory import Memory
+from robot_rl.schema.live import (
+    AcquireLease,
+    ClientGone,
+    ClientMessage,
+    CommandResult,
+    FromClient,
+    JoinLockstep,
+    LockstepTurn,
+    Ready,
+    RobotHello,
+    RobotMessage,
+    SimulatorTruth,
+    Stop,
+    Telemetry,
+)
+from robot_rl.schema.message import new_id
+from robot_rl.schema.policy import LearnerProgress
+from robot_rl.schema.video import decode_frame
+
+_MESSAGES: TypeAdapter[RobotMessage] = TypeAdapter(RobotMessage)
+
+
+# ---- pure ---------------------------------------------------------------------------------------
+
+
+def test_virtual_time_waits_for_everybody_who_joined_and_for_nobody_else() -> None:
+    turns, one, two = Turns(), new_id(), new_id()
+    turns.begin(0)
+    assert turns.owing == ()
+    turns.join(one, "ada")
+    turns.join(two, "bob")
+    turns.begin(TURN_NS)
+    assert turns.owing == ("ada", "bob")
+    turns.ready(one, 0)  # an old turn's answer
+    assert turns.owing == ("ada", "bob")
+    turns.ready(one, TURN_NS)
+    assert turns.owing == ("bob",)
+    turns.leave(two)  # its socket closed
+    assert turns.owing == ()
+
+
+def progress(env_steps: int, learner_step: int = 0, *, paused: bool = False) -> LearnerProgress:
+    return LearnerProgress(
+        task="lift_cube", feed_cursor=0, env_steps=env_steps, learner_step=learner_step,
+        steps_per_s=1.0, demonstration_steps=0, replay_steps=env_steps, losses={}, version=None,
+        paused=paused,
+    )  # fmt: skip
+
+
+def test_the_learner_may_fall_behind_by_so_many_steps_and_no_more() -> None:
+    lag = LearnerLag(20)
+    lag.hear(progress(1000), 0, 0.0)  # it has a past of its own
+    assert not lag.holds(19)
+    assert lag.holds(20)
+    lag.hear(progress(1005), 20, 1.0)
+    assert lag.behind(20) == 15
+    assert not lag.holds(20)
+
+
+def test_an_unheard_learner_holds_time_and_a_paused_one_does_not() -> None:
+    lag = LearnerLag(20)
+    assert not lag.holds(19)
+    assert lag.holds(20)
+    lag.give_up()
+    assert not lag.holds(100)
+    lag.hear(progress(0), 100, 0.0)
+    assert lag.holds(120)
+    lag.hear(progress(0, paused=True), 120, 1.0)
+    assert not lag.holds(500)
+
+
+def test_steps_that_the_learner_leaves_out_do_not_hold_time_for_ever() -> None:
+    lag = LearnerLag(20)
+    lag.hear(progress(0), 0, 0.0)
+    assert lag.holds(30)
+    for second in range(4):  # it is idle: it has taken in all it will ever take in
+        lag.hear(progress(5), 30, 1.0 + second)
+    assert lag.behind(30) == 0
+    assert lag.holds(50)
+
+
+def test_a_learner_that_is_busy_is_waited_for() -> None:
+    lag = LearnerLag(20)
+    lag.hear(progress(0), 0, 0.0)
+    for second in range(10):
+        lag.hear(progress(5, learner_step=second), 30, 1.0 + second)
+    assert lag.holds(30)
+
+
+def test_a_learner_first_heard_in_the_middle_is_level_once_it_has_caught_up() -> None:
+    lag = LearnerLag(20)
+    lag.hear(progress(3), 10, 0.0)  # 7 of the 10 are still on their way
+    lag.hear(progress(10), 10, 1.0)
+    assert lag.behind(10) == 0
+    assert lag.behind(30) == 20
+
+
+def test_limits_have_names() -> None:
+    assert limit_names(0) == ()
+    assert limit_names(0b101) == ("speed", "workspace")
+
+
+# ---- with the real simulator --------------------------------------------------------------------
+
+
+class LiveServer:
+    """The server's end of the robot's two sockets."""
+
+    def __init__(self) -> None:
+        self.heard: queue.Queue[RobotMessage] = queue.Queue()
+        self.frames: queue.Queue[bytes] = queue.Queue()
+        self._robot: ServerConnection | None = None
+        self._server: Server = serve(self._handle, "127.0.0.1", 0, compression=None)
+        self.port = int(self._server.socket.getsockname()[1])
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def _handle(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        assert socket.request.headers["Authorization"] == "Bearer secret"
+        video = socket.request.path.startswith("/api/live/robot/video")
+        if not video:
+            self._robot = socket
+        try:
+            for frame in socket:
+                if isinstance(frame, bytes):
+                    self.frames.put(frame)
+                else:
+                    self.heard.put(_MESSAGES.validate_json(frame))
+        except ConnectionClosed:
+            return
+
+    def say(self, message: FromClient | ClientGone) -> None:
+        assert self._robot is not None
+        self._robot.send(message.model_dump_json())
+
+    def hang_up(self) -> None:
+        assert self._robot is not None
+        self._robot.close()
+
+    def expect[M](self, kind: type[M], timeout_s: float = 30.0) -> M:
+        """The next message of a kind; others before it are dropped."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            message = self.heard.get(timeout=max(deadline - time.monotonic(), 0.01))
+            if isinstance(message, kind):
+                return message
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+
+class Rig:
+    """sim_arm, control and link, started as the supervisor starts them; the test is the server."""
+
+    def __init__(self, folder: Path, server: LiveServer, *, lockstep: bool) -> None:
+        self.server = server
+        self.settings = DaemonSettings(
+            cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=folder,
+            server_url=f"http://127.0.0.1:{server.port}", token="secret", lockstep=lockstep,
+        )  # fmt: skip
+        self.memory = Memory(self.settings)
+        folder.mkdir(exist_ok=True)
+        names = ("sim_arm", "camera", "control", "link")
+        if lockstep:
+            register(self.settings.memory, names[1:])
+        context = multiprocessing.get_context("spawn")
+        pid = multiprocessing.current_process().pid
+        self.processes: list[BaseProcess] = [
+            context.Process(target=process_child.run, args=(name, self.settings, pid))
+            for name in names
+        ]
+        for process in self.processes:
+            process.start()
+        self.clock = VirtualClock(self.settings.memory, None)
+        episode: Any = np.zeros((), topics.EPISODE)
+        episode["stage"], episode["purpose"] = b"ready", b"training"
+        topics.open_slot(self.settings.memory, "episode").write(episode)
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in reversed(self.processes):
+            process.join(10)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for file in self.settings.memory.iterdir():
+            file.unlink()
+        self.settings.memory.rmdir()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LiveServer]:
+    live = LiveServer()
+    yield live
+    live.close()
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory, server: LiveServer) -> Iterator[Rig]:
+    made = Rig(tmp_path_factory.mktemp("robot") / "data", server, lockstep=True)
+    yield made
+    made.close()
+
+
+def from_client(client: UUID, message: ClientMessage) -> FromClient:
+    return FromClient(client_id=client, user="ada", message=message)
+
+
+def test_lock_step_with_the_real_simulator(rig: Rig, server: LiveServer) -> None:
+    hello = server.expect(RobotHello, 60.0)
+    assert (hello.robot, hello.task, hello.lockstep) == ("panda-sim", "lift_cube", True)
+    assert "there is none" in hello.emergency_stop
+    free = server.expect(Telemetry, 90.0)  # nobody has joined: time runs freely
+    assert free.t_ns > 0
+
+    client = new_id()
+    server.say(from_client(client, JoinLockstep(request_id=new_id())))
+    assert server.expect(CommandResult).accepted
+    turn = server.expect(LockstepTurn)
+    for _ in range(20):
+        assert rig.clock.now_ns() == turn.t_ns  # it stands until we have answered
+        server.say(from_client(client, Ready(t_ns=turn.t_ns)))
+        telemetry = server.expect(Telemetry)
+        truth = server.expect(SimulatorTruth)
+        following = server.expect(LockstepTurn)
+        assert following.t_ns - turn.t_ns == TURN_NS
+        assert telemetry.t_ns == following.t_ns
+        assert 0 <= following.t_ns - truth.t_ns <= 20_000_000
+        turn = following
+    time.sleep(0.3)
+    assert rig.clock.now_ns() == turn.t_ns
+
+    # A request goes to control and its answer comes back when time goes on.
+    request = AcquireLease(request_id=new_id(), echo_t_ns=turn.t_ns)
+    server.say(from_client(client, request))
+    server.say(from_client(client, Ready(t_ns=turn.t_ns)))
+    answer = server.expect(CommandResult)
+    assert (answer.request_id, answer.accepted) == (request.request_id, True)
+    telemetry = server.expect(Telemetry)
+    assert telemetry.lease.client_id == client
+
+    # Pictures go their own way.
+    frame = decode_frame(server.frames.get(timeout=20))
+    assert frame.camera in ("front", "wrist")
+    assert frame.jpeg.startswith(b"\xff\xd8")
+
+    # The client's socket closes: nobody is waited for any more.
+    turn = server.expect(LockstepTurn)
+    server.say(ClientGone(client_id=client))
+    before = rig.clock.now_ns()
+    deadline = time.monotonic() + 20
+    while rig.clock.now_ns() < before + 10 * TURN_NS and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert rig.clock.now_ns() >= before + 10 * TURN_NS
+
+
+def test_a_server_that_goes_away_releases_lock_step_and_a_stop_still_arrives(
+    rig: Rig, server: LiveServer
+) -> None:
+    server.expect(Telemetry, 90.0)
+    client = new_id()
+    server.say(from_client(client, JoinLockstep(request_id=new_id())))
+    turn = server.expect(LockstepTurn)
+    server.hang_up()
+    server.expect(RobotHello)  # it dials in again
+    assert server.expect(Telemetry).t_ns > turn.t_ns
+    server.say(from_client(client, Stop(request_id=new_id())))
+    assert server.expect(CommandResult).accepted
+    deadline = time.monotonic() + 20
+    while server.expect(Telemetry).mode != "stopped":
+        assert time.monotonic() < deadline

@@ -1,0 +1,255 @@
+"""The durable path: everything arrives, in order, once, whatever the network and the server do."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from robot_rl.daemon.link.uplink import Uplink
+from robot_rl.daemon.link.uplink_batch import cut_batch, ripe_rows
+from robot_rl.daemon.outbox.file import OutboxRow
+from robot_rl.daemon.outbox.outbox import OutboxWriter
+from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted
+from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
+from robot_rl.schema.message import new_id
+from robot_rl.schema.segment import RecordedStep, decode_segment
+from tests.daemon.recording import ended, recorded, started, write_episode
+
+
+class IngestServer:
+    """The server's side of the contract, in memory, with faults that can be switched on."""
+
+    def __init__(self) -> None:
+        self.cursors: dict[UUID, int] = {}
+        self.steps: list[tuple[UUID, int]] = []
+        self.events: list[object] = []
+        self.batches: list[BatchHeader] = []
+        self.lose_answer: Callable[[], bool] = lambda: False  # stored, and the answer is lost
+        self.fail: Callable[[], int] = lambda: 0  # an HTTP status before anything is stored
+        self.refuse: Callable[[object], bool] = lambda item: False
+        self.app = Starlette(
+            routes=[
+                Route("/api/ingest", self.post, methods=["POST"]),
+                Route("/api/ingest/cursor", self.cursor),
+            ]
+        )
+
+    async def cursor(self, request: Request) -> Response:
+        epoch = UUID(request.query_params["boot_epoch"])
+        return self._ack(epoch)
+
+    async def post(self, request: Request) -> Response:
+        if status := self.fail():
+            return JSONResponse({"detail": "a fault of the test"}, status)
+        async with request.form() as form:
+            header = BatchHeader.model_validate_json(str(form["header"]))
+            files = {
+                name: await part.read()
+                for name, part in form.items()
+                if not isinstance(part, str)
+            }  # fmt: skip
+        self.batches.append(header)
+        last = self.cursors.get(header.boot_epoch, 0)
+        if header.last_sequence <= last:
+            return self._ack(header.boot_epoch)
+        if header.first_sequence != last + 1:
+            return JSONResponse({"detail": f"{last + 1} is the next one"}, 409)
+        if any(self.refuse(item) for item in header.items):
+            return JSONResponse({"detail": "this will never be taken"}, 422)
+        for item in header.items:
+            if isinstance(item, SegmentRef):
+                assert hashlib.sha256(files[item.part]).hexdigest() == item.sha256
+                steps = [record.step for record in decode_segment(files[item.part])]
+                assert len(steps) == item.count
+                self.steps += [(step.episode_id, step.index) for step in steps]
+            else:
+                self.events.append(item)
+        self.cursors[header.boot_epoch] = header.last_sequence
+        if self.lose_answer():
+            raise httpx.ReadError("the answer was lost")
+        return self._ack(header.boot_epoch)
+
+    def _ack(self, epoch: UUID) -> Response:
+        ack = BatchAck(boot_epoch=epoch, last_sequence=self.cursors.get(epoch, 0))
+        return JSONResponse(ack.model_dump(mode="json"))
+
+
+def drain(path: Path, server: IngestServer, *, seconds: float = 20.0) -> tuple[Uplink, list[str]]:
+    """Run the uplink until the outbox is empty."""
+    said: list[str] = []
+
+    async def work() -> Uplink:
+        transport = httpx.ASGITransport(app=server.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            reader = OutboxReader(path)
+            uplink = Uplink(
+                reader, client, robot="panda-sim", log=said.append,
+                linger_s=0.0, poll_s=0.005, longest_backoff_s=0.02,
+            )  # fmt: skip
+            running = asyncio.create_task(uplink.run())
+            async with asyncio.timeout(seconds):
+                while reader.counts().pending:  # noqa: ASYNC110 (another process would be asked so)
+                    await asyncio.sleep(0.005)
+            uplink.drain()
+            await running
+            reader.close()
+            return uplink
+
+    return asyncio.run(work()), said
+
+
+def test_everything_arrives_in_order_and_is_then_deleted(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episodes = [write_episode(writer, 150), write_episode(writer, 3)]
+    uplink, said = drain(path, server)
+    wanted = [(episodes[0], i) for i in range(151)] + [(episodes[1], i) for i in range(4)]
+    assert server.steps == wanted
+    kinds = [type(event) for event in server.events]
+    assert kinds == [EpisodeStarted, EpisodeEnded] * 2
+    assert uplink.state.acknowledged_training == 153
+    assert uplink.state.connected
+    assert said == []
+    for header in server.batches:
+        rows = header.last_sequence - header.first_sequence + 1
+        assert rows <= 64
+
+
+def test_lost_answers_and_failures_store_nothing_twice_and_lose_nothing(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    server.lose_answer = lambda: bool(rng.random() < 0.4)
+    server.fail = lambda: int(rng.choice([0, 0, 0, 500, 503, 408]))
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episodes = [write_episode(writer, 40) for _ in range(4)]
+    _, said = drain(path, server, seconds=60.0)
+    assert server.steps == [(e, i) for e in episodes for i in range(41)]
+    assert len(server.events) == 8
+    assert len(server.batches) > 8
+    assert any("does not take" in line or "fault of the test" in line for line in said)
+
+
+def test_a_robot_that_was_away_goes_on_from_the_servers_cursor(tmp_path: Path) -> None:
+    """The answer was lost and the process with it: the next one finds the batch stored already."""
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = write_episode(writer, 100)
+    reader = OutboxReader(path)
+    pending = reader.pending(0, 64)
+    assert pending is not None
+    server.cursors[pending.epoch] = 50  # it has the first fifty rows
+    drain(path, server)
+    # The first row is the episode's start: step 49 is row 51, the first one it lacks.
+    assert server.steps == [(episode, index) for index in range(49, 101)]
+    assert server.cursors[pending.epoch] == 103
+    reader.close()
+
+
+def test_a_server_restored_from_a_backup_gets_what_is_left(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        write_episode(writer, 10)
+        assert writer.flush()
+        drain(path, server)
+        server.cursors.clear()
+        server.steps.clear()
+        second = write_episode(writer, 10)
+    _, said = drain(path, server)
+    assert server.steps == [(second, index) for index in range(11)]
+    assert any("going on with what is here" in line for line in said)
+
+
+def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(
+    tmp_path: Path,
+) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        first, bad, last = (write_episode(writer, 5) for _ in range(3))
+    server.refuse = lambda item: getattr(item, "episode_id", None) == bad
+    uplink, said = drain(path, server)
+    assert server.steps == [(e, i) for e in (first, last) for i in range(6)]
+    assert uplink.state.counts.set_aside == 8
+    assert len([line for line in said if "set aside" in line]) == 1  # once per episode
+
+
+def test_a_server_that_refuses_everything_makes_nothing_be_set_aside_for_long(
+    tmp_path: Path,
+) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        for _ in range(6):
+            write_episode(writer, 2)
+    server.refuse = lambda item: True
+    with pytest.raises(TimeoutError):
+        drain(path, server, seconds=1.5)
+    reader = OutboxReader(path)
+    counts = reader.counts()
+    assert counts.set_aside == 10  # two episodes: the third one said that it is not the data
+    assert counts.pending == 20
+    reader.close()
+
+
+def test_a_refused_token_keeps_everything(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = write_episode(writer, 3)
+    attempts = iter([401, 401, 403])
+    server.fail = lambda: next(attempts, 0)
+    _, said = drain(path, server)
+    assert server.steps == [(episode, index) for index in range(4)]
+    assert len([line for line in said if "token" in line]) == 1  # said once, tried three times
+
+
+def rows_of(*contents: object) -> list[OutboxRow]:
+    return [
+        OutboxRow(number=number, training=False, content=content)  # type: ignore[arg-type]
+        for number, content in enumerate(contents, start=1)
+    ]
+
+
+def test_batches_are_cut_by_robot_time_by_events_and_by_size() -> None:
+    episode = new_id()
+    steps = [recorded(episode, index) for index in range(80)]
+    assert ripe_rows(rows_of(*steps[:3]), 0.0, 0.5) == 0  # too few, too young
+    assert ripe_rows(rows_of(*steps[:3]), 0.6, 0.5) == 3
+    assert ripe_rows(rows_of(*steps[:20]), 0.0, 0.5) == 5  # 500 ms at 10 Hz
+    quick = [
+        RecordedStep(step=r.step.model_copy(update={"t_robot_ns": 0}), images=r.images)
+        for r in steps
+    ]
+    assert ripe_rows(rows_of(*quick), 0.0, 0.5) == 64
+    assert ripe_rows(rows_of(*steps[:2], ended(episode, 1)), 0.0, 0.5) == 3
+    other = new_id()
+    both = rows_of(*steps[:2], ended(episode, 1), started(other), recorded(other, 0))
+    assert ripe_rows(both, 0.0, 0.5) == 4
+
+
+def test_a_segment_never_mixes_episodes_gaps_or_camera_sets(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    one, two = new_id(), new_id()
+    bare = recorded(two, 1)
+    contents = [
+        recorded(one, 0), recorded(one, 1), recorded(one, 3), recorded(two, 0),
+        RecordedStep(step=bare.step, images={"front": b"x"}),
+    ]  # fmt: skip
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        for content in contents:
+            writer.append_step(content)
+    reader = OutboxReader(path)
+    pending = reader.pending(0, 64)
+    assert pending is not None
+    batch = cut_batch(pending, pending.rows, "panda-sim")
+    spans = [(i.first_index, i.count) for i in batch.header.items if isinstance(i, SegmentRef)]
+    assert spans == [(0, 2), (3, 1), (0, 1), (1, 1)]
+    reader.close()
