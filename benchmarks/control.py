@@ -8,8 +8,12 @@ import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from hardware.sim.panda import JOINTS, default_limits
-from safety import Gate, GateSettings, Measured, Mode, ModeState, PolicyTarget, Twist
+from safety.gate import Gate, Measured
 from safety.impedance import impedance_torque, law, scratch
+from safety.modes import ModeState
+from safety.proposal import PolicyTarget, Twist
+from safety.settings import GateSettings
+from safety.vocabulary import Mode
 
 PERIOD_NS = 5_000_000  # 200 Hz
 PRIORITY = 80  # of the control process

@@ -11,7 +11,8 @@ from robot_rl.daemon.outbox.file import connect, last_number
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step
+from robot_rl.schema.step import ArmObservation, FrameStamp, Step
+from safety.vocabulary import Source
 
 JPEG_BYTES = 12_000  # an image of 256 × 256 at quality 80
 CAMERAS = ("front", "wrist")

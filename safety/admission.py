@@ -5,10 +5,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
-from safety.verdict import Reject
+from safety.vocabulary import Mode, Reject
 
 FloatArray = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safety import rotation
 from safety.admission import defect
 from safety.limits import LimitError
-from safety.verdict import Reject
+from safety.vocabulary import Reject
 
 FloatArray = NDArray[np.float64]
 

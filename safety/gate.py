@@ -22,7 +22,8 @@ from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
 from safety.tracking import SolverError, Tracker
-from safety.verdict import Limit, Reject, Source, Verdict
+from safety.verdict import Verdict
+from safety.vocabulary import Limit, Reject, Source
 
 FloatArray = NDArray[np.float64]
 

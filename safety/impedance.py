@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safety import rotation
 from safety.compiled import kernel
 from safety.limits import ArmLimits
-from safety.verdict import Limit
+from safety.vocabulary import Limit
 
 FloatArray = NDArray[np.float64]
 

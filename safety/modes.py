@@ -10,29 +10,11 @@ Every change of mode starts a new epoch, so that no command outlives the authori
 
 import math
 from dataclasses import dataclass, replace
-from enum import StrEnum
+
+from safety.vocabulary import LATCHED, MOVING, Mode, Phase
 
 NEW_TAKEOVER_ROUND_TRIP_S = 0.3
 """Above this round trip nobody may start to drive (SAFETY: leases and freshness)."""
-
-
-class Mode(StrEnum):
-    IDLE = "idle"
-    AUTONOMOUS = "autonomous"
-    TAKEOVER = "takeover"
-    PAUSED = "paused"
-    RESETTING = "resetting"
-    STOPPED = "stopped"
-    FAULT = "fault"
-
-
-class Phase(StrEnum):
-    RECOVERY = "recovery"
-    CORRECTION = "correction"
-
-
-LATCHED = frozenset({Mode.STOPPED, Mode.FAULT})
-MOVING = frozenset({Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.RESETTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

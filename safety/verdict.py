@@ -1,55 +1,8 @@
 """What the safety chain decided about one command, as plain values."""
 
 from dataclasses import dataclass
-from enum import IntFlag, StrEnum
 
-
-class Limit(IntFlag):
-    """Limits that acted. The bits are recorded with every step; never renumber them."""
-
-    NONE = 0
-    SPEED = 1 << 0
-    ACCELERATION = 1 << 1
-    WORKSPACE = 1 << 2
-    POSITION_CLIP = 1 << 3
-    ROTATION_CLIP = 1 << 4
-    RISK = 1 << 5
-    TORQUE = 1 << 6
-    TORQUE_RATE = 1 << 7
-    NOT_FINITE = 1 << 8
-    SOLVER_FALLBACK = 1 << 9
-    EXCURSION = 1 << 10
-    """The measured TCP is beyond the workspace box and its margin."""
-    BRAKE = 1 << 11
-    JOINT = 1 << 12
-    """A joint is near its limit, or heading for it, and is held back."""
-
-
-class Reject(StrEnum):
-    """Why a proposal was not followed. The command is then a hold."""
-
-    NONE = "none"
-    NO_PROPOSAL = "no_proposal"
-    NO_AUTHORITY = "no_authority"
-    OLD_EPOCH = "old_epoch"
-    SHAPE = "shape"
-    NOT_FINITE = "not_finite"
-    STALE = "stale"
-    NOT_YET_VALID = "not_yet_valid"
-    EXPIRED = "expired"
-    REPLAYED = "replayed"
-    RISK = "risk"
-    MEASUREMENT = "measurement"
-
-
-class Source(StrEnum):
-    """Who moved the reference in this tick."""
-
-    POLICY = "policy"
-    HUMAN = "human"
-    REWIND = "rewind"
-    RESET = "reset"
-    HOLD = "hold"
+from safety.vocabulary import Limit, Reject, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ import numpy as np
 from safety import impedance
 from safety.gate import Gate, Measured
 from safety.limits import ArmLimits
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings
+from safety.vocabulary import Mode
 
 
 def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:

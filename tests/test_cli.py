@@ -22,7 +22,7 @@ from robot_rl.cli import app
 from robot_rl.commands.problems import plain
 from robot_rl.errors import PlainError
 from robot_rl.rehearsal import system
-from safety import LimitError
+from safety.limits import LimitError
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_GL = {"__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent"}

@@ -15,7 +15,7 @@ from hardware.sim.panda import JOINTS
 from hardware.sim.tasks import Judgement, StartPose
 from safety import impedance
 from safety.limits import ArmLimits
-from safety.verdict import Limit
+from safety.vocabulary import Limit
 
 type Vector = NDArray[np.float64]
 

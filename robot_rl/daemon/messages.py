@@ -14,7 +14,7 @@ from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
 from robot_rl.schema.message import Message, Quaternion, Vector3
 from robot_rl.schema.policy import PolicyVersion
-from robot_rl.schema.step import Phase
+from safety.vocabulary import Phase
 
 # ---- actor → control ----------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from robot_rl.policy.images import observe, square
 from robot_rl.policy.keypoint_cnn import KeypointNet, KeypointSettings, to_planes
 from robot_rl.policy.starting import shapes
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import Source
+from safety.vocabulary import Source
 
 SUBGOAL_SCALE_M = 0.1  # so that the subgoal's error weighs about as much as an action's
 STD_FLOOR = 0.02  # keypoints and SI values that never moved are not blown up

@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from robot_rl.policy.checkpoint import BadCheckpoint, read_metadata
-from robot_rl.schema.step import Phase, Source, Step
+from robot_rl.schema.step import Step
+from safety.vocabulary import Phase, Source
 
 _TASK, _BACKBONE = "robot_rl.task", "robot_rl.backbone_sha256"
 ABSENT = np.nan  # in every entry of an action that was not given

@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 
 from robot_rl.rehearsal.expert import Advice, Expert, View
-from robot_rl.schema.live import Mode
+from safety.vocabulary import Mode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

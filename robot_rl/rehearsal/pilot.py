@@ -27,13 +27,12 @@ from robot_rl.schema.live import (
     Label,
     LeaveLockstep,
     MarkPhase,
-    Mode,
     Request,
     StartEpisode,
     Takeover,
     Telemetry,
 )
-from robot_rl.schema.step import Phase
+from safety.vocabulary import Mode, Phase
 
 INPUT_PERIOD_S = 0.02  # 50 Hz (SAFETY.md, leases and freshness)
 _PATIENCE_S = 120.0  # wall time without any progress of the episode before giving up

@@ -20,23 +20,11 @@ from pydantic import Field
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
-from robot_rl.schema.step import Phase, Source
+from safety.vocabulary import Mode, Phase, Source
 
 type Counter = Annotated[int, Field(ge=0, lt=2**63)]
 """What fits into the 64 bits that the robot keeps it in."""
 type Seed = Annotated[int, Field(ge=0, lt=2**31)]
-
-
-class Mode(StrEnum):
-    """Mirror of safety.modes.Mode for the wire; a test keeps the two alike."""
-
-    IDLE = "idle"
-    AUTONOMOUS = "autonomous"
-    TAKEOVER = "takeover"
-    PAUSED = "paused"
-    RESETTING = "resetting"
-    STOPPED = "stopped"
-    FAULT = "fault"
 
 
 class EpisodeStage(StrEnum):

@@ -15,7 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from robot_rl.schema.step import Source, Step
+from robot_rl.schema.step import Step
+from safety.vocabulary import Source
 
 FORMAT_VERSION = "1"
 

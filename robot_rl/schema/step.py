@@ -1,30 +1,13 @@
 """One step of an episode: what was seen, proposed and done in one tick of the step grid."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from robot_rl.schema.message import Action, Message, Quaternion, Vector3, Vector6
-
-
-class Source(StrEnum):
-    """Who moved the robot during a step."""
-
-    POLICY = "policy"
-    HUMAN = "human"
-    REWIND = "rewind"
-    RESET = "reset"
-    HOLD = "hold"
-
-
-class Phase(StrEnum):
-    """The two phases of an intervention; only corrections are demonstrations."""
-
-    RECOVERY = "recovery"
-    CORRECTION = "correction"
+from safety.vocabulary import Phase, Source
 
 
 class ArmObservation(Message):

@@ -26,15 +26,15 @@ from robot_rl.schema.live import (
     EpisodeStage,
     FromClient,
     Label,
-    Mode,
     RobotCommand,
     StartEpisode,
     StopProgress,
 )
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import FrameStamp, Phase, RewardEvidence, Source, Step
+from robot_rl.schema.step import FrameStamp, RewardEvidence, Step
 from robot_rl.schema.video import VideoFrame, encode_frame
+from safety.vocabulary import Mode, Phase, Source
 from tests.server.conftest import RunningServer
 from tests.server.live_sockets import answer_to, hello, telemetry
 from tests.server.recordings import CAMERAS, ROBOT, Recording, arm, post

@@ -6,7 +6,8 @@ from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import ArmObservation, FrameStamp, Source, Step
+from robot_rl.schema.step import ArmObservation, FrameStamp, Step
+from safety.vocabulary import Source
 
 PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
 

@@ -9,9 +9,9 @@ from robot_rl.daemon.request_age import AT_ANY_AGE, too_late
 from robot_rl.schema import live
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
-from robot_rl.schema.step import Phase
 from safety.lease import REQUEST_AGE_NS, SECOND
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
+from safety.vocabulary import Mode, Phase
 
 NOW_NS = 100 * SECOND
 LATE_NS = NOW_NS - REQUEST_AGE_NS - 1

@@ -9,7 +9,7 @@ from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from safety import rotation
 from safety.limits import ArmLimits
-from safety.verdict import Limit
+from safety.vocabulary import Limit
 
 G = 9.81
 

@@ -31,7 +31,8 @@ from robot_rl.schema.policy import (
     PolicyVersion,
 )
 from robot_rl.schema.segment import RecordedStep, encode_segment
-from robot_rl.schema.step import ArmObservation, Phase, Source, Step
+from robot_rl.schema.step import ArmObservation, Step
+from safety.vocabulary import Phase, Source
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from robot_rl.rehearsal.expert import Advice, LiftCubeExpert, View, expert_for
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
-from robot_rl.schema.live import Mode
+from safety.vocabulary import Mode
 
 STEP_S = 0.05
 SETTINGS = OperatorSettings(reaction_s=0.3, stall_s=1.0, correction_s=0.5, noise=0.0)

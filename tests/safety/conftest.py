@@ -6,19 +6,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from safety import (
-    ArmLimits,
-    CartesianLimits,
-    Decision,
-    Gate,
-    GateSettings,
-    ImpedanceGains,
-    JointLimits,
-    Measured,
-    Mode,
-    ModeState,
-    Proposal,
-)
+from safety.gate import Decision, Gate, Measured
+from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
+from safety.modes import ModeState
+from safety.proposal import Proposal
+from safety.settings import GateSettings
+from safety.vocabulary import Mode
 
 PERIOD_NS = 5_000_000
 UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])

@@ -5,26 +5,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from safety import (
-    ArmLimits,
-    CartesianLimits,
-    Gate,
-    GateSettings,
-    Hold,
-    Home,
-    ImpedanceGains,
-    JointLimits,
-    Measured,
-    Mode,
-    PolicyTarget,
-    Reject,
-    Source,
-    Twist,
-)
 from safety import lease as leases
 from safety import modes as machine
+from safety.gate import Gate, Measured
 from safety.lease import Admission, LeaseState
-from safety.modes import LATCHED, MOVING, Clear, Event, Refused, Release, Resume, StartAutonomy
+from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
+from safety.modes import Clear, Event, Refused, Release, Resume, StartAutonomy
+from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.settings import GateSettings
+from safety.vocabulary import LATCHED, MOVING, Mode, Reject, Source
 
 PERIOD_NS = 5_000_000
 PEOPLE = st.sampled_from(["ada", "bob", "sam"])

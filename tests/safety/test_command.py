@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safety import CartesianTarget, JointTarget, Torque
-from safety.command import ForgedCommandError
+from safety.command import CartesianTarget, ForgedCommandError, JointTarget, Torque
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}

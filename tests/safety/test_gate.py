@@ -8,23 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safety import (
-    ArmLimits,
-    Gate,
-    GateSettings,
-    Hold,
-    Home,
-    Limit,
-    LimitError,
-    Measured,
-    Mode,
-    PolicyTarget,
-    Reject,
-    Source,
-    Twist,
-    rotation,
-)
-from safety.gate import DECAY_S, FOLLOW_S
+from safety import rotation
+from safety.gate import DECAY_S, FOLLOW_S, Gate, Measured
+from safety.limits import ArmLimits, LimitError
+from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.settings import GateSettings
+from safety.vocabulary import Limit, Mode, Reject, Source
 
 DT = 0.005
 WINDOW_NS = 100_000_000

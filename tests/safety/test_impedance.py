@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from safety import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, Limit, rotation
+from safety import rotation
 from safety.impedance import JOINT_ZONE_RAD, Law, brake_torque, impedance_torque, law, scratch
+from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains
+from safety.vocabulary import Limit
 
 # Denavit-Hartenberg of a seven-joint arm (a, d, alpha), for tests only.
 CHAIN = [

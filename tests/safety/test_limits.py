@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from safety import ArmLimits, BrakeGains, CartesianLimits, GateSettings, ImpedanceGains, LimitError
+from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, LimitError
+from safety.settings import GateSettings
 
 NORMS = [
     "speed_m_s",

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from safety import Mode, ModeState, Phase
 from safety.modes import (
     BeginReset,
     Changed,
@@ -18,6 +17,7 @@ from safety.modes import (
     LeaseLost,
     LeaseSuspended,
     MarkCorrection,
+    ModeState,
     Pause,
     PersistLatch,
     RaiseFault,
@@ -31,6 +31,7 @@ from safety.modes import (
     initial,
     step,
 )
+from safety.vocabulary import Mode, Phase
 
 STATES = {
     Mode.IDLE: ModeState(epoch=7),

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from safety import CartesianLimits, rotation
+from safety import rotation
+from safety.limits import CartesianLimits
 from safety.tracking import SolverError, Tracker, stopping_distance
 
 DT = 0.005

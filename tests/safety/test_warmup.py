@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from safety import ArmLimits, GateSettings, Mode, PolicyTarget, rotation
+from safety import rotation
 from safety.impedance import brake_torque, impedance_torque
+from safety.limits import ArmLimits
+from safety.proposal import PolicyTarget
+from safety.settings import GateSettings
+from safety.vocabulary import Mode
 from safety.warmup import warm_up_gate, warm_up_law
 
 

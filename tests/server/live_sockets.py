@@ -16,14 +16,13 @@ from robot_rl.schema.live import (
     EpisodeStatus,
     LeaseStatus,
     LoopStatus,
-    Mode,
     OutboxStatus,
     RobotCommand,
     RobotHello,
     Telemetry,
 )
 from robot_rl.schema.message import Message
-from robot_rl.schema.step import Source
+from safety.vocabulary import Mode, Source
 from tests.server.conftest import RunningServer
 from tests.server.recordings import CAMERAS, ROBOT, TASK
 

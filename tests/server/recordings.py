@@ -23,7 +23,8 @@ from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import BackboneRef, PolicyManifest, Update
 from robot_rl.schema.segment import RecordedStep, encode_segment
-from robot_rl.schema.step import ArmObservation, FrameStamp, RewardEvidence, Source, Step
+from robot_rl.schema.step import ArmObservation, FrameStamp, RewardEvidence, Step
+from safety.vocabulary import Source
 
 ROBOT = "panda_1"
 TASK = "lift_cube"

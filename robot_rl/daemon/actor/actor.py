@@ -31,10 +31,11 @@ from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.schema import live
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import EpisodeStage, Mode
+from robot_rl.schema.live import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import state_names, state_vector
+from safety.vocabulary import Mode
 
 RESULT_PATIENCE_STEPS = 10
 """Steps to wait for the last results before the episode is closed without them."""

@@ -15,6 +15,7 @@ from robot_rl.daemon.actor.record import Decided, text_of
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema import live
 from robot_rl.schema.message import Message
+from safety.vocabulary import Mode
 
 _REQUESTS: TypeAdapter[live.FromClient | messages.PolicyReady] = TypeAdapter(
     live.FromClient | messages.PolicyReady
@@ -83,9 +84,9 @@ class ActorPorts:
         record["dt_ns"], record["risk"], record["policy_version"] = dt_ns, topics.NO_CRITIC, -1
         self._chunk.write(record)
 
-    def mode(self) -> live.Mode:
+    def mode(self) -> Mode:
         """What control says that it is in."""
-        return live.Mode(text_of(self.control.read()["mode"]) or "idle")
+        return Mode(text_of(self.control.read()["mode"]) or "idle")
 
     def intend(self, intent: messages.Intent) -> None:
         messages.send(self._intents, intent)

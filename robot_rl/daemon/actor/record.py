@@ -12,7 +12,8 @@ from robot_rl.daemon.actor.episode_events import Ending, Plan
 from robot_rl.daemon.actor.sensors import Sight
 from robot_rl.daemon.topics import STEP_RESULT
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import Phase, RewardEvidence, Source, Step
+from robot_rl.schema.step import RewardEvidence, Step
+from safety.vocabulary import Phase, Source
 
 RESULT_LOST = b"result_lost"
 """Reject reason of a step whose account control never gave. Nobody knows what was executed, so

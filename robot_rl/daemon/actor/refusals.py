@@ -7,7 +7,7 @@ from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import text_of
 from robot_rl.daemon.actor.sensors import Senses
 from robot_rl.schema import live
-from robot_rl.schema.live import Mode
+from safety.vocabulary import Mode
 
 START_NEAR_M = 0.03
 """Start-state check: this far may the TCP be from the start pose."""

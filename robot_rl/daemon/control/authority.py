@@ -27,10 +27,10 @@ from robot_rl.daemon.messages import (
 from robot_rl.daemon.request_age import too_late
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
-from robot_rl.schema.step import Phase
 from safety import lease as leases
 from safety import modes
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
+from safety.vocabulary import Mode, Phase
 
 TAKEOVER_WAIT_NS = 500_000_000
 """How long a takeover waits for the dead-man (schema.live.Takeover)."""

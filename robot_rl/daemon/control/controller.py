@@ -24,9 +24,9 @@ from robot_rl.schema import live
 from safety import modes
 from safety.command import CartesianTarget
 from safety.gate import Gate, Measured
-from safety.modes import Mode
 from safety.proposal import Hold, Proposal, Twist
-from safety.verdict import Limit, Reject, Source, Verdict
+from safety.verdict import Verdict
+from safety.vocabulary import Limit, Mode, Reject, Source
 
 type Vector = NDArray[np.float64]
 

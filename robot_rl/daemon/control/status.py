@@ -12,7 +12,7 @@ from robot_rl.daemon.control.controller import Controller
 from robot_rl.daemon.control.sentences import bounded
 from robot_rl.daemon.topics import CONTROL
 from safety import lease as leases
-from safety.modes import Mode
+from safety.vocabulary import Mode
 
 _NO_TIMES = Percentiles(p50=0.0, p99=0.0, largest=0.0)
 

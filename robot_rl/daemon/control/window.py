@@ -15,7 +15,8 @@ from hardware.memory import Record
 from robot_rl.daemon.control.chunk import PlannedAction
 from robot_rl.daemon.topics import STEP_RESULT
 from safety import rotation
-from safety.verdict import Limit, Reject, Source, Verdict
+from safety.verdict import Verdict
+from safety.vocabulary import Limit, Reject, Source
 
 type Vector = NDArray[np.float64]
 

@@ -21,14 +21,12 @@ from robot_rl.schema.live import (
     EpisodeStatus,
     LeaseStatus,
     LoopStatus,
-    Mode,
     OutboxStatus,
     SimulatorTruth,
     Telemetry,
     TruthObject,
 )
-from robot_rl.schema.step import Phase, Source
-from safety.verdict import Limit
+from safety.vocabulary import Limit, Mode, Phase, Source
 
 _NO_ID = bytes(16)
 CONTROL_SILENT_NS = 500_000_000  # then what it said last is no longer shown as the truth

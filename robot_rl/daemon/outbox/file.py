@@ -25,7 +25,8 @@ from robot_rl.schema.episode import (
 )
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import Source, Step
+from robot_rl.schema.step import Step
+from safety.vocabulary import Source
 
 BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
 _VERSION = 1

@@ -18,7 +18,7 @@ from robot_rl.schema.episode import (
     Purpose,
 )
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import Source
+from safety.vocabulary import Source
 
 
 @pytest.fixture(scope="module")

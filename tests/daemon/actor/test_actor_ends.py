@@ -18,7 +18,8 @@ from robot_rl.schema.episode import (
     SafetyEvent,
 )
 from robot_rl.schema.message import new_id
-from safety.modes import LATCHED, Mode, ModeState
+from safety.modes import ModeState
+from safety.vocabulary import LATCHED, Mode
 from tests.daemon.actor.stand import SEED, Stand, of, steps_of
 
 STOPPED = "Stopped by the supervisor, because control ended unexpectedly (signal SIGKILL)."

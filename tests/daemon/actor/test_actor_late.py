@@ -16,7 +16,7 @@ from robot_rl.learner.demonstrations import Trajectory
 from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
-from robot_rl.schema.step import Source
+from safety.vocabulary import Source
 from tests.daemon.actor.stand import DELAY, MS, STEP, Stand, of, steps_of
 
 

@@ -16,8 +16,9 @@ from robot_rl.daemon.control.settings import gate_settings
 from robot_rl.daemon.limits import arm_limits
 from safety.gate import Gate, Measured
 from safety.limits import ArmLimits
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
 from safety.proposal import Hold, PolicyTarget, Proposal, Twist
+from safety.vocabulary import Mode
 
 MS = 1_000_000
 PHYSICS_MS, CONTROL_MS = 2, 5

@@ -10,7 +10,8 @@ from robot_rl.daemon.control.authority import Authority, Input
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
+from safety.vocabulary import Mode
 
 ADA, BOB, SAM = UUID(int=1), UUID(int=2), UUID(int=3)
 NAMES = {ADA: "ada", BOB: "bob", SAM: "sam"}

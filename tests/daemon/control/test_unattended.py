@@ -11,7 +11,8 @@ from robot_rl.daemon.messages import BeginAutonomy
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
 from safety.lease import MS, SECOND
-from safety.modes import Mode, ModeState
+from safety.modes import ModeState
+from safety.vocabulary import Mode
 
 LIMIT_NS = 10 * SECOND
 
