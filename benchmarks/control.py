@@ -80,7 +80,7 @@ def _gate(*, policy: bool, repeats: int) -> Spread:
     measured = Measured(t_robot_ns=0, position_m=position, quaternion=UPRIGHT)
     gate = Gate(default_limits(), GateSettings(period_s=PERIOD_NS * 1e-9), measured)
     state = ModeState(mode=Mode.AUTONOMOUS if policy else Mode.TAKEOVER)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     now_ns, target = 0, None
 
     def tick() -> None:
@@ -93,12 +93,12 @@ def _gate(*, policy: bool, repeats: int) -> Spread:
                     observed_ns=now_ns,
                     valid_from_ns=now_ns,
                     valid_until_ns=now_ns + WINDOW_NS,
-                    delta=dice.uniform(-0.02, 0.02, 6),
+                    delta=rng.uniform(-0.02, 0.02, 6),
                     gripper=0.0,
                 )
             proposal = target
         else:
-            twist = dice.uniform(-0.2, 0.2, 6)
+            twist = rng.uniform(-0.2, 0.2, 6)
             proposal = Twist(epoch=state.epoch, received_ns=now_ns, twist=twist)
         command = gate.tick(now_ns, measured, proposal, state).command
         now_ns += PERIOD_NS
@@ -111,11 +111,11 @@ def _gate(*, policy: bool, repeats: int) -> Spread:
 
 def _impedance(repeats: int) -> Spread:
     """One compiled `impedance_torque`; calling it from Python is in the figure."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     constants, work = law(default_limits(), POSTURE, 0.002), scratch()
     inertia = np.eye(JOINTS)
-    jacobian, out = dice.normal(size=(6, JOINTS)), np.zeros(JOINTS)
-    dq, bias = dice.normal(size=JOINTS) * 0.1, dice.normal(size=JOINTS)
+    jacobian, out = rng.normal(size=(6, JOINTS)), np.zeros(JOINTS)
+    dq, bias = rng.normal(size=JOINTS) * 0.1, rng.normal(size=JOINTS)
     position, target = np.array([0.45, 0.0, 0.2]), np.array([0.452, 0.001, 0.2])
 
     def compute() -> None:

@@ -6,7 +6,7 @@ import torch
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from benchmarks.replay import filled
 from robot_rl.config import Task, load_task
-from robot_rl.config.task import HilSerl as HilSerlSettings
+from robot_rl.config.task import HilSerlSettings
 from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.policy.head import Head
 from robot_rl.policy.starting import shapes
@@ -55,11 +55,11 @@ def _updates(task: Task, settings: HilSerlSettings, *, quick: bool) -> Spread:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         learner = HilSerl(settings, Head(head), seed=0)
-    replay, dice = filled(wide, 2_000), np.random.default_rng(0)
+    replay, rng = filled(wide, 2_000), np.random.default_rng(0)
 
     def step() -> None:
         for _ in range(settings.updates_per_step):
-            learner.update(replay, dice)
+            learner.update(replay, rng)
 
     took = time_us(step, 5 if quick else 200, warm_up=2 if quick else 20)
     return Spread.of([us / 1e3 for us in took])

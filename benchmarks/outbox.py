@@ -99,8 +99,8 @@ def _burst(writer: OutboxWriter, count: int) -> tuple[int, float]:
 
 def _steps(count: int):
     """Makers of steps with images that do not compress."""
-    dice = np.random.default_rng(0)
-    jpegs = [dice.bytes(JPEG_BYTES) for _ in range(16)]
+    rng = np.random.default_rng(0)
+    jpegs = [rng.bytes(JPEG_BYTES) for _ in range(16)]
 
     def maker(index: int):
         def make(episode) -> RecordedStep:

@@ -24,9 +24,9 @@ def run(*, quick: bool = False) -> Result:
     task = load_task("lift_cube")
     steps = 2_000 if quick else STEPS
     replay = filled(task, steps)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     batch = task.learner.batch
-    sampling = Spread.of(time_us(lambda: replay.sample(batch, dice), 50 if quick else 1_000))
+    sampling = Spread.of(time_us(lambda: replay.sample(batch, rng), 50 if quick else 1_000))
     per_step = replay.bytes_per_step + _books_bytes(replay) / steps
     return Result(
         bench="replay",
@@ -58,11 +58,11 @@ def run(*, quick: bool = False) -> Result:
 def filled(task: Task, steps: int) -> Replay:
     """A replay with whole episodes, every fifth with a person's correction in the middle."""
     backbone, _ = shapes(task)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     replay = Replay(task, backbone.size, capacity=steps + steps // EPISODE_STEPS)
     for number in range(steps // EPISODE_STEPS):
         count = EPISODE_STEPS + 1
-        executed = dice.uniform(-1, 1, (count, 7)).astype(np.float32)
+        executed = rng.uniform(-1, 1, (count, 7)).astype(np.float32)
         executed[:, -1] = 0.0
         executed[-1] = ABSENT
         human = np.full((count, 7), ABSENT, np.float32)
@@ -71,7 +71,7 @@ def filled(task: Task, steps: int) -> Replay:
             human[40:60] = executed[40:60]
             intervention = new_id()
         trajectory = Trajectory(
-            features=dice.normal(size=(count, backbone.size)).astype(np.float32),
+            features=rng.normal(size=(count, backbone.size)).astype(np.float32),
             executed=executed,
             human=human,
             success=np.arange(count) == count - 1,

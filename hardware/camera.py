@@ -11,7 +11,7 @@ FRAME_BYTES = 2**20  # the largest JPEG that a camera may deliver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class CameraFrame:
     """One JPEG image. `number` counts captures, so that a camera that repeats itself is seen."""
 
     number: int
@@ -26,7 +26,7 @@ class Camera(Protocol):
 
     name: str
 
-    def read(self, timeout_s: float) -> Frame:
+    def read(self, timeout_s: float) -> CameraFrame:
         """The next frame. Raises CameraLost when none arrives in time."""
         ...
 

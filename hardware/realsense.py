@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 
-from hardware.camera import CameraLost, Frame
+from hardware.camera import CameraFrame, CameraLost
 from hardware.clock import Clock
 
 _JPEG_QUALITY = 90
@@ -70,7 +70,7 @@ class RealSense:
                 f"the cable (USB 3), and that it offers {width}×{height} at {rate_hz} Hz."
             ) from error
 
-    def read(self, timeout_s: float) -> Frame:
+    def read(self, timeout_s: float) -> CameraFrame:
         """The next colour frame, with the camera's own frame number and exposure time."""
         try:
             colour = self._pipeline.wait_for_frames(round(timeout_s * 1e3)).get_color_frame()
@@ -84,7 +84,7 @@ class RealSense:
         jpeg = simplejpeg.encode_jpeg(  # pyright: ignore[reportUnknownMemberType]
             image, quality=_JPEG_QUALITY, colorsubsampling="420"
         )
-        return Frame(
+        return CameraFrame(
             number=int(colour.get_frame_number()),
             capture_ns=capture_ns,
             jpeg=jpeg,

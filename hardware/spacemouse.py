@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hardware.clock import Clock
-from hardware.teleop import DeviceLost, Input
+from hardware.teleop import DeviceLost, TeleopInput
 
 _MAX_REPORTS = 64  # per read: far more than arrive between two reads, and a bound all the same
 _AXES = ("x", "y", "z", "roll", "pitch", "yaw")
@@ -29,7 +29,7 @@ class SpaceMouse:
         self._lost: type[Exception]
         self._device = self._open()
 
-    def read(self) -> Input:
+    def read(self) -> TeleopInput:
         """The newest state. One HID report per library call, so everything queued is drained first.
 
         The library repeats the last axes for ever; they are zero here once the device has been
@@ -52,7 +52,7 @@ class SpaceMouse:
             if not np.isfinite(axes).all():
                 axes[:] = 0.0
             np.clip(axes, -1.0, 1.0, out=axes)
-        return Input(
+        return TeleopInput(
             t_ns=now_ns, axes=axes, buttons=tuple(bool(pressed) for pressed in state.buttons)
         )
 

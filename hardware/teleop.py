@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class TeleopInput:
     """Raw state of an input device. Axes are in −1 … 1, in ROS convention (x forward, y left, z
     up).
     """
@@ -23,7 +23,7 @@ class TeleopDevice(Protocol):
 
     name: str
 
-    def read(self) -> Input:
+    def read(self) -> TeleopInput:
         """The newest input; axes are zero when the device has been silent. Raises DeviceLost on
         unplug.
         """

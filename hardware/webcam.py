@@ -5,7 +5,7 @@ from typing import Any
 
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 
-from hardware.camera import CameraLost, Frame
+from hardware.camera import CameraFrame, CameraLost
 from hardware.clock import Clock
 
 _JPEG_QUALITY = 90
@@ -45,7 +45,7 @@ class Webcam:
             self._capture.set(cv2.CAP_PROP_FPS, rate_hz)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
-    def read(self, timeout_s: float) -> Frame:
+    def read(self, timeout_s: float) -> CameraFrame:
         """The next frame; its capture time is its arrival, before it is decoded.
 
         V4L waits one second at most, whatever `timeout_s` says: OpenCV offers nothing finer. A
@@ -67,7 +67,7 @@ class Webcam:
         jpeg = simplejpeg.encode_jpeg(  # pyright: ignore[reportUnknownMemberType]
             image, quality=_JPEG_QUALITY, colorspace="BGR", colorsubsampling="420"
         )
-        return Frame(
+        return CameraFrame(
             number=self._number, capture_ns=capture_ns, jpeg=jpeg, width=width, height=height
         )
 

@@ -15,7 +15,7 @@ from safety.vocabulary import Reject
 FloatArray = NDArray[np.float64]
 
 
-class Frame(StrEnum):
+class DriveFrame(StrEnum):
     """Axes in which the person pushes."""
 
     BASE = "base"
@@ -72,7 +72,7 @@ class DriveInput:
     dead_man: bool
     age_s: float
     speed_scale: float = 1.0
-    frame: Frame = Frame.BASE
+    frame: DriveFrame = DriveFrame.BASE
 
 
 def shape(
@@ -107,7 +107,7 @@ def shape(
     out *= scale / (1.0 - settings.dead_band)
     out[:3] *= settings.speed_m_s
     out[3:] *= settings.angular_speed_rad_s
-    if reading.frame is Frame.TOOL:
+    if reading.frame is DriveFrame.TOOL:
         tool = rotation.normalized(np.array(tool_in_base))
         out = np.concatenate([rotation.rotate(tool, out[:3]), rotation.rotate(tool, out[3:])])
     return out, after

@@ -85,7 +85,7 @@ class LeaseState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class LeaseRequest:
     by: str
     supervisor: bool = False
 
@@ -110,7 +110,7 @@ class Tick:
     at_rest: bool
 
 
-LeaseEvent = Request | Answer | GiveUp | Tick
+LeaseEvent = LeaseRequest | Answer | GiveUp | Tick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class Suspended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class LeaseEnded:
     """The holder has lost or given up the lease."""
 
     holder: str
@@ -160,14 +160,14 @@ class Audited:
     text: str
 
 
-LeaseEffect = Granted | Asked | Denied | Suspended | Ended | HoldForTransfer | Audited
+LeaseEffect = Granted | Asked | Denied | Suspended | LeaseEnded | HoldForTransfer | Audited
 LeaseOutcome = tuple[LeaseState, tuple[LeaseEffect, ...]]
 
 
 def step(state: LeaseState, event: LeaseEvent, now_ns: int) -> LeaseOutcome:
     """The whole lease machine."""
     match event:
-        case Request():
+        case LeaseRequest():
             return _request(state, event, now_ns)
         case Answer():
             return _answer(state, event)
@@ -220,7 +220,7 @@ def _grant(state: LeaseState, to: str, now_ns: int) -> LeaseOutcome:
 
 def _end(state: LeaseState, holder: str, cause: str) -> LeaseOutcome:
     """End the lease; whoever has asked for it gets it as soon as the arm is at rest."""
-    ended = Ended(holder=holder, cause=cause)
+    ended = LeaseEnded(holder=holder, cause=cause)
     return LeaseState(epoch=state.epoch + 1, pending=state.pending), (ended,)
 
 
@@ -236,7 +236,7 @@ def _deny(state: LeaseState, to: str, reason: str) -> LeaseOutcome:
     return state, (Denied(to=to, reason=f"{to} {reason}."),)
 
 
-def _request(state: LeaseState, event: Request, now_ns: int) -> LeaseOutcome:
+def _request(state: LeaseState, event: LeaseRequest, now_ns: int) -> LeaseOutcome:
     waiting = state.pending
     if state.holder == event.by:
         return state, (Granted(to=event.by, epoch=state.epoch),)
@@ -277,7 +277,7 @@ def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
             return _grant(state, waiting.by, now_ns)
         return state, () if waiting.transfer is Transfer.WAITING else (HoldForTransfer(),)
     if waiting is not None and waiting.transfer is not Transfer.WAITING and event.at_rest:
-        ended = Ended(holder=holder, cause=f"transfer by {waiting.transfer}")
+        ended = LeaseEnded(holder=holder, cause=f"transfer by {waiting.transfer}")
         after, granted = _grant(state, waiting.by, now_ns)
         return after, (ended, *granted)
     silence_ns = now_ns - state.heard_ns

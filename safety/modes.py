@@ -56,17 +56,17 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pause:
+class PauseRequested:
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class ResumeRequested:
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BeginReset:
+class ResetBegun:
     by: str
 
 
@@ -83,12 +83,12 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class StopRequested:
     by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clear:
+class ClearRequested:
     """A person clears the latch. `cause` is what still prevents it, as found now, or None."""
 
     by: str
@@ -119,13 +119,13 @@ Event = (
     StartAutonomy
     | TakeOver
     | Release
-    | Pause
-    | Resume
-    | BeginReset
+    | PauseRequested
+    | ResumeRequested
+    | ResetBegun
     | ResetDone
     | Finish
-    | Stop
-    | Clear
+    | StopRequested
+    | ClearRequested
     | RaiseFault
     | MarkCorrection
     | LeaseSuspended
@@ -173,11 +173,11 @@ class PersistLatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class EventRefused:
     reason: str
 
 
-Effect = Changed | DropChunk | DecayReference | HoldStill | PersistLatch | Refused
+Effect = Changed | DropChunk | DecayReference | HoldStill | PersistLatch | EventRefused
 Outcome = tuple[ModeState, tuple[Effect, ...]]
 
 
@@ -196,11 +196,11 @@ def initial(now_ns: int, *, epoch: int, latch: Latch) -> ModeState:
 def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
     """The whole mode machine. Refused events leave the state as it is and say why."""
     match event:
-        case Stop():
+        case StopRequested():
             return _stop(state, event, now_ns)
         case RaiseFault():
             return _fault(state, event, now_ns)
-        case Clear():
+        case ClearRequested():
             return _clear(state, event, now_ns)
         case LeaseSuspended():
             return _lost(state, "The driver's connection was silent for 500 ms.", now_ns)
@@ -216,11 +216,11 @@ def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
             return _release(state, event, now_ns)
         case MarkCorrection():
             return _mark_correction(state, event)
-        case Pause():
+        case PauseRequested():
             return _pause(state, event, now_ns)
-        case Resume():
+        case ResumeRequested():
             return _resume(state, now_ns)
-        case BeginReset():
+        case ResetBegun():
             return _begin_reset(state, now_ns)
         case ResetDone():
             return _reset_done(state, now_ns)
@@ -237,7 +237,7 @@ def _enter(state: ModeState, mode: Mode, now_ns: int, *effects: Effect) -> Outco
 
 
 def _refuse(state: ModeState, reason: str) -> Outcome:
-    return state, (Refused(reason=reason),)
+    return state, (EventRefused(reason=reason),)
 
 
 def _latch_sentence(state: ModeState) -> str:
@@ -246,7 +246,7 @@ def _latch_sentence(state: ModeState) -> str:
     return f"The robot has a fault: {state.cause}"
 
 
-def _stop(state: ModeState, event: Stop, now_ns: int) -> Outcome:
+def _stop(state: ModeState, event: StopRequested, now_ns: int) -> Outcome:
     if state.mode is Mode.STOPPED:
         return state, ()
     after, effects = _enter(state, Mode.STOPPED, now_ns, HoldStill())
@@ -270,7 +270,7 @@ def _persist(state: ModeState) -> PersistLatch:
     return PersistLatch(latch=Latch(stopped_by=state.stopped_by, cause=state.cause))
 
 
-def _clear(state: ModeState, event: Clear, now_ns: int) -> Outcome:
+def _clear(state: ModeState, event: ClearRequested, now_ns: int) -> Outcome:
     if state.mode not in LATCHED:
         return _refuse(state, f"There is nothing to clear: the robot is {state.mode}.")
     if event.cause is not None:
@@ -340,7 +340,7 @@ def _mark_correction(state: ModeState, event: MarkCorrection) -> Outcome:
     return replace(state, phase=Phase.CORRECTION), ()
 
 
-def _pause(state: ModeState, event: Pause, now_ns: int) -> Outcome:
+def _pause(state: ModeState, event: PauseRequested, now_ns: int) -> Outcome:
     if state.mode is Mode.PAUSED:
         return state, ()
     if state.mode not in MOVING:

@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from robot_rl.rehearsal.report import Report
+    from robot_rl.rehearsal.report import RehearsalReport
 
 hypothesis.settings.register_profile(
     "suite",
@@ -68,7 +68,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 @pytest.fixture(scope="session")
-def rehearsed() -> Iterator["tuple[Report, Path]"]:
+def rehearsed() -> Iterator["tuple[RehearsalReport, Path]"]:
     """One whole rehearsal with a killed learner and a killed server, and the folder of its records.
 
     Shared by every test that looks at what a rehearsal leaves behind: it takes about a minute. The

@@ -29,7 +29,7 @@ _HISTORY = 2500  # ticks: 5 s at 500 Hz
 _WAIT_S = 0.02  # lock-step: how often requests are looked at while a party is thinking
 
 
-class SimulatedArm:
+class ArmLoop:
     """One arm: the fast loop between its shared memory and its clock."""
 
     def __init__(self, settings: SimSettings) -> None:
@@ -238,7 +238,7 @@ class SimulatedArm:
 
 def main(settings: SimSettings) -> None:
     """Run the arm until it is asked to stop."""
-    arm = SimulatedArm(settings)
+    arm = ArmLoop(settings)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         arm.stopping = True

@@ -22,7 +22,7 @@ NO_GL = 3  # exit code
 _WAIT_S = 0.2
 
 
-class Ended(SystemExit):
+class CameraEnded(SystemExit):
     """SIGTERM arrived."""
 
 
@@ -30,7 +30,7 @@ def main(settings: SimSettings) -> None:
     """Render until SIGTERM or until the supervisor is gone. Exits with `NO_GL` without an EGL."""
 
     def stop(*_: object) -> None:
-        raise Ended(0)
+        raise CameraEnded(0)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

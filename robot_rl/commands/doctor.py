@@ -33,7 +33,7 @@ def doctor(
     Example: `robot-rl doctor --cell simulation --task insert_peg`
     """
     from robot_rl.commands.checkup import cell_findings, machine_findings
-    from robot_rl.commands.finding import Report
+    from robot_rl.commands.finding import CheckReport
     from robot_rl.config import load_cell, load_task
 
     if task is not None and cell is None:
@@ -51,7 +51,7 @@ def doctor(
             if not as_json:
                 _print(finding)
     if as_json:
-        print(Report(findings=tuple(found)).model_dump_json(indent=2))
+        print(CheckReport(findings=tuple(found)).model_dump_json(indent=2))
     problems = sum(finding.state == "problem" for finding in found)
     if problems:
         are = "is 1 problem" if problems == 1 else f"are {problems} problems"

@@ -17,7 +17,7 @@ class Finding(BaseModel):
     mend: str = ""
 
 
-class Report(BaseModel):
+class CheckReport(BaseModel):
     """What `doctor --json` prints."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -10,7 +10,7 @@ from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Secti
 SCENE_CAMERAS = ("front", "wrist")  # of hardware.sim
 
 
-class SimulatedArm(Section):
+class SimulatedArmSettings(Section):
     """gym-hil's Panda in MuJoCo, torque-controlled by the impedance law in its own process."""
 
     driver: Literal["simulated_panda"]
@@ -106,7 +106,7 @@ class RealSenseCamera(Section):
     rate_hz: Annotated[int, Field(ge=5, le=90)] = 30
 
 
-class Webcam(Section):
+class WebcamSettings(Section):
     """Also a recorded video file in its place, played at `rate_hz`."""
 
     driver: Literal["webcam"]
@@ -117,11 +117,11 @@ class Webcam(Section):
 
 
 type CameraConfig = Annotated[
-    SimulatedCamera | RealSenseCamera | Webcam, Field(discriminator="driver")
+    SimulatedCamera | RealSenseCamera | WebcamSettings, Field(discriminator="driver")
 ]
 
 
-class SpaceMouse(Section):
+class SpaceMouseSettings(Section):
     """At the robot PC; acts under the console's lease holder."""
 
     driver: Literal["spacemouse"]
@@ -137,12 +137,12 @@ class Cell(Section):
     robot: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     emergency_stop: str  # where the hard-wired one is; shown beside the console's stop button
     stale_camera_s: Positive = 0.2
-    arm: SimulatedArm
+    arm: SimulatedArmSettings
     limits: Limits
     impedance: Impedance
     control: Control = Control()
     cameras: dict[str, CameraConfig]
-    teleop: tuple[SpaceMouse, ...] = ()
+    teleop: tuple[SpaceMouseSettings, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -55,7 +55,7 @@ class Reward(Section):
     source: Literal["simulator", "operator"] = "simulator"
 
 
-class Reset(Section):
+class ResetRoutine(Section):
     home_position_m: Triple
     home_yaw_rad: float = 0.0
     gripper: Literal["open", "closed", "keep"] = "open"
@@ -63,7 +63,7 @@ class Reset(Section):
     confirm: bool = True  # a person confirms that the scene is ready
 
 
-class Interventions(Section):
+class InterventionRules(Section):
     post_intervention: Literal["resume", "end_episode"] = "resume"
     speed_scale: Fraction = 1.0
     # Autonomy pauses when nobody has held the lease and been heard for this long. Not given: in
@@ -77,7 +77,7 @@ class Simulation(Section):
     scene: Literal["lift_cube", "insert_peg"]
 
 
-class HilSerl(Section):
+class HilSerlSettings(Section):
     """LEARNING.md, HIL-SERL. `clone_weight` adds the cloning term of HIL-ConRFT's actor loss on
     human steps.
     """
@@ -125,13 +125,13 @@ class Task(Section):
     action: ActionSpace
     limits: TaskLimits = TaskLimits()
     reward: Reward = Reward()
-    reset: Reset
-    interventions: Interventions = Interventions()
+    reset: ResetRoutine
+    interventions: InterventionRules = InterventionRules()
     simulation: Simulation | None = None
     failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
     cameras: tuple[str, ...]
     policy: StartingPolicy
-    learner: HilSerl = HilSerl()
+    learner: HilSerlSettings = HilSerlSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -52,7 +52,7 @@ def write_state(path: Path, learner: HilSerl, rng: np.random.Generator, position
     """Whole or not at all; the previous state stays beside it until the new one is on disk."""
     position = position.model_copy(update={"dice": json.dumps(rng.bit_generator.state)})
     tensors = {f"model.{key}": value for key, value in learner.state_dict().items()}
-    tensors["torch_dice"] = learner.dice.get_state()
+    tensors["torch_dice"] = learner.rng.get_state()
     for name, optimizer in learner.optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
@@ -71,7 +71,7 @@ def write_state(path: Path, learner: HilSerl, rng: np.random.Generator, position
 
 
 def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Position | None:
-    """Put learner and dice back to where they were; None when there is no state yet.
+    """Put learner and random generators back to where they were; None when there is no state yet.
 
     Raises BadLearnerState.
     """
@@ -84,7 +84,7 @@ def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Positi
         learner.load_state_dict(_under("model.", tensors))
         for name, optimizer in learner.optimizers.items():
             _restore_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
-        learner.dice.set_state(tensors["torch_dice"])
+        learner.rng.set_state(tensors["torch_dice"])
         rng.bit_generator.state = json.loads(position.dice)
     except (
         BadCheckpoint,

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from robot_rl.config.task import HilSerl as Settings
+from robot_rl.config.task import HilSerlSettings
 from robot_rl.learner.losses import clone_loss, gripper_choice
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.policy.head import Head
@@ -40,7 +40,7 @@ class Counts:
 class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
-    def __init__(self, settings: Settings, head: Head, seed: int) -> None:
+    def __init__(self, settings: HilSerlSettings, head: Head, seed: int) -> None:
         super().__init__()
         self.settings = settings
         self.head = head.train().requires_grad_(True)
@@ -60,7 +60,7 @@ class HilSerl(nn.Module):
         self.target_entropy = -axes / 2
         self.axes = list(head.settings.axes)
         self.counts = Counts()
-        self.dice = torch.Generator().manual_seed(seed)
+        self.rng = torch.Generator().manual_seed(seed)
         self.optimizers = {
             name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
             for name, parameters in (
@@ -111,7 +111,7 @@ class HilSerl(nn.Module):
         action, _, _ = self.sample(batch.next_features)
         following = self.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]
         if settings.critic_subsample < settings.critics:
-            chosen = torch.randperm(settings.critics, generator=self.dice)
+            chosen = torch.randperm(settings.critics, generator=self.rng)
             following = following[chosen[: settings.critic_subsample]]
         target = batch.reward + discount * following.amin(0)
         best = self.grasp(batch.next_features)[0].argmax(-1, keepdim=True)
@@ -153,7 +153,7 @@ class HilSerl(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Reparametrised action (batch, axes), its log-probability (batch,), gripper logits."""
         output = self.head(features)
-        noise = torch.randn(output.mean.shape, generator=self.dice)
+        noise = torch.randn(output.mean.shape, generator=self.rng)
         raw = output.mean + output.log_std.exp() * noise
         gaussian = -0.5 * noise.square() - output.log_std - 0.5 * math.log(2 * math.pi)
         # log(1 − tanh²(u)) without cancellation

@@ -3,7 +3,7 @@
 D_on holds every step, D_demo the corrections and demonstrations (LEARNING.md). A transition joins
 record i with record i + 1 of the same episode, whichever segments brought them; nothing else.
 Rewards are derived, and derived again when a label changes. Everything happens in feed order and
-the dice are passed in, so that the same feed and seed give the same batches, bit for bit.
+the generator is passed in, so that the same feed and seed give the same batches, bit for bit.
 """
 
 from collections.abc import Sequence

@@ -131,7 +131,7 @@ class LeRobotPolicy:
     ) -> Chunk:
         batch = self._loaded.batch(observation)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            # Flow and diffusion policies start from noise: it comes from the caller's dice.
+            # Flow and diffusion policies start from noise: it comes from the caller's generator.
             torch.manual_seed(0 if deterministic else int(rng.integers(2**63 - 1)))
             chunk = self._loaded.model.predict_action_chunk(batch)
             steps = [self._loaded.finish(chunk[:, i]) for i in range(self._steps)]

@@ -55,7 +55,7 @@ class Mind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class OperatorDecision:
     wish: Wish
     advice: Advice | None  # None: hands off
 
@@ -67,7 +67,7 @@ def decide(
     expert: Expert,
     settings: OperatorSettings,
     rng: np.random.Generator,
-) -> tuple[Mind, Decision]:
+) -> tuple[Mind, OperatorDecision]:
     """One look at the robot: the new state of mind, and what the person does."""
     if mode is Mode.TAKEOVER:
         return _drive(mind, view, expert, settings, rng)
@@ -75,15 +75,17 @@ def decide(
         mind = replace(mind, driving=False, correcting_since_s=None, alarmed_t_s=None)
         mind = replace(mind, best=float("inf"), best_t_s=view.t_s)
     if mind.demonstrating:
-        return mind, Decision(wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng))
+        return mind, OperatorDecision(
+            wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng)
+        )
     if mode is not Mode.AUTONOMOUS or not settings.interventions:
-        return mind, Decision(wish=Wish.NOTHING, advice=None)
+        return mind, OperatorDecision(wish=Wish.NOTHING, advice=None)
     return _watch(mind, view, expert, settings, rng)
 
 
 def _watch(
     mind: Mind, view: View, expert: Expert, settings: OperatorSettings, rng: np.random.Generator
-) -> tuple[Mind, Decision]:
+) -> tuple[Mind, OperatorDecision]:
     distance = expert.distance(view)
     if distance < mind.best - settings.progress_m:
         mind = replace(mind, best=distance, best_t_s=view.t_s, alarmed_t_s=None)
@@ -94,25 +96,27 @@ def _watch(
     if mind.alarmed_t_s is None and view.t_s - mind.best_t_s >= settings.stall_s:
         mind = replace(mind, alarmed_t_s=view.t_s)
     if mind.alarmed_t_s is not None and view.t_s - mind.alarmed_t_s >= settings.reaction_s:
-        return mind, Decision(wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng))
-    return mind, Decision(wish=Wish.NOTHING, advice=None)
+        return mind, OperatorDecision(
+            wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng)
+        )
+    return mind, OperatorDecision(wish=Wish.NOTHING, advice=None)
 
 
 def _drive(
     mind: Mind, view: View, expert: Expert, settings: OperatorSettings, rng: np.random.Generator
-) -> tuple[Mind, Decision]:
+) -> tuple[Mind, OperatorDecision]:
     advice = _input(view, expert, settings, rng)
     if not mind.driving:
         mind = replace(mind, driving=True, correcting_since_s=None)
     if mind.correcting_since_s is None:
         if expert.recovered(view):
             mind = replace(mind, correcting_since_s=view.t_s)
-            return mind, Decision(wish=Wish.MARK_CORRECTION, advice=advice)
-        return mind, Decision(wish=Wish.NOTHING, advice=advice)
+            return mind, OperatorDecision(wish=Wish.MARK_CORRECTION, advice=advice)
+        return mind, OperatorDecision(wish=Wish.NOTHING, advice=advice)
     long_enough = view.t_s - mind.correcting_since_s >= settings.correction_s
     if long_enough and not mind.demonstrating:
-        return mind, Decision(wish=Wish.LET_GO, advice=advice)
-    return mind, Decision(wish=Wish.NOTHING, advice=advice)
+        return mind, OperatorDecision(wish=Wish.LET_GO, advice=advice)
+    return mind, OperatorDecision(wish=Wish.NOTHING, advice=advice)
 
 
 def _input(

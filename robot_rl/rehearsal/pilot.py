@@ -43,7 +43,7 @@ _STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Labe
 _STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
 
 
-class Refused(PlainError):
+class RobotRefused(PlainError):
     """The robot keeps refusing what a rehearsal cannot do without."""
 
 
@@ -285,7 +285,7 @@ class Pilot:
             if name == "StartEpisode":
                 self._placed = False  # a reset that was interrupted has to be done again
                 if self.tally.refused[name] > _START_REFUSALS:
-                    raise Refused(f"the robot refuses to start an episode: {answer.reason}")
+                    raise RobotRefused(f"the robot refuses to start an episode: {answer.reason}")
             return
         match name:
             case "BeginReset":

@@ -57,7 +57,7 @@ class Machine(Message):
     cores: int
 
 
-class Report(Message):
+class RehearsalReport(Message):
     """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
 
     task: str
@@ -104,7 +104,7 @@ class Report(Message):
         return found
 
 
-def as_text(report: Report) -> str:
+def as_text(report: RehearsalReport) -> str:
     """The report for a person's eyes."""
     rows: list[tuple[str, Any]] = [
         ("episodes", f"{report.episodes} ({report.training_episodes} of training)"),

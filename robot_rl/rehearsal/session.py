@@ -23,7 +23,7 @@ from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record, read_record
-from robot_rl.rehearsal.report import Machine, Rate, Report, Spread, as_text
+from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, Spread, as_text
 from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
 
@@ -72,7 +72,7 @@ class _Watch:
 
 def run(
     settings: RehearsalSettings, *, report_file: Path | None = None, quiet: bool = False
-) -> Report:
+) -> RehearsalReport:
     """Rehearse and report. Raises PlainError when something could not start or numbers disagree."""
     with _data_folder(settings.data) as data:
         report = rehearse(settings, data, quiet=quiet)
@@ -86,7 +86,7 @@ def run(
     return report
 
 
-def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Report:
+def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> RehearsalReport:
     """One session against a system of its own, whose records stay in `data`."""
     task, cell = load_task(settings.task), load_cell(settings.cell)
     if task.simulation is None or not cell.simulated:
@@ -215,7 +215,7 @@ class _Session:
 
         return look
 
-    def report(self, record: Record, wall_s: float, task: str) -> Report:
+    def report(self, record: Record, wall_s: float, task: str) -> RehearsalReport:
         settings, pilot = self._settings, self._pilot
         telemetry = pilot.seen.telemetry
         if telemetry is None:
@@ -228,7 +228,7 @@ class _Session:
         progress = pilot.seen.training.progress if pilot.seen.training else None
         tenths = np.array_split(np.arange(len(training)), 10) if len(training) >= 10 else []
         trained = pilot.seen.trained
-        return Report(
+        return RehearsalReport(
             task=task,
             seed=settings.seed,
             machine=Machine(cores=os.cpu_count() or 1),

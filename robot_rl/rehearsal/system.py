@@ -49,7 +49,7 @@ class SystemSettings:
 
 
 @dataclass(slots=True)
-class _Part:
+class _Process:
     process: subprocess.Popen[bytes]
     started_s: float
     restarts: int = 0
@@ -70,7 +70,7 @@ class System:
         self.tokens = Tokens()
         self.port = settings.port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, _Process] = {}
 
     def __enter__(self) -> "System":
         try:
@@ -109,7 +109,7 @@ class System:
                 preexec_fn=_end_with_parent,
             )
         restarts = self._parts[name].restarts + 1 if name in self._parts else 0
-        self._parts[name] = _Part(process, time.monotonic(), restarts)
+        self._parts[name] = _Process(process, time.monotonic(), restarts)
 
     def _arguments(self, name: str) -> list[str]:
         settings = self.settings

@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings, is_loopback
-from robot_rl.server.tables import BrowserSession, LoginLink, Token
+from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 
 LOGIN_LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)
@@ -64,7 +64,7 @@ class Principal:
         return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
 
 
-class Refused(Exception):
+class AccessRefused(Exception):
     """The caller may not do that; `status` is 401 when signing in would help, else 403."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -89,10 +89,12 @@ def renew_grants(database: Database, grants: Sequence[Grant]) -> None:
     kept = [_hash(grant.secret) for grant in grants]
     with database.transaction() as connection:
         for role, name in {(grant.role, grant.name) for grant in grants}:
-            same = update(Token).where(Token.role == role, Token.name == name)
-            replaced = same.where(Token.sha256.not_in(kept), Token.revoked_t_utc.is_(None))
+            same = update(TokenTable).where(TokenTable.role == role, TokenTable.name == name)
+            replaced = same.where(
+                TokenTable.sha256.not_in(kept), TokenTable.revoked_t_utc.is_(None)
+            )
             connection.execute(replaced.values(revoked_t_utc=utc_now()))
-            connection.execute(same.where(Token.sha256.in_(kept)).values(revoked_t_utc=None))
+            connection.execute(same.where(TokenTable.sha256.in_(kept)).values(revoked_t_utc=None))
 
 
 def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
@@ -104,7 +106,7 @@ def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
                     f"there is no role {grant.role!r}: choose one of {', '.join(Role)}"
                 )
             connection.execute(
-                upsert(Token)
+                upsert(TokenTable)
                 .values(sha256=_hash(grant.secret), name=grant.name, role=grant.role)
                 .on_conflict_do_nothing()
             )
@@ -120,7 +122,7 @@ def issue_login(
     secret = secrets.token_urlsafe(32)
     with database.transaction() as connection:
         connection.execute(
-            insert(LoginLink).values(
+            insert(LoginLinkTable).values(
                 sha256=_hash(secret),
                 user=user or settings.user,
                 role=role,
@@ -135,20 +137,20 @@ def redeem_login(database: Database, secret: str) -> str | None:
     now = utc_now()
     with database.transaction() as connection:
         link = connection.execute(
-            update(LoginLink)
+            update(LoginLinkTable)
             .where(
-                LoginLink.sha256 == _hash(secret),
-                LoginLink.used_t_utc.is_(None),
-                LoginLink.expires_t_utc > now,
+                LoginLinkTable.sha256 == _hash(secret),
+                LoginLinkTable.used_t_utc.is_(None),
+                LoginLinkTable.expires_t_utc > now,
             )
             .values(used_t_utc=now)
-            .returning(LoginLink.user, LoginLink.role)
+            .returning(LoginLinkTable.user, LoginLinkTable.role)
         ).one_or_none()
         if link is None:
             return None
         session = secrets.token_urlsafe(32)
         connection.execute(
-            insert(BrowserSession).values(
+            insert(BrowserSessionTable).values(
                 sha256=_hash(session),
                 user=link.user,
                 role=link.role,
@@ -161,13 +163,13 @@ def redeem_login(database: Database, secret: str) -> str | None:
 def end_session(database: Database, secret: str) -> None:
     with database.transaction() as connection:
         connection.execute(
-            update(BrowserSession)
-            .where(BrowserSession.sha256 == _hash(secret))
+            update(BrowserSessionTable)
+            .where(BrowserSessionTable.sha256 == _hash(secret))
             .values(ended_t_utc=utc_now())
         )
 
 
-class Gate:
+class AccessGuard:
     """Tells who sent a request, remembering answers for two seconds."""
 
     def __init__(self, database: Database, settings: ServerSettings) -> None:
@@ -187,7 +189,7 @@ class Gate:
         principal = await run_in_threadpool(self._look_up, key)
         if principal is None:
             self._remembered.pop(key, None)
-            raise Refused(401, otherwise)
+            raise AccessRefused(401, otherwise)
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
         self._remembered[key] = (now + REMEMBERED_S, principal)
@@ -209,7 +211,7 @@ class Gate:
             except (OperationalError, PoolTimeout):
                 continue
             if found != principal:
-                raise Refused(401, "the rights of this caller have changed")
+                raise AccessRefused(401, "the rights of this caller have changed")
 
     def _identify(self, connection: HTTPConnection) -> tuple[str, str]:
         """What the caller shows, as a key, and what to say when it is unknown. Raises Refused."""
@@ -218,11 +220,13 @@ class Gate:
         scheme, _, secret = header.partition(" ")
         if header:
             if scheme.lower() != "bearer" or not secret:
-                raise Refused(401, "the Authorization header must be `Bearer` and a token")
+                raise AccessRefused(401, "the Authorization header must be `Bearer` and a token")
             return f"t{_hash(secret)}", "this token is unknown or has been revoked"
         session = connection.cookies.get(self._settings.cookie)
         if session is None:
-            raise Refused(401, "sign in first: open the link that robot-rl printed at its start")
+            raise AccessRefused(
+                401, "sign in first: open the link that robot-rl printed at its start"
+            )
         self._require_origin(connection)
         return f"s{_hash(session)}", "the session has ended: open a new sign-in link"
 
@@ -230,31 +234,31 @@ class Gate:
         """A browser names the page's origin: it must be the console's own."""
         host = connection.headers.get("host", "")
         if not _is_own_host(host):
-            raise Refused(403, f"the server is not reached by the name {host!r}")
+            raise AccessRefused(403, f"the server is not reached by the name {host!r}")
         origin = connection.headers.get("origin")
         if origin is None or origin in self._origins:
             return
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or parts.netloc != host:
-            raise Refused(403, f"a page of {origin} may not use this server")
+            raise AccessRefused(403, f"a page of {origin} may not use this server")
 
     def _require_origin(self, connection: HTTPConnection) -> None:
         """A cookie travels by itself, so what changes something must say where it came from."""
         safe = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
         if not safe and "origin" not in connection.headers:
-            raise Refused(403, "a request with a session cookie needs an Origin header")
+            raise AccessRefused(403, "a request with a session cookie needs an Origin header")
 
     def _look_up(self, key: str) -> Principal | None:
         kind, sha256 = key[0], key[1:]
         if kind == "t":
-            query = select(Token.name, Token.role).where(
-                Token.sha256 == sha256, Token.revoked_t_utc.is_(None)
+            query = select(TokenTable.name, TokenTable.role).where(
+                TokenTable.sha256 == sha256, TokenTable.revoked_t_utc.is_(None)
             )
         else:
-            query = select(BrowserSession.user.label("name"), BrowserSession.role).where(
-                BrowserSession.sha256 == sha256,
-                BrowserSession.ended_t_utc.is_(None),
-                BrowserSession.expires_t_utc > utc_now(),
+            query = select(BrowserSessionTable.user.label("name"), BrowserSessionTable.role).where(
+                BrowserSessionTable.sha256 == sha256,
+                BrowserSessionTable.ended_t_utc.is_(None),
+                BrowserSessionTable.expires_t_utc > utc_now(),
             )
         with self._database.engine.connect() as connection:
             row = connection.execute(query).one_or_none()

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from robot_rl.server import console, live, migration, openapi
-from robot_rl.server.access import Refused, renew_grants
+from robot_rl.server.access import AccessRefused, renew_grants
 from robot_rl.server.blobs import BlobMissing, FolderBlobs
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.episode import EpisodeMissing
@@ -79,8 +79,8 @@ def _answer_problems(app: FastAPI) -> None:
     def sentence(status: int, message: str) -> JSONResponse:
         return JSONResponse({"detail": message}, status_code=status)
 
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> JSONResponse:
+    @app.exception_handler(AccessRefused)
+    async def refused(_: Request, error: AccessRefused) -> JSONResponse:
         return sentence(error.status, error.message)
 
     @app.exception_handler(BadBatch)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server.database import Database
-from robot_rl.server.tables import AuditEntry as AuditRow
+from robot_rl.server.tables import AuditEntryTable
 
 
 class AuditEntry(Message):
@@ -29,7 +29,7 @@ def note(
 ) -> None:
     """Within the transaction of the action itself: both are kept or neither."""
     connection.execute(
-        insert(AuditRow).values(
+        insert(AuditEntryTable).values(
             entry_id=new_id(),
             t_utc=utc_now(),
             actor=actor,
@@ -41,8 +41,8 @@ def note(
 
 
 def newest(database: Database, limit: int, before: datetime | None) -> tuple[AuditEntry, ...]:
-    query = select(AuditRow.__table__).order_by(AuditRow.t_utc.desc()).limit(limit)
+    query = select(AuditEntryTable.__table__).order_by(AuditEntryTable.t_utc.desc()).limit(limit)
     if before is not None:
-        query = query.where(AuditRow.t_utc < before)
+        query = query.where(AuditEntryTable.t_utc < before)
     with database.engine.connect() as connection:
         return tuple(AuditEntry(**row._mapping) for row in connection.execute(query))

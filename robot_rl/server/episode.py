@@ -16,16 +16,16 @@ from robot_rl.server.database import Database
 from robot_rl.server.episodes import EpisodeRow, episode_row
 from robot_rl.server.rewards import shown_rewards
 from robot_rl.server.tables import (
-    Activation,
-    Annotation,
+    ActivationTable,
+    AnnotationTable,
     Base,
-    Episode,
-    Exclusion,
-    Intervention,
-    Label,
-    SafetyEvent,
-    Segment,
-    TrainedIntervention,
+    EpisodeTable,
+    ExclusionTable,
+    InterventionTable,
+    LabelTable,
+    SafetyEventTable,
+    SegmentTable,
+    TrainedInterventionTable,
 )
 
 
@@ -123,7 +123,7 @@ def detail(database: Database, episode_id: UUID) -> EpisodeDetail:
     """Raises EpisodeMissing."""
     with database.engine.connect() as connection:
         row = connection.execute(
-            select(Episode.__table__).where(Episode.episode_id == episode_id)
+            select(EpisodeTable.__table__).where(EpisodeTable.episode_id == episode_id)
         ).one_or_none()
         if row is None:
             raise EpisodeMissing(f"there is no episode {episode_id}")
@@ -133,11 +133,11 @@ def detail(database: Database, episode_id: UUID) -> EpisodeDetail:
             started_t_robot_ns=row.started_t_robot_ns,
             ended_t_robot_ns=row.ended_t_robot_ns,
             interventions=_interventions(connection, episode_id),
-            safety_events=_of(connection, SafetyEvent, SafetyEventRow, episode_id),
-            activations=_of(connection, Activation, ActivationRow, episode_id),
-            labels=_of(connection, Label, LabelRow, episode_id),
-            exclusions=_of(connection, Exclusion, ExclusionRow, episode_id),
-            annotations=_of(connection, Annotation, AnnotationRow, episode_id),
+            safety_events=_of(connection, SafetyEventTable, SafetyEventRow, episode_id),
+            activations=_of(connection, ActivationTable, ActivationRow, episode_id),
+            labels=_of(connection, LabelTable, LabelRow, episode_id),
+            exclusions=_of(connection, ExclusionTable, ExclusionRow, episode_id),
+            annotations=_of(connection, AnnotationTable, AnnotationRow, episode_id),
         )
 
 
@@ -157,20 +157,20 @@ def _of[M: Message](
 
 
 def _interventions(connection: Connection, episode_id: UUID) -> tuple[InterventionRow, ...]:
-    trained = TrainedIntervention.__table__.c
+    trained = TrainedInterventionTable.__table__.c
     query = (
         select(
-            Intervention.__table__,
+            InterventionTable.__table__,
             trained["version"].label("trained_version"),
             trained["acting_version"],
             trained["latency_s"],
         )
         .outerjoin(
-            TrainedIntervention,
-            TrainedIntervention.intervention_id == Intervention.intervention_id,
+            TrainedInterventionTable,
+            TrainedInterventionTable.intervention_id == InterventionTable.intervention_id,
         )
-        .where(Intervention.episode_id == episode_id)
-        .order_by(Intervention.first_index)
+        .where(InterventionTable.episode_id == episode_id)
+        .order_by(InterventionTable.first_index)
     )
     return tuple(
         InterventionRow(**{name: getattr(row, name) for name in InterventionRow.model_fields})
@@ -182,14 +182,16 @@ def steps(database: Database, blobs: BlobStore, episode_id: UUID) -> EpisodeStep
     """Every step that is stored. Raises EpisodeMissing."""
     with database.engine.connect() as connection:
         episode = connection.execute(
-            select(Episode.task, Episode.outcome).where(Episode.episode_id == episode_id)
+            select(EpisodeTable.task, EpisodeTable.outcome).where(
+                EpisodeTable.episode_id == episode_id
+            )
         ).one_or_none()
         if episode is None:
             raise EpisodeMissing(f"there is no episode {episode_id}")
         hashes = connection.execute(
-            select(Segment.sha256)
-            .where(Segment.episode_id == episode_id)
-            .order_by(Segment.first_index)
+            select(SegmentTable.sha256)
+            .where(SegmentTable.episode_id == episode_id)
+            .order_by(SegmentTable.first_index)
         ).scalars()
         found = [
             record.step
@@ -213,7 +215,9 @@ def _rewards(found: list[Step], task: str, outcome: Outcome | None) -> tuple[flo
 def records(database: Database, blobs: BlobStore, episode_id: UUID) -> list[RecordedStep]:
     """Every step that is stored, with its images, in order."""
     query = (
-        select(Segment.sha256).where(Segment.episode_id == episode_id).order_by(Segment.first_index)
+        select(SegmentTable.sha256)
+        .where(SegmentTable.episode_id == episode_id)
+        .order_by(SegmentTable.first_index)
     )
     with database.engine.connect() as connection:
         hashes = connection.execute(query).scalars().all()
@@ -223,11 +227,11 @@ def records(database: Database, blobs: BlobStore, episode_id: UUID) -> list[Reco
 def frame(database: Database, blobs: BlobStore, episode_id: UUID, camera: str, index: int) -> bytes:
     """The JPEG of one camera at one step, as it was recorded. Raises EpisodeMissing."""
     query = (
-        select(Segment.sha256, Segment.first_index)
+        select(SegmentTable.sha256, SegmentTable.first_index)
         .where(
-            Segment.episode_id == episode_id,
-            Segment.first_index <= index,
-            Segment.first_index + Segment.count > index,
+            SegmentTable.episode_id == episode_id,
+            SegmentTable.first_index <= index,
+            SegmentTable.first_index + SegmentTable.count > index,
         )
         .limit(1)
     )

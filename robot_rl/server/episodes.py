@@ -10,19 +10,19 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.message import Message
 from robot_rl.server.database import Database
-from robot_rl.server.tables import Episode
+from robot_rl.server.tables import EpisodeTable
 
 type Sort = Literal["started", "steps", "interventions", "human_steps", "risk", "policy_version"]
 
 PAGE_LIMIT = 500
 
 _SORTS: dict[str, ColumnElement[Any]] = {
-    "started": Episode.__table__.c.started_t_utc,
-    "steps": Episode.__table__.c.stored_steps,
-    "interventions": Episode.__table__.c.interventions,
-    "human_steps": Episode.__table__.c.human_steps,
-    "risk": func.coalesce(Episode.__table__.c.risk_max, -1.0),
-    "policy_version": func.coalesce(Episode.__table__.c.policy_version, -1),
+    "started": EpisodeTable.__table__.c.started_t_utc,
+    "steps": EpisodeTable.__table__.c.stored_steps,
+    "interventions": EpisodeTable.__table__.c.interventions,
+    "human_steps": EpisodeTable.__table__.c.human_steps,
+    "risk": func.coalesce(EpisodeTable.__table__.c.risk_max, -1.0),
+    "policy_version": func.coalesce(EpisodeTable.__table__.c.policy_version, -1),
 }
 
 
@@ -111,32 +111,34 @@ class _Position(Message):
 def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     """The filter as SQL."""
     equal = {
-        Episode.task: wanted.task,
-        Episode.robot: wanted.robot,
-        Episode.run_id: wanted.run_id,
-        Episode.outcome: wanted.outcome,
-        Episode.failure_class: wanted.failure_class,
-        Episode.purpose: wanted.purpose,
-        Episode.excluded: wanted.excluded,
+        EpisodeTable.task: wanted.task,
+        EpisodeTable.robot: wanted.robot,
+        EpisodeTable.run_id: wanted.run_id,
+        EpisodeTable.outcome: wanted.outcome,
+        EpisodeTable.failure_class: wanted.failure_class,
+        EpisodeTable.purpose: wanted.purpose,
+        EpisodeTable.excluded: wanted.excluded,
     }
     found: list[ColumnElement[bool]] = [
         column == value for column, value in equal.items() if value is not None
     ]
     if wanted.unlabelled is not None:
-        found.append(Episode.outcome.is_(None) == wanted.unlabelled)
+        found.append(EpisodeTable.outcome.is_(None) == wanted.unlabelled)
     if wanted.policy_version is not None:
-        found.append(Episode.policy_versions.any_() == wanted.policy_version)
+        found.append(EpisodeTable.policy_versions.any_() == wanted.policy_version)
     if wanted.operator is not None:
-        found.append(or_(Episode.operator == wanted.operator, Episode.labeller == wanted.operator))
+        found.append(
+            or_(EpisodeTable.operator == wanted.operator, EpisodeTable.labeller == wanted.operator)
+        )
     if wanted.interventions is not None:
-        found.append((Episode.interventions > 0) == wanted.interventions)
+        found.append((EpisodeTable.interventions > 0) == wanted.interventions)
     if wanted.since is not None:
-        found.append(Episode.started_t_utc >= wanted.since)
+        found.append(EpisodeTable.started_t_utc >= wanted.since)
     if wanted.until is not None:
-        found.append(Episode.started_t_utc < wanted.until)
+        found.append(EpisodeTable.started_t_utc < wanted.until)
     if wanted.text and wanted.text.strip():
         query = func.websearch_to_tsquery("simple", wanted.text)
-        found.append(Episode.search.op("@@")(query))
+        found.append(EpisodeTable.search.op("@@")(query))
     return found
 
 
@@ -153,10 +155,10 @@ def page(
     """A page and the counts of everything that is found. Raises BadPage."""
     where = conditions(wanted)
     key = _SORTS[sort]
-    query = select(Episode.__table__).add_columns(key.label("sort_value")).where(*where)
+    query = select(EpisodeTable.__table__).add_columns(key.label("sort_value")).where(*where)
     if after is not None:
         query = query.where(_beyond(key, _position(after, sort), descending))
-    order = (key, Episode.episode_id)
+    order = (key, EpisodeTable.episode_id)
     query = query.order_by(*(column.desc() for column in order) if descending else order)
     with database.engine.connect() as connection:
         rows = connection.execute(query.offset(offset).limit(limit + 1)).all()
@@ -181,7 +183,7 @@ def episode_row(row: Any) -> EpisodeRow:
 
 
 def _beyond(key: ColumnElement[Any], position: _Position, descending: bool) -> ColumnElement[bool]:
-    here = tuple_(key, Episode.episode_id)
+    here = tuple_(key, EpisodeTable.episode_id)
     there = (position.value, position.episode_id)
     return here < there if descending else here > there
 
@@ -202,9 +204,9 @@ def _counts(where: list[ColumnElement[bool]]) -> Select[*tuple[int, ...]]:
 
     return select(
         func.count().label("total"),
-        count(Episode.outcome == Outcome.SUCCESS).label("success"),
-        count(Episode.outcome == Outcome.FAILURE).label("failure"),
-        count(Episode.outcome == Outcome.ABORTED).label("aborted"),
-        count(Episode.outcome.is_(None)).label("unlabelled"),
-        count(and_(Episode.interventions > 0)).label("with_interventions"),
+        count(EpisodeTable.outcome == Outcome.SUCCESS).label("success"),
+        count(EpisodeTable.outcome == Outcome.FAILURE).label("failure"),
+        count(EpisodeTable.outcome == Outcome.ABORTED).label("aborted"),
+        count(EpisodeTable.outcome.is_(None)).label("unlabelled"),
+        count(and_(EpisodeTable.interventions > 0)).label("with_interventions"),
     ).where(*where)

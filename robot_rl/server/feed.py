@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage
 from robot_rl.server.database import Database
-from robot_rl.server.tables import FeedCounter, FeedRow
+from robot_rl.server.tables import FeedCounterTable, FeedTable
 
 CHANNEL = "robot_rl_feed"
 PAGE_LIMIT = 500
@@ -30,13 +30,13 @@ def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> No
     if not events:
         return
     last = connection.execute(
-        update(FeedCounter)
-        .values(last_number=FeedCounter.last_number + len(events))
-        .returning(FeedCounter.last_number)
+        update(FeedCounterTable)
+        .values(last_number=FeedCounterTable.last_number + len(events))
+        .returning(FeedCounterTable.last_number)
     ).scalar_one()
     first = last - len(events) + 1
     connection.execute(
-        insert(FeedRow),
+        insert(FeedTable),
         [
             {"number": number, "task": task, "event": _EVENT.dump_python(event, mode="json")}
             for number, event in enumerate(events, start=first)
@@ -54,9 +54,9 @@ class FeedBehind(ValueError):
 def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> FeedPage:
     """What came after number `after`, at most `limit` items. Raises FeedBehind."""
     query = (
-        select(FeedRow.number, FeedRow.event)
-        .where(FeedRow.task == task, FeedRow.number > after)
-        .order_by(FeedRow.number)
+        select(FeedTable.number, FeedTable.event)
+        .where(FeedTable.task == task, FeedTable.number > after)
+        .order_by(FeedTable.number)
         .limit(limit)
     )
     with database.engine.connect() as connection:
@@ -71,7 +71,7 @@ def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> 
 
 def _check_given_out(connection: Connection, after: int) -> None:
     """Else the reader would wait for ever: its next number is one that it has seen already."""
-    last = connection.execute(select(FeedCounter.last_number)).scalar_one()
+    last = connection.execute(select(FeedCounterTable.last_number)).scalar_one()
     if after > last:
         raise FeedBehind(
             f"the reader has seen item {after} and the database holds {last} items: it was emptied "
@@ -79,7 +79,7 @@ def _check_given_out(connection: Connection, after: int) -> None:
         )
 
 
-class FeedBell:
+class FeedNotifier:
     """Wakes those who wait for a task's next event. Postgres rings it (LISTEN), whoever wrote."""
 
     def __init__(self, database: Database) -> None:

@@ -15,11 +15,11 @@ from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.database import Database
 from robot_rl.server.episodes import EpisodeFilter, conditions
 from robot_rl.server.tables import (
-    Episode,
-    Intervention,
-    Policy,
-    PolicyUpdate,
-    TrainedIntervention,
+    EpisodeTable,
+    InterventionTable,
+    PolicyTable,
+    PolicyUpdateTable,
+    TrainedInterventionTable,
 )
 
 RECENT_INTERVENTIONS = 200
@@ -112,17 +112,17 @@ def summary(database: Database, wanted: EpisodeFilter, newest: int | None) -> Me
 def _facts(database: Database, wanted: EpisodeFilter, newest: int | None) -> list[EpisodeFacts]:
     query = (
         select(
-            Episode.outcome,
-            Episode.complete,
-            Episode.steps,
-            Episode.human_steps,
-            Episode.interventions,
-            Episode.step_s,
-            Episode.purpose,
-            Episode.policy_version,
+            EpisodeTable.outcome,
+            EpisodeTable.complete,
+            EpisodeTable.steps,
+            EpisodeTable.human_steps,
+            EpisodeTable.interventions,
+            EpisodeTable.step_s,
+            EpisodeTable.purpose,
+            EpisodeTable.policy_version,
         )
-        .where(*conditions(wanted), Episode.ended_t_utc.is_not(None), ~Episode.excluded)
-        .order_by(Episode.started_t_utc.desc(), Episode.episode_id.desc())
+        .where(*conditions(wanted), EpisodeTable.ended_t_utc.is_not(None), ~EpisodeTable.excluded)
+        .order_by(EpisodeTable.started_t_utc.desc(), EpisodeTable.episode_id.desc())
         .limit(newest)
     )
     with database.engine.connect() as connection:
@@ -164,36 +164,36 @@ def training(database: Database, task: str) -> TrainingHistory:
     """What the training strip shows beyond the latest progress."""
     versions = (
         select(
-            Policy.version,
-            Policy.status,
-            Policy.stored_t_utc,
-            Policy.manifest,
-            PolicyUpdate.learner_step,
-            PolicyUpdate.env_steps,
-            PolicyUpdate.losses,
-            PolicyUpdate.wall_s,
+            PolicyTable.version,
+            PolicyTable.status,
+            PolicyTable.stored_t_utc,
+            PolicyTable.manifest,
+            PolicyUpdateTable.learner_step,
+            PolicyUpdateTable.env_steps,
+            PolicyUpdateTable.losses,
+            PolicyUpdateTable.wall_s,
         )
-        .outerjoin(PolicyUpdate, PolicyUpdate.policy_id == Policy.policy_id)
-        .where(Policy.task == task)
-        .order_by(Policy.version.desc())
+        .outerjoin(PolicyUpdateTable, PolicyUpdateTable.policy_id == PolicyTable.policy_id)
+        .where(PolicyTable.task == task)
+        .order_by(PolicyTable.version.desc())
         .limit(RECENT_VERSIONS)
     )
     interventions = (
         select(
-            Intervention.intervention_id,
-            Intervention.episode_id,
-            Intervention.operator,
-            Intervention.ended_t_utc,
-            TrainedIntervention.version,
-            TrainedIntervention.acting_version,
-            TrainedIntervention.latency_s,
+            InterventionTable.intervention_id,
+            InterventionTable.episode_id,
+            InterventionTable.operator,
+            InterventionTable.ended_t_utc,
+            TrainedInterventionTable.version,
+            TrainedInterventionTable.acting_version,
+            TrainedInterventionTable.latency_s,
         )
         .join(
-            TrainedIntervention,
-            TrainedIntervention.intervention_id == Intervention.intervention_id,
+            TrainedInterventionTable,
+            TrainedInterventionTable.intervention_id == InterventionTable.intervention_id,
         )
-        .where(TrainedIntervention.task == task)
-        .order_by(Intervention.ended_t_utc.desc())
+        .where(TrainedInterventionTable.task == task)
+        .order_by(InterventionTable.ended_t_utc.desc())
         .limit(RECENT_INTERVENTIONS)
     )
     with database.engine.connect() as connection:

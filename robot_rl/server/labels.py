@@ -13,7 +13,7 @@ from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server import audit, feed
 from robot_rl.server.database import Database
 from robot_rl.server.episode import AnnotationRow, EpisodeMissing, ExclusionRow, LabelRow
-from robot_rl.server.tables import Annotation, Episode, Exclusion, Label
+from robot_rl.server.tables import AnnotationTable, EpisodeTable, ExclusionTable, LabelTable
 
 
 class BadLabel(ValueError):
@@ -49,7 +49,7 @@ def relabel(database: Database, episode_id: UUID, wanted: NewLabel, author: str)
     row = LabelRow(label_id=new_id(), author=author, t_utc=utc_now(), **wanted.model_dump())
     with database.transaction() as connection:
         task = _lock(connection, episode_id).task
-        connection.execute(insert(Label).values(episode_id=episode_id, **row.model_dump()))
+        connection.execute(insert(LabelTable).values(episode_id=episode_id, **row.model_dump()))
         _repeat(connection, episode_id, wanted.model_dump())
         audit.note(
             connection, author, "episode.relabel", str(episode_id), {"outcome": wanted.outcome}
@@ -68,7 +68,7 @@ def exclude(
     row = ExclusionRow(exclusion_id=new_id(), author=author, t_utc=utc_now(), **wanted.model_dump())
     with database.transaction() as connection:
         task = _lock(connection, episode_id).task
-        connection.execute(insert(Exclusion).values(episode_id=episode_id, **row.model_dump()))
+        connection.execute(insert(ExclusionTable).values(episode_id=episode_id, **row.model_dump()))
         _repeat(connection, episode_id, {"excluded": wanted.excluded})
         action = "episode.exclude" if wanted.excluded else "episode.include"
         audit.note(connection, author, action, str(episode_id), {"reason": wanted.reason})
@@ -95,14 +95,16 @@ def annotate(
             )
         if wanted.replaces is not None:
             _check_replaced(connection, episode_id, wanted.replaces)
-        connection.execute(insert(Annotation).values(episode_id=episode_id, **row.model_dump()))
+        connection.execute(
+            insert(AnnotationTable).values(episode_id=episode_id, **row.model_dump())
+        )
         audit.note(connection, author, "episode.annotate", str(episode_id))
     return row
 
 
 def _check_replaced(connection: Connection, episode_id: UUID, annotation_id: UUID) -> None:
-    query = select(Annotation.annotation_id).where(
-        Annotation.annotation_id == annotation_id, Annotation.episode_id == episode_id
+    query = select(AnnotationTable.annotation_id).where(
+        AnnotationTable.annotation_id == annotation_id, AnnotationTable.episode_id == episode_id
     )
     if connection.execute(query).one_or_none() is None:
         raise BadLabel(f"the episode has no annotation {annotation_id} to replace")
@@ -111,8 +113,8 @@ def _check_replaced(connection: Connection, episode_id: UUID, annotation_id: UUI
 def _lock(connection: Connection, episode_id: UUID) -> Any:
     """Labels of one episode are given one after the other, so that the latest is the latest."""
     row = connection.execute(
-        select(Episode.task, Episode.stored_steps)
-        .where(Episode.episode_id == episode_id)
+        select(EpisodeTable.task, EpisodeTable.stored_steps)
+        .where(EpisodeTable.episode_id == episode_id)
         .with_for_update()
     ).one_or_none()
     if row is None:
@@ -121,4 +123,6 @@ def _lock(connection: Connection, episode_id: UUID) -> Any:
 
 
 def _repeat(connection: Connection, episode_id: UUID, values: Mapping[str, Any]) -> None:
-    connection.execute(update(Episode).where(Episode.episode_id == episode_id).values(**values))
+    connection.execute(
+        update(EpisodeTable).where(EpisodeTable.episode_id == episode_id).values(**values)
+    )

@@ -20,7 +20,7 @@ from robot_rl.schema.live import (
 from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence
-from robot_rl.server.access import ANY_ROBOT, Principal, Refused, Role
+from robot_rl.server.access import ANY_ROBOT, AccessRefused, Principal, Role
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
     CLOSE_SIGNED_OUT,
@@ -57,8 +57,8 @@ async def _admit(socket: WebSocket, roles: frozenset[Role]) -> Principal | None:
     try:
         principal = await services.gate.admit(socket)
         if principal.role not in roles:
-            raise Refused(403, f"a {principal.role} may not open {socket.url.path}")
-    except Refused as refusal:
+            raise AccessRefused(403, f"a {principal.role} may not open {socket.url.path}")
+    except AccessRefused as refusal:
         await socket.send_denial_response(
             JSONResponse({"detail": refusal.message}, status_code=refusal.status)
         )
@@ -86,7 +86,7 @@ async def _run(
             error = task.exception()
             if isinstance(error, _Hangup | MailboxClosed):
                 code, reason = error.code, error.reason
-            elif isinstance(error, Refused):
+            elif isinstance(error, AccessRefused):
                 code, reason = CLOSE_SIGNED_OUT, error.message
             elif isinstance(error, WebSocketDisconnect):
                 return

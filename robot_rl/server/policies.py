@@ -17,11 +17,11 @@ from robot_rl.schema.policy import (
 from robot_rl.server.blobs import COPIED_BYTES, BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.tables import (
-    LearnerState,
-    Policy,
-    PolicyPin,
-    PolicyUpdate,
-    TrainedIntervention,
+    LearnerStateTable,
+    PolicyPinTable,
+    PolicyTable,
+    PolicyUpdateTable,
+    TrainedInterventionTable,
 )
 
 SHOWN_VERSIONS = 20
@@ -57,13 +57,13 @@ def store(
     with database.transaction() as connection:
         _lock_task(connection, manifest.task)
         known = connection.execute(
-            select(Policy).where(Policy.policy_id == manifest.policy_id)
+            select(PolicyTable).where(PolicyTable.policy_id == manifest.policy_id)
         ).one_or_none()
         if known is not None:
             return _version(known)
         version = _next_version(connection, manifest)
         connection.execute(
-            insert(Policy).values(
+            insert(PolicyTable).values(
                 policy_id=manifest.policy_id,
                 task=manifest.task,
                 version=version,
@@ -102,7 +102,7 @@ def _lock_task(connection: Connection, task: str) -> None:
 
 def _next_version(connection: Connection, manifest: PolicyManifest) -> int:
     newest = connection.execute(
-        select(func.max(Policy.version)).where(Policy.task == manifest.task)
+        select(func.max(PolicyTable.version)).where(PolicyTable.task == manifest.task)
     ).scalar_one()
     parent = manifest.parent_version
     if parent is not None and parent > (newest or 0):
@@ -117,14 +117,14 @@ def _store_update(connection: Connection, manifest: PolicyManifest, version: int
     if manifest.update is None:
         return
     connection.execute(
-        insert(PolicyUpdate).values(
+        insert(PolicyUpdateTable).values(
             policy_id=manifest.policy_id,
             **manifest.update.model_dump(exclude={"new_interventions"}),
         )
     )
     for intervention_id in manifest.update.new_interventions:
         connection.execute(
-            upsert(TrainedIntervention)
+            upsert(TrainedInterventionTable)
             .values(intervention_id=intervention_id, task=manifest.task, version=version)
             .on_conflict_do_nothing()
         )
@@ -132,9 +132,13 @@ def _store_update(connection: Connection, manifest: PolicyManifest, version: int
 
 def newest(database: Database, task: str | None, limit: int) -> tuple[PolicyVersion, ...]:
     """Newest first; of every task when `task` is None."""
-    query = select(Policy).order_by(Policy.stored_t_utc.desc(), Policy.version.desc()).limit(limit)
+    query = (
+        select(PolicyTable)
+        .order_by(PolicyTable.stored_t_utc.desc(), PolicyTable.version.desc())
+        .limit(limit)
+    )
     if task is not None:
-        query = query.where(Policy.task == task)
+        query = query.where(PolicyTable.task == task)
     with database.engine.connect() as connection:
         return tuple(_version(row) for row in connection.execute(query))
 
@@ -143,17 +147,17 @@ def wanted(database: Database, task: str) -> PolicyVersion | None:
     """What robots of a task should run: the pinned version, else the newest not rejected."""
     with database.engine.connect() as connection:
         pin = pinned(connection, task)
-        query = select(Policy).where(Policy.task == task)
+        query = select(PolicyTable).where(PolicyTable.task == task)
         if pin is not None:
-            query = query.where(Policy.version == pin)
+            query = query.where(PolicyTable.version == pin)
         else:
-            query = query.where(Policy.status != PolicyStatus.REJECTED)
-        row = connection.execute(query.order_by(Policy.version.desc()).limit(1)).one_or_none()
+            query = query.where(PolicyTable.status != PolicyStatus.REJECTED)
+        row = connection.execute(query.order_by(PolicyTable.version.desc()).limit(1)).one_or_none()
     return None if row is None else _version(row)
 
 
 def pinned(connection: Connection, task: str) -> int | None:
-    query = select(PolicyPin.version).where(PolicyPin.task == task)
+    query = select(PolicyPinTable.version).where(PolicyPinTable.task == task)
     return connection.execute(query).scalar_one_or_none()
 
 
@@ -162,14 +166,14 @@ def pin(connection: Connection, task: str, version: int, author: str) -> None:
     _check_exists(connection, task, version)
     values = {"version": version, "author": author, "t_utc": utc_now()}
     connection.execute(
-        upsert(PolicyPin)
+        upsert(PolicyPinTable)
         .values(task=task, **values)
-        .on_conflict_do_update(index_elements=[PolicyPin.task], set_=values)
+        .on_conflict_do_update(index_elements=[PolicyPinTable.task], set_=values)
     )
 
 
 def unpin(connection: Connection, task: str) -> None:
-    connection.execute(delete(PolicyPin).where(PolicyPin.task == task))
+    connection.execute(delete(PolicyPinTable).where(PolicyPinTable.task == task))
 
 
 def reject(connection: Connection, task: str, version: int) -> None:
@@ -178,14 +182,16 @@ def reject(connection: Connection, task: str, version: int) -> None:
     if pinned(connection, task) == version:
         raise BadPolicy(f"version {version} of {task} is pinned: take the pin off first")
     connection.execute(
-        update(Policy)
-        .where(Policy.task == task, Policy.version == version)
+        update(PolicyTable)
+        .where(PolicyTable.task == task, PolicyTable.version == version)
         .values(status=PolicyStatus.REJECTED)
     )
 
 
 def _check_exists(connection: Connection, task: str, version: int) -> None:
-    query = select(Policy.policy_id).where(Policy.task == task, Policy.version == version)
+    query = select(PolicyTable.policy_id).where(
+        PolicyTable.task == task, PolicyTable.version == version
+    )
     if connection.execute(query).one_or_none() is None:
         raise BadPolicy(f"there is no version {version} of {task}")
 
@@ -202,14 +208,14 @@ def keep_progress(database: Database, progress: LearnerProgress) -> None:
     values = {"progress": progress.model_dump(mode="json"), "t_utc": utc_now()}
     with database.transaction() as connection:
         connection.execute(
-            upsert(LearnerState)
+            upsert(LearnerStateTable)
             .values(task=progress.task, **values)
-            .on_conflict_do_update(index_elements=[LearnerState.task], set_=values)
+            .on_conflict_do_update(index_elements=[LearnerStateTable.task], set_=values)
         )
 
 
 def last_progress(database: Database, task: str) -> LearnerProgress | None:
-    query = select(LearnerState.progress).where(LearnerState.task == task)
+    query = select(LearnerStateTable.progress).where(LearnerStateTable.task == task)
     with database.engine.connect() as connection:
         progress = connection.execute(query).scalar_one_or_none()
     return None if progress is None else LearnerProgress.model_validate(progress)

@@ -9,7 +9,7 @@ from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.hub import Client
 from robot_rl.server.services import Services
-from robot_rl.server.tables import OperatorSession, Robot
+from robot_rl.server.tables import OperatorSessionTable, RobotTable
 
 
 async def robot_seen(services: Services, hello: RobotHello) -> None:
@@ -26,9 +26,9 @@ def _robot_seen(database: Database, hello: RobotHello) -> None:
     }
     with database.transaction() as connection:
         connection.execute(
-            upsert(Robot)
+            upsert(RobotTable)
             .values(name=hello.robot, **values)
-            .on_conflict_do_update(index_elements=[Robot.name], set_=values)
+            .on_conflict_do_update(index_elements=[RobotTable.name], set_=values)
         )
 
 
@@ -39,7 +39,7 @@ async def client_joined(services: Services, client: Client) -> None:
 def _client_joined(database: Database, client: Client) -> None:
     with database.transaction() as connection:
         connection.execute(
-            insert(OperatorSession).values(
+            insert(OperatorSessionTable).values(
                 client_id=client.client_id,
                 user=client.principal.name,
                 role=client.principal.role,
@@ -56,7 +56,7 @@ def client_left(services: Services, client: Client) -> None:
 def _client_left(database: Database, client: Client) -> None:
     with database.transaction() as connection:
         connection.execute(
-            update(OperatorSession)
-            .where(OperatorSession.client_id == client.client_id)
+            update(OperatorSessionTable)
+            .where(OperatorSessionTable.client_id == client.client_id)
             .values(disconnected_t_utc=utc_now())
         )

@@ -17,8 +17,8 @@ from robot_rl.schema.segment import BadSegment, count_trainable, read_table
 from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
-from robot_rl.server.robot_events import BadEvent, Recorder
-from robot_rl.server.tables import Episode, IngestCursor, Robot, Segment
+from robot_rl.server.robot_events import BadEvent, EventRecorder
+from robot_rl.server.tables import EpisodeTable, IngestCursorTable, RobotTable, SegmentTable
 
 
 class BadBatch(ValueError):
@@ -49,8 +49,8 @@ class _Part:
 
 def read_cursor(database: Database, robot: str, boot_epoch: UUID) -> BatchAck:
     """Up to where an outbox is stored; 0 when nothing of it is."""
-    query = select(IngestCursor.last_sequence).where(
-        IngestCursor.robot == robot, IngestCursor.boot_epoch == boot_epoch
+    query = select(IngestCursorTable.last_sequence).where(
+        IngestCursorTable.robot == robot, IngestCursorTable.boot_epoch == boot_epoch
     )
     with database.engine.connect() as connection:
         last = connection.execute(query).scalar_one_or_none()
@@ -83,8 +83,11 @@ def store_batch(
             )
         stored = _store_items(connection, blobs, header, parts)
         connection.execute(
-            update(IngestCursor)
-            .where(IngestCursor.robot == header.robot, IngestCursor.boot_epoch == header.boot_epoch)
+            update(IngestCursorTable)
+            .where(
+                IngestCursorTable.robot == header.robot,
+                IngestCursorTable.boot_epoch == header.boot_epoch,
+            )
             .values(last_sequence=header.last_sequence, t_utc=func.now())
         )
         for task, events in stored.feed.items():
@@ -153,10 +156,12 @@ def _read(ref: SegmentRef, data: bytes) -> pa.Table:
 def _lock_cursor(connection: Connection, header: BatchHeader) -> int:
     """The cursor, its row locked: batches of one outbox are stored one after the other."""
     key = {"robot": header.robot, "boot_epoch": header.boot_epoch}
-    connection.execute(upsert(Robot).values(name=header.robot).on_conflict_do_nothing())
-    connection.execute(upsert(IngestCursor).values(**key, last_sequence=0).on_conflict_do_nothing())
+    connection.execute(upsert(RobotTable).values(name=header.robot).on_conflict_do_nothing())
+    connection.execute(
+        upsert(IngestCursorTable).values(**key, last_sequence=0).on_conflict_do_nothing()
+    )
     return connection.execute(
-        select(IngestCursor.last_sequence).filter_by(**key).with_for_update()
+        select(IngestCursorTable.last_sequence).filter_by(**key).with_for_update()
     ).scalar_one()
 
 
@@ -171,7 +176,9 @@ def _store_items(
     connection: Connection, blobs: BlobStore, header: BatchHeader, parts: Mapping[str, _Part]
 ) -> _Outcome:
     outcome = _Outcome()
-    recorder = Recorder(connection=connection, robot=header.robot, boot_epoch=header.boot_epoch)
+    recorder = EventRecorder(
+        connection=connection, robot=header.robot, boot_epoch=header.boot_epoch
+    )
     for item in header.items:
         if isinstance(item, SegmentRef):
             stored = _store_segment(connection, blobs, parts[item.part])
@@ -198,10 +205,10 @@ def _store_segment(
     ref = part.ref
     episode = connection.execute(
         select(
-            *(Episode.task, Episode.cameras, Episode.stored_steps),
-            *(Episode.policy_versions, Episode.risk_max),
+            *(EpisodeTable.task, EpisodeTable.cameras, EpisodeTable.stored_steps),
+            *(EpisodeTable.policy_versions, EpisodeTable.risk_max),
         )
-        .where(Episode.episode_id == ref.episode_id)
+        .where(EpisodeTable.episode_id == ref.episode_id)
         .with_for_update()
     ).one_or_none()
     if episode is None:
@@ -227,7 +234,7 @@ def _store_segment(
         sha256=sha256,
     )
     connection.execute(
-        insert(Segment).values(
+        insert(SegmentTable).values(
             **segment.model_dump(exclude={"kind"}),
             size_bytes=size_bytes,
         )
@@ -241,12 +248,13 @@ def _store_segment(
         risks.append(episode.risk_max)
     acted = [v for v in table.column("policy_version").to_pylist() if v is not None]
     connection.execute(
-        update(Episode)
-        .where(Episode.episode_id == ref.episode_id)
+        update(EpisodeTable)
+        .where(EpisodeTable.episode_id == ref.episode_id)
         .values(
-            stored_steps=Episode.stored_steps + segment.count,
-            trainable_steps=Episode.trainable_steps + count_trainable(table, episode.cameras),
-            human_steps=Episode.human_steps + table.column("source").to_pylist().count("human"),
+            stored_steps=EpisodeTable.stored_steps + segment.count,
+            trainable_steps=EpisodeTable.trainable_steps + count_trainable(table, episode.cameras),
+            human_steps=EpisodeTable.human_steps
+            + table.column("source").to_pylist().count("human"),
             policy_versions=versions,
             risk_max=max(risks, default=None),
             **({"policy_version": acted[-1]} if acted else {}),

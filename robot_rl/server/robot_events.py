@@ -25,18 +25,18 @@ from robot_rl.schema.live import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.tables import (
-    Activation,
+    ActivationTable,
     Base,
-    Episode,
-    Intervention,
-    Label,
-    Policy,
-    Reset,
-    Robot,
-    Run,
-    TrainedIntervention,
+    EpisodeTable,
+    InterventionTable,
+    LabelTable,
+    PolicyTable,
+    ResetTable,
+    RobotTable,
+    RunTable,
+    SafetyEventTable,
+    TrainedInterventionTable,
 )
-from robot_rl.server.tables import SafetyEvent as SafetyEventRow
 
 
 class BadEvent(ValueError):
@@ -54,7 +54,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorder:
+class EventRecorder:
     """Stores events of one robot within one transaction."""
 
     connection: Connection
@@ -72,11 +72,11 @@ class Recorder:
                 return self._intervention_ended(event)
             case SafetyEvent():
                 self._insert(
-                    SafetyEventRow, event.model_dump(exclude={"kind"}) | {"robot": self.robot}
+                    SafetyEventTable, event.model_dump(exclude={"kind"}) | {"robot": self.robot}
                 )
                 return Effect()
             case ResetEnded():
-                self._insert(Reset, event.model_dump(exclude={"kind"}) | {"robot": self.robot})
+                self._insert(ResetTable, event.model_dump(exclude={"kind"}) | {"robot": self.robot})
                 return Effect()
             case PolicyActivated():
                 return self._policy_activated(event)
@@ -85,7 +85,7 @@ class Recorder:
         if event.robot != self.robot:
             raise BadEvent(f"an episode of {event.robot} came in a batch of {self.robot}")
         self._insert(
-            Run,
+            RunTable,
             {
                 "run_id": event.run_id,
                 "robot": self.robot,
@@ -100,15 +100,15 @@ class Recorder:
             "started_t_utc": event.t_utc,
             "cameras": list(event.cameras),
         }
-        if not self._insert(Episode, values):
+        if not self._insert(EpisodeTable, values):
             return Effect()
         return Effect(task=event.task, event=event)
 
     def _episode_ended(self, event: EpisodeEnded) -> Effect:
         task = self._task_of(event.episode_id)
         changed = self.connection.execute(
-            update(Episode)
-            .where(Episode.episode_id == event.episode_id, Episode.ended_t_utc.is_(None))
+            update(EpisodeTable)
+            .where(EpisodeTable.episode_id == event.episode_id, EpisodeTable.ended_t_utc.is_(None))
             .values(
                 steps=event.steps,
                 human_steps=event.human_steps,
@@ -125,7 +125,7 @@ class Recorder:
         if not changed.rowcount:
             return Effect()
         self._insert(
-            Label,
+            LabelTable,
             {
                 "label_id": new_id(),
                 "episode_id": event.episode_id,
@@ -140,12 +140,12 @@ class Recorder:
 
     def _intervention_ended(self, event: InterventionEnded) -> Effect:
         task = self._task_of(event.episode_id)
-        if not self._insert(Intervention, event.model_dump(exclude={"kind"})):
+        if not self._insert(InterventionTable, event.model_dump(exclude={"kind"})):
             return Effect()
         self.connection.execute(
-            update(Episode)
-            .where(Episode.episode_id == event.episode_id)
-            .values(interventions=Episode.interventions + 1)
+            update(EpisodeTable)
+            .where(EpisodeTable.episode_id == event.episode_id)
+            .values(interventions=EpisodeTable.interventions + 1)
         )
         return Effect(task=task, event=event)
 
@@ -153,7 +153,7 @@ class Recorder:
         known = self._task_of_policy(event)
         task = known or self._own_task(event)
         new = self._insert(
-            Activation,
+            ActivationTable,
             {
                 "robot": self.robot,
                 "boot_epoch": self.boot_epoch,
@@ -175,42 +175,43 @@ class Recorder:
 
     def _task_of_policy(self, event: PolicyActivated) -> str | None:
         """None for a policy that never was on this server, as the one that a robot starts with."""
-        query = select(Policy.task).where(
-            Policy.sha256 == event.sha256, Policy.version == event.version
+        query = select(PolicyTable.task).where(
+            PolicyTable.sha256 == event.sha256, PolicyTable.version == event.version
         )
         return self.connection.execute(query).scalars().first()
 
     def _own_task(self, event: PolicyActivated) -> str | None:
         """What the robot works on, as its episode says, or as it said when it connected."""
-        of_episode = select(Episode.task).where(Episode.episode_id == event.episode_id)
-        of_robot = select(Robot.task).where(Robot.name == self.robot)
+        of_episode = select(EpisodeTable.task).where(EpisodeTable.episode_id == event.episode_id)
+        of_robot = select(RobotTable.task).where(RobotTable.name == self.robot)
         found = self.connection.execute(of_episode).scalar_one_or_none()
         return found or self.connection.execute(of_robot).scalar_one_or_none()
 
     def _retire_active(self, task: str) -> None:
         """One policy of a task acts at a time, or none when a robot runs what it started with."""
         self.connection.execute(
-            update(Policy)
-            .where(Policy.task == task, Policy.status == PolicyStatus.ACTIVE)
+            update(PolicyTable)
+            .where(PolicyTable.task == task, PolicyTable.status == PolicyStatus.ACTIVE)
             .values(status=PolicyStatus.SUPERSEDED)
         )
 
     def _mark_active(self, task: str, version: int) -> None:
         self.connection.execute(
-            update(Policy)
+            update(PolicyTable)
             .where(
-                Policy.task == task,
-                Policy.status == PolicyStatus.CANDIDATE,
-                Policy.version < version,
+                PolicyTable.task == task,
+                PolicyTable.status == PolicyStatus.CANDIDATE,
+                PolicyTable.version < version,
             )
             .values(status=PolicyStatus.SUPERSEDED)
         )
         self.connection.execute(
-            update(Policy)
+            update(PolicyTable)
             .where(
-                Policy.task == task,
-                Policy.version == version,
-                Policy.status != PolicyStatus.REJECTED,  # an activation may come after a rejection
+                PolicyTable.task == task,
+                PolicyTable.version == version,
+                PolicyTable.status
+                != PolicyStatus.REJECTED,  # an activation may come after a rejection
             )
             .values(status=PolicyStatus.ACTIVE)
         )
@@ -219,24 +220,24 @@ class Recorder:
         """Interventions in this version, or in one it follows, that act from now on."""
         rows = self.connection.execute(
             select(
-                Intervention.intervention_id,
-                Intervention.operator,
-                Intervention.ended_t_robot_ns,
-                Intervention.ended_t_utc,
-                Episode.robot,
-                Episode.boot_epoch,
+                InterventionTable.intervention_id,
+                InterventionTable.operator,
+                InterventionTable.ended_t_robot_ns,
+                InterventionTable.ended_t_utc,
+                EpisodeTable.robot,
+                EpisodeTable.boot_epoch,
             )
             .join(
-                TrainedIntervention,
-                TrainedIntervention.intervention_id == Intervention.intervention_id,
+                TrainedInterventionTable,
+                TrainedInterventionTable.intervention_id == InterventionTable.intervention_id,
             )
-            .join(Episode, Episode.episode_id == Intervention.episode_id)
+            .join(EpisodeTable, EpisodeTable.episode_id == InterventionTable.episode_id)
             .where(
-                TrainedIntervention.task == task,
-                TrainedIntervention.version <= event.version,
-                TrainedIntervention.acting_version.is_(None),
+                TrainedInterventionTable.task == task,
+                TrainedInterventionTable.version <= event.version,
+                TrainedInterventionTable.acting_version.is_(None),
             )
-            .order_by(Intervention.ended_t_utc)
+            .order_by(InterventionTable.ended_t_utc)
         ).all()
         acting: list[InterventionTrained] = []
         for row in rows:
@@ -247,8 +248,8 @@ class Recorder:
                 else (event.t_utc - row.ended_t_utc).total_seconds()
             )
             self.connection.execute(
-                update(TrainedIntervention)
-                .where(TrainedIntervention.intervention_id == row.intervention_id)
+                update(TrainedInterventionTable)
+                .where(TrainedInterventionTable.intervention_id == row.intervention_id)
                 .values(
                     acting_version=event.version,
                     acting_t_robot_ns=event.t_robot_ns,
@@ -269,7 +270,7 @@ class Recorder:
         return acting
 
     def _task_of(self, episode_id: UUID) -> str:
-        query = select(Episode.task).where(Episode.episode_id == episode_id)
+        query = select(EpisodeTable.task).where(EpisodeTable.episode_id == episode_id)
         task = self.connection.execute(query).scalar_one_or_none()
         if task is None:
             raise BadEvent(f"an event of episode {episode_id} came before its start")

@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from robot_rl.schema.live import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.server import policies
-from robot_rl.server.access import Gate
+from robot_rl.server.access import AccessGuard
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
-from robot_rl.server.feed import FeedBell
+from robot_rl.server.feed import FeedNotifier
 from robot_rl.server.hub import Hub
 from robot_rl.server.settings import ServerSettings
 
@@ -29,8 +29,8 @@ class Services:
         self.settings = settings
         self.database = database
         self.blobs = blobs
-        self.gate = Gate(database, settings)
-        self.bell = FeedBell(database)
+        self.gate = AccessGuard(database, settings)
+        self.bell = FeedNotifier(database)
         self.hub = Hub()
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()

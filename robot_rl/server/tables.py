@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
     }
 
 
-class Robot(Base):
+class RobotTable(Base):
     __tablename__ = "robots"
     name: Mapped[str] = mapped_column(primary_key=True)
     task: Mapped[str | None]
@@ -55,7 +55,7 @@ class Robot(Base):
     last_seen_t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class Run(Base):
+class RunTable(Base):
     """A frozen configuration; its episodes carry the hashes."""
 
     __tablename__ = "runs"
@@ -65,7 +65,7 @@ class Run(Base):
     started_t_utc: Mapped[datetime]
 
 
-class Episode(Base):
+class EpisodeTable(Base):
     """`outcome`, `failure_class`, `note`, `excluded` repeat the latest label and exclusion."""
 
     __tablename__ = "episodes"
@@ -120,7 +120,7 @@ class Episode(Base):
     )
 
 
-class Segment(Base):
+class SegmentTable(Base):
     __tablename__ = "segments"
     segment_id: Mapped[UUID] = mapped_column(primary_key=True)
     episode_id: Mapped[UUID] = mapped_column(ForeignKey("episodes.episode_id"))
@@ -132,7 +132,7 @@ class Segment(Base):
     __table_args__ = (UniqueConstraint("episode_id", "first_index"),)
 
 
-class Intervention(Base):
+class InterventionTable(Base):
     __tablename__ = "interventions"
     intervention_id: Mapped[UUID] = mapped_column(primary_key=True)
     episode_id: Mapped[UUID] = mapped_column(ForeignKey("episodes.episode_id"), index=True)
@@ -147,7 +147,7 @@ class Intervention(Base):
     ended_t_robot_ns: Mapped[int]
 
 
-class TrainedIntervention(Base):
+class TrainedInterventionTable(Base):
     """The first version that an intervention trained, and when a version with it first acted."""
 
     __tablename__ = "trained_interventions"
@@ -161,7 +161,7 @@ class TrainedIntervention(Base):
     __table_args__ = (Index("ix_trained_interventions_task", "task", "version"),)
 
 
-class Annotation(Base):
+class AnnotationTable(Base):
     """Append-only: an edit is a new row that `replaces` another; `withdrawn` takes one back."""
 
     __tablename__ = "annotations"
@@ -177,7 +177,7 @@ class Annotation(Base):
     withdrawn: Mapped[bool] = mapped_column(server_default=sql("false"))
 
 
-class Label(Base):
+class LabelTable(Base):
     """Append-only; the latest wins."""
 
     __tablename__ = "labels"
@@ -190,7 +190,7 @@ class Label(Base):
     t_utc: Mapped[datetime]
 
 
-class Exclusion(Base):
+class ExclusionTable(Base):
     """Append-only; the latest wins."""
 
     __tablename__ = "exclusions"
@@ -202,7 +202,7 @@ class Exclusion(Base):
     t_utc: Mapped[datetime]
 
 
-class Reset(Base):
+class ResetTable(Base):
     __tablename__ = "resets"
     reset_id: Mapped[UUID] = mapped_column(primary_key=True)
     robot: Mapped[str] = mapped_column(ForeignKey("robots.name"))
@@ -213,7 +213,7 @@ class Reset(Base):
     ended_t_utc: Mapped[datetime]
 
 
-class SafetyEvent(Base):
+class SafetyEventTable(Base):
     __tablename__ = "safety_events"
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
     robot: Mapped[str] = mapped_column(ForeignKey("robots.name"))
@@ -225,7 +225,7 @@ class SafetyEvent(Base):
     t_utc: Mapped[datetime]
 
 
-class OperatorSession(Base):
+class OperatorSessionTable(Base):
     """A person's or a script's connection to a robot."""
 
     __tablename__ = "operator_sessions"
@@ -237,7 +237,7 @@ class OperatorSession(Base):
     disconnected_t_utc: Mapped[datetime | None]
 
 
-class AuditEntry(Base):
+class AuditEntryTable(Base):
     __tablename__ = "audit"
     entry_id: Mapped[UUID] = mapped_column(primary_key=True)
     t_utc: Mapped[datetime] = mapped_column(index=True)
@@ -247,7 +247,7 @@ class AuditEntry(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
 
 
-class Policy(Base):
+class PolicyTable(Base):
     __tablename__ = "policies"
     policy_id: Mapped[UUID] = mapped_column(primary_key=True)
     task: Mapped[str]
@@ -261,7 +261,7 @@ class Policy(Base):
     __table_args__ = (UniqueConstraint("task", "version"),)
 
 
-class PolicyUpdate(Base):
+class PolicyUpdateTable(Base):
     """What the learner did between a version and its parent."""
 
     __tablename__ = "updates"
@@ -276,7 +276,7 @@ class PolicyUpdate(Base):
     wall_s: Mapped[float]
 
 
-class PolicyPin(Base):
+class PolicyPinTable(Base):
     """A task whose robots are held at one version; without a row the newest is announced."""
 
     __tablename__ = "policy_pins"
@@ -286,7 +286,7 @@ class PolicyPin(Base):
     t_utc: Mapped[datetime]
 
 
-class Activation(Base):
+class ActivationTable(Base):
     """A robot swapped to a version."""
 
     __tablename__ = "activations"
@@ -300,7 +300,7 @@ class Activation(Base):
     t_utc: Mapped[datetime]
 
 
-class LearnerState(Base):
+class LearnerStateTable(Base):
     """The latest progress of a task's learner."""
 
     __tablename__ = "learner_states"
@@ -309,7 +309,7 @@ class LearnerState(Base):
     t_utc: Mapped[datetime]
 
 
-class IngestCursor(Base):
+class IngestCursorTable(Base):
     """Up to where a robot's outbox is stored for good."""
 
     __tablename__ = "ingest_cursors"
@@ -319,7 +319,7 @@ class IngestCursor(Base):
     t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class FeedCounter(Base):
+class FeedCounterTable(Base):
     """One row. It is locked from taking a number to the commit, so numbers appear in order."""
 
     __tablename__ = "feed_counter"
@@ -327,7 +327,7 @@ class FeedCounter(Base):
     last_number: Mapped[int]
 
 
-class FeedRow(Base):
+class FeedTable(Base):
     __tablename__ = "feed"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     task: Mapped[str]
@@ -336,7 +336,7 @@ class FeedRow(Base):
     __table_args__ = (Index("ix_feed_task", "task", "number"),)
 
 
-class Token(Base):
+class TokenTable(Base):
     """A bearer token of a robot, a learner or a script; only its hash is kept."""
 
     __tablename__ = "tokens"
@@ -347,7 +347,7 @@ class Token(Base):
     revoked_t_utc: Mapped[datetime | None]
 
 
-class LoginLink(Base):
+class LoginLinkTable(Base):
     """A link that can be exchanged once for a session; only its hash is kept."""
 
     __tablename__ = "login_links"
@@ -358,7 +358,7 @@ class LoginLink(Base):
     used_t_utc: Mapped[datetime | None]
 
 
-class BrowserSession(Base):
+class BrowserSessionTable(Base):
     """A browser that is signed in; only the hash of its cookie is kept."""
 
     __tablename__ = "sessions"

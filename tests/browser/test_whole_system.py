@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robot_rl.rehearsal.client import LiveClient
-from robot_rl.rehearsal.report import Report
+from robot_rl.rehearsal.report import RehearsalReport
 from robot_rl.rehearsal.system import System, SystemSettings
 from tests.browser.console import Console
 
@@ -18,7 +18,7 @@ ROBOT = "panda-sim"
 
 
 @pytest.fixture
-def system(rehearsed: tuple[Report, Path]) -> Iterator[System]:
+def system(rehearsed: tuple[RehearsalReport, Path]) -> Iterator[System]:
     """In real time, on the rehearsal's data folder, as `robot-rl demo --data` would start it."""
     _, data = rehearsed
     settings = SystemSettings(

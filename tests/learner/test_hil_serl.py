@@ -143,9 +143,9 @@ def test_targets_take_the_least_of_the_chosen_critics(seed: int, critics: int) -
     algorithm, replay = learner(seed % 1000, critics=critics)
     train(algorithm, replay, seed, episodes=2, helps=1.0)
     batch = replay.sample(64, np.random.default_rng(seed))
-    algorithm.dice.manual_seed(1)
+    algorithm.rng.manual_seed(1)
     target, _ = algorithm.targets(batch)
-    algorithm.dice.manual_seed(1)
+    algorithm.rng.manual_seed(1)
     with torch.no_grad():
         action, _, _ = algorithm.sample(batch.next_features)
         every = algorithm.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]

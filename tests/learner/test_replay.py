@@ -269,13 +269,13 @@ def test_the_same_feed_and_seed_give_the_same_batches(task: Task, seed: int) -> 
         return replay
 
     one, two = build(), build()
-    dice, same_dice, other_dice = (np.random.default_rng(s) for s in (seed, seed, seed + 1))
+    rng, same_rng, other_rng = (np.random.default_rng(s) for s in (seed, seed, seed + 1))
     differs = False
     for _ in range(20):
         left, right, other = (
-            one.sample(32, dice),
-            two.sample(32, same_dice),
-            one.sample(32, other_dice),
+            one.sample(32, rng),
+            two.sample(32, same_rng),
+            one.sample(32, other_rng),
         )
         assert all(
             bool((getattr(left, key) == getattr(right, key)).all())

@@ -23,7 +23,7 @@ from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.live import ClientUpdate, EpisodeStatus, StartEpisode, Telemetry
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.server.tables import Segment
+from robot_rl.server.tables import SegmentTable
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 _UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
@@ -134,7 +134,9 @@ def kept_steps(data: Path, episode_id: UUID) -> set[int]:
     """Indices of the episode's steps, in the database or still in the robot's outbox."""
     kept: set[int] = set()
     with opened(data) as database, database.transaction() as connection:
-        wanted = select(Segment.first_index, Segment.count).where(Segment.episode_id == episode_id)
+        wanted = select(SegmentTable.first_index, SegmentTable.count).where(
+            SegmentTable.episode_id == episode_id
+        )
         for first, count in connection.execute(wanted):
             kept |= set(range(first, first + count))
     waiting = OutboxReader(data / "robot" / "outbox.sqlite").pending(0, 10_000)

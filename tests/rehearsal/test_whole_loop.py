@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.rehearsal.report import Report
+from robot_rl.rehearsal.report import RehearsalReport
 
 pytestmark = pytest.mark.slow
 
-type Rehearsed = tuple[Report, Path]
+type Rehearsed = tuple[RehearsalReport, Path]
 
 
 def test_killing_the_learner_and_the_server_loses_and_doubles_nothing(

@@ -10,7 +10,14 @@ from safety import modes as machine
 from safety.gate import Gate, Measured
 from safety.lease import Admission, LeaseState
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
-from safety.modes import Clear, Event, Refused, Release, Resume, StartAutonomy
+from safety.modes import (
+    ClearRequested,
+    Event,
+    EventRefused,
+    Release,
+    ResumeRequested,
+    StartAutonomy,
+)
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings
 from safety.vocabulary import LATCHED, MOVING, Mode, Reject, Source
@@ -74,7 +81,7 @@ class Cell(RuleBasedStateMachine):
         before = self.modes
         self.modes, effects = machine.step(before, event, self.now_ns)
         assert self.modes.epoch >= before.epoch
-        if any(isinstance(e, Refused) for e in effects):
+        if any(isinstance(e, EventRefused) for e in effects):
             assert self.modes == before
         for effect in effects:
             if isinstance(effect, machine.DecayReference):
@@ -83,12 +90,12 @@ class Cell(RuleBasedStateMachine):
                 self.persisted = effect.latch
         if self.modes.mode is Mode.AUTONOMOUS and before.mode is not Mode.AUTONOMOUS:
             # Only a person's own act leads to autonomy; losing somebody never does.
-            assert isinstance(event, StartAutonomy | Resume | Release)
+            assert isinstance(event, StartAutonomy | ResumeRequested | Release)
             assert not isinstance(event, Release) or event.holder == before.holder
         if before.mode in LATCHED and self.modes.mode not in LATCHED:
-            assert isinstance(event, Clear)
+            assert isinstance(event, ClearRequested)
             assert self.modes.mode is Mode.IDLE
-        if isinstance(event, machine.Stop):
+        if isinstance(event, machine.StopRequested):
             assert self.modes.mode is Mode.STOPPED
 
     def change_lease(self, event: leases.LeaseEvent) -> None:
@@ -102,16 +109,16 @@ class Cell(RuleBasedStateMachine):
             match effect:
                 case leases.Suspended():
                     self.send(machine.LeaseSuspended())
-                case leases.Ended():
+                case leases.LeaseEnded():
                     self.send(machine.LeaseLost())
                 case leases.HoldForTransfer():
-                    self.send(machine.Pause(by="a transfer"))
+                    self.send(machine.PauseRequested(by="a transfer"))
                 case _:
                     pass
 
     @rule(by=PEOPLE, supervisor=FLAG)
     def request_lease(self, by: str, supervisor: bool) -> None:
-        self.change_lease(leases.Request(by=by, supervisor=supervisor))
+        self.change_lease(leases.LeaseRequest(by=by, supervisor=supervisor))
 
     @rule(by=PEOPLE, consent=FLAG)
     def answer(self, by: str, consent: bool) -> None:
@@ -177,15 +184,15 @@ class Cell(RuleBasedStateMachine):
 
     @rule(by=PEOPLE)
     def pause(self, by: str) -> None:
-        self.send(machine.Pause(by=by))
+        self.send(machine.PauseRequested(by=by))
 
     @rule(by=PEOPLE)
     def resume(self, by: str) -> None:
-        self.send(Resume(by=by))
+        self.send(ResumeRequested(by=by))
 
     @rule(by=PEOPLE)
     def reset(self, by: str) -> None:
-        self.send(machine.BeginReset(by=by))
+        self.send(machine.ResetBegun(by=by))
 
     @rule()
     def reset_done(self) -> None:
@@ -197,12 +204,12 @@ class Cell(RuleBasedStateMachine):
 
     @rule(by=PEOPLE)
     def stop(self, by: str) -> None:
-        self.send(machine.Stop(by=by))
+        self.send(machine.StopRequested(by=by))
 
     @rule(by=PEOPLE, persists=FLAG)
     def clear(self, by: str, persists: bool) -> None:
         before = self.modes
-        self.send(Clear(by=by, cause="The arm reports a reflex." if persists else None))
+        self.send(ClearRequested(by=by, cause="The arm reports a reflex." if persists else None))
         assert not persists or self.modes == before
 
     @rule()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from safety import rotation
-from safety.drive import DriveInput, DriveSettings, DriveState, Frame, shape
+from safety.drive import DriveFrame, DriveInput, DriveSettings, DriveState, shape
 from safety.limits import LimitError
 
 SETTINGS = DriveSettings(speed_m_s=0.2, angular_speed_rad_s=0.8, dead_band=0.1, hysteresis=0.04)
@@ -54,7 +54,7 @@ def test_nothing_moves_without_the_dead_man() -> None:
 
 def test_tool_axes_turn_with_the_tool() -> None:
     tool = rotation.exponential(np.array([0.0, 0.0, np.pi / 2]))
-    given = replace(reading(x=1.0, rx=1.0), frame=Frame.TOOL)
+    given = replace(reading(x=1.0, rx=1.0), frame=DriveFrame.TOOL)
     twist, _ = shape(SETTINGS, DriveState(), given, tool)
     assert np.allclose(twist, [0.0, 0.2, 0.0, 0.0, 0.8, 0.0], atol=1e-12)
 

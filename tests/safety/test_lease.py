@@ -14,12 +14,12 @@ from safety.lease import (
     Audited,
     Band,
     Denied,
-    Ended,
     GiveUp,
     Granted,
     HoldForTransfer,
+    LeaseEnded,
+    LeaseRequest,
     LeaseState,
-    Request,
     Suspended,
     Tick,
     Transfer,
@@ -35,7 +35,7 @@ REST, MOVING = Tick(at_rest=True), Tick(at_rest=False)
 
 
 def asked(by: str = "bob", now_ns: int = 0) -> LeaseState:
-    return step(HELD, Request(by=by), now_ns)[0]
+    return step(HELD, LeaseRequest(by=by), now_ns)[0]
 
 
 def heard(state: LeaseState, now_ns: int) -> LeaseState:
@@ -52,22 +52,25 @@ def heard(state: LeaseState, now_ns: int) -> LeaseState:
 
 
 def test_a_free_lease_is_granted_at_once() -> None:
-    after, effects = step(LeaseState(), Request(by="ada"), 5)
+    after, effects = step(LeaseState(), LeaseRequest(by="ada"), 5)
     assert (after.holder, after.epoch, after.heard_ns) == ("ada", 1, 5)
     assert effects == (Granted(to="ada", epoch=1),)
     assert step(LeaseState(), MOVING, 5) == (LeaseState(), ())
 
 
 def test_asking_for_ones_own_lease_changes_nothing() -> None:
-    assert step(HELD, Request(by="ada"), 5) == (HELD, (Granted(to="ada", epoch=3),))
+    assert step(HELD, LeaseRequest(by="ada"), 5) == (HELD, (Granted(to="ada", epoch=3),))
 
 
 def test_a_held_lease_is_asked_for() -> None:
-    after, effects = step(HELD, Request(by="bob"), 5)
+    after, effects = step(HELD, LeaseRequest(by="bob"), 5)
     assert after.holder == "ada"
     assert effects == (Asked(by="bob", holder="ada", deadline_ns=5 + TRANSFER_TIMEOUT_NS),)
-    assert step(after, Request(by="bob"), 9) == (after, ())  # The time-out is not started anew.
-    same, effects = step(after, Request(by="eve"), 9)
+    assert step(after, LeaseRequest(by="bob"), 9) == (
+        after,
+        (),
+    )  # The time-out is not started anew.
+    same, effects = step(after, LeaseRequest(by="eve"), 9)
     assert same is after
     assert effects == (Denied(to="eve", reason="eve has to wait: bob has asked already."),)
 
@@ -81,7 +84,7 @@ def test_consent_transfers_only_at_rest() -> None:
     after, effects = step(moving, REST, 30)
     assert (after.holder, after.epoch, after.pending) == ("bob", 4, None)
     assert effects == (
-        Ended(holder="ada", cause="transfer by consent"),
+        LeaseEnded(holder="ada", cause="transfer by consent"),
         Granted(to="bob", epoch=4),
     )
 
@@ -106,12 +109,12 @@ def test_who_does_not_answer_consents() -> None:
 
 
 def test_a_supervisor_pre_empts_and_is_audited() -> None:
-    after, effects = step(asked(), Request(by="sam", supervisor=True), 1)
+    after, effects = step(asked(), LeaseRequest(by="sam", supervisor=True), 1)
     assert effects == (
         Audited(text="sam pre-empted the lease of ada as supervisor."),
         HoldForTransfer(),
     )
-    assert step(after, Request(by="sam", supervisor=True), 2) == (after, ())
+    assert step(after, LeaseRequest(by="sam", supervisor=True), 2) == (after, ())
     _, effects = step(after, Answer(by="ada", consent=False), 2)
     assert effects == (Denied(to="ada", reason="ada cannot answer: the transfer is decided."),)
     assert step(after, MOVING, 3)[0].holder == "ada"
@@ -130,7 +133,7 @@ def test_only_the_holder_answers(by: str) -> None:
 def test_giving_up_and_withdrawing() -> None:
     after, effects = step(HELD, GiveUp(by="ada"), 1)
     assert (after.holder, after.epoch) == (None, 4)
-    assert effects == (Ended(holder="ada", cause="given up"),)
+    assert effects == (LeaseEnded(holder="ada", cause="given up"),)
     after, effects = step(asked(), GiveUp(by="bob"), 1)
     assert (after, effects) == (HELD, ())
     for state in (HELD, asked()):
@@ -142,7 +145,7 @@ def test_giving_up_and_withdrawing() -> None:
 def test_whoever_waits_gets_a_lease_that_ended_at_rest() -> None:
     free, _ = step(asked(), GiveUp(by="ada"), 1)
     assert step(free, MOVING, 2) == (free, ())
-    _, effects = step(free, Request(by="eve"), 2)
+    _, effects = step(free, LeaseRequest(by="eve"), 2)
     assert isinstance(effects[0], Denied)
     after, effects = step(free, REST, 3)
     assert after.holder == "bob"
@@ -166,7 +169,7 @@ def test_silence_suspends_then_ends(silence_ms: int, suspended: bool, ended: boo
     assert after.suspended == suspended
     assert (after.holder is None) == ended
     expected = (Suspended(holder="ada"),) if suspended else ()
-    assert effects == ((Ended(holder="ada", cause="silent for 2 s"),) if ended else expected)
+    assert effects == ((LeaseEnded(holder="ada", cause="silent for 2 s"),) if ended else expected)
 
 
 def test_suspension_is_told_once_and_ends_when_heard_again() -> None:

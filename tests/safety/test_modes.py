@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from safety.modes import (
-    BeginReset,
     Changed,
-    Clear,
+    ClearRequested,
     DecayReference,
     DropChunk,
     Event,
+    EventRefused,
     Finish,
     HoldStill,
     Latch,
@@ -18,15 +18,15 @@ from safety.modes import (
     LeaseSuspended,
     MarkCorrection,
     ModeState,
-    Pause,
+    PauseRequested,
     PersistLatch,
     RaiseFault,
-    Refused,
     Release,
+    ResetBegun,
     ResetDone,
-    Resume,
+    ResumeRequested,
     StartAutonomy,
-    Stop,
+    StopRequested,
     TakeOver,
     initial,
     step,
@@ -50,12 +50,12 @@ EVENTS: dict[str, Event] = {
     "take": TAKE,
     "resume episode": Release(holder="ada", resume=True),
     "end episode": Release(holder="ada", resume=False),
-    "pause": Pause(by="ada"),
-    "resume": Resume(by="ada"),
-    "reset": BeginReset(by="ada"),
+    "pause": PauseRequested(by="ada"),
+    "resume": ResumeRequested(by="ada"),
+    "reset": ResetBegun(by="ada"),
     "done": ResetDone(),
-    "stop": Stop(by="ada"),
-    "clear": Clear(by="ada", cause=None),
+    "stop": StopRequested(by="ada"),
+    "clear": ClearRequested(by="ada", cause=None),
     "fault": RaiseFault(cause="A camera is gone."),
     "finish": Finish(cause="The episode is over."),
     "suspended": LeaseSuspended(),
@@ -106,7 +106,7 @@ def test_every_event_in_every_mode(mode: Mode, name: str) -> None:
     if expected is mode:
         assert after.epoch == before.epoch
         # Nothing is done but to say no, or to keep the cause of a fault that came in a stop.
-        kept = PersistLatch if name == "fault" else Refused
+        kept = PersistLatch if name == "fault" else EventRefused
         assert all(isinstance(e, kept) for e in effects)
         return
     assert after.epoch == before.epoch + 1
@@ -131,7 +131,7 @@ def test_takeover_is_refused_with_the_reason(change: dict[str, object], sentence
     after, effects = step(STATES[Mode.AUTONOMOUS], replace(TAKE, **change), 1)
     assert after is STATES[Mode.AUTONOMOUS]
     (refused,) = effects
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, EventRefused)
     assert sentence in refused.reason
 
 
@@ -146,10 +146,10 @@ def test_only_the_driver_releases_marks_and_stays() -> None:
     for event in (Release(holder="bob", resume=True), MarkCorrection(holder="bob")):
         after, effects = step(driving, event, 1)
         assert after is driving
-        assert effects == (Refused(reason="ada is driving, not bob."),)
+        assert effects == (EventRefused(reason="ada is driving, not bob."),)
     after, effects = step(driving, replace(TAKE, holder="bob"), 1)
     assert after is driving
-    assert effects == (Refused(reason="ada is driving; ask for the lease."),)
+    assert effects == (EventRefused(reason="ada is driving; ask for the lease."),)
     assert step(driving, TAKE, 1) == (driving, ())
 
 
@@ -158,27 +158,29 @@ def test_correction_is_marked_without_a_new_epoch() -> None:
     assert after == replace(STATES[Mode.TAKEOVER], phase=Phase.CORRECTION)
     assert effects == ()
     _, effects = step(STATES[Mode.PAUSED], MarkCorrection(holder="ada"), 1)
-    assert effects == (Refused(reason="Nobody is driving; the robot is paused."),)
+    assert effects == (EventRefused(reason="Nobody is driving; the robot is paused."),)
 
 
 @pytest.mark.parametrize("mode", [Mode.STOPPED, Mode.FAULT])
 def test_clearing_is_refused_while_the_cause_persists(mode: Mode) -> None:
-    after, effects = step(STATES[mode], Clear(by="bob", cause="The arm reports a reflex."), 1)
+    after, effects = step(
+        STATES[mode], ClearRequested(by="bob", cause="The arm reports a reflex."), 1
+    )
     assert after is STATES[mode]
     (refused,) = effects
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, EventRefused)
     assert "The arm reports a reflex." in refused.reason
 
 
 def test_a_stop_is_persisted_and_so_is_its_clearing() -> None:
-    after, effects = step(STATES[Mode.AUTONOMOUS], Stop(by="bob"), 1)
+    after, effects = step(STATES[Mode.AUTONOMOUS], StopRequested(by="bob"), 1)
     assert PersistLatch(latch=Latch(stopped_by="bob")) in effects
     assert after.stopped_by == "bob"
-    again, effects = step(after, Stop(by="eve"), 2)
+    again, effects = step(after, StopRequested(by="eve"), 2)
     assert (again, effects) == (after, ())
     _, effects = step(after, StartAutonomy(by="bob"), 3)
-    assert effects == (Refused(reason="The robot was stopped by bob. Clear it first."),)
-    cleared, effects = step(after, Clear(by="ada", cause=None), 4)
+    assert effects == (EventRefused(reason="The robot was stopped by bob. Clear it first."),)
+    cleared, effects = step(after, ClearRequested(by="ada", cause=None), 4)
     assert PersistLatch(latch=Latch()) in effects
     assert cleared.stopped_by is None
 
@@ -186,20 +188,20 @@ def test_a_stop_is_persisted_and_so_is_its_clearing() -> None:
 def test_a_fault_is_persisted_and_a_stop_over_it_keeps_it() -> None:
     fault, effects = step(STATES[Mode.TAKEOVER], RaiseFault(cause="The arm is gone."), 1)
     assert PersistLatch(latch=Latch(cause="The arm is gone.")) in effects
-    _, effects = step(fault, Stop(by="bob"), 2)
+    _, effects = step(fault, StopRequested(by="bob"), 2)
     assert PersistLatch(latch=Latch(stopped_by="bob", cause="The arm is gone.")) in effects
-    cleared, effects = step(fault, Clear(by="ada", cause=None), 3)
+    cleared, effects = step(fault, ClearRequested(by="ada", cause=None), 3)
     assert cleared.cause is None
     assert PersistLatch(latch=Latch()) in effects
 
 
 def test_a_stop_forgets_why_the_robot_was_paused() -> None:
-    stopped, _ = step(STATES[Mode.PAUSED], Stop(by="bob"), 1)
+    stopped, _ = step(STATES[Mode.PAUSED], StopRequested(by="bob"), 1)
     assert stopped.cause is None
 
 
 def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
-    stopped, _ = step(STATES[Mode.FAULT], Stop(by="ada"), 1)
+    stopped, _ = step(STATES[Mode.FAULT], StopRequested(by="ada"), 1)
     assert (stopped.mode, stopped.cause) == (Mode.STOPPED, "The arm is gone.")
     again, nothing = step(STATES[Mode.FAULT], RaiseFault(cause="And the camera."), 1)
     assert (again.cause, nothing) == ("The arm is gone.", ())
@@ -207,7 +209,9 @@ def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
     assert (later.mode, later.cause) == (Mode.STOPPED, "The arm is gone.")
     assert kept == (PersistLatch(latch=Latch(stopped_by=later.stopped_by, cause=later.cause)),)
     _, effects = step(STATES[Mode.FAULT], TAKE, 1)
-    assert effects == (Refused(reason="The robot has a fault: The arm is gone. Clear it first."),)
+    assert effects == (
+        EventRefused(reason="The robot has a fault: The arm is gone. Clear it first."),
+    )
 
 
 def test_start_up_is_idle_or_still_latched() -> None:

@@ -16,7 +16,7 @@ from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import access
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
-from robot_rl.server.tables import BrowserSession, LoginLink, Token
+from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 from tests.server.conftest import RunningServer
 
 
@@ -61,7 +61,9 @@ def test_a_link_signs_in_once(server: RunningServer) -> None:
 def test_an_old_link_is_refused(server: RunningServer) -> None:
     link = access.issue_login(server.database, server.settings)
     with server.database.transaction() as connection:
-        connection.execute(update(LoginLink).values(expires_t_utc=utc_now() - timedelta(seconds=1)))
+        connection.execute(
+            update(LoginLinkTable).values(expires_t_utc=utc_now() - timedelta(seconds=1))
+        )
     assert httpx.get(link).status_code == 403
 
 
@@ -72,7 +74,7 @@ def test_no_secret_is_kept(server: RunningServer) -> None:
     with server.database.engine.connect() as connection:
         kept = [
             str(row)
-            for table in (Token, BrowserSession, LoginLink)
+            for table in (TokenTable, BrowserSessionTable, LoginLinkTable)
             for row in connection.execute(select(table.__table__))
         ]
     assert kept
@@ -144,7 +146,7 @@ def test_rights_that_end_close_what_is_open(
             replace_token(server, "operator", "eve")
         else:
             with server.database.transaction() as connection:
-                connection.execute(update(BrowserSession).values(expires_t_utc=utc_now()))
+                connection.execute(update(BrowserSessionTable).values(expires_t_utc=utc_now()))
         assert closing(socket) == CLOSE_SIGNED_OUT
 
 

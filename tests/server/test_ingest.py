@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from robot_rl.schema.ingest import BatchAck
 from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.segment import RecordedStep, decode_segment
-from robot_rl.server.tables import Episode, FeedRow, Segment
+from robot_rl.server.tables import EpisodeTable, FeedTable, SegmentTable
 from tests.server.conftest import RunningServer
 from tests.server.recordings import ROBOT, TASK, Batch, Recording, post
 
@@ -25,9 +25,9 @@ def stored_indices(server: RunningServer, episode_id: object) -> list[int]:
     """Indices of the stored steps, in the order of the segments."""
     with server.database.engine.connect() as connection:
         rows = connection.execute(
-            select(Segment.segment_id)
-            .where(Segment.episode_id == episode_id)
-            .order_by(Segment.first_index)
+            select(SegmentTable.segment_id)
+            .where(SegmentTable.episode_id == episode_id)
+            .order_by(SegmentTable.first_index)
         ).scalars()
         with server.client("learner") as learner:
             return [
@@ -56,7 +56,7 @@ def test_an_episode_arrives_whole(server: RunningServer, robot: httpx.Client) ->
     assert stored_indices(server, episode_id) == list(range(13))
     assert cursor(robot, recording) == len(recording.rows)
     with server.database.engine.connect() as connection:
-        episode = connection.execute(select(Episode.__table__)).one()
+        episode = connection.execute(select(EpisodeTable.__table__)).one()
     assert (episode.stored_steps, episode.steps, episode.human_steps) == (13, 12, 4)
     assert episode.trainable_steps == 12
     assert (episode.interventions, episode.outcome, episode.policy_version) == (1, "success", 1)
@@ -76,7 +76,7 @@ def test_a_step_without_a_picture_or_an_action_is_stored_but_teaches_nothing(
     for batch in recording.batches(4):
         assert post(robot, batch).status_code == 200
     with server.database.engine.connect() as connection:
-        episode = connection.execute(select(Episode.__table__)).one()
+        episode = connection.execute(select(EpisodeTable.__table__)).one()
     assert (episode.stored_steps, episode.trainable_steps) == (7, 4)
 
 
@@ -88,7 +88,7 @@ def test_a_batch_sent_twice_is_stored_once(server: RunningServer, robot: httpx.C
     assert answers[0] == answers[1] == answers[2]
     assert stored_indices(server, episode_id) == list(range(5))
     with server.database.engine.connect() as connection:
-        assert connection.execute(select(func.count()).select_from(FeedRow)).scalar_one() == 3
+        assert connection.execute(select(func.count()).select_from(FeedTable)).scalar_one() == 3
 
 
 def test_a_batch_out_of_order_is_refused(server: RunningServer, robot: httpx.Client) -> None:
@@ -120,10 +120,10 @@ def test_partly_known_batches_are_stored_once(
         kinds = [
             event["kind"]
             for event in connection.execute(
-                select(FeedRow.event).order_by(FeedRow.number)
+                select(FeedTable.event).order_by(FeedTable.number)
             ).scalars()
         ]
-        humans = connection.execute(select(Episode.human_steps)).scalars().all()
+        humans = connection.execute(select(EpisodeTable.human_steps)).scalars().all()
     assert sorted(humans) == [0, 2]
     assert [kinds.count(k) for k in ("episode_started", "episode_ended", "intervention_ended")] == [
         2,

@@ -1574,7 +1574,7 @@ export interface components {
         };
         /**
          * Mode
-         * @description Mirror of safety.modes.Mode for the wire; a test keeps the two alike.
+         * @description What the robot does; `safety.modes` says how it changes.
          * @enum {string}
          */
         Mode: "idle" | "autonomous" | "takeover" | "paused" | "resetting" | "stopped" | "fault";
@@ -1671,7 +1671,7 @@ export interface components {
         };
         /**
          * Phase
-         * @description The two phases of an intervention; only corrections are demonstrations.
+         * @description Of an intervention: back to familiar states first, then the part to learn from.
          * @enum {string}
          */
         Phase: "recovery" | "correction";
@@ -1962,7 +1962,7 @@ export interface components {
         };
         /**
          * Source
-         * @description Who moved the robot during a step.
+         * @description Who moved the reference: in a tick of control, and in a recorded step.
          * @enum {string}
          */
         Source: "policy" | "human" | "rewind" | "reset" | "hold";

@@ -19,13 +19,13 @@ from robot_rl.daemon.actor import episode as episodes
 from robot_rl.daemon.actor import episode_events as events
 from robot_rl.daemon.actor.episode import EpisodeState, Rules
 from robot_rl.daemon.actor.episode_events import Plan
-from robot_rl.daemon.actor.event_log import Chronicle, Identity
-from robot_rl.daemon.actor.interventions import Interventions
+from robot_rl.daemon.actor.event_log import EventLog, Identity
+from robot_rl.daemon.actor.interventions import InterventionLog
 from robot_rl.daemon.actor.policy import Loaded, PolicyHolder, PolicyUnavailable
 from robot_rl.daemon.actor.ports import ActorPorts
-from robot_rl.daemon.actor.record import Acted, Decided, Recorder, text_of
+from robot_rl.daemon.actor.record import Acted, Decided, StepRecorder, text_of
 from robot_rl.daemon.actor.refusals import Refusals
-from robot_rl.daemon.actor.sensors import Senses, Sight
+from robot_rl.daemon.actor.sensors import SensorReading, Sensors
 from robot_rl.daemon.request_age import too_late
 from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
@@ -49,13 +49,13 @@ class Actor:
         self,
         task: Task,
         identity: Identity,
-        senses: Senses,
+        sensors: Sensors,
         ports: ActorPorts,
         policy: PolicyHolder,
         say: Callable[[str], None],
     ) -> None:
         self.task = task
-        self.senses, self.ports, self.policy, self._say = senses, ports, policy, say
+        self.sensors, self.ports, self.policy, self._say = sensors, ports, policy, say
         self.rules = Rules(
             max_steps=task.max_steps,
             reward_source=task.reward.source,
@@ -64,15 +64,15 @@ class Actor:
             simulated=identity.simulated,
         )
         self._seeds = np.random.default_rng([identity.root_seed, _SEED_STREAM])
-        truth = senses.truth()
+        truth = sensors.truth()
         placed = None if truth is None else int(truth["seed"])
         first = self._draw_seed() if placed is None else placed
         self.state = EpisodeState(placed_seed=placed, next_seed=first)
-        self.recorder: Recorder | None = None
-        self.interventions = Interventions()
+        self.recorder: StepRecorder | None = None
+        self.interventions = InterventionLog()
         self.recorded_steps = 0
-        self._refusals = Refusals(task, senses, ports)
-        self._chronicle = Chronicle(task, identity, ports)
+        self._refusals = Refusals(task, sensors, ports)
+        self._event_log = EventLog(task, identity, ports)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
         self._blind = ""  # why the policy sees nothing now
@@ -88,10 +88,10 @@ class Actor:
         recorder = self.recorder
         if recorder is None or recorder.last is not None:
             return
-        sight = self.senses.look(grid_ns)
-        self._seen(recorder, recorder.see(sight), sight.success)
+        reading = self.sensors.look(grid_ns)
+        self._seen(recorder, recorder.see(reading), reading.success)
         if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
-            self._decide(recorder, sight)
+            self._decide(recorder, reading)
         self._publish(grid_ns)
 
     def miss(self, grid_ns: int) -> None:
@@ -106,20 +106,20 @@ class Actor:
         if index is not None:
             self._seen(recorder, index, None)
 
-    def _seen(self, recorder: Recorder, index: int, success: bool | None) -> None:
+    def _seen(self, recorder: StepRecorder, index: int, success: bool | None) -> None:
         self._step(events.Observed(index=index, success=success))
         if self.state.ending is not None:
             recorder.last = index
 
-    def _decide(self, recorder: Recorder, sight: Sight) -> None:
+    def _decide(self, recorder: StepRecorder, reading: SensorReading) -> None:
         control = self.ports.control.read()
-        chunk = self._answer_to(sight)
+        chunk = self._answer_to(reading)
         if chunk is None:
             # What was decided on earlier images must not run on blindly.
-            self.ports.send_nothing(from_ns=sight.grid_ns, dt_ns=self.task.step_ns)
+            self.ports.send_nothing(from_ns=reading.grid_ns, dt_ns=self.task.step_ns)
             return
         decided = Decided(
-            chunk_id=sight.grid_ns // self.task.step_ns,
+            chunk_id=reading.grid_ns // self.task.step_ns,
             policy_version=self.policy.version,
             inference_s=self.policy.inference_s,
             risk=None,
@@ -128,24 +128,24 @@ class Actor:
         self.ports.send_chunk(
             decided,
             chunk.actions,
-            observed_ns=sight.grid_ns,
-            valid_from_ns=sight.grid_ns + self.task.action_delay_ns,
+            observed_ns=reading.grid_ns,
+            valid_from_ns=reading.grid_ns + self.task.action_delay_ns,
             dt_ns=self.task.step_ns,
             epoch=int(control["epoch"]),
         )
         followed = text_of(control["mode"]) == Mode.AUTONOMOUS
         if followed and self.policy.loaded != self._acted:
             self._acted = self.policy.loaded
-            self._chronicle.acts(self._acted)
+            self._event_log.acts(self._acted)
             self._say(f"policy version {self._acted.version} acts from now on")
 
-    def _answer_to(self, sight: Sight) -> Chunk | None:
+    def _answer_to(self, reading: SensorReading) -> Chunk | None:
         """What the policy decides; None when it cannot see. Said when it changes, not per step."""
-        why = f"no fresh image of {', '.join(sight.stale)}" if sight.stale else ""
+        why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
         chunk = None
         if not why:
             try:
-                chunk = self.policy.act(self._observation(sight))
+                chunk = self.policy.act(self._observation(reading))
             except BadObservation as error:
                 why = str(error)
         if why != self._blind:
@@ -153,14 +153,14 @@ class Actor:
             self._blind = why
         return chunk
 
-    def _observation(self, sight: Sight) -> Observation:
-        arm = sight.arm_observation
+    def _observation(self, reading: SensorReading) -> Observation:
+        arm = reading.arm_observation
         return Observation(
-            images={name: decode_jpeg(sight.frames[name].jpeg) for name in self.task.cameras},
+            images={name: decode_jpeg(reading.frames[name].jpeg) for name in self.task.cameras},
             state=np.array(state_vector(arm)),
             state_names=state_names(len(arm.q_rad)),
             instruction=self.task.instruction,
-            t_ns=sight.grid_ns,
+            t_ns=reading.grid_ns,
         )
 
     # ---- shortly after B_k ----------------------------------------------------------------------
@@ -207,7 +207,7 @@ class Actor:
             int(result["observation_ns"]) + self.task.step_ns + self.task.action_delay_ns
         )
         for ended in self.interventions.finished(recorder.plan.episode_id, window_end_ns):
-            self._chronicle.intervention(ended)
+            self._event_log.intervention(ended)
 
     def _keep(self, acted: Acted) -> None:
         self._append(acted.record)
@@ -215,7 +215,7 @@ class Actor:
         self._step(events.StepDone(human=acted.human))
         if acted.reject == "not_finite":
             cause = "An action was not finite; the robot held."
-            self._chronicle.safety("reject", cause, "policy")
+            self._event_log.safety("reject", cause, "policy")
 
     def _append(self, record: RecordedStep) -> None:
         if self.ports.outbox.append_step(record):
@@ -233,11 +233,11 @@ class Actor:
                 self._hear_mode(event)
             case messages.LeasePreempted():
                 self._say(event.text)
-                self._chronicle.safety("preemption", event.text, event.by, event.t_ns)
+                self._event_log.safety("preemption", event.text, event.by, event.t_ns)
             case messages.HomeReached():
-                self._step(events.HomeReached())
+                self._step(events.ReachedHome())
             case messages.HomeMissed(why=why):
-                self._step(events.HomeMissed(why=why))
+                self._step(events.MissedHome(why=why))
             case messages.PhaseMarked():
                 pass  # each step carries its phase
 
@@ -253,7 +253,7 @@ class Actor:
             cause = event.cause or f"Stopped by {event.by}."
             if news:
                 code = "stop" if event.mode == Mode.STOPPED else "fault"
-                self._chronicle.safety(code, cause, event.by, event.t_ns)
+                self._event_log.safety(code, cause, event.by, event.t_ns)
             self._step(events.RobotHalted(cause=cause))
 
     def _finish(self, patience_steps: int) -> None:
@@ -271,11 +271,11 @@ class Actor:
         if final is not None:
             self._append(final)
         for ended in self.interventions.finished(recorder.plan.episode_id, None):
-            self._chronicle.intervention(ended)
+            self._event_log.intervention(ended)
         if recorder.missed:
             self._say(f"{recorder.missed} steps were not observed: the actor came too late")
         self.recorder = None
-        self._chronicle.recorded()
+        self._event_log.recorded()
         self.policy.end()
         self.ports.render(False)
         self._step(events.Recorded())
@@ -340,9 +340,9 @@ class Actor:
         return None
 
     def _begin(self, plan: Plan, operator: str, now_ns: int) -> None:
-        joints = len(self.senses.arm().q_rad)
-        self._chronicle.started(plan, operator=operator, joints=joints, now_ns=now_ns)
-        self.recorder = Recorder(plan)
+        joints = len(self.sensors.arm().q_rad)
+        self._event_log.started(plan, operator=operator, joints=joints, now_ns=now_ns)
+        self.recorder = StepRecorder(plan)
         self.interventions.clear()
         self._started_ns, self._finishing = now_ns, 0
         self.state = replace(self.state, next_seed=self._draw_seed())
@@ -370,29 +370,29 @@ class Actor:
         refused: str | None = None
         for effect in effects:
             match effect:
-                case events.Refused(reason=reason):
+                case events.RequestRefused(reason=reason):
                     refused = reason
                 case events.StopMotion(reason=reason):
                     self.ports.intend(messages.EndMotion(reason=reason))
                 case events.Conclude():
-                    self._chronicle.ended(effect, whole=self._whole)
+                    self._event_log.ended(effect, whole=self._whole)
                 case events.DriveHome(to_start=to_start):
                     if not to_start:
-                        self._chronicle.reset_begins()
+                        self._event_log.reset_begins()
                     self.ports.intend(self._home(to_start))
                 case events.PlaceObjects(seed=seed):
                     self._placing = self.ports.place(seed)
                 case events.SceneReady(seed=seed, by=by):
-                    self._chronicle.scene_ready(seed, by)
+                    self._event_log.scene_ready(seed, by)
                 case events.ResetFailed(why=why):
                     self._say(why)
-                    self._chronicle.safety("reset", why, episodes.ROBOT)
+                    self._event_log.safety("reset", why, episodes.ROBOT)
                 case events.Begin():
                     pass  # _start goes on, once the policy is ready
         return refused
 
     def _home(self, to_start: bool) -> messages.GoHome:
-        truth = self.senses.truth()
+        truth = self.sensors.truth()
         if not to_start or truth is None:
             return messages.GoHome()
         return messages.GoHome(
@@ -403,7 +403,7 @@ class Actor:
 
     def _look_at_placing(self) -> None:
         """Simulation: have the objects been placed?"""
-        truth = self.senses.truth()
+        truth = self.sensors.truth()
         if self._placing is None or truth is None or not self.ports.placed(self._placing):
             return
         self._placing = None

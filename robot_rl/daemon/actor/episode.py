@@ -17,16 +17,16 @@ from robot_rl.daemon.actor.episode_events import (
     Effect,
     Ending,
     Event,
-    HomeMissed,
-    HomeReached,
     InterventionFinished,
     InterventionStarted,
     Labelled,
+    MissedHome,
     Observed,
     PlaceObjects,
     Plan,
+    ReachedHome,
     Recorded,
-    Refused,
+    RequestRefused,
     ResetConfirmed,
     ResetFailed,
     ResetRequested,
@@ -108,9 +108,9 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
             return _recorded(state)
         case ResetRequested():
             return _reset(state, event)
-        case HomeReached() if state.stage is EpisodeStage.RESETTING:
+        case ReachedHome() if state.stage is EpisodeStage.RESETTING:
             return _home(state, rules)
-        case HomeMissed():
+        case MissedHome():
             after, _ = _missed(state)
             return after, (() if after is state else (ResetFailed(why=event.why),))
         case ResetConfirmed():
@@ -123,7 +123,7 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
 
 
 def _refuse(state: EpisodeState, reason: str) -> Result:
-    return state, (Refused(reason=reason),)
+    return state, (RequestRefused(reason=reason),)
 
 
 def _start(state: EpisodeState, event: StartRequested, rules: Rules) -> Result:

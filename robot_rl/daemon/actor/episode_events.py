@@ -102,12 +102,12 @@ class ResetRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomeReached:
+class ReachedHome:
     pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HomeMissed:
+class MissedHome:
     why: str
 
 
@@ -135,8 +135,8 @@ type Event = (
     | DaemonEnds
     | Recorded
     | ResetRequested
-    | HomeReached
-    | HomeMissed
+    | ReachedHome
+    | MissedHome
     | ResetConfirmed
     | ScenePlaced
 )
@@ -190,10 +190,17 @@ class ResetFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RequestRefused:
     reason: str
 
 
 type Effect = (
-    Begin | StopMotion | Conclude | DriveHome | PlaceObjects | SceneReady | ResetFailed | Refused
+    Begin
+    | StopMotion
+    | Conclude
+    | DriveHome
+    | PlaceObjects
+    | SceneReady
+    | ResetFailed
+    | RequestRefused
 )

@@ -32,7 +32,7 @@ class Identity:
     simulated: bool
 
 
-class Chronicle:
+class EventLog:
     """State: the running episode, the one to be cleared away, and when the reset began."""
 
     def __init__(self, task: Task, identity: Identity, ports: ActorPorts) -> None:

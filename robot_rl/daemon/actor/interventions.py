@@ -20,7 +20,7 @@ class _Open:
     over: InterventionOver | None = None
 
 
-class Interventions:
+class InterventionLog:
     """Those that are open in the running episode, or over and waiting for their last step."""
 
     def __init__(self) -> None:

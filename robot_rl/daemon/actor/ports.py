@@ -25,7 +25,7 @@ _NO_EPISODE = bytes(16)
 
 
 class ActorPorts:
-    """Everything the actor reads and writes besides its senses."""
+    """Everything the actor reads and writes besides its sensors."""
 
     def __init__(
         self, folder: Path, clock: Clock, outbox: OutboxWriter, *, simulated: bool

@@ -77,7 +77,7 @@ class ActorLoop:
         from robot_rl.daemon.actor.actor import Actor
         from robot_rl.daemon.actor.event_log import Identity
         from robot_rl.daemon.actor.ports import ActorPorts
-        from robot_rl.daemon.actor.sensors import Senses
+        from robot_rl.daemon.actor.sensors import Sensors
 
         self._settings, self._clock, self._log = settings, clock, log
         self._step_ns: int = settings.task.step_ns
@@ -88,7 +88,7 @@ class ActorLoop:
         if not self._control.wait_beyond(0, _START_PATIENCE_S):
             raise SystemExit("actor: control did not start within 60 s; see the daemon's log")
         simulated = settings.cell.simulated
-        senses = Senses(
+        sensors = Sensors(
             settings.memory,
             clock,
             cameras=settings.task.cameras,
@@ -104,7 +104,7 @@ class ActorLoop:
             root_seed=settings.seed,
             simulated=simulated,
         )
-        self.actor: Actor = Actor(settings.task, identity, senses, ports, policy, log.say)
+        self.actor: Actor = Actor(settings.task, identity, sensors, ports, policy, log.say)
         ports.render(False)
         # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
         # it once a person lets go or clears a stop.

@@ -9,7 +9,7 @@ import numpy as np
 
 from hardware.memory import Record
 from robot_rl.daemon.actor.episode_events import Ending, Plan
-from robot_rl.daemon.actor.sensors import Sight
+from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.topics import STEP_RESULT
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import RewardEvidence, Step
@@ -45,15 +45,17 @@ class Acted:
     record: RecordedStep
 
 
-class Recorder:
+class StepRecorder:
     """The steps of one episode, joined and numbered. Observation k waits for result k."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._sights: OrderedDict[int, tuple[int, Sight]] = OrderedDict()  # T_k → (index, sight)
+        self._readings: OrderedDict[int, tuple[int, SensorReading]] = (
+            OrderedDict()
+        )  # T_k → (index, reading)
         self._decided: OrderedDict[int, Decided] = OrderedDict()
         self._next = 0
-        self._newest: Sight | None = None
+        self._newest: SensorReading | None = None
         self._told = False  # whether a step says how the episode ended
         self.missed = 0  # T_k at which nobody looked
         self.last: int | None = None  # index of the last observation, once the episode is ending
@@ -62,11 +64,11 @@ class Recorder:
     def observations(self) -> int:
         return self._next
 
-    def see(self, sight: Sight) -> int:
+    def see(self, reading: SensorReading) -> int:
         """The next observation; its index."""
         index, self._next = self._next, self._next + 1
-        self._sights[sight.grid_ns] = (index, sight)
-        self._newest = sight
+        self._readings[reading.grid_ns] = (index, reading)
+        self._newest = reading
         return index
 
     def miss(self, grid_ns: int) -> int | None:
@@ -88,7 +90,7 @@ class Recorder:
         """Join a step result with its observation. Steps leave in order, so an earlier one whose
         result was lost (control was restarted) leaves first, marked.
         """
-        found = self._sights.get(int(result["observation_ns"]))
+        found = self._readings.get(int(result["observation_ns"]))
         if found is None or (self.last is not None and found[0] >= self.last):
             return []
         return [*self._give_up_before(found[0], ending), self._join(found[0], result, ending)]
@@ -101,43 +103,45 @@ class Recorder:
     def complete(self) -> bool:
         """Whether every action before the last observation has its result."""
         last = self.last
-        return last is not None and all(index >= last for index, _ in self._sights.values())
+        return last is not None and all(index >= last for index, _ in self._readings.values())
 
     def _give_up_before(self, index: int, ending: Ending | None) -> list[Acted]:
         lost = np.zeros((), STEP_RESULT)
         lost["source"], lost["reject_reason"] = Source.HOLD.encode(), RESULT_LOST
-        waiting = sorted(i for i, _ in self._sights.values() if i < index)
+        waiting = sorted(i for i, _ in self._readings.values() if i < index)
         return [self._join(i, cast(Record, lost[()]), ending) for i in waiting]
 
     def _join(self, index: int, result: Record, ending: Ending | None) -> Acted:
-        grid_ns, sight = next(
-            (grid_ns, sight) for grid_ns, (i, sight) in self._sights.items() if i == index
+        grid_ns, reading = next(
+            (grid_ns, reading) for grid_ns, (i, reading) in self._readings.items() if i == index
         )
-        del self._sights[grid_ns]
-        step = self._step(index, sight, result, ending)
+        del self._readings[grid_ns]
+        step = self._step(index, reading, result, ending)
         return Acted(
             index=index,
             human=step.source is Source.HUMAN,
             correction=step.source is Source.HUMAN and step.phase is Phase.CORRECTION,
             intervention_id=step.intervention_id,
             reject=step.reject_reason,
-            record=RecordedStep(step=step, images=sight.jpegs),
+            record=RecordedStep(step=step, images=reading.jpegs),
         )
 
     def final(self, ending: Ending) -> RecordedStep | None:
         """The record after the last action; how the episode ended stands here when that action
         had left before anybody knew.
         """
-        for index, sight in self._sights.values():
+        for index, reading in self._readings.values():
             if index == self.last:
-                step = self._bare(index, sight)
+                step = self._bare(index, reading)
                 if not self._told:
                     flags = {"terminated": ending.terminated, "truncated": not ending.terminated}
                     step = step.model_copy(update=flags)
-                return RecordedStep(step=step, images=sight.jpegs)
+                return RecordedStep(step=step, images=reading.jpegs)
         return None
 
-    def _step(self, index: int, sight: Sight, result: Record, ending: Ending | None) -> Step:
+    def _step(
+        self, index: int, reading: SensorReading, result: Record, ending: Ending | None
+    ) -> Step:
         proposed = tuple(result["proposed"].tolist()) if bool(result["has_proposed"]) else None
         reject = text_of(result["reject_reason"])
         known = bytes(result["reject_reason"]) != RESULT_LOST
@@ -149,7 +153,7 @@ class Recorder:
         phase = text_of(result["phase"])
         final = ending is not None and self.last is not None and index == self.last - 1
         self._told |= final
-        return self._bare(index, sight).model_copy(
+        return self._bare(index, reading).model_copy(
             update={
                 "proposed_action": proposed,
                 "human_action": (
@@ -172,16 +176,16 @@ class Recorder:
             }
         )
 
-    def _bare(self, index: int, sight: Sight) -> Step:
+    def _bare(self, index: int, reading: SensorReading) -> Step:
         return Step(
             episode_id=self.plan.episode_id,
             index=index,
-            t_robot_ns=sight.grid_ns,
-            t_utc=sight.t_utc,
-            arm=sight.arm_observation,
-            frames=sight.stamps,
-            evidence=RewardEvidence(simulator_success=sight.success),
-            stale_cameras=sight.stale,
+            t_robot_ns=reading.grid_ns,
+            t_utc=reading.t_utc,
+            arm=reading.arm_observation,
+            frames=reading.stamps,
+            evidence=RewardEvidence(simulator_success=reading.success),
+            stale_cameras=reading.stale,
         )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import text_of
-from robot_rl.daemon.actor.sensors import Senses
+from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.schema import live
 from safety.vocabulary import Mode
 
@@ -16,8 +16,8 @@ START_NEAR_M = 0.03
 class Refusals:
     """Each answers with the first reason, or None when nothing is in the way."""
 
-    def __init__(self, task: Task, senses: Senses, ports: ActorPorts) -> None:
-        self._task, self._senses, self._ports = task, senses, ports
+    def __init__(self, task: Task, sensors: Sensors, ports: ActorPorts) -> None:
+        self._task, self._senses, self._ports = task, sensors, ports
 
     def of_motion(self, sender: live.FromClient) -> str | None:
         """Whoever holds the lease decides; a latched robot moves for nobody."""

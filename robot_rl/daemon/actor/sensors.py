@@ -21,20 +21,20 @@ EARLY_NS = 15_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class StepFrame:
     number: int
     capture_ns: int
     jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sight:
+class SensorReading:
     """One observation, before anything is decided on it."""
 
     grid_ns: int  # T_k
     arm: ArmState
     t_utc: datetime
-    frames: Mapping[str, Frame]
+    frames: Mapping[str, StepFrame]
     stale: tuple[str, ...]
     success: bool | None  # by the simulator
 
@@ -74,7 +74,7 @@ class Sight:
         return {name: frame.jpeg for name, frame in self.frames.items()}
 
 
-class Senses:
+class Sensors:
     """Readers of the topics that make an observation."""
 
     def __init__(
@@ -94,12 +94,12 @@ class Senses:
         self._wait_ns = round(wait_s * 1e9)
         self._truth = sim_topics.open_slot(folder, "sim_truth") if simulated else None
 
-    def look(self, grid_ns: int) -> Sight:
+    def look(self, grid_ns: int) -> SensorReading:
         """The observation at T_k. Lock-step waits for its frames; real time only a little."""
         arm = self.arm()
         t_utc = utc_now()
         truth = self.truth()
-        frames: dict[str, Frame] = {}
+        frames: dict[str, StepFrame] = {}
         stale: list[str] = []
         for name in self._cameras:
             frame = self._frame(name, grid_ns)
@@ -108,7 +108,7 @@ class Senses:
             # One captured long after T_k shows another moment just as one from long before does.
             if frame is None or abs(grid_ns - frame.capture_ns) > self._stale_ns:
                 stale.append(name)
-        return Sight(
+        return SensorReading(
             grid_ns=grid_ns,
             arm=arm,
             t_utc=t_utc,
@@ -134,7 +134,7 @@ class Senses:
             name for name, frame in newest.items() if frame is None or frame[1] < oldest_ns
         )
 
-    def _frame(self, name: str, grid_ns: int) -> Frame | None:
+    def _frame(self, name: str, grid_ns: int) -> StepFrame | None:
         camera = self._cameras[name]
         if self._clock.virtual:
             found = camera.wait_captured(grid_ns, LOCKSTEP_PATIENCE_S)
@@ -146,4 +146,4 @@ class Senses:
         if found is None:
             return None
         number, capture_ns, jpeg = found
-        return Frame(number=number, capture_ns=capture_ns, jpeg=jpeg)
+        return StepFrame(number=number, capture_ns=capture_ns, jpeg=jpeg)

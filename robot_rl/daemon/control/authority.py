@@ -47,7 +47,7 @@ class Running(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input:
+class DeviceInput:
     """What a person's device says now: the remote one (browser), or one at the robot."""
 
     device: str
@@ -56,7 +56,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intervention:
+class OngoingIntervention:
     intervention_id: UUID
     client_id: UUID
     operator: str
@@ -76,7 +76,7 @@ class Authority:
     def __init__(self, mode: ModeState, *, resumes: bool, unattended_ns: int | None = None) -> None:
         self.mode = mode
         self.running = Running.NOTHING
-        self.intervention: Intervention | None = None
+        self.intervention: OngoingIntervention | None = None
         self.out = Outbound()
         self.stop_report = StopReport(self.out)
         self.desk = LeaseDesk(self.out, self._apply)
@@ -137,7 +137,7 @@ class Authority:
             case live.MarkPhase():
                 reason = self._mark(sender, message.phase, now_ns)
             case live.Pause():
-                reason = self._apply(modes.Pause(by=sender.user), now_ns, sender.user)
+                reason = self._apply(modes.PauseRequested(by=sender.user), now_ns, sender.user)
             case live.Resume():
                 reason = self._resume(sender, now_ns)
             case live.Clear():
@@ -165,7 +165,7 @@ class Authority:
                 self.running = Running.NOTHING
                 self._apply(modes.Finish(cause=reason), now_ns, "episode")
             case GoHome():
-                refused = self._apply(modes.BeginReset(by="episode"), now_ns, "episode")
+                refused = self._apply(modes.ResetBegun(by="episode"), now_ns, "episode")
                 if refused is None:
                     self.out.go_home = intent
                 else:
@@ -185,7 +185,7 @@ class Authority:
     # ---- time ---------------------------------------------------------------------------------
 
     def tick(
-        self, now_ns: int, speed_m_s: float, remote: Input | None, local: Input | None
+        self, now_ns: int, speed_m_s: float, remote: DeviceInput | None, local: DeviceInput | None
     ) -> None:
         """Time passes: leases run out, takeovers begin or are given up, a stop comes to rest."""
         at_rest = speed_m_s < REST_M_S
@@ -209,14 +209,14 @@ class Authority:
             return
         if now_ns - attended_ns > limit_ns:
             by = f"the robot, because nobody has attended it for {limit_ns / 1e9:.0f} s"
-            self._apply(modes.Pause(by=by), now_ns, "control")
+            self._apply(modes.PauseRequested(by=by), now_ns, "control")
 
     # ---- requests, one by one -----------------------------------------------------------------
 
     def _stop(self, sender: live.FromClient, now_ns: int) -> str | None:
         if self.mode.mode is not Mode.STOPPED:
             self.stop_report.begin(sender.user, now_ns)
-            self._apply(modes.Stop(by=sender.user), now_ns, sender.user)
+            self._apply(modes.StopRequested(by=sender.user), now_ns, sender.user)
         return None
 
     def _ask_takeover(
@@ -237,7 +237,11 @@ class Authority:
         return None
 
     def _try_takeover(
-        self, waiting: _WaitingTakeover, now_ns: int, remote: Input | None, local: Input | None
+        self,
+        waiting: _WaitingTakeover,
+        now_ns: int,
+        remote: DeviceInput | None,
+        local: DeviceInput | None,
     ) -> None:
         if waiting.sender.client_id != self.lease_client:
             self._waiting = None
@@ -268,7 +272,7 @@ class Authority:
 
     def _begin_intervention(self, waiting: _WaitingTakeover, now_ns: int) -> None:
         self.desk.driving_begins(now_ns)  # a decided transfer refuses the takeover
-        self.intervention = Intervention(
+        self.intervention = OngoingIntervention(
             intervention_id=new_id(),
             client_id=waiting.sender.client_id,
             operator=waiting.sender.user,
@@ -313,10 +317,12 @@ class Authority:
             return passing
         if self.running is not Running.EPISODE:
             return "There is nothing to resume: the policy has no episode running; start one."
-        return self._apply(modes.Resume(by=sender.user), now_ns, sender.user)
+        return self._apply(modes.ResumeRequested(by=sender.user), now_ns, sender.user)
 
     def _clear(self, sender: live.FromClient, now_ns: int, cause: str | None) -> str | None:
-        refused = self._apply(modes.Clear(by=sender.user, cause=cause), now_ns, sender.user)
+        refused = self._apply(
+            modes.ClearRequested(by=sender.user, cause=cause), now_ns, sender.user
+        )
         if refused is None:
             self.stop_report.cleared()
             self.out.clear_arm = True
@@ -339,7 +345,7 @@ class Authority:
         refused: str | None = None
         for effect in effects:
             match effect:
-                case modes.Refused(reason=reason):
+                case modes.EventRefused(reason=reason):
                     refused = reason
                 case modes.PersistLatch(latch=latch):
                     self.out.latch.append(latch)
@@ -370,7 +376,7 @@ _WHY: dict[type, str] = {
     modes.Release: "released",
     modes.LeaseSuspended: "operator lost",
     modes.LeaseLost: "operator lost",
-    modes.Stop: "stop",
+    modes.StopRequested: "stop",
     modes.RaiseFault: "fault",
     modes.Finish: "episode ended",
 }

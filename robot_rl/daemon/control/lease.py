@@ -45,7 +45,7 @@ class LeaseDesk:
         driven = holder is not None and holder != by and driving
         if driven and not preempt:
             return self._driving()
-        event = leases.Request(by=by, supervisor=bool(preempt))
+        event = leases.LeaseRequest(by=by, supervisor=bool(preempt))
         denied = self._step(event, now_ns, asker=sender)
         if denied is not None:
             return denied
@@ -135,7 +135,7 @@ class LeaseDesk:
             match effect:
                 case leases.Granted(to=to) if to != before:
                     self._grant(to, asker, now_ns)
-                case leases.Ended():
+                case leases.LeaseEnded():
                     self._apply(modes.LeaseLost(), now_ns, self.user)
                     self.client, self.user = None, ""
                     self.round_trip_s = math.nan
@@ -144,7 +144,7 @@ class LeaseDesk:
                     self._apply(modes.LeaseSuspended(), now_ns, self.user)
                 case leases.HoldForTransfer():
                     asked = "another operator" if self.asked is None else self.asked.user
-                    self._apply(modes.Pause(by=asked), now_ns, asked)
+                    self._apply(modes.PauseRequested(by=asked), now_ns, asked)
                 case leases.Audited(text=text) if asker is not None:
                     self._preempted(asker, by_name(text, self._names(asker)), now_ns)
                 case leases.Denied(to=to, reason=reason):

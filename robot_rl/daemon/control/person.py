@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from hardware.arm import ArmState
 from hardware.memory import Record
-from robot_rl.daemon.control.authority import Authority, Input
+from robot_rl.daemon.control.authority import Authority, DeviceInput
 from safety import lease as leases
-from safety.drive import DriveInput, DriveSettings, DriveState, Frame, shape
+from safety.drive import DriveFrame, DriveInput, DriveSettings, DriveState, shape
 from safety.lease import LeaseState
 from safety.proposal import Hold, Twist
 
@@ -62,24 +62,24 @@ class Person:
         self._states = {"remote": DriveState(), "local": DriveState()}
         self._toggled = 0.0
 
-    def remote_input(self, now_ns: int, lease: LeaseState) -> Input | None:
+    def remote_input(self, now_ns: int, lease: LeaseState) -> DeviceInput | None:
         """What the remote device says under this lease; what it said under another one is void."""
         drive = self._remote
         if drive is None or int(drive["lease_epoch"]) != lease.epoch:
             return None
-        return Input(
+        return DeviceInput(
             device=bytes(drive["device"]).decode(errors="replace"),
             dead_man=bool(drive["deadman"]),
             fresh=now_ns - int(drive["received_ns"]) <= leases.SILENCE_NS,
         )
 
-    def local_input(self, now_ns: int) -> Input | None:
+    def local_input(self, now_ns: int) -> DeviceInput | None:
         local = self._local
         if local is None or not bool(local["connected"]):
             return None
         settings = self._settings["local"]
         deflected = bool((np.abs(local["axes"]) > settings.dead_band).any())
-        return Input(
+        return DeviceInput(
             device=bytes(local["device"]).decode(errors="replace"),
             dead_man=bool(local["buttons"][DEAD_MAN_BUTTON])
             or (settings.deflection_is_dead_man and deflected),
@@ -120,7 +120,7 @@ class Person:
             speed_scale=scale
             * leases.SPEED_FACTOR[leases.band(round_trip_s)]
             * (float(record["speed_scale"]) if remote else 1.0),
-            frame=Frame.TOOL if remote and bool(record["tool_frame"]) else Frame.BASE,
+            frame=DriveFrame.TOOL if remote and bool(record["tool_frame"]) else DriveFrame.BASE,
         )
         twist, self._states[kind] = shape(
             self._settings[kind], self._states[kind], reading, arm.quaternion_wxyz

@@ -15,7 +15,7 @@ from hardware.camera import FRAME_BYTES, Camera, CameraLost, open_frames
 from hardware.clock import Clock, MonotonicClock
 from hardware.memory import Frames
 from hardware.parent import Parent
-from robot_rl.config.cell import RealSenseCamera, Webcam
+from robot_rl.config.cell import RealSenseCamera, WebcamSettings
 from robot_rl.daemon.log import Log
 
 _TIMEOUT_S = 1.0
@@ -28,7 +28,7 @@ class RealCamera:
     """What the process is started with."""
 
     name: str
-    camera: RealSenseCamera | Webcam
+    camera: RealSenseCamera | WebcamSettings
     memory: Path  # the daemon's shared-memory folder
     log_file: Path
 
@@ -83,7 +83,7 @@ class CameraFeed:
             self.log(sentence)
 
 
-def open_camera(name: str, camera: RealSenseCamera | Webcam, clock: Clock) -> Camera:
+def open_camera(name: str, camera: RealSenseCamera | WebcamSettings, clock: Clock) -> Camera:
     """The driver that the cell names. Raises CameraLost."""
     width, height, rate_hz = camera.width, camera.height, camera.rate_hz
     if camera.driver == "webcam":

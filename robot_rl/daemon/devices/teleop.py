@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardware.memory import Records
-from hardware.teleop import DeviceLost, Input, TeleopDevice
+from hardware.teleop import DeviceLost, TeleopDevice, TeleopInput
 from robot_rl.daemon.topics import LOCAL_INPUT
 
 _BUTTONS = 8
@@ -49,7 +49,7 @@ class LocalDevice:
             self.log(sentence)
 
 
-def input_record(seen: Input, device: str) -> Records:
+def input_record(seen: TeleopInput, device: str) -> Records:
     """What a connected device says."""
     record = np.zeros((), LOCAL_INPUT)
     record["t_ns"], record["axes"] = seen.t_ns, seen.axes

@@ -21,7 +21,7 @@ from robot_rl.daemon import topics
 from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.link.download import Downloads
 from robot_rl.daemon.link.lockstep import PATIENCE_S, LearnerLag, Turns
-from robot_rl.daemon.link.mailbox import Mailbox
+from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.requests import Router
 from robot_rl.daemon.link.socket import live_address, stay_connected
 from robot_rl.daemon.link.telemetry import Readings, telemetry_of
@@ -65,7 +65,7 @@ class Link:
             topics.open_ring(folder, name) for name in ("control_results", "actor_results")
         ]
         self._offers = topics.open_ring(folder, "actor_requests")
-        self._mailbox = Mailbox()
+        self._mailbox = LiveOutbound()
         self._turns = Turns()
         self._lag = LearnerLag(settings.learner_lag_steps or 1)
         self._router = Router(

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 ANSWERS = 256  # more than clients can ask for while a socket is slow; then the oldest are dropped
 
 
-class Mailbox:
+class LiveOutbound:
     """One event loop's. `take` empties it; a slow socket finds only the newest values."""
 
     def __init__(self) -> None:

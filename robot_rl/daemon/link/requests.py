@@ -9,7 +9,7 @@ from hardware.clock import Clock
 from hardware.memory import Ring, Slot
 from robot_rl.daemon import topics
 from robot_rl.daemon.link.lockstep import Turns
-from robot_rl.daemon.link.mailbox import Mailbox
+from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.messages import send
 from robot_rl.schema.live import (
     BeginReset,
@@ -35,7 +35,7 @@ class Router:
     """Decides nothing but the address: control judges lease, age and authority."""
 
     def __init__(
-        self, folder: Path, clock: Clock, turns: Turns, control: Slot, mailbox: Mailbox
+        self, folder: Path, clock: Clock, turns: Turns, control: Slot, mailbox: LiveOutbound
     ) -> None:
         self._clock, self._turns, self._control, self._mailbox = clock, turns, control, mailbox
         self._drive = topics.open_slot(folder, "drive")

@@ -18,7 +18,7 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, Batch, cut_batch, ripe_rows
+from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, UplinkBatch, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import BadOutbox, OutboxRow, UnreadableRow
 from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader, PendingRows
 from robot_rl.schema.ingest import BatchAck
@@ -151,7 +151,7 @@ class Uplink:
                 epoch=waiting.epoch, first=waiting.first, rows=(*waiting.rows, *found.rows)
             )
 
-    def _next_batch(self) -> Batch | None:
+    def _next_batch(self) -> UplinkBatch | None:
         waiting = self._waiting
         if waiting is None:
             return None
@@ -172,7 +172,7 @@ class Uplink:
 
     # ---- what came of it ------------------------------------------------------------------------
 
-    async def _deliver(self, batch: Batch) -> None:
+    async def _deliver(self, batch: UplinkBatch) -> None:
         verdict, ack, sentence = await self._post(batch)
         if verdict is _Verdict.CONFLICT and ack is None:
             ack = await self._cursor(batch.header.boot_epoch)
@@ -189,7 +189,7 @@ class Uplink:
                 self._say(sentence)
                 self._back_off()
 
-    async def _post(self, batch: Batch) -> tuple[_Verdict, BatchAck | None, str]:
+    async def _post(self, batch: UplinkBatch) -> tuple[_Verdict, BatchAck | None, str]:
         parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
             ("header", (None, batch.header.model_dump_json().encode(), "application/json"))
         ]
@@ -218,7 +218,7 @@ class Uplink:
             return None
         return _ack_or_none(response.content) if response.status_code == 200 else None
 
-    def _apply(self, batch: Batch, ack: BatchAck) -> None:
+    def _apply(self, batch: UplinkBatch, ack: BatchAck) -> None:
         """Delete what the server has; go on from its cursor."""
         header = batch.header
         if ack.boot_epoch != header.boot_epoch or ack.last_sequence < header.first_sequence - 1:
@@ -241,7 +241,7 @@ class Uplink:
         self._refused_episodes.clear()
         self._drop_waiting(through)
 
-    def _refuse(self, batch: Batch, sentence: str) -> None:
+    def _refuse(self, batch: UplinkBatch, sentence: str) -> None:
         """The server will never take this: find the row at fault, and keep it out of the way."""
         if batch.last_number > batch.first_number:
             self._singly_until = batch.last_number

@@ -15,7 +15,7 @@ BATCH_SPAN_NS = 500_000_000  # robot time of the steps in one batch (DESIGN.md s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class UplinkBatch:
     """Ready to be posted. `last_number` is the outbox row that an acknowledgement covers."""
 
     header: BatchHeader
@@ -47,7 +47,7 @@ def ripe_rows(rows: Sequence[OutboxRow], waited_s: float, linger_s: float) -> in
     return len(rows) if waited_s >= linger_s else 0
 
 
-def cut_batch(pending: PendingRows, rows: Sequence[OutboxRow], robot: str) -> Batch:
+def cut_batch(pending: PendingRows, rows: Sequence[OutboxRow], robot: str) -> UplinkBatch:
     """A batch of `rows`, which must be consecutive rows of `pending`."""
     items: list[BatchItem] = []
     files: dict[str, bytes] = {}
@@ -88,7 +88,7 @@ def cut_batch(pending: PendingRows, rows: Sequence[OutboxRow], robot: str) -> Ba
         sent_t_utc=utc_now(),
         items=tuple(items),
     )
-    return Batch(
+    return UplinkBatch(
         header=header, files=files, first_number=rows[0].number, last_number=rows[-1].number
     )
 

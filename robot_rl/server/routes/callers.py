@@ -9,8 +9,8 @@ from robot_rl.server.access import (
     DRIVERS,
     ENGINEERS,
     EVERYONE,
+    AccessRefused,
     Principal,
-    Refused,
     Role,
 )
 from robot_rl.server.services import Services
@@ -28,7 +28,9 @@ def _caller(roles: frozenset[Role]) -> Callable[[Request], Awaitable[Principal]]
         services: Services = request.app.state.services
         principal = await services.gate.admit(request)
         if principal.role not in roles:
-            raise Refused(403, f"a {principal.role} may not {request.method} {request.url.path}")
+            raise AccessRefused(
+                403, f"a {principal.role} may not {request.method} {request.url.path}"
+            )
         return principal
 
     return identify

@@ -13,7 +13,7 @@ from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.routes.callers import Anyone, WithServices
-from robot_rl.server.tables import Segment
+from robot_rl.server.tables import SegmentTable
 
 router = APIRouter(prefix="/api", tags=["feed"])
 
@@ -54,7 +54,7 @@ def get_segment(segment_id: UUID, services: WithServices, _: Anyone) -> Response
 
 
 def _segment(database: Database, blobs: BlobStore, segment_id: UUID) -> tuple[bytes, str]:
-    query = select(Segment.sha256).where(Segment.segment_id == segment_id)
+    query = select(SegmentTable.sha256).where(SegmentTable.segment_id == segment_id)
     with database.engine.connect() as connection:
         sha256 = connection.execute(query).scalar_one_or_none()
     if sha256 is None:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.schema.ingest import BatchAck, BatchHeader
-from robot_rl.server.access import Principal, Refused
+from robot_rl.server.access import AccessRefused, Principal
 from robot_rl.server.recording import OutOfOrder, read_cursor, store_batch
 from robot_rl.server.routes.callers import Robot, WithServices
 from robot_rl.server.uploads import read_form
@@ -57,4 +57,4 @@ def _header(text: str | None) -> BatchHeader:
 
 def _check_name(caller: Principal, robot: str) -> None:
     if not caller.speaks_for(robot):
-        raise Refused(403, f"the token is of robot {caller.name} and not of {robot}")
+        raise AccessRefused(403, f"the token is of robot {caller.name} and not of {robot}")

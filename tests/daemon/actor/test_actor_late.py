@@ -106,8 +106,8 @@ def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
     stand.cameras = {"wrist"}
     due_ns = (stand.clock.t_ns // STEP + 1) * STEP
     stand.show("front", due_ns - lag_ms * MS)
-    sight = stand.loop.actor.senses.look(due_ns)
-    assert sight.stale == ("front",)
+    reading = stand.loop.actor.sensors.look(due_ns)
+    assert reading.stale == ("front",)
 
 
 def test_a_blind_policy_ends_the_chunk_that_it_sent_before(stand: Stand) -> None:

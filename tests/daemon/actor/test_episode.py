@@ -106,7 +106,7 @@ def test_a_label_ends_a_running_episode(outcome, terminated):
     assert state.ending.terminated is terminated
     again, effects = episodes.step(state, label, SIMULATED)
     assert again == state
-    assert kinds(effects) == ["Refused"]
+    assert kinds(effects) == ["RequestRefused"]
 
 
 def test_a_task_may_end_the_episode_with_the_intervention():
@@ -125,25 +125,25 @@ def test_after_a_stop_nothing_moves_until_a_person_asks():
     assert kinds(effects) == ["Conclude"]
     assert state.stage is EpisodeStage.READY
     _, effects = episodes.step(state, events.StartRequested(plan=plan(), refusal=None), SIMULATED)
-    assert kinds(effects) == ["Refused"]
+    assert kinds(effects) == ["RequestRefused"]
 
 
 def test_a_simulated_reset_goes_home_places_and_goes_to_the_start():
     state = EpisodeState(placed_seed=0)
     state, effects = episodes.step(state, events.ResetRequested(seed=9, refusal=None), SIMULATED)
     assert kinds(effects) == ["DriveHome"]
-    state, _ = episodes.step(state, events.HomeReached(), SIMULATED)
+    state, _ = episodes.step(state, events.ReachedHome(), SIMULATED)
     assert state.stage is EpisodeStage.CONFIRM_RESET
     state, effects = episodes.step(state, events.ResetConfirmed(by="ada", refusal=None), SIMULATED)
     assert effects == (events.PlaceObjects(seed=9),)
     state, effects = episodes.step(state, events.ScenePlaced(seed=9), SIMULATED)
     assert effects == (events.DriveHome(to_start=True),)
-    state, _ = episodes.step(state, events.HomeReached(), SIMULATED)
+    state, _ = episodes.step(state, events.ReachedHome(), SIMULATED)
     assert (state.stage, state.placed_seed) == (EpisodeStage.READY, 9)
     _, effects = episodes.step(
         state, events.StartRequested(plan=plan(seed=8), refusal=None), SIMULATED
     )
-    assert kinds(effects) == ["Refused"]
+    assert kinds(effects) == ["RequestRefused"]
 
 
 class Lives(RuleBasedStateMachine):
@@ -165,7 +165,7 @@ class Lives(RuleBasedStateMachine):
                 case events.Conclude():
                     self.concluded += 1
                     assert effect.ending.outcome is not None
-                case events.Refused(reason=reason):
+                case events.RequestRefused(reason=reason):
                     assert self.state == before
                     assert reason.endswith(".")
                 case events.DriveHome():
@@ -193,8 +193,8 @@ class Lives(RuleBasedStateMachine):
                 events.InterventionFinished(released=True),
                 events.RobotHalted(cause="A fault."),
                 events.Recorded(),
-                events.HomeReached(),
-                events.HomeMissed(why="In the way."),
+                events.ReachedHome(),
+                events.MissedHome(why="In the way."),
                 events.ResetConfirmed(by="ada", refusal=None),
                 events.ScenePlaced(seed=0),
                 events.ResetRequested(seed=0, refusal=None),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.config import load_cell, load_task
-from robot_rl.daemon.control.authority import Authority, Input
+from robot_rl.daemon.control.authority import Authority, DeviceInput
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
@@ -23,7 +23,7 @@ class Desk:
     def __init__(self) -> None:
         self.authority = Authority(ModeState(), resumes=True)
         self.now_ns, self.sequence, self.speed_m_s = 0, 0, 0.0
-        self.remote: Input | None = None
+        self.remote: DeviceInput | None = None
         self.answers: list[live.CommandResult] = []
         self.events: list[object] = []
         self.ask(ADA, live.AcquireLease)
@@ -57,7 +57,7 @@ class Desk:
 
     def take_over(self) -> UUID:
         """Ada asks to drive, with the dead-man held."""
-        self.remote = Input(device="keyboard", dead_man=True, fresh=True)
+        self.remote = DeviceInput(device="keyboard", dead_man=True, fresh=True)
         asked = self.ask(ADA, live.Takeover, device="keyboard")
         self.run(20 * MS)
         return asked

@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from hardware.camera import FRAME_BYTES, Camera, CameraLost, Frame, open_frames
+from hardware.camera import FRAME_BYTES, Camera, CameraFrame, CameraLost, open_frames
 from hardware.clock import MonotonicClock
 from robot_rl.config import Cell, load_cell, load_task
-from robot_rl.config.cell import RealSenseCamera, Webcam
-from robot_rl.daemon.actor.sensors import Senses
+from robot_rl.config.cell import RealSenseCamera, WebcamSettings
+from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.daemon.devices.camera_process import CameraFeed, main
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.processes import needed
 from robot_rl.daemon.supervisor.supervisor import Daemon
 
-SIDE = Webcam(driver="webcam", device="/dev/video99")
+SIDE = WebcamSettings(driver="webcam", device="/dev/video99")
 
 
-def cell_with(**cameras: Webcam | RealSenseCamera) -> Cell:
+def cell_with(**cameras: WebcamSettings | RealSenseCamera) -> Cell:
     cell = load_cell("simulation")
     return cell.model_copy(update={"cameras": {**cell.cameras, **cameras}})
 
@@ -60,10 +60,10 @@ class Scripted:
 
     name = "front"
 
-    def __init__(self, *frames: Frame) -> None:
+    def __init__(self, *frames: CameraFrame) -> None:
         self.left, self.closed = list(frames), False
 
-    def read(self, timeout_s: float) -> Frame:
+    def read(self, timeout_s: float) -> CameraFrame:
         if not self.left:
             raise CameraLost("Camera front: unplugged")
         return self.left.pop(0)
@@ -72,8 +72,8 @@ class Scripted:
         self.closed = True
 
 
-def frame(number: int, *, capture_ns: int = 0, jpeg: bytes = b"x") -> Frame:
-    return Frame(number=number, capture_ns=capture_ns, jpeg=jpeg, width=1, height=1)
+def frame(number: int, *, capture_ns: int = 0, jpeg: bytes = b"x") -> CameraFrame:
+    return CameraFrame(number=number, capture_ns=capture_ns, jpeg=jpeg, width=1, height=1)
 
 
 def feed(memory: Path, camera: Camera, said: list[str]) -> CameraFeed:
@@ -138,7 +138,7 @@ def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
     tmp_path: Path, video: Path
 ) -> None:
     cell = cell_with(
-        side=Webcam(driver="webcam", device=str(video)),
+        side=WebcamSettings(driver="webcam", device=str(video)),
         back=RealSenseCamera(driver="realsense", serial="000000000000"),
     )
     settings = settings_in(tmp_path / "data", cell)
@@ -153,7 +153,7 @@ def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
         assert number >= 3
         assert 0 <= time.monotonic_ns() - capture_ns < 60_000_000_000
         assert simplejpeg.decode_jpeg(jpeg).shape == (48, 64, 3)
-        eyes = Senses(
+        eyes = Sensors(
             settings.memory, MonotonicClock(), cameras=("side",),
             stale_s=cell.stale_camera_s, wait_s=0.0, simulated=True,
         )  # fmt: skip

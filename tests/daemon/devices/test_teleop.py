@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hardware.teleop import DeviceLost, Input
+from hardware.teleop import DeviceLost, TeleopInput
 from robot_rl.daemon.devices.teleop import LocalDevice
 
 SECOND = 1_000_000_000
@@ -22,10 +22,10 @@ class Puck:
             raise DeviceLost("No SpaceMouse could be opened: plug it in.")
         return self
 
-    def read(self) -> Input:
+    def read(self) -> TeleopInput:
         if not self.plugged:
             raise DeviceLost("The SpaceMouse was unplugged.")
-        return Input(t_ns=5, axes=np.array([0.5, 0, 0, 0, 0, -1.0]), buttons=(True, False))
+        return TeleopInput(t_ns=5, axes=np.array([0.5, 0, 0, 0, 0, -1.0]), buttons=(True, False))
 
     def close(self) -> None:
         self.closed += 1
