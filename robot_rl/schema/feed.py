@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, InterventionEnded, Outcome
+from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.message import Message
 
 
@@ -41,8 +42,27 @@ class Excluded(Message):
     t_utc: datetime
 
 
+class InterventionDecided(Message):
+    """A person said what a takeover is for training; the newest counts. Comes after its
+    InterventionEnded, also when the person was faster than the robot's record.
+    """
+
+    kind: Literal["intervention_decided"] = "intervention_decided"
+    intervention_id: UUID
+    episode_id: UUID
+    use: InterventionUse
+    author: str
+    t_utc: datetime
+
+
 type FeedEvent = Annotated[
-    SegmentStored | EpisodeStarted | EpisodeEnded | InterventionEnded | Relabelled | Excluded,
+    SegmentStored
+    | EpisodeStarted
+    | EpisodeEnded
+    | InterventionEnded
+    | InterventionDecided
+    | Relabelled
+    | Excluded,
     Field(discriminator="kind"),
 ]
 

@@ -1,13 +1,15 @@
 """One episode in full: what happened in it, what people said about it, its steps and frames."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from robot_rl.config import BadConfig, load_task
 from robot_rl.schema.episode import Outcome, Provenance
+from robot_rl.schema.intervention import InterventionUse, standing_use
 from robot_rl.schema.message import Message
 from robot_rl.schema.segment import RecordedStep, cameras_of, decode_segment, read_table
 from robot_rl.schema.step import Step
@@ -21,6 +23,7 @@ from robot_rl.server.tables import (
     Base,
     EpisodeTable,
     ExclusionTable,
+    InterventionDecisionTable,
     InterventionTable,
     LabelTable,
     SafetyEventTable,
@@ -33,8 +36,21 @@ class EpisodeMissing(LookupError):
     """There is no such episode, or no such frame in it: one plain sentence."""
 
 
+class DecisionRow(Message):
+    """`by_default`: the person's console said it, by what that person chose before."""
+
+    decision_id: UUID
+    use: InterventionUse
+    by_default: bool
+    author: str
+    t_utc: datetime
+
+
 class InterventionRow(Message):
-    """`trained_version`: the first that learned from it; `acting_version`: the first to act."""
+    """`trained_version`: the first that learned from it; `acting_version`: the first to act.
+
+    `use`: what it is for training now; `decisions`: what people said, oldest first.
+    """
 
     intervention_id: UUID
     operator: str
@@ -48,6 +64,8 @@ class InterventionRow(Message):
     trained_version: int | None
     acting_version: int | None
     latency_s: float | None
+    use: InterventionUse
+    decisions: tuple[DecisionRow, ...]
 
 
 class SafetyEventRow(Message):
@@ -172,10 +190,32 @@ def _interventions(connection: Connection, episode_id: UUID) -> tuple[Interventi
         .where(InterventionTable.episode_id == episode_id)
         .order_by(InterventionTable.first_index)
     )
+    said = _decisions(connection, episode_id)
     return tuple(
-        InterventionRow(**{name: getattr(row, name) for name in InterventionRow.model_fields})
-        for row in connection.execute(query)
+        _intervention(row, said.get(row.intervention_id, ())) for row in connection.execute(query)
     )
+
+
+def _intervention(row: Row[Any], decisions: tuple[DecisionRow, ...]) -> InterventionRow:
+    names = InterventionRow.model_fields.keys() - {"use", "decisions"}
+    decided = decisions[-1].use if decisions else None
+    use = standing_use(decided, correction_steps=row.correction_steps)
+    recorded = {name: getattr(row, name) for name in names}
+    return InterventionRow(**recorded, use=use, decisions=decisions)
+
+
+def _decisions(connection: Connection, episode_id: UUID) -> dict[UUID, tuple[DecisionRow, ...]]:
+    """By intervention, oldest first."""
+    query = (
+        select(InterventionDecisionTable.__table__)
+        .where(InterventionDecisionTable.episode_id == episode_id)
+        .order_by(InterventionDecisionTable.t_utc, InterventionDecisionTable.decision_id)
+    )
+    found: dict[UUID, tuple[DecisionRow, ...]] = {}
+    for row in connection.execute(query):
+        said = DecisionRow(**{name: getattr(row, name) for name in DecisionRow.model_fields})
+        found[row.intervention_id] = (*found.get(row.intervention_id, ()), said)
+    return found
 
 
 def steps(database: Database, blobs: BlobStore, episode_id: UUID) -> EpisodeSteps:

@@ -190,8 +190,8 @@ def _store_items(
             effect = recorder.record(item)
         except BadEvent as error:
             raise BadBatch(str(error)) from error
-        if effect.task is not None and effect.event is not None:
-            outcome.feed.setdefault(effect.task, []).append(effect.event)
+        if effect.task is not None and effect.events:
+            outcome.feed.setdefault(effect.task, []).extend(effect.events)
         if effect.activated and effect.task is not None:
             outcome.activated_tasks.add(effect.task)
         outcome.trained.extend(effect.trained)

@@ -24,6 +24,7 @@ from robot_rl.schema.feed import FeedEvent
 from robot_rl.schema.live import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
+from robot_rl.server import decisions
 from robot_rl.server.tables import (
     ActivationTable,
     Base,
@@ -48,7 +49,7 @@ class Effect:
     """What else an event brings about."""
 
     task: str | None = None
-    event: FeedEvent | None = None
+    events: Sequence[FeedEvent] = ()
     activated: bool = False
     trained: Sequence[InterventionTrained] = ()
 
@@ -102,7 +103,7 @@ class EventRecorder:
         }
         if not self._insert(EpisodeTable, values):
             return Effect()
-        return Effect(task=event.task, event=event)
+        return Effect(task=event.task, events=(event,))
 
     def _episode_ended(self, event: EpisodeEnded) -> Effect:
         task = self._task_of(event.episode_id)
@@ -136,10 +137,11 @@ class EventRecorder:
                 "t_utc": event.t_utc,
             },
         )
-        return Effect(task=task, event=event)
+        return Effect(task=task, events=(event,))
 
     def _intervention_ended(self, event: InterventionEnded) -> Effect:
         task = self._task_of(event.episode_id)
+        decisions.lock(self.connection, event.intervention_id)
         if not self._insert(InterventionTable, event.model_dump(exclude={"kind"})):
             return Effect()
         self.connection.execute(
@@ -147,7 +149,8 @@ class EventRecorder:
             .where(EpisodeTable.episode_id == event.episode_id)
             .values(interventions=EpisodeTable.interventions + 1)
         )
-        return Effect(task=task, event=event)
+        decided = decisions.latest(self.connection, event.intervention_id, event.episode_id)
+        return Effect(task=task, events=(event,) if decided is None else (event, decided))
 
     def _policy_activated(self, event: PolicyActivated) -> Effect:
         known = self._task_of_policy(event)

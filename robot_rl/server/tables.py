@@ -147,6 +147,19 @@ class InterventionTable(Base):
     ended_t_robot_ns: Mapped[int]
 
 
+class InterventionDecisionTable(Base):
+    """Append-only; the latest wins. May be stored before the robot's record of the intervention."""
+
+    __tablename__ = "intervention_decisions"
+    decision_id: Mapped[UUID] = mapped_column(primary_key=True)
+    intervention_id: Mapped[UUID] = mapped_column(index=True)
+    episode_id: Mapped[UUID] = mapped_column(index=True)
+    use: Mapped[str] = mapped_column(String(16))
+    by_default: Mapped[bool]
+    author: Mapped[str]
+    t_utc: Mapped[datetime]
+
+
 class TrainedInterventionTable(Base):
     """The first version that an intervention trained, and when a version with it first acted."""
 

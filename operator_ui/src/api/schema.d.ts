@@ -116,6 +116,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/interventions/{intervention_id}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Decision
+         * @description Says what a takeover is for training; the learner gets it. Earlier decisions stay.
+         */
+        post: operations["post_decision_api_episodes__episode_id__interventions__intervention_id__decisions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/labels": {
         parameters: {
             query?: never;
@@ -826,6 +846,27 @@ export interface components {
         };
         Counter: number;
         /**
+         * DecisionRow
+         * @description `by_default`: the person's console said it, by what that person chose before.
+         */
+        DecisionRow: {
+            /** Author */
+            author: string;
+            /** By Default */
+            by_default: boolean;
+            /**
+             * Decision Id
+             * Format: uuid
+             */
+            decision_id: string;
+            /**
+             * T Utc
+             * Format: date-time
+             */
+            t_utc: string;
+            use: components["schemas"]["InterventionUse"];
+        };
+        /**
          * Drive
          * @description 50 Hz while a person drives. Axes in −1 … 1; without the dead-man bit an explicit zero.
          */
@@ -1182,7 +1223,7 @@ export interface components {
              */
             t_utc: string;
         };
-        FeedEvent: components["schemas"]["SegmentStored"] | components["schemas"]["EpisodeStarted"] | components["schemas"]["EpisodeEnded"] | components["schemas"]["InterventionEnded"] | components["schemas"]["Relabelled"] | components["schemas"]["Excluded"];
+        FeedEvent: components["schemas"]["SegmentStored"] | components["schemas"]["EpisodeStarted"] | components["schemas"]["EpisodeEnded"] | components["schemas"]["InterventionEnded"] | components["schemas"]["InterventionDecided"] | components["schemas"]["Relabelled"] | components["schemas"]["Excluded"];
         /**
          * FeedItem
          * @description `number` is assigned in commit order: a reader that has seen n never misses a smaller one
@@ -1249,6 +1290,36 @@ export interface components {
             /** Protocol */
             protocol: number;
         };
+        /**
+         * InterventionDecided
+         * @description A person said what a takeover is for training; the newest counts. Comes after its
+         *     InterventionEnded, also when the person was faster than the robot's record.
+         */
+        InterventionDecided: {
+            /** Author */
+            author: string;
+            /**
+             * Episode Id
+             * Format: uuid
+             */
+            episode_id: string;
+            /**
+             * Intervention Id
+             * Format: uuid
+             */
+            intervention_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "intervention_decided";
+            /**
+             * T Utc
+             * Format: date-time
+             */
+            t_utc: string;
+            use: components["schemas"]["InterventionUse"];
+        };
         /** InterventionEnded */
         InterventionEnded: {
             /** Correction Steps */
@@ -1294,12 +1365,16 @@ export interface components {
         /**
          * InterventionRow
          * @description `trained_version`: the first that learned from it; `acting_version`: the first to act.
+         *
+         *     `use`: what it is for training now; `decisions`: what people said, oldest first.
          */
         InterventionRow: {
             /** Acting Version */
             acting_version: number | null;
             /** Correction Steps */
             correction_steps: number;
+            /** Decisions */
+            decisions: components["schemas"]["DecisionRow"][];
             /** Device */
             device: string;
             /**
@@ -1329,6 +1404,7 @@ export interface components {
             started_t_utc: string;
             /** Trained Version */
             trained_version: number | null;
+            use: components["schemas"]["InterventionUse"];
         };
         /**
          * InterventionTrained
@@ -1357,6 +1433,12 @@ export interface components {
             /** Version */
             version: number;
         };
+        /**
+         * InterventionUse
+         * @description The values are recorded and sent: never change one.
+         * @enum {string}
+         */
+        InterventionUse: "correction" | "recovery" | "discard";
         /**
          * JoinLockstep
          * @description Simulation in lock-step: virtual time waits for this client's `Ready` from now on.
@@ -1601,6 +1683,23 @@ export interface components {
              * @default false
              */
             withdrawn: boolean;
+        };
+        /**
+         * NewDecision
+         * @description `decision_id` is made by the sender: sent again, the decision is stored once.
+         */
+        NewDecision: {
+            /**
+             * By Default
+             * @default false
+             */
+            by_default: boolean;
+            /**
+             * Decision Id
+             * Format: uuid
+             */
+            decision_id: string;
+            use: components["schemas"]["InterventionUse"];
         };
         /**
          * NewExclusion
@@ -2530,6 +2629,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_decision_api_episodes__episode_id__interventions__intervention_id__decisions_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+                intervention_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionRow"];
+                };
             };
             /** @description Validation Error */
             422: {

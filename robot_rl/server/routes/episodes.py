@@ -5,9 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
-from robot_rl.server import episode, episodes, labels
+from robot_rl.server import decisions, episode, episodes, labels
 from robot_rl.server.episode import (
     AnnotationRow,
+    DecisionRow,
     EpisodeDetail,
     EpisodeSteps,
     ExclusionRow,
@@ -83,6 +84,20 @@ def post_exclusion(
 ) -> ExclusionRow:
     """Takes an episode out of training, or back in; nothing is deleted."""
     return labels.exclude(services.database, episode_id, wanted, caller.name)
+
+
+@router.post("/{episode_id}/interventions/{intervention_id}/decisions", status_code=201)
+def post_decision(
+    episode_id: UUID,
+    intervention_id: UUID,
+    wanted: decisions.NewDecision,
+    services: WithServices,
+    caller: Driver,
+) -> DecisionRow:
+    """Says what a takeover is for training; the learner gets it. Earlier decisions stay."""
+    return decisions.decide(
+        services.database, episode_id, intervention_id, wanted, author=caller.name
+    )
 
 
 @router.post("/{episode_id}/annotations", status_code=201)
