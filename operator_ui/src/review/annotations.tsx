@@ -4,8 +4,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type AnnotationRow, type EpisodeDetail, useAnnotate } from "@/api/queries";
 import { Panel } from "@/app/panel";
-import type { StepRange } from "@/review/episode";
 import { useFailureClasses } from "@/review/labels";
+import type { StepRange } from "@/review/playback";
 import classes from "@/review/review.module.css";
 
 /** Those that count: neither replaced nor withdrawn. */

@@ -13,18 +13,13 @@ import { interventionsOf, segmentsOf } from "@/live/segments";
 import { Annotations } from "@/review/annotations";
 import { Labels } from "@/review/labels";
 import { OutcomeMark } from "@/review/outcome";
-import { RATES, type Track } from "@/review/playback";
+import { RATES, type StepRange, type Track } from "@/review/playback";
 import { type Player, usePlayer } from "@/review/player";
 import classes from "@/review/review.module.css";
 import { seriesOf } from "@/review/series";
 import { PictureWall } from "@/review/wall";
 
 const Plots = lazy(() => import("@/review/plots"));
-
-export interface StepRange {
-  readonly first: number;
-  readonly last: number;
-}
 
 export function EpisodePage() {
   const { t } = useTranslation();

@@ -14,6 +14,12 @@ export interface Track {
   readonly records: number;
 }
 
+/** Steps that somebody says something about; both are included. */
+export interface StepRange {
+  readonly first: number;
+  readonly last: number;
+}
+
 export function indexAt(position_s: number, track: Track): number {
   // A hair above, so that k · step_s is step k in spite of rounding.
   const index = Math.floor(position_s / track.step_s + 1e-6);
