@@ -6,9 +6,24 @@ from robot_rl.config.task import Task
 
 def check_fit(cell: Cell, task: Task) -> None:
     """Raises ValueError with one plain sentence."""
+    _action(task)
     _cameras(cell, task)
     _workspaces(cell, task)
     _simulated_time(cell, task)
+
+
+def _action(task: Task) -> None:
+    """What control can drive today: one arm, by changes of the pose of its TCP."""
+    if task.action.space != "tcp_delta":
+        raise ValueError(
+            f"{task.path}: action.space is {task.action.space!r}, and control drives "
+            "'tcp_delta' only: use that space for a task that runs on a robot"
+        )
+    if len(task.action.arms) > 1:
+        raise ValueError(
+            f"{task.path}: action.arms names {len(task.action.arms)} arms, and control drives one: "
+            "take all but one out"
+        )
 
 
 def _cameras(cell: Cell, task: Task) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from robot_rl.config.action import ActionSpace
 from robot_rl.config.section import (
     Fraction,
     NotNegative,
@@ -13,26 +14,6 @@ from robot_rl.config.section import (
     Section,
     Triple,
 )
-
-
-class ActionSpace(Section):
-    """Scale of the normalised action; an axis with scale 0 is not used. Pose deltas are
-    `tcp_in_base`.
-    """
-
-    translation_m: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)]
-    rotation_rad: Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)] = (0, 0, 0)
-    gripper: bool = True
-
-    @property
-    def scale(self) -> tuple[float, ...]:
-        """(6,) metres and radians per normalised unit and step."""
-        return (*self.translation_m, *self.rotation_rad)
-
-    @property
-    def active_axes(self) -> tuple[int, ...]:
-        """Indices of the continuous axes in use."""
-        return tuple(index for index, scale in enumerate(self.scale) if scale > 0)
 
 
 class TaskLimits(Section):
@@ -139,10 +120,6 @@ class Task(Section):
             raise ValueError(
                 f"action_delay_s is {self.action_delay_s} s and step_s is {self.step_s} s: "
                 "an action must start before the next observation"
-            )
-        if not self.action.active_axes:
-            raise ValueError(
-                "action.translation_m and action.rotation_rad are all 0: nothing can move"
             )
         if len(set(self.failure_classes)) != len(self.failure_classes):
             raise ValueError("failure_classes names one class twice")

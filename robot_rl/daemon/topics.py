@@ -47,43 +47,48 @@ LOCAL_INPUT = np.dtype(
 )
 """teleop → control, link: a device at the robot PC."""
 
-CHUNK = np.dtype(
-    [
-        ("chunk_id", np.int64),
-        ("observation_ns", np.int64),  # T_k
-        ("valid_from_ns", np.int64),  # B_k = T_k + action delay
-        ("dt_ns", np.int64),
-        ("epoch", np.int64),  # of the mode that control was in (CONTROL.epoch) at the observation
-        ("count", np.int64),  # 0: the policy sees nothing, and older plans end at valid_from_ns
-        ("actions", np.float64, (MAX_CHUNK, 7)),
-        ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
-        ("policy_version", np.int64),
-        ("inference_s", np.float64),
-    ]
-)
-"""actor → control."""
 
-STEP_RESULT = np.dtype(
-    [
-        ("observation_ns", np.int64),  # T_k of the window that ended
-        ("has_proposed", np.bool_),
-        ("proposed", np.float64, 7),
-        ("has_human", np.bool_),
-        ("human", np.float64, 7),
-        ("executed", np.float64, 7),
-        ("source", "S8"),
-        ("intervention_id", "V16"),  # zeros: none
-        ("phase", "S12"),
-        ("limits", np.int64),
-        ("reject_reason", "S32"),
-        ("chunk_id", np.int64),
-        ("chunk_index", np.int64),
-        ("policy_version", np.int64),
-        ("operator", "S64"),
-        ("mode", "S12"),
-    ]
-)
-"""control → actor (ring): one per window of the step grid, whatever the mode."""
+def chunk_type(columns: int) -> np.dtype[np.void]:
+    """actor → control: what the policy plans, in the columns of the task's action space."""
+    return np.dtype(
+        [
+            ("chunk_id", np.int64),
+            ("observation_ns", np.int64),  # T_k
+            ("valid_from_ns", np.int64),  # B_k = T_k + action delay
+            ("dt_ns", np.int64),
+            ("epoch", np.int64),  # of control's mode (CONTROL.epoch) at the observation
+            ("count", np.int64),  # 0: the policy sees nothing; older plans end at valid_from_ns
+            ("actions", np.float64, (MAX_CHUNK, columns)),
+            ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
+            ("policy_version", np.int64),
+            ("inference_s", np.float64),
+        ]
+    )
+
+
+def step_result_type(columns: int) -> np.dtype[np.void]:
+    """control → actor (ring): one per window of the step grid, whatever the mode."""
+    return np.dtype(
+        [
+            ("observation_ns", np.int64),  # T_k of the window that ended
+            ("has_proposed", np.bool_),
+            ("proposed", np.float64, columns),
+            ("has_human", np.bool_),
+            ("human", np.float64, columns),
+            ("executed", np.float64, columns),
+            ("source", "S8"),
+            ("intervention_id", "V16"),  # zeros: none
+            ("phase", "S12"),
+            ("limits", np.int64),
+            ("reject_reason", "S32"),
+            ("chunk_id", np.int64),
+            ("chunk_index", np.int64),
+            ("policy_version", np.int64),
+            ("operator", "S64"),
+            ("mode", "S12"),
+        ]
+    )
+
 
 CONTROL = np.dtype(
     [
@@ -165,14 +170,12 @@ OUTBOX = np.dtype(
 SLOTS = {
     "drive": DRIVE,
     "local_input": LOCAL_INPUT,
-    "chunk": CHUNK,
     "control": CONTROL,
     "episode": EPISODE,
     "outbox": OUTBOX,
 }
 
 RINGS = {
-    "step_results": (STEP_RESULT, 256),  # control → actor
     "control_requests": (MESSAGE, 64),  # link → control: schema.live.FromClient | ClientGone
     "control_results": (MESSAGE, 64),  # control → link: schema.live.CommandResult | StopProgress
     "actor_requests": (MESSAGE, 64),  # link → actor: schema.live.FromClient | PolicyReady
@@ -190,6 +193,25 @@ def open_slot(folder: Path, name: str) -> Slot:
 def open_ring(folder: Path, name: str) -> Ring:
     dtype, capacity = RINGS[name]
     return Ring(folder / name, dtype, capacity)
+
+
+def open_chunk(folder: Path, columns: int) -> Slot:
+    """The newest chunk, of a task whose actions have that many columns."""
+    return Slot(folder / "chunk", chunk_type(columns))
+
+
+def open_step_results(folder: Path, columns: int) -> Ring:
+    return Ring(folder / "step_results", step_result_type(columns), 256)
+
+
+def make_all(folder: Path, columns: int) -> None:
+    """Take the memory of every topic now: a process that found it full later could only die."""
+    for name in SLOTS:
+        open_slot(folder, name)
+    for name in RINGS:
+        open_ring(folder, name)
+    open_chunk(folder, columns)
+    open_step_results(folder, columns)
 
 
 def risk_of(chunk: Record) -> float | None:

@@ -32,7 +32,10 @@ def utc_now() -> datetime:
 type Vector3 = Annotated[tuple[float, ...], Field(min_length=3, max_length=3)]
 type Quaternion = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]
 type Vector6 = Annotated[tuple[float, ...], Field(min_length=6, max_length=6)]
-type Action = Annotated[tuple[float, ...], Field(min_length=7, max_length=7)]
-"""[dx, dy, dz, rx, ry, rz, gripper], normalised; DESIGN.md, conventions. Gripper: −1 close, 0 stay,
-+1 open.
+
+MAX_ACTION = 64
+"""Columns that an action may have: two arms of 16 joints with their grippers fit."""
+type Action = Annotated[tuple[float, ...], Field(min_length=1, max_length=MAX_ACTION)]
+"""Normalised, in the columns of the task's action space (robot_rl.config.action). Gripper: −1
+close, 0 stay, +1 open.
 """

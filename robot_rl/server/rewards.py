@@ -6,7 +6,6 @@ from robot_rl.config.task import Task
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.step import Step
 
-_GRIPPER = 6
 _START_ORDER = {"open": 1.0, "closed": -1.0, "keep": 0.0}
 
 
@@ -20,7 +19,8 @@ def shown_rewards(
     """
     rule = task.reward
     last = max((i for i, step in enumerate(steps) if step.executed_action is not None), default=-1)
-    order = _START_ORDER[task.reset.gripper]
+    grippers = task.action.gripper_columns
+    orders = dict.fromkeys(grippers, _START_ORDER[task.reset.gripper])
     rewards: list[float | None] = []
     for position, step in enumerate(steps):
         if step.executed_action is None:
@@ -32,9 +32,10 @@ def shown_rewards(
         else:
             seen = after is not None and after.evidence.simulator_success is True
             success = rule.source == "simulator" and seen
-        command = step.executed_action[_GRIPPER]
-        changed = command not in (0.0, order)
-        if changed:
-            order = command
-        rewards.append(rule.step + rule.success * success + rule.gripper_change * changed)
+        said = {column: step.executed_action[column] for column in grippers}
+        new = {
+            column: order for column, order in said.items() if order not in (0.0, orders[column])
+        }
+        orders |= new
+        rewards.append(rule.step + rule.success * success + rule.gripper_change * len(new))
     return tuple(rewards)

@@ -51,11 +51,13 @@ class Robot:
         self.clock = VirtualClock(folder, "link")
         self.control = topics.open_slot(folder, "control")
         self.episode = topics.open_slot(folder, "episode")
-        self.chunk = topics.open_slot(folder, "chunk")
+        self.chunk = topics.open_chunk(folder, settings.task.action.size)
         self.arm = sim_topics.open_slot(folder, "arm_state")
         self.truth = sim_topics.open_slot(folder, "sim_truth")
         self._drive = topics.open_slot(folder, "drive")
         self._rings = {name: topics.open_ring(folder, name) for name in topics.RINGS}
+        columns = settings.task.action.size
+        self._rings["step_results"] = topics.open_step_results(folder, columns)
         self._sequence = itertools.count(1)
         self.answers: list[live.CommandResult] = []
         self.progress: list[live.StopProgress] = []

@@ -28,13 +28,13 @@ class ActorPorts:
     """Everything the actor reads and writes besides its sensors."""
 
     def __init__(
-        self, folder: Path, clock: Clock, outbox: OutboxWriter, *, simulated: bool
+        self, folder: Path, clock: Clock, outbox: OutboxWriter, *, columns: int, simulated: bool
     ) -> None:
         self._clock = clock
         self.outbox = outbox
         self.control = topics.open_slot(folder, "control")
-        self.step_results = topics.open_ring(folder, "step_results")
-        self._chunk = topics.open_slot(folder, "chunk")
+        self.step_results = topics.open_step_results(folder, columns)
+        self._chunk = topics.open_chunk(folder, columns)
         self._episode = topics.open_slot(folder, "episode")
         self._intents = topics.open_ring(folder, "intents")
         self._events = topics.open_ring(folder, "control_events")
@@ -63,9 +63,9 @@ class ActorPorts:
         dt_ns: int,
         epoch: int,
     ) -> None:
-        """Publish a chunk (steps, 7); what is longer than a chunk may be is cut off."""
+        """Publish a chunk (steps, columns); what is longer than a chunk may be is cut off."""
         count = min(len(actions), topics.MAX_CHUNK)
-        record = np.zeros((), topics.CHUNK)
+        record = np.zeros((), self._chunk.dtype)
         record["chunk_id"] = decided.chunk_id
         record["observation_ns"], record["valid_from_ns"] = observed_ns, valid_from_ns
         record["dt_ns"], record["epoch"], record["count"] = dt_ns, epoch, count
@@ -78,7 +78,7 @@ class ActorPorts:
 
     def send_nothing(self, *, from_ns: int, dt_ns: int) -> None:
         """Publish an empty chunk: what was planned before ends at `from_ns`."""
-        record = np.zeros((), topics.CHUNK)
+        record = np.zeros((), self._chunk.dtype)
         record["chunk_id"] = from_ns // dt_ns
         record["observation_ns"] = record["valid_from_ns"] = from_ns
         record["dt_ns"], record["risk"], record["policy_version"] = dt_ns, topics.NO_CRITIC, -1

@@ -96,7 +96,13 @@ class ActorLoop:
             wait_s=settings.task.action_delay_s / 2,
             simulated=simulated,
         )
-        ports = ActorPorts(settings.memory, clock, outbox, simulated=simulated)
+        ports = ActorPorts(
+            settings.memory,
+            clock,
+            outbox,
+            columns=settings.task.action.size,
+            simulated=simulated,
+        )
         identity = Identity(
             robot=settings.cell.robot,
             run_id=settings.run_id,

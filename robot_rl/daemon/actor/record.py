@@ -10,7 +10,7 @@ import numpy as np
 from hardware.memory import Record
 from robot_rl.daemon.actor.episode_events import Ending, Plan
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.daemon.topics import STEP_RESULT
+from robot_rl.daemon.topics import step_result_type
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import RewardEvidence, Step
 from safety.vocabulary import Phase, Source
@@ -19,6 +19,7 @@ RESULT_LOST = b"result_lost"
 """Reject reason of a step whose account control never gave. Nobody knows what was executed, so
 there is no executed action and nothing to train on.
 """
+_LOST = step_result_type(1)  # its action is never read
 _CHUNKS_KEPT = 64
 _NOBODY = bytes(16)
 
@@ -106,7 +107,7 @@ class StepRecorder:
         return last is not None and all(index >= last for index, _ in self._readings.values())
 
     def _give_up_before(self, index: int, ending: Ending | None) -> list[Acted]:
-        lost = np.zeros((), STEP_RESULT)
+        lost = np.zeros((), _LOST)
         lost["source"], lost["reject_reason"] = Source.HOLD.encode(), RESULT_LOST
         waiting = sorted(i for i, _ in self._readings.values() if i < index)
         return [self._join(i, cast(Record, lost[()]), ending) for i in waiting]

@@ -244,10 +244,7 @@ class Controller:
                 action = self.following = self.plan.at(now_ns, state.epoch)
                 if action is None:
                     return Hold()
-                settings = self.settings
-                return action.target(
-                    settings.grid.scale, settings.grid.step_ns, gripper=settings.gripper
-                )
+                return action.target(self.settings.grid, gripper=self.settings.gripper)
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
             case Mode.RESETTING if self._home is not None:

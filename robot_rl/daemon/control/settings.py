@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_rl.config import Cell, Task
+from robot_rl.daemon.control.grid import Grid
 from robot_rl.daemon.control.home import HomePose
-from robot_rl.daemon.control.window import Grid
 from robot_rl.daemon.limits import arm_limits
 from safety.drive import DriveSettings
 from safety.limits import ArmLimits
@@ -40,11 +40,7 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
     return ControlSettings(
         limits=arm_limits(cell, task),
         gate=gate_settings(cell, task),
-        grid=Grid(
-            step_ns=task.step_ns,
-            delay_ns=task.action_delay_ns,
-            scale=np.array(task.action.scale, dtype=np.float64),
-        ),
+        grid=Grid.of(task),
         remote=drive_settings(cell, task, local=False),
         local=drive_settings(cell, task, local=True),
         gripper=task.action.gripper,

@@ -1,6 +1,6 @@
 """Accounts of the step grid: what the reference did in each window, who moved it, what limited it.
 
-Window k is [B_k, B_{k+1}) with B_k = k·step + delay. Executed and human actions are net changes of
+Executed and human actions are net changes of
 the reference in units of the task's scale: translation as it is, rotation as a rotation vector in
 the base frame.
 """
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from hardware.memory import Record
 from robot_rl.daemon.control.chunk import PlannedAction
-from robot_rl.daemon.topics import STEP_RESULT
+from robot_rl.daemon.control.grid import Grid
+from robot_rl.daemon.topics import step_result_type
 from safety import rotation
 from safety.verdict import Verdict
 from safety.vocabulary import Limit, Reject, Source
@@ -36,27 +37,12 @@ class Driver:
     phase: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """The step grid and the units of actions."""
-
-    step_ns: int
-    delay_ns: int
-    scale: Vector  # (6,)
-
-    def window(self, t_ns: int) -> int:
-        """The k of the window that contains `t_ns`."""
-        return (t_ns - self.delay_ns) // self.step_ns
-
-    def begins_ns(self, k: int) -> int:
-        return k * self.step_ns + self.delay_ns
-
-
 class StepAccount:
     """One window at a time: `close_due` before the gate's tick, `note` after it."""
 
     def __init__(self, grid: Grid, now_ns: int, position_m: Vector, quaternion: Vector) -> None:
         self.grid = grid
+        self._type = step_result_type(grid.columns)
         self._k = grid.window(now_ns)
         self._open(position_m, quaternion)
 
@@ -118,16 +104,18 @@ class StepAccount:
 
     def _result(self, k: int, planned: PlannedAction | None, mode: str) -> Record:
         source = next((s for s in _PRECEDENCE if s in self._sources), Source.HOLD)
-        result = np.zeros((), STEP_RESULT)
+        result = np.zeros((), self._type)
         result["observation_ns"] = k * self.grid.step_ns
-        result["executed"][:6] = self._normalised(
+        result["executed"][self.grid.pose] = self._normalised(
             self._position_m - self._start_m, rotation.minus(self._quaternion, self._start_q)
         )
-        result["executed"][6] = self._gripper
+        result["executed"][self.grid.gripper] = self._gripper
         if source is Source.HUMAN:
             result["has_human"] = True
-            result["human"][:6] = self._normalised(self._human_m, rotation.logarithm(self._human_q))
-            result["human"][6] = self._human_gripper
+            result["human"][self.grid.pose] = self._normalised(
+                self._human_m, rotation.logarithm(self._human_q)
+            )
+            result["human"][self.grid.gripper] = self._human_gripper
         result["source"] = source.encode()
         result["limits"] = int(self._limits)
         result["reject_reason"] = b"" if self._reject is Reject.NONE else self._reject.encode()

@@ -56,7 +56,7 @@ class Readings:
         self.control = topics.open_slot(folder, "control")
         self.episode = topics.open_slot(folder, "episode")
         self.outbox = topics.open_slot(folder, "outbox")
-        self._chunk = topics.open_slot(folder, "chunk")
+        self._chunk = topics.open_chunk(folder, settings.task.action.size)
         self._local = topics.open_slot(folder, "local_input")
         self._arm = arm_topics.open_slot(folder, "arm_state")
         self._timing = arm_topics.open_slot(folder, "arm_timing")

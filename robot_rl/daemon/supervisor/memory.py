@@ -24,7 +24,7 @@ class Memory:
         folder = settings.memory
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        _take_all(folder, tuple(settings.cell.cameras))
+        _take_all(folder, tuple(settings.cell.cameras), settings.task.action.size)
         self._arm = arm_topics.open_slot(folder, "arm_state")
         self._control = topics.open_slot(folder, "control")
         self._requests = arm_topics.open_requests(folder, "supervisor")
@@ -63,15 +63,12 @@ class Memory:
         self._requests.push(arm_topics.request("shutdown"))
 
 
-def _take_all(folder: Path, cameras: tuple[str, ...]) -> None:
+def _take_all(folder: Path, cameras: tuple[str, ...], columns: int) -> None:
     """Make every topic now: a process that finds memory full later could only die."""
     for name in arm_topics.SLOTS:
         arm_topics.open_slot(folder, name)
     for name in arm_topics.REQUESTERS:
         arm_topics.open_requests(folder, name)
-    for name in topics.SLOTS:
-        topics.open_slot(folder, name)
-    for name in topics.RINGS:
-        topics.open_ring(folder, name)
+    topics.make_all(folder, columns)
     for name in cameras:
         open_frames(folder, name)

@@ -134,7 +134,9 @@ class Stand:
         self._placing = sim_topics.open_requests(memory, "actor")
         self._control = topics.open_slot(memory, "control")
         self._rings = {name: topics.open_ring(memory, name) for name in topics.RINGS}
-        self.chunks = topics.open_slot(memory, "chunk")
+        columns = task.action.size
+        self._rings["step_results"] = topics.open_step_results(memory, columns)
+        self.chunks = topics.open_chunk(memory, task.action.size)
         self._in_force = self.chunks.read()  # at the last B_k
         self.episode = topics.open_slot(memory, "episode")
         truth = np.zeros((), sim_topics.TRUTH)
@@ -201,7 +203,7 @@ class Stand:
 
     def _account(self, observation_ns: int) -> None:
         """Control's word on the window that began at T_k + delay."""
-        result = np.zeros((), topics.STEP_RESULT)
+        result = np.zeros((), topics.step_result_type(self.settings.task.action.size))
         result["observation_ns"] = observation_ns
         chunk, self._in_force = self._in_force, self.chunks.read()
         due = int(chunk["count"]) and int(chunk["observation_ns"]) == observation_ns

@@ -137,7 +137,7 @@ def test_a_blind_policy_ends_the_chunk_that_it_sent_before(stand: Stand) -> None
 
 def test_a_chunk_that_follows_an_empty_one_is_followed() -> None:
     def chunk(k: int, count: int) -> Record:
-        record = np.zeros((), topics.CHUNK)
+        record = np.zeros((), topics.chunk_type(7))
         record["chunk_id"], record["count"], record["dt_ns"] = k, count, STEP
         record["valid_from_ns"] = k * STEP + (DELAY if count else 0)
         return cast(Record, record[()])

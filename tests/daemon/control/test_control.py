@@ -40,7 +40,7 @@ def begin(robot) -> None:
 def offer(robot, actions, *, epoch=None, valid_from_ns=None) -> int:
     """Publish a chunk as the actor does; returns its id."""
     step = robot.settings.task.step_ns
-    chunk = np.zeros((), topics.CHUNK)
+    chunk = np.zeros((), robot.chunk.dtype)
     grid = robot.now_ns // step
     chunk["chunk_id"] = chunk_id = next(_CHUNK_IDS)
     chunk["observation_ns"] = grid * step
