@@ -21,6 +21,13 @@ from typer.main import get_command
 from robot_rl.cli import app
 from robot_rl.commands.problems import plain
 from robot_rl.errors import PlainError
+from robot_rl.policy.folder import write_manifest
+from robot_rl.policy.manifest import (
+    CheckpointManifest,
+    KeypointBackbone,
+    KeypointSettings,
+    StoredFile,
+)
 from robot_rl.rehearsal import system
 from safety.limits import LimitError
 
@@ -91,11 +98,22 @@ def task(tmp_path: Path) -> Path:
     for name, content in files.items():
         (folder / f"{name}.safetensors").write_bytes(content)
     described = {
-        name: {"name": f"{name}.safetensors", "sha256": hashlib.sha256(content).hexdigest()}
+        name: StoredFile(
+            name=f"{name}.safetensors",
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+        )
         for name, content in files.items()
     }
-    manifest = {"head": described["head"], "backbone": {"file": described["backbone"]}}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    settings = KeypointSettings(cameras=("front", "wrist"))
+    manifest = CheckpointManifest(
+        task="lift_cube",
+        instruction="lift",
+        algorithm="test",
+        backbone=KeypointBackbone(settings=settings, file=described["backbone"]),
+        head=described["head"],
+    )
+    write_manifest(folder, manifest)
     return path
 
 

@@ -1,6 +1,5 @@
 """What can be known to be wrong before anything is started, in well under a second."""
 
-import hashlib
 import json
 import socket
 import subprocess
@@ -48,37 +47,13 @@ def ready(cell: str, task: str) -> None:
 def starting_policy(task: "Task") -> None:
     """That every file the policy's manifest names is there and whole. Raises PlainError.
 
-    robot_rl.policy checks the same and more, but takes seconds to load.
+    Loading the policy checks more, but takes seconds.
     """
     if task.policy.kind != "head":
         return  # LeRobot's may be the name of one on the hub
-    folder = (task.path.parent / task.policy.folder).resolve()
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_bytes())
-        files = [manifest["head"], manifest.get("demonstrations"), manifest["backbone"].get("file")]
-        wanted = [(folder / file["name"], file["sha256"]) for file in files if file]
-    except FileNotFoundError as error:
-        raise PlainError(
-            f"the task {task.name} has no starting policy: {folder} holds no manifest.json; make "
-            f"one with `robot-rl clone --task {task.name}`, or name another folder in the task "
-            "file (policy.folder)"
-        ) from error
-    except OSError as error:
-        raise PlainError(f"{path} cannot be read ({error.strerror}): mend that") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PlainError(
-            f"{path} is damaged: copy the policy again, or make one with "
-            f"`robot-rl clone --task {task.name}`"
-        ) from error
-    for file, sha256 in wanted:
-        if not file.is_file():
-            raise PlainError(f"{file} is missing, and the policy needs it: copy the policy again")
-        if hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
-            raise PlainError(
-                f"{file} is not the file that the policy was saved with (its SHA-256 differs): "
-                "it was changed or damaged; copy the policy again"
-            )
+    from robot_rl.policy.folder import check_folder
+
+    check_folder((task.path.parent / task.policy.folder).resolve())
 
 
 def graphics() -> None:

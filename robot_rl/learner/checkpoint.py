@@ -4,7 +4,6 @@ the cursor, which gives the same rows in the same order.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,11 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from robot_rl import durable_file
 from robot_rl.errors import PlainError
 from robot_rl.learner.hil_serl import HilSerl
-from robot_rl.policy.checkpoint import BadCheckpoint, read_metadata
+from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
 
 FORMAT = 1
@@ -61,13 +62,7 @@ def write_state(path: Path, learner: HilSerl, rng: np.random.Generator, position
         {key: value.detach().contiguous() for key, value in tensors.items()},
         {_KEY: position.model_dump_json()},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    durable_file.write(path, data)
 
 
 def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Position | None:

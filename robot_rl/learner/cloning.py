@@ -20,11 +20,13 @@ from robot_rl.config.task import Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.demonstrations import Trajectory, encode_trajectories
 from robot_rl.learner.losses import clone_loss
-from robot_rl.policy.checkpoint import CheckpointManifest, sha256_of_net, write_checkpoint
+from robot_rl.policy.checkpoint import write_checkpoint
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.images import observe, square
-from robot_rl.policy.keypoint_cnn import KeypointNet, KeypointSettings, to_planes
+from robot_rl.policy.keypoint_cnn import KeypointNet, to_planes
+from robot_rl.policy.manifest import CheckpointManifest, KeypointSettings
 from robot_rl.policy.starting import shapes
+from robot_rl.policy.weights import sha256_of_net
 from robot_rl.schema.segment import RecordedStep
 from safety.vocabulary import Source
 

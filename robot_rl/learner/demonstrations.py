@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from robot_rl.policy.checkpoint import BadCheckpoint, read_metadata
+from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.step import Step
 from safety.vocabulary import Phase, Source
 

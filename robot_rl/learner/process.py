@@ -29,7 +29,8 @@ from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.replay import Replay
-from robot_rl.policy.checkpoint import load_policy, read_file, read_manifest
+from robot_rl.policy.checkpoint import load_policy
+from robot_rl.policy.folder import read_file, read_manifest
 from robot_rl.policy.starting import starting_folder
 from robot_rl.schema.policy import LearnerProgress, Update
 

@@ -5,14 +5,11 @@ from uuid import UUID
 
 from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
-from robot_rl.policy.checkpoint import (
-    CheckpointManifest,
-    backbone_bytes,
-    backbone_ref,
-    encode_head,
-    sha256_of,
-)
+from robot_rl.policy.checkpoint import backbone_bytes, backbone_ref
+from robot_rl.policy.folder import sha256_of
 from robot_rl.policy.head import Head
+from robot_rl.policy.manifest import CheckpointManifest
+from robot_rl.policy.weights import encode_head
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import PolicyManifest, Update
 

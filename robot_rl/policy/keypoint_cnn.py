@@ -6,51 +6,18 @@ features are cached on arrival.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import nn
 
 from robot_rl.policy.images import pick_images
 from robot_rl.policy.interface import BadObservation, Observation
-from robot_rl.schema.message import Message
+from robot_rl.policy.manifest import SUBGOAL, KeypointSettings
 
 KIND = "keypoint_cnn"
 FEATURE_CLIP = 5.0  # standard deviations; keeps a view never seen before from shouting
-
-PROPRIOCEPTION = (
-    *(f"tcp_position_{axis}_m" for axis in "xyz"),
-    *(f"tcp_velocity_{axis}_m_s" for axis in "xyz"),
-    *(f"force_{axis}_n" for axis in "xyz"),
-    "gripper_m",
-)
-"""What of the named state the policy sees by default."""
-
-SUBGOAL = 3
-"""Predicted displacement of the TCP until the gripper next changes, or the demonstration ends;
-trained by robot_rl.learner.cloning."""
-
-
-class KeypointSettings(Message):
-    """Shape of the encoder; stored in the checkpoint's manifest."""
-
-    cameras: Annotated[tuple[str, ...], Field(min_length=1)]
-    proprioception: Annotated[tuple[str, ...], Field(min_length=1)] = PROPRIOCEPTION
-    image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
-    channels: Annotated[int, Field(ge=8, le=128)] = 16
-    keypoints: Annotated[int, Field(ge=4, le=64)] = 16
-    subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
-
-    @property
-    def keypoint_features(self) -> int:
-        return 2 * self.keypoints * len(self.cameras)
-
-    @property
-    def size(self) -> int:
-        return self.keypoint_features + SUBGOAL + len(self.proprioception)
 
 
 class CameraEncoder(nn.Module):

@@ -16,14 +16,12 @@ from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from robot_rl.policy.checkpoint import BadCheckpoint
 from robot_rl.policy.interface import ACTION_SIZE, BadObservation, Chunk, Observation
-from robot_rl.policy.keypoint_cnn import PROPRIOCEPTION
+from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
 
 MAPPING = "robot_rl.json"
-WEIGHTS = "model.safetensors"
 VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
 STATE = "observation.state"
 GRIPPER_THRESHOLD = 0.5  # beyond ± this a continuous gripper output opens or closes

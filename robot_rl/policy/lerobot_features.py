@@ -4,7 +4,6 @@ Features: the hidden states of its vision-language model after the last layer, a
 and instruction tokens, and the state token's own, which has attended to all of them.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,10 @@ import torch
 from lerobot.policies.common.vla_utils import make_att_2d_masks
 from numpy.typing import NDArray
 
-from robot_rl.config.task import Task
-from robot_rl.policy.checkpoint import (
-    BadCheckpoint,
-    CheckpointManifest,
-    LeRobotBackbone,
-    write_head_on,
-)
-from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.folder import MODEL, file_sha256
 from robot_rl.policy.interface import Observation
-from robot_rl.policy.lerobot import WEIGHTS, LoadedPolicy, resolve
+from robot_rl.policy.lerobot import LoadedPolicy, resolve
+from robot_rl.policy.manifest import BadCheckpoint, LeRobotBackbone
 
 KIND = "smolvla"
 _LANGUAGE = "observation.language"
@@ -76,51 +69,10 @@ def load_feature_backbone(folder: Path, described: LeRobotBackbone) -> SmolVlaFe
     source = resolve(described.source, folder)
     sha256 = described.sha256
     if Path(source).is_dir():
-        found = file_sha256(Path(source) / WEIGHTS)
+        found = file_sha256(Path(source) / MODEL)
         if found != sha256:
             raise BadCheckpoint(
-                f"{source}/{WEIGHTS}: its SHA-256 is {found[:12]}… and the manifest says "
+                f"{source}/{MODEL}: its SHA-256 is {found[:12]}… and the manifest says "
                 f"{sha256[:12]}…; the head was trained on another model, copy it again"
             )
     return SmolVlaFeatures(LoadedPolicy(source), sha256)
-
-
-def write_untrained_on(folder: Path, source: Path, task: Task, seed: int) -> CheckpointManifest:
-    """A policy folder with an untrained head on the SmolVLA in `source`, a folder."""
-    weights = source / WEIGHTS
-    loaded = LoadedPolicy(source)
-    backbone = SmolVlaFeatures(loaded, file_sha256(weights))
-    described = LeRobotBackbone(
-        source=str(source.resolve()),
-        sha256=backbone.sha256,
-        size_bytes=weights.stat().st_size,
-        cameras=backbone.cameras,
-        state=loaded.state,
-    )
-    settings = HeadSettings(
-        features=backbone.size,
-        axes=task.action.active_axes,
-        gripper=task.action.gripper,
-        width=task.learner.width,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        head = Head(settings)
-    return write_head_on(
-        folder,
-        backbone=described,
-        head=head,
-        task=task.name,
-        instruction=task.instruction,
-        algorithm="untrained",
-        report={"seed": seed},
-    )
-
-
-def file_sha256(path: Path) -> str:
-    """Raises BadCheckpoint."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadCheckpoint(f"{path}: cannot be read: {error.strerror}") from error

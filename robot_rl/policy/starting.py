@@ -5,10 +5,12 @@ from pathlib import Path
 import torch
 
 from robot_rl.config.task import Task
-from robot_rl.policy.checkpoint import CheckpointManifest, load_policy, write_checkpoint
+from robot_rl.policy.checkpoint import load_policy, write_checkpoint, write_head_on
+from robot_rl.policy.folder import MODEL, file_sha256
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.interface import Policy
-from robot_rl.policy.keypoint_cnn import KeypointNet, KeypointSettings
+from robot_rl.policy.keypoint_cnn import KeypointNet
+from robot_rl.policy.manifest import CheckpointManifest, KeypointSettings, LeRobotBackbone
 
 
 def starting_folder(task: Task) -> Path:
@@ -50,3 +52,38 @@ def write_untrained(folder: Path, task: Task, seed: int) -> CheckpointManifest:
             algorithm="untrained",
             report={"seed": seed},
         )
+
+
+def write_untrained_on(folder: Path, source: Path, task: Task, seed: int) -> CheckpointManifest:
+    """A policy folder with an untrained head on the SmolVLA in `source`, a folder."""
+    from robot_rl.policy.lerobot import LoadedPolicy  # loads LeRobot: seconds
+    from robot_rl.policy.lerobot_features import SmolVlaFeatures
+
+    weights = source / MODEL
+    loaded = LoadedPolicy(source)
+    backbone = SmolVlaFeatures(loaded, file_sha256(weights))
+    described = LeRobotBackbone(
+        source=str(source.resolve()),
+        sha256=backbone.sha256,
+        size_bytes=weights.stat().st_size,
+        cameras=backbone.cameras,
+        state=loaded.state,
+    )
+    settings = HeadSettings(
+        features=backbone.size,
+        axes=task.action.active_axes,
+        gripper=task.action.gripper,
+        width=task.learner.width,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = Head(settings)
+    return write_head_on(
+        folder,
+        backbone=described,
+        head=head,
+        task=task.name,
+        instruction=task.instruction,
+        algorithm="untrained",
+        report={"seed": seed},
+    )

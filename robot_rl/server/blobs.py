@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from robot_rl import durable_file
 
 COPIED_BYTES = 2**20  # at a time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -59,21 +59,9 @@ class FolderBlobs:
         path = self._path(sha256)
         if path.is_file():
             return
-        if not path.parent.is_dir():
-            path.parent.mkdir(exist_ok=True)
-            _sync_folder(self._folder)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(descriptor, "wb") as copy:
-                file.seek(0)
-                shutil.copyfileobj(file, copy, COPIED_BYTES)
-                copy.flush()
-                os.fsync(copy.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        with durable_file.replacing(path) as copy:
+            file.seek(0)
+            shutil.copyfileobj(file, copy, COPIED_BYTES)
 
     def get(self, sha256: str) -> bytes:
         try:
@@ -97,11 +85,3 @@ class FolderBlobs:
         if not _SHA256.fullmatch(sha256):
             raise BlobMissing(f"{sha256!r} is not a sha256")
         return self._folder / sha256[:2] / sha256[2:]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

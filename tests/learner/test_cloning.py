@@ -9,7 +9,8 @@ import torch
 from robot_rl.config.document import load_task
 from robot_rl.learner.cloning import CloneSettings, NotEnoughDemonstrations, clone, subgoals
 from robot_rl.learner.demonstrations import decode_trajectories
-from robot_rl.policy.checkpoint import load_policy, read_file, read_manifest
+from robot_rl.policy.checkpoint import load_policy
+from robot_rl.policy.folder import read_file, read_manifest
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.segment import RecordedStep, decode_segment
 from tests.learner.lab import Lab, record_episode

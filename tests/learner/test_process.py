@@ -13,8 +13,9 @@ from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
 from robot_rl.learner.process import STATE, Learner, LearnerSettings
-from robot_rl.policy.checkpoint import decode_head, load_policy
+from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.starting import write_untrained
+from robot_rl.policy.weights import decode_head
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.feed import Excluded
 from robot_rl.schema.message import new_id

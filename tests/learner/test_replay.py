@@ -15,7 +15,7 @@ from robot_rl.learner.demonstrations import (
     encode_trajectories,
 )
 from robot_rl.learner.replay import NOWHERE, Replay
-from robot_rl.policy.checkpoint import BadCheckpoint
+from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
 

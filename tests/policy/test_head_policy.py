@@ -9,21 +9,20 @@ import torch
 from safetensors.torch import save
 
 from robot_rl.config.document import load_task
-from robot_rl.policy.checkpoint import (
+from robot_rl.policy.checkpoint import load_policy
+from robot_rl.policy.folder import (
     BACKBONE,
     DEMONSTRATIONS,
     HEAD,
     MANIFEST,
-    BadCheckpoint,
-    decode_head,
-    encode_head,
-    load_policy,
     read_file,
     read_manifest,
 )
 from robot_rl.policy.head import Head, HeadPolicy
 from robot_rl.policy.interface import BadObservation, Observation
+from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import shapes, write_untrained
+from robot_rl.policy.weights import decode_head, encode_head
 from robot_rl.schema.step import state_names
 
 
@@ -168,10 +167,10 @@ def test_missing_cut_off_and_foreign_files_are_refused_in_words(folder: Path) ->
     with pytest.raises(BadCheckpoint, match="does not say which shape"):
         decode_head((folder / BACKBONE).read_bytes(), backbone_sha256=policy.backbone.sha256)
     (folder / HEAD).unlink()
-    with pytest.raises(BadCheckpoint, match="it is not there"):
+    with pytest.raises(BadCheckpoint, match="is missing"):
         load_policy(folder)
     (folder / MANIFEST).write_text('{"format": 2}')
-    with pytest.raises(BadCheckpoint, match="make the policy again"):
+    with pytest.raises(BadCheckpoint, match="is damaged: format"):
         load_policy(folder)
     (folder / MANIFEST).unlink()
     with pytest.raises(BadCheckpoint, match="robot-rl clone"):

@@ -8,11 +8,11 @@ import pytest
 
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
-from robot_rl.policy.checkpoint import BadCheckpoint, load_policy
+from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.lerobot import MAPPING, load_lerobot_policy, to_actions
-from robot_rl.policy.lerobot_features import write_untrained_on
-from robot_rl.policy.starting import load_starting_policy
+from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.starting import load_starting_policy, write_untrained_on
 from robot_rl.schema.step import state_names
 from tests.policy.tiny_smolvla import write_tiny_smolvla
 

@@ -19,7 +19,7 @@ from transformers import (
 )
 from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
 
-from robot_rl.policy.keypoint_cnn import PROPRIOCEPTION
+from robot_rl.policy.manifest import PROPRIOCEPTION
 
 WORDS = ("lift", "the", "red", "cube", "insert", "peg", "into", "hole")
 SPECIAL = (

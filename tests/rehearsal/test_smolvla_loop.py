@@ -18,7 +18,7 @@ pytestmark = [
 
 def test_a_smolvla_drives_is_corrected_learns_and_is_swapped() -> None:
     from robot_rl.policy.checkpoint import load_policy
-    from robot_rl.policy.lerobot_features import write_untrained_on
+    from robot_rl.policy.starting import write_untrained_on
     from tests.policy.tiny_smolvla import write_tiny_smolvla
 
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as name:

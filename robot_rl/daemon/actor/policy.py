@@ -9,10 +9,12 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
-from robot_rl.policy.checkpoint import HEAD, BadCheckpoint, decode_head, sha256_of
+from robot_rl.policy.folder import HEAD, sha256_of
 from robot_rl.policy.head import HeadPolicy
 from robot_rl.policy.interface import Chunk, Observation, Policy
+from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy
+from robot_rl.policy.weights import decode_head
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.policy import PolicyVersion
 

@@ -40,7 +40,7 @@ def main(settings: DaemonSettings) -> None:
 
     from robot_rl.daemon.actor.policy import PolicyHolder
     from robot_rl.daemon.outbox.outbox import OutboxWriter
-    from robot_rl.policy.checkpoint import BadCheckpoint
+    from robot_rl.policy.manifest import BadCheckpoint
 
     torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
     torch.set_num_interop_threads(1)

@@ -1,13 +1,13 @@
 """The latch on disk: a stop or a fault stays latched when control or the machine restarts."""
 
 import json
-import os
 import queue
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
 
+from robot_rl import durable_file
 from safety.modes import Latch
 
 
@@ -25,18 +25,7 @@ def read_latch(path: Path) -> Latch:
 
 def write_latch(path: Path, latch: Latch) -> None:
     """Whole or not at all, and on the disk when this returns."""
-    temporary = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("w") as file:
-        json.dump(asdict(latch), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable_file.write(path, json.dumps(asdict(latch)).encode())
 
 
 class LatchWriter:

@@ -11,15 +11,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 from pydantic import ValidationError
 
+from robot_rl import durable_file
 from robot_rl.daemon.messages import PolicyReady
+from robot_rl.policy.folder import BACKBONE, HEAD
 from robot_rl.schema.policy import PolicyStatus, PolicyVersion
 
-HEAD, BACKBONE, VERSION = "head.safetensors", "backbone.safetensors", "version.json"
+VERSION = "version.json"
 _LOOK_S = 1.0  # how often the robot is asked whether its actor is another one now
 KEPT = 5  # newest versions on the disk, whether or not they acted
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -140,7 +141,8 @@ async def fetch_policy(client: httpx.AsyncClient, store: Path, policy: PolicyVer
     )
     if backbone.is_file() and not (folder / BACKBONE).exists():
         os.link(backbone, folder / BACKBONE)
-    _write(folder / VERSION, policy.model_dump_json(indent=1).encode())  # last: now it is whole
+    # Last of all: now it is whole.
+    durable_file.write(folder / VERSION, policy.model_dump_json(indent=1).encode())
     return folder
 
 
@@ -162,29 +164,15 @@ def prune(store: Path, *, keep: tuple[int | None, ...]) -> None:
 
 async def _fetch_file(client: httpx.AsyncClient, path: str, target: Path, sha256: str) -> None:
     """Stream to a file beside the target, verify, then put it in place in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f"{target.name}.{uuid4().hex}.part")
     digest = hashlib.sha256()
-    try:
-        with partial.open("wb") as file:
-            async with client.stream("GET", path, timeout=_TIMEOUT) as response:
-                if response.status_code != 200:
-                    raise BadDownload(f"the server answers {response.status_code} to {path}")
-                async for chunk in response.aiter_bytes():
-                    digest.update(chunk)
-                    file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
+    with durable_file.replacing(target) as file:
+        async with client.stream("GET", path, timeout=_TIMEOUT) as response:
+            if response.status_code != 200:
+                raise BadDownload(f"the server answers {response.status_code} to {path}")
+            async for chunk in response.aiter_bytes():
+                digest.update(chunk)
+                file.write(chunk)
         if digest.hexdigest() != sha256:
             raise BadDownload(
                 f"{path} has sha256 {digest.hexdigest()[:12]}… and {sha256[:12]}… was announced"
             )
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _write(path: Path, data: bytes) -> None:
-    partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
-    partial.write_bytes(data)
-    partial.replace(path)

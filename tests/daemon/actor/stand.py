@@ -26,10 +26,11 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.policy.checkpoint import HEAD, encode_head, sha256_of
+from robot_rl.policy.folder import HEAD, sha256_of
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.starting import write_untrained
+from robot_rl.policy.weights import encode_head
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import BackboneRef, PolicyManifest, PolicyStatus, PolicyVersion

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.policy.checkpoint import HEAD
+from robot_rl.policy.folder import HEAD
 from robot_rl.policy.head import HeadPolicy
 from robot_rl.schema import live
 from robot_rl.schema.episode import EpisodeStarted, PolicyActivated, Purpose

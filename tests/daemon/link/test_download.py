@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from robot_rl.daemon.link import download
-from robot_rl.daemon.link.download import BACKBONE, HEAD, KEPT, BadDownload, Downloads, fetch_policy
+from robot_rl.daemon.link.download import KEPT, BadDownload, Downloads, fetch_policy
 from robot_rl.daemon.messages import PolicyReady
-from robot_rl.policy.checkpoint import sha256_of
+from robot_rl.policy.folder import BACKBONE, HEAD, sha256_of
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import BackboneRef, PolicyManifest, PolicyStatus, PolicyVersion
 from tests.daemon.actor.stand import Stand, steps_of

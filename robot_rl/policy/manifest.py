@@ -1,0 +1,92 @@
+"""What a policy folder says about itself (manifest.json), and the settings of its parts.
+
+Nothing here loads torch: the link, the command line and the server's peers read it too.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from robot_rl.errors import PlainError
+from robot_rl.schema.message import Message
+
+FORMAT = 1
+
+
+class BadCheckpoint(PlainError):
+    """A policy cannot be used: one sentence that says which file, what is wrong and what to do."""
+
+
+PROPRIOCEPTION = (
+    *(f"tcp_position_{axis}_m" for axis in "xyz"),
+    *(f"tcp_velocity_{axis}_m_s" for axis in "xyz"),
+    *(f"force_{axis}_n" for axis in "xyz"),
+    "gripper_m",
+)
+"""What of the named state the policy sees by default."""
+
+SUBGOAL = 3
+"""Predicted displacement of the TCP until the gripper next changes, or the demonstration ends;
+trained by robot_rl.learner.cloning."""
+
+
+class KeypointSettings(Message):
+    """Shape of the encoder; stored in the checkpoint's manifest."""
+
+    cameras: Annotated[tuple[str, ...], Field(min_length=1)]
+    proprioception: Annotated[tuple[str, ...], Field(min_length=1)] = PROPRIOCEPTION
+    image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
+    channels: Annotated[int, Field(ge=8, le=128)] = 16
+    keypoints: Annotated[int, Field(ge=4, le=64)] = 16
+    subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
+
+    @property
+    def keypoint_features(self) -> int:
+        return 2 * self.keypoints * len(self.cameras)
+
+    @property
+    def size(self) -> int:
+        return self.keypoint_features + SUBGOAL + len(self.proprioception)
+
+
+class StoredFile(Message):
+    name: str
+    sha256: str
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class KeypointBackbone(Message):
+    kind: Literal["keypoint_cnn"] = "keypoint_cnn"
+    settings: KeypointSettings
+    file: StoredFile
+
+
+class LeRobotBackbone(Message):
+    """A LeRobot policy whose frozen features carry the head.
+
+    `source` is a folder beside the manifest or a hub id.
+    """
+
+    kind: Literal["smolvla"] = "smolvla"
+    source: str
+    sha256: str
+    size_bytes: int
+    cameras: tuple[str, ...]
+    state: tuple[str, ...]
+
+
+type BackboneEntry = Annotated[KeypointBackbone | LeRobotBackbone, Field(discriminator="kind")]
+
+
+class CheckpointManifest(Message):
+    """manifest.json."""
+
+    format: Literal[1] = FORMAT
+    task: str
+    instruction: str
+    algorithm: str
+    backbone: BackboneEntry
+    head: StoredFile
+    demonstrations: StoredFile | None = None  # cached features of what it was cloned from
+    # how it was made, and how well it did
+    report: dict[str, float | int | str] = Field(default_factory=dict)

@@ -1,0 +1,94 @@
+"""Weights as safetensors: a head's file says which shape it has and which backbone it stands on, so
+that a robot refuses one that does not fit. No pickle anywhere.
+"""
+
+import json
+from collections.abc import Mapping
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from robot_rl.policy.folder import sha256_of
+from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.keypoint_cnn import KeypointNet
+from robot_rl.policy.manifest import BadCheckpoint
+
+
+def sha256_of_net(net: KeypointNet) -> str:
+    """As it will stand in the manifest of a checkpoint with this encoder."""
+    return sha256_of(save_tensors(tensors_of(net)))
+
+
+def encode_head(head: Head, backbone_sha256: str) -> bytes:
+    """Weights and shape as one safetensors file."""
+    metadata = {
+        "robot_rl.head": head.settings.model_dump_json(),
+        "robot_rl.backbone_sha256": backbone_sha256,
+    }
+    return save_tensors(tensors_of(head), metadata)
+
+
+def decode_head(
+    data: bytes,
+    *,
+    backbone_sha256: str,
+    name: str = "the policy",
+    shape: HeadSettings | None = None,
+) -> Head:
+    """A head from its bytes; of this `shape`, where one is given. Raises BadCheckpoint."""
+    metadata = read_metadata(data, name)
+    try:
+        settings = HeadSettings.model_validate_json(metadata["robot_rl.head"])
+        standing_on = metadata["robot_rl.backbone_sha256"]
+    except (KeyError, ValidationError) as error:
+        raise BadCheckpoint(
+            f"{name}: the file does not say which shape the head has; "
+            "it was not written by robot-rl"
+        ) from error
+    if standing_on != backbone_sha256:
+        raise BadCheckpoint(
+            f"{name}: it was trained on backbone {standing_on[:12]}, and {backbone_sha256[:12]} is "
+            "loaded here; start the robot and the learner from the same policy folder"
+        )
+    if shape is not None and settings != shape:  # before memory is taken for another one
+        raise BadCheckpoint(
+            f"{name}: the head has the shape ({settings}) and the one loaded here has ({shape}); "
+            "train it from this robot's starting policy"
+        )
+    head = Head(settings)
+    load_into(head, data, name)
+    return head
+
+
+def read_metadata(data: bytes, name: str) -> Mapping[str, str]:
+    """The string metadata of a safetensors file. Raises BadCheckpoint."""
+    try:
+        length = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + length]) if length <= len(data) - 8 else None
+    except (ValueError, RecursionError) as error:
+        raise BadCheckpoint(f"{name}: it is damaged: its header cannot be read") from error
+    if not isinstance(header, dict):
+        raise BadCheckpoint(f"{name}: it is damaged or cut off; copy or train it again")
+    metadata = header.get("__metadata__", {})
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def load_into(module: nn.Module, data: bytes, name: str) -> None:
+    """Fill a module with the tensors of a safetensors file. Raises BadCheckpoint."""
+    try:
+        tensors = load_tensors(data)
+        module.load_state_dict(tensors)
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadCheckpoint(f"{name}: its tensors do not fit: {reason}") from error
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BadCheckpoint(f"{name}: the tensor {key} holds values that are not finite")
+
+
+def tensors_of(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {key: tensor.detach().contiguous().cpu() for key, tensor in module.state_dict().items()}
