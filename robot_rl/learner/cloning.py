@@ -28,7 +28,7 @@ from robot_rl.policy.manifest import CheckpointManifest, KeypointSettings
 from robot_rl.policy.starting import shapes
 from robot_rl.policy.weights import sha256_of_net
 from robot_rl.schema.segment import RecordedStep
-from safety.vocabulary import Source
+from robot_rl.schema.transition import is_example, is_seen
 
 SUBGOAL_SCALE_M = 0.1  # so that the subgoal's error weighs about as much as an action's
 STD_FLOOR = 0.02  # keypoints and SI values that never moved are not blown up
@@ -114,7 +114,7 @@ def clone(
 
 def _seen(episode: Sequence[RecordedStep], cameras: Sequence[str]) -> list[RecordedStep]:
     """Without the steps that nobody looked at (the actor came too late, or a camera never did)."""
-    return [record for record in episode if all(name in record.images for name in cameras)]
+    return [record for record in episode if is_seen(record.images, cameras)]
 
 
 def gather(
@@ -134,7 +134,7 @@ def gather(
             for camera, name in enumerate(task.cameras):
                 images[camera].append(square(seen.images[name], settings.image_px))
             human = record.step.human_action
-            if human is not None and record.step.source is Source.HUMAN:
+            if is_example(record.step, demonstration=True):
                 acted.append(len(state))
             state.append(seen.state[picks])
             action.append(np.array(human if human is not None else np.zeros(7)))

@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.step import Step
-from safety.vocabulary import Phase, Source
+from robot_rl.schema.transition import is_decision, is_example
 
 _TASK, _BACKBONE = "robot_rl.task", "robot_rl.backbone_sha256"
 ABSENT = np.nan  # in every entry of an action that was not given
@@ -53,13 +53,13 @@ class Trajectory:
 
 def _trainable(step: Step) -> Sequence[float] | None:
     """What was done in a step; the reset routine's motion is nobody's decision."""
-    return None if step.source is Source.RESET else step.executed_action
+    action = step.executed_action
+    return action if is_decision(step.source, acted=action is not None) else None
 
 
 def _demonstrated(step: Step, demonstration: bool) -> Sequence[float] | None:
     """What a person showed on purpose: in an intervention, not the way back (recovery)."""
-    shown = step.source is Source.HUMAN and (demonstration or step.phase is Phase.CORRECTION)
-    return step.human_action if shown else None
+    return step.human_action if is_example(step, demonstration=demonstration) else None
 
 
 def _actions(actions: Sequence[Sequence[float] | None]) -> NDArray[np.float32]:

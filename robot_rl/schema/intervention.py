@@ -1,12 +1,10 @@
 """What a takeover is for training, once a person has said so.
 
 While nobody has, the phase of each step decides: what follows key C is the correction. A decision
-outweighs it, and the newest one counts.
+outweighs it, and the newest one counts. What follows for a step: robot_rl.schema.transition.
 """
 
 from enum import StrEnum
-
-from safety.vocabulary import Phase
 
 
 class InterventionUse(StrEnum):
@@ -25,13 +23,3 @@ def standing_use(decided: InterventionUse | None, *, correction_steps: int) -> I
     if decided is not None:
         return decided
     return InterventionUse.CORRECTION if correction_steps else InterventionUse.RECOVERY
-
-
-def demonstrates(
-    decided: InterventionUse | None, *, correction_steps: int, phase: Phase | None
-) -> bool:
-    """Whether a human step of such an intervention is imitated."""
-    use = standing_use(decided, correction_steps=correction_steps)
-    if decided is None or correction_steps:
-        return use is InterventionUse.CORRECTION and phase is Phase.CORRECTION
-    return use is InterventionUse.CORRECTION

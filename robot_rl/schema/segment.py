@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from robot_rl.schema.step import Step
-from safety.vocabulary import Source
+from robot_rl.schema.transition import is_trainable
 
 FORMAT_VERSION = "1"
 
@@ -129,16 +129,24 @@ def cameras_of(table: pa.Table) -> list[str]:
 
 
 def count_trainable(table: pa.Table, cameras: Iterable[str]) -> int:
-    """Steps with an action and a picture of every one of `cameras`: a missed step teaches nothing,
-    and the reset routine's motion is nobody's decision.
+    """How many steps can be trained on (robot_rl.schema.transition) where the task's observation
+    has these `cameras`.
     """
-    wanted = [f"frame_{camera}" for camera in cameras]
-    if not set(table.schema.names).issuperset(wanted):
-        return 0
-    present = [table[name].is_valid().to_pylist() for name in ("executed_action", *wanted)]
-    sources = table["source"].to_pylist()
+    wanted, held = tuple(cameras), cameras_of(table)
+    pictures = [
+        [camera for camera, present in zip(held, row, strict=True) if present]
+        for row in zip(
+            *(table[f"frame_{camera}"].is_valid().to_pylist() for camera in held), strict=True
+        )
+    ] or [[]] * table.num_rows
     return sum(
-        source != Source.RESET and all(row) for source, *row in zip(sources, *present, strict=True)
+        is_trainable(source, acted=acted, pictures=seen, cameras=wanted)
+        for source, acted, seen in zip(
+            table["source"].to_pylist(),
+            table["executed_action"].is_valid().to_pylist(),
+            pictures,
+            strict=True,
+        )
     )
 
 

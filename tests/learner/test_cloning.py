@@ -101,3 +101,16 @@ def test_a_step_that_nobody_saw_is_left_out_of_a_demonstration(tmp_path: Path) -
     episodes[0][7] = RecordedStep(step=episodes[0][7].step, images={})
     clone(episodes, task, tmp_path, QUICK)
     assert read_manifest(tmp_path).report["steps"] == 59
+
+
+def test_a_window_in_which_the_driver_changed_is_not_cloned_from(tmp_path: Path) -> None:
+    """The person took over in the middle of it: what they did is a part of what was executed."""
+    task, episodes = load_task("lift_cube"), demonstrations(3, 20)
+    step = episodes[1][4].step
+    assert step.human_action is not None
+    part = (*(axis / 2 for axis in step.human_action[:3]), *step.human_action[3:])
+    episodes[1][4] = RecordedStep(
+        step=step.model_copy(update={"human_action": part}), images=episodes[1][4].images
+    )
+    clone(episodes, task, tmp_path, QUICK)
+    assert read_manifest(tmp_path).report["steps"] == 59

@@ -8,14 +8,13 @@ from robot_rl.config import Cell, Task
 from robot_rl.daemon.control.grid import Grid
 from robot_rl.daemon.control.home import HomePose
 from robot_rl.daemon.limits import arm_limits
+from robot_rl.schema.transition import GRIPPER_AT_START
 from safety.drive import DriveSettings
 from safety.limits import ArmLimits
 from safety.settings import GateSettings
 
 UNATTENDED_S = 10.0
 """Autonomy on hardware outlives the last person by this long where the task says nothing."""
-
-_GRIPPER_AT_HOME = {"open": 1.0, "closed": -1.0, "keep": 0.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +64,7 @@ def home_pose(task: Task) -> HomePose:
     return HomePose(
         position_m=np.array(task.reset.home_position_m, dtype=np.float64),
         quaternion=np.array([0.0, np.cos(half), np.sin(half), 0.0]),
-        gripper=_GRIPPER_AT_HOME[task.reset.gripper],
+        gripper=GRIPPER_AT_START[task.reset.gripper],
     )
 
 

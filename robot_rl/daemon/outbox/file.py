@@ -20,17 +20,16 @@ from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
     Outcome,
-    Purpose,
     RobotEvent,
 )
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
+from robot_rl.schema.transition import TRAINED_ON, is_trainable
 from safety.vocabulary import Source
 
 BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
-_VERSION = 1
-_TRAINING = (Purpose.TRAINING, Purpose.DEMONSTRATION)
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -46,7 +45,8 @@ CREATE INDEX IF NOT EXISTS training_rows ON rows (number) WHERE training = 1;
 CREATE TABLE IF NOT EXISTS epochs (first INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS open_episodes (
     episode_id TEXT PRIMARY KEY, purpose TEXT NOT NULL,
-    steps INTEGER NOT NULL, human_steps INTEGER NOT NULL, t_robot_ns INTEGER NOT NULL
+    steps INTEGER NOT NULL, human_steps INTEGER NOT NULL, t_robot_ns INTEGER NOT NULL,
+    cameras TEXT NOT NULL DEFAULT '[]'  -- JSON: those of the episode's observation
 ) STRICT;
 CREATE TABLE IF NOT EXISTS set_aside (
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL, cameras TEXT, images BLOB,
@@ -89,7 +89,9 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        version = _version(connection)
+        if version == 1:
+            version = _keep_cameras(connection)
         if version not in (0, _VERSION):
             raise BadOutbox(
                 f"{path} was made by another version of robot-rl (format {version}, {_VERSION} "
@@ -102,6 +104,21 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _keep_cameras(connection: sqlite3.Connection) -> int:
+    """From format 1, which did not keep what an open episode's observation is. The new format."""
+    with transaction(connection):
+        if _version(connection) == 1:  # the other process may have been first
+            connection.execute(
+                "ALTER TABLE open_episodes ADD COLUMN cameras TEXT NOT NULL DEFAULT '[]'"
+            )
+            connection.execute("PRAGMA user_version=2")
+    return _version(connection)
 
 
 @contextmanager
@@ -190,11 +207,16 @@ def insert_step(connection: sqlite3.Connection, record: RecordedStep) -> None:
     step = record.step
     episode = str(step.episode_id)
     found = connection.execute(
-        "SELECT purpose FROM open_episodes WHERE episode_id = ?", (episode,)
+        "SELECT purpose, cameras FROM open_episodes WHERE episode_id = ?", (episode,)
     ).fetchone()
     acted = step.executed_action is not None
-    trainable = acted and bool(record.images)  # an action without an observation teaches nothing
-    training = trainable and found is not None and found[0] in _TRAINING
+    training = (
+        found is not None
+        and found[0] in TRAINED_ON
+        and is_trainable(
+            step.source, acted=acted, pictures=record.images, cameras=json.loads(found[1])
+        )
+    )
     sizes = [(camera, len(jpeg)) for camera, jpeg in record.images.items()]
     connection.execute(
         "INSERT INTO rows (kind, episode_id, training, body, cameras, images) "
@@ -222,8 +244,8 @@ def insert_event(connection: sqlite3.Connection, event: RobotEvent) -> None:
     )
     if isinstance(event, EpisodeStarted):
         connection.execute(
-            "INSERT OR REPLACE INTO open_episodes VALUES (?, ?, 0, 0, ?)",
-            (episode, event.purpose, event.t_robot_ns),
+            "INSERT OR REPLACE INTO open_episodes VALUES (?, ?, 0, 0, ?, ?)",
+            (episode, event.purpose, event.t_robot_ns, json.dumps(event.cameras)),
         )
     elif isinstance(event, EpisodeEnded):
         connection.execute("DELETE FROM open_episodes WHERE episode_id = ?", (episode,))

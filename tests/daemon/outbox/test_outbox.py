@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
+from safety.vocabulary import Source
 from tests.daemon.recording import recorded, started, write_episode
 
 
@@ -279,4 +281,50 @@ def test_a_row_of_another_version_is_named(tmp_path: Path) -> None:
     assert len(pending.rows) == 1
     with pytest.raises(UnreadableRow, match="row 2"):
         reader.pending(1, 64)
+    reader.close()
+
+
+def test_the_robot_counts_as_trainable_what_the_learner_will_train_on(tmp_path: Path) -> None:
+    """What the task declares as its observation: every camera's picture, or the arm's state."""
+    by_pictures, by_state = new_id(), new_id()
+    whole = recorded(by_pictures, 0)
+    half = replace(recorded(by_pictures, 1), images={"wrist": b"jpeg"})
+    moved_back = recorded(by_pictures, 2)
+    moved_back = replace(
+        moved_back, step=moved_back.step.model_copy(update={"source": Source.RESET})
+    )
+    blind = replace(recorded(by_state, 0), images={})
+    path = tmp_path / "outbox.sqlite"
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        writer.append_event(started(by_pictures))
+        for record in (whole, half, moved_back):
+            writer.append_step(record)
+        writer.append_event(started(by_state).model_copy(update={"cameras": ()}))
+        writer.append_step(blind)
+        assert writer.flush()
+        reader = OutboxReader(path)
+        pending = reader.pending(0, 64)
+        assert pending is not None
+        reader.close()
+    trainable = [
+        row.content.step.episode_id
+        for row in pending.rows
+        if isinstance(row.content, RecordedStep) and row.training
+    ]
+    assert trainable == [by_pictures, by_state]
+
+
+def test_an_outbox_from_before_cameras_were_kept_opens_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        write_episode(writer, 2)
+    connection = sqlite3.connect(path)
+    connection.execute("ALTER TABLE open_episodes DROP COLUMN cameras")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        write_episode(writer, 3)
+        assert writer.flush()
+    reader = OutboxReader(path)
+    assert reader.counts().pending_training == 2 + 3
     reader.close()
