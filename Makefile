@@ -26,7 +26,7 @@ UI_STALE := $(if $(UI),$(shell find operator_ui -type f -newer $(UI_BUILT) \
 UI_MISSING := $(if $(wildcard robot_rl/server/console/index.html),,missing)
 UI_STAMPS := $(if $(UI),$(UI_BUILT))
 
-.PHONY: help setup demo test check coverage ui lock clean \
+.PHONY: help setup demo test check coverage ui docs lock clean \
 	lint types imports tests ui-check install force
 
 help: ## List the targets
@@ -74,6 +74,9 @@ ui: $(UI_STAMPS) ## Build the console
 
 lock: $(STAMPS)/python ## Pin the dependencies of pyproject.toml anew
 	sh deploy/setup-python.sh lock
+
+docs: install ## Write the tables of docs/ that come from the code
+	@$(PYTHON) docs/tables.py
 
 # --- Use --------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ Every change of mode starts a new epoch, so that no command outlives the authori
 import math
 from dataclasses import dataclass, replace
 
+from safety.faults import FaultCode, sentence
+from safety.lease import SUSPEND_NS
 from safety.vocabulary import LATCHED, MOVING, Mode, Phase
 
 NEW_TAKEOVER_ROUND_TRIP_S = 0.3
@@ -31,6 +33,8 @@ class ModeState:
     stopped_by: str | None = None
     cause: str | None = None
     """Cause of the fault or the pause, as a sentence for people."""
+    fault: FaultCode | None = None
+    """What was latched, with `cause`. None without one, and for a latch of an older version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRequested:
+    """`cause`: a sentence for people; without one, who asked for it is the cause."""
+
     by: str
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,7 @@ class ClearRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RaiseFault:
+    fault: FaultCode
     cause: str
 
 
@@ -163,6 +171,7 @@ class Latch:
 
     stopped_by: str | None = None
     cause: str | None = None
+    fault: FaultCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +199,7 @@ def initial(now_ns: int, *, epoch: int, latch: Latch) -> ModeState:
         since_ns=now_ns,
         stopped_by=latch.stopped_by,
         cause=latch.cause,
+        fault=latch.fault,
     )
 
 
@@ -203,7 +213,7 @@ def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
         case ClearRequested():
             return _clear(state, event, now_ns)
         case LeaseSuspended():
-            return _lost(state, "The driver's connection was silent for 500 ms.", now_ns)
+            return _lost(state, _OPERATOR_SILENT, now_ns)
         case LeaseLost():
             return _lost(state, "The driver's lease ended.", now_ns)
         case _ if state.mode in LATCHED:
@@ -228,6 +238,9 @@ def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
             return _finish(state, event, now_ns)
 
 
+_OPERATOR_SILENT = sentence(FaultCode.OPERATOR_LOST, silent_ms=SUSPEND_NS / 1e6)
+
+
 def _enter(state: ModeState, mode: Mode, now_ns: int, *effects: Effect) -> Outcome:
     """Enter a mode with a new epoch; who drove and why is forgotten, a stop is not."""
     epoch = state.epoch + 1
@@ -250,8 +263,9 @@ def _stop(state: ModeState, event: StopRequested, now_ns: int) -> Outcome:
     if state.mode is Mode.STOPPED:
         return state, ()
     after, effects = _enter(state, Mode.STOPPED, now_ns, HoldStill())
-    cause = state.cause if state.mode is Mode.FAULT else None
-    after = replace(after, stopped_by=event.by, cause=cause)
+    if state.mode is Mode.FAULT:
+        after = replace(after, cause=state.cause, fault=state.fault)
+    after = replace(after, stopped_by=event.by)
     return after, (*effects, _persist(after))
 
 
@@ -259,22 +273,24 @@ def _fault(state: ModeState, event: RaiseFault, now_ns: int) -> Outcome:
     if state.mode in LATCHED:  # The first cause is the one to mend; a stop stays a stop.
         if state.cause is not None:
             return state, ()
-        after = replace(state, cause=event.cause)
+        after = replace(state, cause=event.cause, fault=event.fault)
         return after, (_persist(after),)
     after, effects = _enter(state, Mode.FAULT, now_ns, HoldStill())
-    after = replace(after, cause=event.cause)
+    after = replace(after, cause=event.cause, fault=event.fault)
     return after, (*effects, _persist(after))
 
 
 def _persist(state: ModeState) -> PersistLatch:
-    return PersistLatch(latch=Latch(stopped_by=state.stopped_by, cause=state.cause))
+    return PersistLatch(
+        latch=Latch(stopped_by=state.stopped_by, cause=state.cause, fault=state.fault)
+    )
 
 
 def _clear(state: ModeState, event: ClearRequested, now_ns: int) -> Outcome:
     if state.mode not in LATCHED:
         return _refuse(state, f"There is nothing to clear: the robot is {state.mode}.")
     if event.cause is not None:
-        return _refuse(state, f"It cannot be cleared while the cause persists: {event.cause}")
+        return _refuse(state, sentence(FaultCode.CLEARED_EARLY, cause=event.cause))
     after, effects = _enter(state, Mode.IDLE, now_ns, HoldStill())
     after = replace(after, stopped_by=None)
     return after, (*effects, _persist(after))
@@ -346,7 +362,7 @@ def _pause(state: ModeState, event: PauseRequested, now_ns: int) -> Outcome:
     if state.mode not in MOVING:
         return _refuse(state, f"There is nothing to pause: the robot is {state.mode}.")
     after, effects = _enter(state, Mode.PAUSED, now_ns, HoldStill())
-    return replace(after, cause=f"Paused by {event.by}."), effects
+    return replace(after, cause=event.cause or f"Paused by {event.by}."), effects
 
 
 def _resume(state: ModeState, now_ns: int) -> Outcome:

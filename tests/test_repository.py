@@ -225,6 +225,28 @@ def test_the_command_line_starts_without_the_learning_libraries() -> None:
     assert "Usage" in result.stdout
 
 
+# --- Documents --------------------------------------------------------------------------------
+
+
+def test_no_table_in_the_documents_is_stale() -> None:
+    program = (
+        "import sys; sys.path.insert(0, 'docs'); import tables\n"
+        "stale = [str(p) for p in tables.DOCS.glob('**/*.md') "
+        "if tables.renewed(p.read_text()) != p.read_text()]\n"
+        "assert not stale, f'run make docs: {stale}'\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "<!-- table: faults -->" in (ROOT / "docs/safety.md").read_text()
+
+
 # --- What never appears -----------------------------------------------------------------------
 
 

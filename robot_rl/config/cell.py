@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
+from safety.faults import FaultCode, bound_ms
 
 SCENE_CAMERAS = ("front", "wrist")  # of hardware.sim
 
@@ -54,8 +55,8 @@ class Impedance(Section):
     nullspace_stiffness_nm_rad: NotNegative = 10.0
 
 
-WATCHDOG_AT_MOST_S = 0.1
-"""An arm that loses control stands within 200 ms (SAFETY, fault 14); half of that is braking."""
+WATCHDOG_AT_MOST_S = bound_ms(FaultCode.CONTROL_LOST) / 2 * 1e-3
+"""Half of the time in which an arm that loses control must stand: the rest is for braking."""
 
 
 class Control(Section):

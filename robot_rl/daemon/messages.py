@@ -14,6 +14,7 @@ from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
 from robot_rl.schema.message import Message, Quaternion, Vector3
 from robot_rl.schema.policy import PolicyVersion
+from safety.faults import FaultCode
 from safety.vocabulary import Phase
 
 # ---- actor → control ----------------------------------------------------------------------------
@@ -79,6 +80,7 @@ class ModeChanged(Message):
     mode: str
     previous: str
     cause: str
+    fault: FaultCode | None = None
     by: str
     t_ns: int
 

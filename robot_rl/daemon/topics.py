@@ -95,6 +95,7 @@ CONTROL = np.dtype(
         ("t_ns", np.int64),
         ("mode", "S12"),
         ("cause", "S160"),
+        ("fault", "S24"),  # safety.faults.FaultCode behind the cause; empty: none
         ("epoch", np.int64),  # of the mode; a new one with every change
         ("source", "S8"),
         ("phase", "S12"),

@@ -93,7 +93,7 @@ class SafetyEvent(Message):
     kind: Literal["safety_event"] = "safety_event"
     event_id: UUID
     episode_id: UUID | None
-    code: str  # stop, fault, watchdog, reject …
+    code: str  # stop, preemption, reject, reset, or the safety.faults.FaultCode that latched
     cause: str
     by: str
     t_robot_ns: int

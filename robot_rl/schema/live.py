@@ -20,6 +20,7 @@ from pydantic import Field
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
+from safety.faults import FaultCode
 from safety.vocabulary import Mode, Phase, Source
 
 type Counter = Annotated[int, Field(ge=0, lt=2**63)]
@@ -101,6 +102,7 @@ class Telemetry(Message):
     t_ns: int
     mode: Mode
     cause: str
+    fault: FaultCode | None = None  # what is latched; a robot of an older version does not say
     source: Source
     phase: Phase | None
     intervention_id: UUID | None

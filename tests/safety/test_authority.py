@@ -1,4 +1,4 @@
-"""Modes, lease and gate together on virtual time, driven at random: the invariants of SAFETY.md."""
+"""Modes, lease and gate together on virtual time, driven at random: docs/safety.md's invariants."""
 
 import numpy as np
 from hypothesis import settings
@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from safety import lease as leases
 from safety import modes as machine
+from safety.faults import FaultCode
 from safety.gate import Gate, Measured
 from safety.lease import Admission, LeaseState
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
@@ -214,7 +215,7 @@ class Cell(RuleBasedStateMachine):
 
     @rule()
     def fault(self) -> None:
-        self.send(machine.RaiseFault(cause="A camera is gone."))
+        self.send(machine.RaiseFault(fault=FaultCode.ARM_SILENT, cause="The arm is gone."))
 
     @rule()
     def restart(self) -> None:

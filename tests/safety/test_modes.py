@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from safety.faults import FaultCode
 from safety.modes import (
     Changed,
     ClearRequested,
@@ -56,7 +57,7 @@ EVENTS: dict[str, Event] = {
     "done": ResetDone(),
     "stop": StopRequested(by="ada"),
     "clear": ClearRequested(by="ada", cause=None),
-    "fault": RaiseFault(cause="A camera is gone."),
+    "fault": RaiseFault(fault=FaultCode.ARM_SILENT, cause="A camera is gone."),
     "finish": Finish(cause="The episode is over."),
     "suspended": LeaseSuspended(),
     "lost": LeaseLost(),
@@ -186,10 +187,13 @@ def test_a_stop_is_persisted_and_so_is_its_clearing() -> None:
 
 
 def test_a_fault_is_persisted_and_a_stop_over_it_keeps_it() -> None:
-    fault, effects = step(STATES[Mode.TAKEOVER], RaiseFault(cause="The arm is gone."), 1)
-    assert PersistLatch(latch=Latch(cause="The arm is gone.")) in effects
+    fault, effects = step(
+        STATES[Mode.TAKEOVER], RaiseFault(fault=FaultCode.ARM_SILENT, cause="The arm is gone."), 1
+    )
+    latch = Latch(cause="The arm is gone.", fault=FaultCode.ARM_SILENT)
+    assert PersistLatch(latch=latch) in effects
     _, effects = step(fault, StopRequested(by="bob"), 2)
-    assert PersistLatch(latch=Latch(stopped_by="bob", cause="The arm is gone.")) in effects
+    assert PersistLatch(latch=replace(latch, stopped_by="bob")) in effects
     cleared, effects = step(fault, ClearRequested(by="ada", cause=None), 3)
     assert cleared.cause is None
     assert PersistLatch(latch=Latch()) in effects
@@ -203,11 +207,16 @@ def test_a_stop_forgets_why_the_robot_was_paused() -> None:
 def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
     stopped, _ = step(STATES[Mode.FAULT], StopRequested(by="ada"), 1)
     assert (stopped.mode, stopped.cause) == (Mode.STOPPED, "The arm is gone.")
-    again, nothing = step(STATES[Mode.FAULT], RaiseFault(cause="And the camera."), 1)
+    again, nothing = step(
+        STATES[Mode.FAULT], RaiseFault(fault=FaultCode.ARM_SILENT, cause="And the camera."), 1
+    )
     assert (again.cause, nothing) == ("The arm is gone.", ())
-    later, kept = step(STATES[Mode.STOPPED], RaiseFault(cause="The arm is gone."), 1)
+    later, kept = step(
+        STATES[Mode.STOPPED], RaiseFault(fault=FaultCode.ARM_SILENT, cause="The arm is gone."), 1
+    )
     assert (later.mode, later.cause) == (Mode.STOPPED, "The arm is gone.")
-    assert kept == (PersistLatch(latch=Latch(stopped_by=later.stopped_by, cause=later.cause)),)
+    latch = Latch(stopped_by="ada", cause="The arm is gone.", fault=FaultCode.ARM_SILENT)
+    assert kept == (PersistLatch(latch=latch),)
     _, effects = step(STATES[Mode.FAULT], TAKE, 1)
     assert effects == (
         EventRefused(reason="The robot has a fault: The arm is gone. Clear it first."),
@@ -216,8 +225,10 @@ def test_a_stop_over_a_fault_keeps_the_cause_and_a_fault_the_first() -> None:
 
 def test_start_up_is_idle_or_still_latched() -> None:
     assert initial(3, epoch=9, latch=Latch()).mode is Mode.IDLE
-    fault = initial(3, epoch=9, latch=Latch(cause="The arm is gone."))
+    latch = Latch(cause="The arm is gone.", fault=FaultCode.ARM_SILENT)
+    fault = initial(3, epoch=9, latch=latch)
     assert (fault.mode, fault.cause) == (Mode.FAULT, "The arm is gone.")
+    assert fault.fault is FaultCode.ARM_SILENT
     both = initial(3, epoch=9, latch=Latch(stopped_by="ada", cause="The arm is gone."))
     assert (both.mode, both.cause) == (Mode.STOPPED, "The arm is gone.")
     stopped = initial(3, epoch=9, latch=Latch(stopped_by="ada"))

@@ -140,6 +140,7 @@ export function ModeBanner({ connection }: { connection: RobotConnection }) {
   const waitedFor = useWaitedFor(connection, mode);
   const phase = useLive(connection, (state) => state.telemetry?.phase ?? null);
   const told = useLive(connection, (state) => state.telemetry?.cause ?? "");
+  const fault = useLive(connection, (state) => state.telemetry?.fault ?? null);
   const cause = mode === "starting" || mode === "unknown" ? waitedFor : told;
   const lost = useLive(connection, (state) => state.link !== "open");
   const Icon = ICONS[mode];
@@ -160,7 +161,16 @@ export function ModeBanner({ connection }: { connection: RobotConnection }) {
               <span className={classes.phase}> {t(`mode.${phase}`)}</span>
             )}
           </h1>
-          {cause && <div className={classes.cause}>{cause}</div>}
+          {cause && (
+            <div className={classes.cause}>
+              {cause}
+              {mode === "fault" && fault && (
+                <code className={classes.code} title={t("mode.fault_code")}>
+                  {fault}
+                </code>
+              )}
+            </div>
+          )}
         </div>
       </div>
       <div className={classes.figures}>

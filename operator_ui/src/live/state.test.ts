@@ -16,6 +16,7 @@ const TELEMETRY: Telemetry = {
   t_ns: 1,
   mode: "autonomous",
   cause: "",
+  fault: null,
   source: "policy",
   phase: null,
   intervention_id: null,

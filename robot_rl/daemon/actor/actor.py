@@ -35,6 +35,7 @@ from robot_rl.schema.live import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import state_names, state_vector
+from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
 RESULT_PATIENCE_STEPS = 10
@@ -214,7 +215,7 @@ class Actor:
         self.interventions.acted(acted)
         self._step(events.StepDone(human=acted.human))
         if acted.reject == "not_finite":
-            cause = "An action was not finite; the robot held."
+            cause = sentence(FaultCode.ACTION_INVALID)
             self._event_log.safety("reject", cause, "policy")
 
     def _append(self, record: RecordedStep) -> None:
@@ -250,9 +251,9 @@ class Actor:
         if news:
             self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
         if event.mode in (Mode.STOPPED, Mode.FAULT):
-            cause = event.cause or f"Stopped by {event.by}."
+            cause = event.cause or sentence(FaultCode.SOFTWARE_STOP, by=event.by)
             if news:
-                code = "stop" if event.mode == Mode.STOPPED else "fault"
+                code = "stop" if event.mode == Mode.STOPPED else event.fault or "fault"
                 self._event_log.safety(code, cause, event.by, event.t_ns)
             self._step(events.RobotHalted(cause=cause))
 

@@ -15,6 +15,7 @@ from robot_rl.daemon.actor.record import Decided, text_of
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema import live
 from robot_rl.schema.message import Message
+from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
 _REQUESTS: TypeAdapter[live.FromClient | messages.PolicyReady] = TypeAdapter(
@@ -118,9 +119,10 @@ class ActorPorts:
         """Why an episode could not be kept, or None."""
         state = self.outbox.state
         if not state.accepting:
-            return f"An episode could not be kept: {state.problem}."
+            return sentence(FaultCode.DISK_FULL, problem=state.problem)
         if self._link.count and not bool(self._link.read()["accepting"]):
-            return "An episode could not be kept: the outbox is full; see that the server runs."
+            full = "the outbox is full; see that the server runs"
+            return sentence(FaultCode.DISK_FULL, problem=full)
         return None
 
     def publish(

@@ -7,6 +7,7 @@ from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import text_of
 from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.schema import live
+from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
 START_NEAR_M = 0.03
@@ -40,7 +41,7 @@ class Refusals:
         if problem := self._ports.not_recording():
             return problem
         if blind := self._senses.blind():
-            return f"The camera {blind[0]} delivers no fresh images; look at its cable and process."
+            return sentence(FaultCode.CAMERA_LOST, camera=blind[0])
         truth = self._senses.truth()
         start = self._task.reset.home_position_m if truth is None else truth["start_position"]
         return self._away_from(np.array(start))

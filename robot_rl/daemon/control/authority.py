@@ -29,6 +29,7 @@ from robot_rl.schema import live
 from robot_rl.schema.message import new_id
 from safety import lease as leases
 from safety import modes
+from safety.faults import FaultCode, sentence
 from safety.modes import ModeState
 from safety.vocabulary import Mode, Phase
 
@@ -178,9 +179,10 @@ class Authority:
         self._apply(modes.Finish(cause=why), now_ns, "control")
         self.out.events.append(HomeMissed(why=why, t_ns=now_ns))
 
-    def fault(self, cause: str, now_ns: int) -> None:
-        """Latch a fault with its cause."""
-        self._apply(modes.RaiseFault(cause=cause), now_ns, "control")
+    def fault(self, fault: FaultCode, now_ns: int, **details: object) -> None:
+        """Latch a fault; `details` complete its sentence."""
+        cause = sentence(fault, **details)
+        self._apply(modes.RaiseFault(fault=fault, cause=cause), now_ns, "control")
 
     # ---- time ---------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ class Authority:
             self.stop_report.at_rest(now_ns)
 
     def _look_for_people(self, now_ns: int) -> None:
-        """The task's rule for autonomy that nobody attends (SAFETY, fault 25).
+        """The task's rule for autonomy that nobody attends (fault 25).
 
         Who holds the lease and is heard attends; so did whoever has just started or resumed.
         """
@@ -208,8 +210,8 @@ class Authority:
         if limit_ns is None or self.mode.mode is not Mode.AUTONOMOUS:
             return
         if now_ns - attended_ns > limit_ns:
-            by = f"the robot, because nobody has attended it for {limit_ns / 1e9:.0f} s"
-            self._apply(modes.PauseRequested(by=by), now_ns, "control")
+            cause = sentence(FaultCode.NETWORK_CUT, unattended_s=limit_ns / 1e9)
+            self._apply(modes.PauseRequested(by="control", cause=cause), now_ns, "control")
 
     # ---- requests, one by one -----------------------------------------------------------------
 
@@ -224,7 +226,7 @@ class Authority:
     ) -> str | None:
         if sender.client_id != self.lease_client:
             if self.lease_client is not None:
-                return f"{self.lease_user} holds the lease; taking over needs it."
+                return sentence(FaultCode.TWO_TAKEOVERS, holder=self.lease_user)
             return "Taking over needs the lease; request it first."
         if self.mode.mode is Mode.TAKEOVER:
             return "You are driving already."
@@ -366,6 +368,7 @@ class Authority:
                 mode=self.mode.mode,
                 previous=before.mode,
                 cause=self.mode.cause or "",
+                fault=self.mode.fault,
                 by=by,
                 t_ns=now_ns,
             )

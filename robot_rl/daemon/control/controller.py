@@ -23,6 +23,7 @@ from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
 from robot_rl.schema import live
 from safety import modes
 from safety.command import CartesianTarget
+from safety.faults import FaultCode
 from safety.gate import Gate, Measured
 from safety.proposal import Hold, Proposal, Twist
 from safety.verdict import Verdict
@@ -151,16 +152,12 @@ class Controller:
     def _look_for_faults(self, seen: TickInput) -> None:
         now_ns, authority, arm = seen.now_ns, self.authority, self.arm
         if seen.late_ns > self.settings.freeze_ns:
-            authority.fault(
-                f"Control stood still for {seen.late_ns / 1e6:.0f} ms; look at the load of this "
-                "machine, then clear.",
-                now_ns,
-            )
+            authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=seen.late_ns / 1e6)
         if seen.arm is None:
-            authority.fault("The arm's measurements stopped arriving; see its process.", now_ns)
+            authority.fault(FaultCode.ARM_SILENT, now_ns)
         if (arm.braking or arm.fault) and now_ns >= self._clear_until_ns:
-            cause = arm.fault or "no reason given"
-            authority.fault(f"The arm stopped itself: {cause}.", now_ns)
+            reason = arm.fault or "no reason given"
+            authority.fault(FaultCode.ARM_STOPPED, now_ns, reason=reason)
 
     def _listen(self, seen: TickInput) -> None:
         now_ns, authority = seen.now_ns, self.authority

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from robot_rl import durable_file
+from safety.faults import FaultCode, sentence
 from safety.modes import Latch
 
 
@@ -16,11 +17,14 @@ def read_latch(path: Path) -> Latch:
     try:
         content = json.loads(path.read_text())
         stopped_by, cause = content["stopped_by"], content.get("cause")
+        fault = None if content.get("fault") is None else FaultCode(content["fault"])
     except FileNotFoundError:
         return Latch()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Latch(stopped_by=f"a latch file that cannot be read ({path.name})")
-    return Latch(stopped_by=_text(stopped_by), cause=_text(cause))
+        unreadable = FaultCode.LATCH_UNREADABLE
+        cause = sentence(unreadable, file=path.name)
+        return Latch(stopped_by="control", cause=cause, fault=unreadable)
+    return Latch(stopped_by=_text(stopped_by), cause=_text(cause), fault=fault)
 
 
 def write_latch(path: Path, latch: Latch) -> None:

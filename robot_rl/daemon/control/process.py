@@ -104,6 +104,7 @@ class ControlLoop:
             mode=mode.mode,
             previous=mode.mode,
             cause=mode.cause or "",
+            fault=mode.fault,
             by=mode.stopped_by or "control",
             t_ns=now_ns,
         )

@@ -12,6 +12,7 @@ from robot_rl.daemon.control.controller import Controller
 from robot_rl.daemon.control.sentences import bounded
 from robot_rl.daemon.topics import CONTROL
 from safety import lease as leases
+from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
 _NO_TIMES = Percentiles(p50=0.0, p99=0.0, largest=0.0)
@@ -35,6 +36,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     record["t_ns"] = now_ns
     record["mode"] = state.mode.encode()
     record["cause"] = bounded(_cause(controller), 160)
+    record["fault"] = (state.fault or "").encode()
     record["epoch"] = state.epoch
     record["source"] = controller.verdict.source.encode()
     record["phase"] = (state.phase or "").encode()
@@ -77,7 +79,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
 def _cause(controller: Controller) -> str:
     state = controller.authority.mode
     if state.mode is Mode.STOPPED:
-        stopped = f"Stopped by {state.stopped_by}."
+        stopped = sentence(FaultCode.SOFTWARE_STOP, by=state.stopped_by)
         return f"{stopped} {state.cause}" if state.cause else stopped
     return state.cause or ""
 

@@ -26,10 +26,12 @@ from robot_rl.schema.live import (
     Telemetry,
     TruthObject,
 )
+from safety.faults import FaultCode, bound_ms, sentence
 from safety.vocabulary import Limit, Mode, Phase, Source
 
 _NO_ID = bytes(16)
-CONTROL_SILENT_NS = 500_000_000  # then what it said last is no longer shown as the truth
+CONTROL_SILENT_NS = bound_ms(FaultCode.CONTROL_SILENT) * 1_000_000
+"""Then what control said last is no longer shown as the truth."""
 _RESTING_M_S = 0.005  # below this the TCP holds still (SAFETY.md, faults)
 
 
@@ -114,13 +116,16 @@ def telemetry_of(
     risk = topics.risk_of(seen.chunk) if seen.chunk is not None else None
     version = _not_negative(episode["policy_version"]) if bool(episode["loaded"]) else None
     mode, cause = Mode(_text(control["mode"]) or "idle"), _text(control["cause"])
+    fault = FaultCode(latched) if (latched := _text(control["fault"])) else None
     if seen.now_ns - int(control["t_ns"]) > CONTROL_SILENT_NS:
-        mode, cause = Mode.FAULT, "control does not run: the arm holds by its own watchdog"
+        mode, fault = Mode.FAULT, FaultCode.CONTROL_SILENT
+        cause = sentence(fault)
     local = seen.local if seen.local is not None and bool(seen.local["connected"]) else None
     return Telemetry(
         t_ns=seen.now_ns,
         mode=mode,
         cause=cause,
+        fault=fault,
         source=Source(_text(control["source"]) or "hold"),
         phase=Phase(phase) if (phase := _text(control["phase"])) else None,
         intervention_id=_id(control["intervention_id"]),

@@ -25,6 +25,7 @@ from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
 from robot_rl.daemon.supervisor.processes import ProcessEntry, WhenItDies, needed
 from robot_rl.errors import PlainError
+from safety.faults import FaultCode, sentence
 
 _ARM_READY_S = 90.0  # the first start compiles the impedance law
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 10.0
@@ -232,9 +233,12 @@ class Daemon:
     def _latch(self, name: str, how: str) -> None:
         """Control comes back stopped; a person clears it."""
         file = self.settings.latch_file
-        by = f"the supervisor, because {name} ended unexpectedly ({how})"
         try:
-            write_latch(file, replace(read_latch(file), stopped_by=by))
+            latch = replace(read_latch(file), stopped_by="the supervisor")
+            if latch.cause is None:  # the first cause is the one to mend
+                cause = sentence(FaultCode.CONTROL_LOST, process=name, how=how)
+                latch = replace(latch, cause=cause, fault=FaultCode.CONTROL_LOST)
+            write_latch(file, latch)
         except OSError as error:
             # Without the latch it must not come back at all: the arm has braked and stays so.
             self._failure = (

@@ -10,9 +10,15 @@ from pydantic import TypeAdapter
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
 from robot_rl.schema import live
+from safety.faults import FaultCode, bound_ms
 
 MS = 1_000_000
 _CHUNK_IDS = itertools.count(1)
+LOSSES = {
+    "socket": FaultCode.OPERATOR_LOST,
+    "dead-man": FaultCode.PAGE_FROZEN,
+    "frozen page": FaultCode.PAGE_FROZEN,
+}
 _EVENTS: TypeAdapter[messages.ControlEvent] = TypeAdapter(messages.ControlEvent)
 
 
@@ -104,8 +110,9 @@ def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
     assert bytes(robot.status["lease_holder"]) == b""
 
 
-@pytest.mark.parametrize("loss", ["socket", "dead-man", "frozen page"])
-def test_a_lost_person_holds_within_200_ms(robot, loss):
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_a_lost_person_holds_in_time(robot, loss):
+    within_ms = bound_ms(LOSSES[loss])
     robot.take_over()
     robot.drive_for(300, axes=(0.0, 1.0, 0.0, 0, 0, 0))
     assert robot.speed_m_s() > 0.2
@@ -114,16 +121,17 @@ def test_a_lost_person_holds_within_200_ms(robot, loss):
         assert messages.send(robot.ring("control_requests"), gone)
     elif loss == "dead-man":
         robot.drive(axes=(0.0, 1.0, 0.0, 0, 0, 0), deadman=False)
-    robot.run(200 if loss != "frozen page" else 180)  # the last message is 20 ms old
+    # What a page that froze said last is 20 ms old already.
+    robot.run(within_ms - (20 if loss == "frozen page" else 0))
     assert greatest_speed_m_s(robot, 200) < 0.005
 
 
-def test_a_policy_without_a_next_chunk_holds_within_100_ms(robot):
+def test_a_policy_without_a_next_chunk_holds_in_time(robot):
     begin(robot)
     offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 3)
     robot.run(robot.settings.task.action_delay_ns // 1_000_000 + 300)
     assert robot.speed_m_s() > 0.2  # the horizon ends now
-    robot.run(100)
+    robot.run(bound_ms(FaultCode.ACTOR_LOST))
     assert greatest_speed_m_s(robot, 300) < 0.005
 
 
@@ -173,7 +181,8 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     assert robot.mode == "stopped"
     assert robot.speed_m_s() < 0.005
     assert [p.stopped_t_ns is None for p in robot.progress] == [True, False]
-    assert robot.progress[0].braking_t_ns - asked_ns <= 10_000_000
+    braking_ns = robot.progress[0].braking_t_ns - asked_ns
+    assert braking_ns <= bound_ms(FaultCode.SOFTWARE_STOP) * MS
     robot.kill("control")
     robot.ring("control_events").drain()
     robot.start("control")
@@ -196,12 +205,13 @@ def test_when_control_is_killed_the_arm_brakes_and_a_person_has_to_clear(robot):
     offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 10)
     robot.run(300)
     robot.kill("control")
-    robot.run(300)
+    robot.run(bound_ms(FaultCode.CONTROL_LOST))
     assert robot.arm.read()["braking"]
     assert robot.speed_m_s() < 0.005
     robot.start("control")
     robot.run(100)
     assert robot.mode == "fault"
+    assert bytes(robot.status["fault"]) == FaultCode.ARM_STOPPED.encode()
     assert robot.answer_of(live.Clear).accepted
     robot.run(500)
     assert robot.mode == "idle", robot.cause

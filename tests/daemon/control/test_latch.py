@@ -3,6 +3,7 @@
 import pytest
 
 from robot_rl.daemon.control.latch import LatchWriter, read_latch, write_latch
+from safety.faults import FaultCode
 from safety.modes import Latch
 
 
@@ -11,7 +12,7 @@ from safety.modes import Latch
     [
         Latch(),
         Latch(stopped_by="ada"),
-        Latch(cause="The arm is gone."),
+        Latch(cause="The arm is gone.", fault=FaultCode.ARM_SILENT),
         Latch(stopped_by="ada", cause="The arm is gone."),
     ],
 )
@@ -22,11 +23,17 @@ def test_what_is_written_is_read(tmp_path, latch: Latch) -> None:
     assert read_latch(file) == latch
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '"ada"', '{"cause": "x"}'])
+NEWER = '{"stopped_by": null, "cause": "x", "fault": "a fault of a newer version"}'
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '"ada"', '{"cause": "x"}', NEWER])
 def test_a_latch_that_cannot_be_read_is_a_stop(tmp_path, content: str) -> None:
     file = tmp_path / "latch.json"
     file.write_text(content)
-    assert "cannot be read" in (read_latch(file).stopped_by or "")
+    latch = read_latch(file)
+    assert latch.stopped_by == "control"
+    assert latch.fault is FaultCode.LATCH_UNREADABLE
+    assert "latch.json" in (latch.cause or "")
 
 
 def test_a_latch_of_an_older_version_is_read(tmp_path) -> None:

@@ -23,6 +23,7 @@ from robot_rl.daemon.data_folder import DataFolderUnusable
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.processes import TABLE, WhenItDies, needed
 from robot_rl.daemon.supervisor.supervisor import Daemon, DaemonFailed
+from safety.faults import FaultCode
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
@@ -110,7 +111,9 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
         tick, count = int(arm.read()["tick"]), control.count
         eventually(lambda: control.count > count, "control is not back")
         assert mode(control) == "stopped"
-        assert "the supervisor" in (read_latch(settings.latch_file).stopped_by or "")
+        latch = read_latch(settings.latch_file)
+        assert (latch.stopped_by, latch.fault) == ("the supervisor", FaultCode.CONTROL_LOST)
+        assert "control ended unexpectedly (signal SIGKILL)" in (latch.cause or "")
         assert int(arm.read()["tick"]) > tick  # the physics ran on
         assert daemon.pids()["sim_arm"] == before["sim_arm"]
 
