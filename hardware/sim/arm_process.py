@@ -10,7 +10,7 @@ from types import FrameType
 
 import numpy as np
 
-from hardware import realtime
+from hardware import arm_topics, realtime, simulation_topics
 from hardware.clock import MonotonicClock, VirtualTime
 from hardware.memory import Record
 from hardware.parent import Parent
@@ -18,6 +18,7 @@ from hardware.sim import topics
 from hardware.sim.fast_loop import FastLoop, LoopTiming
 from hardware.sim.gripper import MAX_OPENING_M
 from hardware.sim.kinematics import downward
+from hardware.sim.panda import JOINTS
 from hardware.sim.physics import Physics
 from hardware.sim.settings import SimSettings
 from hardware.sim.tasks import body_pose
@@ -51,15 +52,16 @@ class ArmLoop:
             ),
         )
         self.stopping = False
-        self._command = topics.open_slot(folder, "arm_command")
+        self._command = arm_topics.open_command(folder)
         self._commands_seen = self._command.count
-        self._requests = [topics.open_requests(folder, name) for name in topics.REQUESTERS]
-        self._state_slot = topics.open_slot(folder, "arm_state")
-        self._timing_slot = topics.open_slot(folder, "arm_timing")
-        self._snapshot_slot = topics.open_slot(folder, "sim_snapshot")
-        self._truth_slot = topics.open_slot(folder, "sim_truth")
-        self._reset_slot = topics.open_slot(folder, "arm_reset_done")
-        self._state = np.zeros((), topics.STATE)
+        self._requests = [arm_topics.open_requests(folder, name) for name in arm_topics.REQUESTERS]
+        self._placing = simulation_topics.open_placing(folder)
+        self._state_slot = arm_topics.open_state(folder, JOINTS)
+        self._timing_slot = arm_topics.open_timing(folder)
+        self._snapshot_slot = topics.open_snapshot(folder)
+        self._truth_slot = simulation_topics.open_truth(folder)
+        self._placed_slot = simulation_topics.open_placed(folder)
+        self._state = np.zeros((), arm_topics.state_type(JOINTS))
         self._parent = Parent()
 
     # ---- one tick ----------------------------------------------------------------------------
@@ -77,17 +79,12 @@ class ArmLoop:
         for ring in self._requests:
             while (request := ring.pop()) is not None:
                 self._serve(request, now_ns)
+        while (wanted := self._placing.pop()) is not None:
+            self._place(wanted, now_ns)
 
     def _serve(self, request: Record, now_ns: int) -> None:
         kind = bytes(request["kind"]).decode()
         match kind:
-            case "reset":
-                seed = int(request["seed"])
-                self.loop.reset(seed, with_arm=bool(request["with_arm"]))
-                self.publish_scene(now_ns)
-                self.publish_state(now_ns)
-                done = (int(request["number"]), seed, now_ns)
-                self._reset_slot.write(np.array(done, topics.RESET_DONE))
             case "clear_fault":
                 self.loop.clear(now_ns)
                 self.publish_state(now_ns)
@@ -95,6 +92,14 @@ class ArmLoop:
                 self.stopping = True
             case _:
                 print(f"sim_arm: unknown request {kind!r} ignored", file=sys.stderr, flush=True)
+
+    def _place(self, wanted: Record, now_ns: int) -> None:
+        seed = int(wanted["seed"])
+        self.loop.reset(seed, with_arm=bool(wanted["with_arm"]))
+        self.publish_scene(now_ns)
+        self.publish_state(now_ns)
+        done = (int(wanted["number"]), seed, now_ns)
+        self._placed_slot.write(np.array(done, simulation_topics.PLACED))
 
     # ---- what others see ---------------------------------------------------------------------
 
@@ -137,7 +142,7 @@ class ArmLoop:
         physics = self.physics
         judged, start = physics.judge(), physics.start_pose()
         held = physics.task.held_at_start is not None
-        truth = np.zeros((), topics.TRUTH)
+        truth = np.zeros((), simulation_topics.TRUTH)
         truth["t_ns"], truth["seed"], truth["resets"] = now_ns, physics.seed, physics.resets
         truth["success"], truth["progress"] = judged.success, judged.progress
         truth["held"], truth["measure_m"] = judged.held, judged.measure_m
@@ -233,7 +238,7 @@ class ArmLoop:
             *(period.p50, period.p99, period.largest),
             *(latency.p50, latency.p99, latency.largest),
         )
-        self._timing_slot.write(np.array(values, topics.TIMING))
+        self._timing_slot.write(np.array(values, arm_topics.TIMING))
 
 
 def main(settings: SimSettings) -> None:

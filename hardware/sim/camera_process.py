@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 
-from hardware import realtime
+from hardware import realtime, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import open_clock
 from hardware.memory import Record
@@ -64,8 +64,8 @@ class SimulatedCameras:
     def __init__(self, settings: SimSettings, renderer: "SceneRenderer") -> None:
         self._settings = settings
         self._renderer = renderer
-        self._snapshot = topics.open_slot(settings.folder, "sim_snapshot")
-        self._rendering = topics.open_slot(settings.folder, "sim_rendering")
+        self._snapshot = topics.open_snapshot(settings.folder)
+        self._rendering = simulation_topics.open_rendering(settings.folder)
         self._frames = [
             (camera, open_frames(settings.folder, camera.name)) for camera in settings.cameras
         ]

@@ -179,5 +179,10 @@ class Cell(Section):
         return self
 
     @property
+    def joints(self) -> int:
+        """Of the arm."""
+        return len(self.limits.torque_nm)
+
+    @property
     def simulated(self) -> bool:
         return self.arm.driver == "simulated_panda"

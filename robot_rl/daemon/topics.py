@@ -2,7 +2,7 @@
 
 Numbers that flow at a fixed rate are `Slot`s of numpy structures. Rare things (requests, answers,
 events) are `Ring`s of JSON text, one pydantic message per record, so that they keep their types.
-The simulator's own topics (arm command, arm state, truth, snapshot) are in hardware.sim.topics.
+The arm's own topics are in hardware.arm_topics, a simulation's in hardware.simulation_topics.
 """
 
 from pathlib import Path

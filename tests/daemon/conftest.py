@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
+from hardware import arm_topics, simulation_topics
 from hardware.clock import VirtualClock, register
 from hardware.memory import Record
 from hardware.sim import arm_process, camera_process
-from hardware.sim import topics as sim_topics
 from hardware.sim.settings import SimSettings
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
@@ -52,8 +52,8 @@ class Robot:
         self.control = topics.open_slot(folder, "control")
         self.episode = topics.open_slot(folder, "episode")
         self.chunk = topics.open_chunk(folder, settings.task.action.size)
-        self.arm = sim_topics.open_slot(folder, "arm_state")
-        self.truth = sim_topics.open_slot(folder, "sim_truth")
+        self.arm = arm_topics.open_state(folder, settings.cell.joints)
+        self.truth = simulation_topics.open_truth(folder)
         self._drive = topics.open_slot(folder, "drive")
         self._rings = {name: topics.open_ring(folder, name) for name in topics.RINGS}
         columns = settings.task.action.size

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hardware.sim import topics
+from hardware import arm_topics
 from hardware.sim.fast_loop import FastLoop, LoopTiming
 from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
@@ -72,7 +72,7 @@ class LoopDriver(Driver):
 
     def command(self, position: Vector, quaternion: Vector, gripper: float) -> Any:
         self.sequence += 1
-        record = np.zeros((), topics.COMMAND)
+        record = np.zeros((), arm_topics.COMMAND)
         record["sequence"], record["valid_until_ns"] = self.sequence, self.now_ns + 100_000_000
         record["position"], record["quaternion"] = position, quaternion
         record["clip_m"], record["clip_rad"], record["gripper"] = 1.0, 1.0, gripper

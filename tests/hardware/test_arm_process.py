@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hardware import arm_topics, simulation_topics
 from hardware.arm import ArmLost
+from hardware.arm_client import ArmClient
 from hardware.clock import MonotonicClock, VirtualClock, register
-from hardware.sim import arm_process, topics
-from hardware.sim.arm import SimArm
+from hardware.sim import arm_process
+from hardware.sim.panda import JOINTS
 from hardware.sim.settings import SimSettings
 from safety._seal import SEAL
 from safety.command import CartesianTarget, JointTarget
@@ -45,7 +47,7 @@ class VirtualControl:
 
     def __init__(self, folder: Path) -> None:
         self.clock = VirtualClock(folder, "control")
-        self.arm = SimArm(folder, self.clock)
+        self.arm = ArmClient(folder, JOINTS, self.clock)
         self.sequence, self.due_ns = 0, self.clock.now_ns()
 
     def send(self, position: Any, quaternion: Any, gripper: float) -> None:
@@ -61,7 +63,7 @@ class VirtualControl:
 
 
 def shut_down(folder: Path, process: Any) -> None:
-    topics.open_requests(folder, "supervisor").push(topics.request("shutdown"))
+    arm_topics.open_requests(folder, "supervisor").push(arm_topics.request("shutdown"))
     process.join(10.0)
     assert process.exitcode == 0
 
@@ -74,11 +76,11 @@ def start_virtual(memory: Path, processes: Any, task: str = "lift_cube", seed: i
 
 
 def lift(memory: Path, processes: Any, experts: Any) -> np.void:
-    """Lift the cube through `SimArm`; the state at the end."""
+    """Lift the cube through `ArmClient`; the state at the end."""
     process, control = start_virtual(memory, processes)
     state = control.arm.state()
     driver = experts.driver(control.send, (state.position_m, state.quaternion_wxyz))
-    truth = topics.open_slot(memory, "sim_truth")
+    truth = simulation_topics.open_truth(memory)
     cube = truth.read()
     assert not bool(cube["success"])
     pose = cube["poses"][0]
@@ -87,7 +89,7 @@ def lift(memory: Path, processes: Any, experts: Any) -> np.void:
     assert bool(done["success"])
     assert float(done["progress"]) == 1.0
     assert bytes(done["names"][0]) == b"cube"
-    end = topics.open_slot(memory, "arm_state").read()
+    end = arm_topics.open_state(memory, JOINTS).read()
     shut_down(memory, process)
     return end
 
@@ -123,12 +125,11 @@ def test_lockstep_watchdog_clear_and_reset(memory: Path, processes: Any):
     control.send(stopped.position_m, stopped.quaternion_wxyz, 1.0)
     assert not control.arm.state().braking
 
-    truth = topics.open_slot(memory, "sim_truth")
+    truth = simulation_topics.open_truth(memory)
     before = truth.read()
-    requests = topics.open_requests(memory, "actor")
-    requests.push(topics.request("reset", number=17, seed=99))
+    simulation_topics.open_placing(memory).push(simulation_topics.place(17, 99))
     control.send(stopped.position_m, stopped.quaternion_wxyz, 1.0)
-    answer = topics.open_slot(memory, "arm_reset_done").read()
+    answer = simulation_topics.open_placed(memory).read()
     assert (int(answer["number"]), int(answer["seed"])) == (17, 99)
     after = truth.read()
     assert int(after["resets"]) == int(before["resets"]) + 1
@@ -153,8 +154,8 @@ def test_lockstep_time_waits_for_every_party(memory: Path, processes: Any):
 
 
 def test_arm_accepts_cartesian_targets_only(memory: Path):
-    topics.open_slot(memory, "arm_state").write(np.zeros((), topics.STATE))
-    arm = SimArm(memory, VirtualClock(memory, None))
+    arm_topics.open_state(memory, JOINTS).write(np.zeros((), arm_topics.state_type(JOINTS)))
+    arm = ArmClient(memory, JOINTS, VirtualClock(memory, None))
     joints = JointTarget(
         seal=SEAL,
         sequence=1,
@@ -166,15 +167,15 @@ def test_arm_accepts_cartesian_targets_only(memory: Path):
     )
     with pytest.raises(TypeError, match="CartesianTarget"):
         arm.send(joints)
-    assert topics.open_slot(memory, "arm_command").count == 0
+    assert arm_topics.open_command(memory).count == 0
 
 
 def test_an_arm_that_never_starts_is_lost(memory: Path):
     with pytest.raises(ArmLost, match="did not start"):
-        SimArm(memory, MonotonicClock(), start_timeout_s=0.1)
+        ArmClient(memory, JOINTS, MonotonicClock(), start_timeout_s=0.1)
 
 
-def send_for(arm: SimArm, clock: MonotonicClock, duration_s: float, first: int = 1) -> int:
+def send_for(arm: ArmClient, clock: MonotonicClock, duration_s: float, first: int = 1) -> int:
     """Hold in real time; the last sequence number sent."""
     begin = arm.state()
     end_ns, sequence = clock.now_ns() + round(duration_s * 1e9), first
@@ -196,10 +197,10 @@ CONTROL_THAT_DIES = """
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
-from hardware.sim import topics
+from hardware import arm_topics
 folder = Path(sys.argv[1])
-slot, state = topics.open_slot(folder, "arm_command"), topics.open_slot(folder, "arm_state").read()
-command = np.zeros((), topics.COMMAND)
+slot, state = arm_topics.open_command(folder), arm_topics.open_state(folder, 7).read()
+command = np.zeros((), arm_topics.COMMAND)
 command["position"], command["quaternion"] = state["position"], state["quaternion"]
 command["clip_m"] = command["clip_rad"] = 0.01
 for sequence in range(1, 60):
@@ -214,16 +215,16 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.fault
 def test_killing_control_brakes_the_arm_and_leaves_it_alive(memory: Path, processes: Any):
     process = processes.start(arm_process.main, SimSettings(folder=memory, task="insert_peg"))
-    arm = SimArm(memory, MonotonicClock(), requester="supervisor")
+    arm = ArmClient(memory, JOINTS, MonotonicClock(), requester="supervisor")
     control = subprocess.run([sys.executable, "-c", CONTROL_THAT_DIES, memory], timeout=60)
     assert control.returncode == -signal.SIGKILL
     wait_for(lambda: arm.state().braking)
-    record = topics.open_slot(memory, "arm_state").read()
+    record = arm_topics.open_state(memory, JOINTS).read()
     assert int(record["commands"]) > 0, "it was driven before"
     tick = arm.state().tick
     wait_for(lambda: arm.state().tick > tick + 50)
     assert process.is_alive()
-    timing = topics.open_slot(memory, "arm_timing")
+    timing = arm_topics.open_timing(memory)
     assert timing.wait_beyond(0, 10.0)
     assert 0.0 < float(timing.read()["real_time_factor"]) <= 1.05
     process.terminate()
@@ -235,32 +236,32 @@ def test_killing_control_brakes_the_arm_and_leaves_it_alive(memory: Path, proces
 def test_a_frozen_arm_is_lost_and_brakes_when_it_continues(memory: Path, processes: Any):
     process = processes.start(arm_process.main, SimSettings(folder=memory, task="lift_cube"))
     clock = MonotonicClock()
-    arm = SimArm(memory, clock)
+    arm = ArmClient(memory, JOINTS, clock)
     sequence = send_for(arm, clock, 0.2)
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(ArmLost, match="silent"):
         wait_for(lambda: arm.state() is None, 5.0)
     time.sleep(0.3)
-    begin = topics.open_slot(memory, "arm_state").read()
+    begin = arm_topics.open_state(memory, JOINTS).read()
     arm.send(target(sequence, clock.now_ns(), begin["position"], begin["quaternion"]))
     os.kill(process.pid, signal.SIGCONT)
-    wait_for(lambda: bool(topics.open_slot(memory, "arm_state").read()["braking"]))
-    assert b"stood still" in bytes(topics.open_slot(memory, "arm_state").read()["fault"])
+    wait_for(lambda: bool(arm_topics.open_state(memory, JOINTS).read()["braking"]))
+    assert b"stood still" in bytes(arm_topics.open_state(memory, JOINTS).read()["fault"])
 
 
 SUPERVISOR_THAT_DIES = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
+from hardware.arm_client import ArmClient
 from hardware.clock import MonotonicClock
 from hardware.sim import arm_process
-from hardware.sim.arm import SimArm
 from hardware.sim.settings import SimSettings
 folder = Path(sys.argv[1])
 settings = SimSettings(folder=folder, task="lift_cube")
 child = multiprocessing.get_context("spawn").Process(target=arm_process.main, args=(settings,))
 child.start()
 (folder / "arm_pid").write_text(str(child.pid))
-SimArm(folder, MonotonicClock(), requester="supervisor")
+ArmClient(folder, 7, MonotonicClock(), requester="supervisor")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

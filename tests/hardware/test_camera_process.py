@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
+from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
 from hardware.sim import arm_process, camera_process, topics
@@ -61,13 +62,13 @@ def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, proces
     assert abs(images[3] - images[0]).mean() < 2.0, "nothing moved"
 
     # Nobody wants frames: time runs on without them.
-    rendering = topics.open_slot(memory, "sim_rendering")
-    rendering.write(np.array((False,), topics.RENDERING))
+    rendering = simulation_topics.open_rendering(memory)
+    rendering.write(np.array((False,), simulation_topics.RENDERING))
     clock.grant_until_ns(7 * FRAME_NS)
     assert clock.wait_until_ns(7 * FRAME_NS, 60.0)
     assert front.count == 4
-    rendering.write(np.array((True,), topics.RENDERING))
-    topics.open_requests(memory, "actor").push(topics.request("reset", seed=1234))
+    rendering.write(np.array((True,), simulation_topics.RENDERING))
+    simulation_topics.open_placing(memory).push(simulation_topics.place(0, 1234))
     clock.grant_until_ns(9 * FRAME_NS)
     frame = front.wait_captured(9 * FRAME_NS, 60.0)
     assert frame is not None
@@ -78,7 +79,7 @@ def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, proces
     assert camera.exitcode == 0
     clock.grant_until_ns(12 * FRAME_NS)
     assert clock.wait_until_ns(12 * FRAME_NS, 30.0), "a camera that ended is not waited for"
-    topics.open_requests(memory, "supervisor").push(topics.request("shutdown"))
+    arm_topics.open_requests(memory, "supervisor").push(arm_topics.request("shutdown"))
     arm.join(10.0)
     assert arm.exitcode == 0
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from hardware import simulation_topics
 from hardware.clock import Clock
-from hardware.sim import topics as sim_topics
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.actor.episode import EpisodeState
 from robot_rl.daemon.actor.episode_events import Plan
@@ -44,9 +44,9 @@ class ActorPorts:
         self._link = topics.open_slot(folder, "outbox")
         self._simulated = simulated
         if simulated:
-            self._arm_requests = sim_topics.open_requests(folder, "actor")
-            self._reset_done = sim_topics.open_slot(folder, "arm_reset_done")
-            self._rendering = sim_topics.open_slot(folder, "sim_rendering")
+            self._placing = simulation_topics.open_placing(folder)
+            self._placed = simulation_topics.open_placed(folder)
+            self._rendering = simulation_topics.open_rendering(folder)
         self._born_ns = self._placements = self._clock.now_ns()  # no earlier actor has used it
 
     def now_ns(self) -> int:
@@ -163,13 +163,13 @@ class ActorPorts:
             return None
         self._placements += 1
         number = self._placements
-        self._arm_requests.push(sim_topics.request("reset", number=number, seed=seed))
+        self._placing.push(simulation_topics.place(number, seed))
         return number
 
     def placed(self, number: int) -> bool:
-        return int(self._reset_done.read()["number"]) == number
+        return int(self._placed.read()["number"]) == number
 
     def render(self, wanted: bool) -> None:
         """Lock-step draws only what an episode needs; in real time people watch all the while."""
         if self._simulated and self._clock.virtual:
-            self._rendering.write(np.array((wanted,), sim_topics.RENDERING))
+            self._rendering.write(np.array((wanted,), simulation_topics.RENDERING))

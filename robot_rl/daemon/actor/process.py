@@ -91,6 +91,7 @@ class ActorLoop:
         sensors = Sensors(
             settings.memory,
             clock,
+            joints=settings.cell.joints,
             cameras=settings.task.cameras,
             stale_s=settings.cell.stale_camera_s,
             wait_s=settings.task.action_delay_s / 2,

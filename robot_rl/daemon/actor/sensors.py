@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from hardware import arm_topics, simulation_topics
 from hardware.arm import ArmState
 from hardware.camera import open_frames
 from hardware.clock import Clock
 from hardware.memory import Record
-from hardware.sim import topics as sim_topics
-from hardware.sim.arm import arm_state
 from robot_rl.schema.message import utc_now
 from robot_rl.schema.step import ArmObservation, FrameStamp
 
@@ -82,17 +81,18 @@ class Sensors:
         folder: Path,
         clock: Clock,
         *,
+        joints: int,
         cameras: tuple[str, ...],
         stale_s: float,
         wait_s: float,
         simulated: bool,
     ) -> None:
         self._clock = clock
-        self._arm = sim_topics.open_slot(folder, "arm_state")
+        self._arm = arm_topics.open_state(folder, joints)
         self._cameras = {name: open_frames(folder, name) for name in cameras}
         self._stale_ns = round(stale_s * 1e9)
         self._wait_ns = round(wait_s * 1e9)
-        self._truth = sim_topics.open_slot(folder, "sim_truth") if simulated else None
+        self._truth = simulation_topics.open_truth(folder) if simulated else None
 
     def look(self, grid_ns: int) -> SensorReading:
         """The observation at T_k. Lock-step waits for its frames; real time only a little."""
@@ -118,7 +118,7 @@ class Sensors:
         )
 
     def arm(self) -> ArmState:
-        return arm_state(self._arm.read())
+        return arm_topics.arm_state(self._arm.read())
 
     def truth(self) -> Record | None:
         """The simulator's true state, if there is a simulator."""

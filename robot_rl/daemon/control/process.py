@@ -12,10 +12,10 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from hardware import realtime
-from hardware.arm import Arm, ArmLost, ArmState
+from hardware.arm import ArmLost, ArmState
+from hardware.arm_client import ArmClient
 from hardware.clock import Clock, open_clock
 from hardware.memory import Record, Slot
-from hardware.sim.arm import SimArm
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
 from robot_rl.daemon.control.latch import LatchWriter, read_latch
@@ -203,10 +203,12 @@ class ControlLoop:
             return None
 
 
-def _first_contact(settings: DaemonSettings, clock: Clock) -> tuple[Arm, ArmState]:
+def _first_contact(settings: DaemonSettings, clock: Clock) -> tuple[ArmClient, ArmState]:
     """The cell's driver and its first measurement; without one the process ends, saying why."""
     try:
-        arm = SimArm(settings.memory, clock, start_timeout_s=_START_PATIENCE_S)
+        arm = ArmClient(
+            settings.memory, settings.cell.joints, clock, start_timeout_s=_START_PATIENCE_S
+        )
         return arm, arm.state()
     except ArmLost as error:
         raise SystemExit(f"control: {error}") from error

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import numpy as np
 
+from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.memory import Frames, Record, Slot
-from hardware.sim import topics as arm_topics
 from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Purpose
@@ -60,9 +60,9 @@ class Readings:
         self.outbox = topics.open_slot(folder, "outbox")
         self._chunk = topics.open_chunk(folder, settings.task.action.size)
         self._local = topics.open_slot(folder, "local_input")
-        self._arm = arm_topics.open_slot(folder, "arm_state")
-        self._timing = arm_topics.open_slot(folder, "arm_timing")
-        self._truth = arm_topics.open_slot(folder, "sim_truth") if settings.cell.simulated else None
+        self._arm = arm_topics.open_state(folder, settings.cell.joints)
+        self._timing = arm_topics.open_timing(folder)
+        self._truth = simulation_topics.open_truth(folder) if settings.cell.simulated else None
         self._pace = _Pace()
         self._cameras = open_cameras(folder, settings)
 

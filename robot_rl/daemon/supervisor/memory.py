@@ -4,10 +4,10 @@ import math
 import time
 from pathlib import Path
 
+from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
 from hardware.memory import TornRead
-from hardware.sim import topics as arm_topics
 from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
 
@@ -24,8 +24,8 @@ class Memory:
         folder = settings.memory
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        _take_all(folder, tuple(settings.cell.cameras), settings.task.action.size)
-        self._arm = arm_topics.open_slot(folder, "arm_state")
+        _take_all(folder, settings)
+        self._arm = arm_topics.open_state(folder, settings.cell.joints)
         self._control = topics.open_slot(folder, "control")
         self._requests = arm_topics.open_requests(folder, "supervisor")
 
@@ -63,12 +63,11 @@ class Memory:
         self._requests.push(arm_topics.request("shutdown"))
 
 
-def _take_all(folder: Path, cameras: tuple[str, ...], columns: int) -> None:
+def _take_all(folder: Path, settings: DaemonSettings) -> None:
     """Make every topic now: a process that finds memory full later could only die."""
-    for name in arm_topics.SLOTS:
-        arm_topics.open_slot(folder, name)
-    for name in arm_topics.REQUESTERS:
-        arm_topics.open_requests(folder, name)
-    topics.make_all(folder, columns)
-    for name in cameras:
+    arm_topics.make_all(folder, settings.cell.joints)
+    if settings.cell.simulated:
+        simulation_topics.make_all(folder)
+    topics.make_all(folder, settings.task.action.size)
+    for name in settings.cell.cameras:
         open_frames(folder, name)

@@ -15,9 +15,9 @@ import simplejpeg
 import torch
 from pydantic import TypeAdapter
 
+from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.memory import Record
-from hardware.sim import topics as sim_topics
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.actor.policy import PolicyHolder
@@ -128,11 +128,11 @@ class Stand:
         self._epoch = itertools.count(1)
         self._versions = itertools.count(1)
         self._after = 0
-        self._arm = sim_topics.open_slot(memory, "arm_state")
-        self._truth = sim_topics.open_slot(memory, "sim_truth")
+        self._arm = arm_topics.open_state(memory, self.settings.cell.joints)
+        self._truth = simulation_topics.open_truth(memory)
         self._frames = {name: open_frames(memory, name) for name in task.cameras}
-        self._placed = sim_topics.open_slot(memory, "arm_reset_done")
-        self._placing = sim_topics.open_requests(memory, "actor")
+        self._placed = simulation_topics.open_placed(memory)
+        self._placing = simulation_topics.open_placing(memory)
         self._control = topics.open_slot(memory, "control")
         self._rings = {name: topics.open_ring(memory, name) for name in topics.RINGS}
         columns = task.action.size
@@ -140,7 +140,7 @@ class Stand:
         self.chunks = topics.open_chunk(memory, task.action.size)
         self._in_force = self.chunks.read()  # at the last B_k
         self.episode = topics.open_slot(memory, "episode")
-        truth = np.zeros((), sim_topics.TRUTH)
+        truth = np.zeros((), simulation_topics.TRUTH)
         truth["seed"], truth["start_position"] = SEED, HOME
         self._truth.write(truth)
         self.sense(self.clock.t_ns)
@@ -191,7 +191,7 @@ class Stand:
             self._pass_to(self.clock.t_ns + self.slow_ns.pop(grid_ns))
 
     def sense(self, t_ns: int) -> None:
-        arm = np.zeros((), sim_topics.STATE)
+        arm = np.zeros((), arm_topics.state_type(self.settings.cell.joints))
         arm["t_ns"], arm["position"], arm["quaternion"] = t_ns, HOME, (0, 1, 0, 0)
         arm["gripper_m"] = t_ns * 1e-12  # so that a record shows when it was measured
         self._arm.write(arm)
@@ -281,7 +281,9 @@ class Stand:
         truth["seed"] = request["seed"]
         self._truth.write(truth)
         self._placed.write(
-            np.array((request["number"], request["seed"], self.clock.t_ns), sim_topics.RESET_DONE)
+            np.array(
+                (request["number"], request["seed"], self.clock.t_ns), simulation_topics.PLACED
+            )
         )
 
     def takes_over(self, intervention: UUID) -> None:

@@ -7,8 +7,9 @@ from typing import cast
 import numpy as np
 import pytest
 
+from hardware import arm_topics
 from hardware.memory import Record
-from hardware.sim import kinematics, topics
+from hardware.sim import kinematics
 from hardware.sim.fast_loop import FastLoop, LoopTiming
 from hardware.sim.physics import Physics
 from robot_rl.config import load_cell, load_task
@@ -65,7 +66,7 @@ class Cell:
 
     def _command(self, proposal: Proposal, state: ModeState) -> None:
         command = self.gate.tick(self.now_ns, self.measured(), proposal, state).command
-        record = np.zeros((), topics.COMMAND)
+        record = np.zeros((), arm_topics.COMMAND)
         record["sequence"], record["valid_until_ns"] = command.sequence, command.valid_until_ns
         record["position"], record["quaternion"] = command.position_m, command.quaternion
         record["clip_m"], record["clip_rad"] = command.clip_m, command.clip_rad

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from hardware import arm_topics
 from hardware.memory import Slot
 from hardware.sim import camera_process
-from hardware.sim import topics as arm_topics
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.actor import process as actor_process
@@ -93,7 +93,7 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
     daemon.start()
     try:
         control = topics.open_slot(settings.memory, "control")
-        arm = arm_topics.open_slot(settings.memory, "arm_state")
+        arm = arm_topics.open_state(settings.memory, settings.cell.joints)
         eventually(lambda: control.count > 0, "control did not start")
         assert mode(control) == "idle"
         with pytest.raises(DataFolderUnusable, match="another daemon"):
