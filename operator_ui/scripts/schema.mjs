@@ -9,7 +9,7 @@ const document = new URL("../src/api/openapi.json", import.meta.url);
 const types = new URL("../src/api/schema.d.ts", import.meta.url);
 
 const python = process.env.PYTHON ?? ".venv/bin/python";
-execFileSync(python, ["-m", "robot_rl.server.openapi", fileURLToPath(document)], {
+execFileSync(python, ["-m", "robot_rl.server.openapi_file", fileURLToPath(document)], {
   cwd: root,
   stdio: "inherit",
 });

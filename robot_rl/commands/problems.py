@@ -11,7 +11,6 @@ _DEVICES_AND_LIMITS = {
     ("hardware.camera", "CameraLost"),
     ("hardware.memory", "MemoryUnusable"),
     ("hardware.teleop", "DeviceLost"),
-    ("robot_rl.daemon.outbox.file", "BadOutbox"),
 }
 _DISK = {
     errno.ENOSPC: "the disk is full: free some space, or give another folder with --data",

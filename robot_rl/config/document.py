@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from robot_rl.config.cell import Cell
 from robot_rl.config.task import Task
-from robot_rl.errors import PlainError
+from robot_rl.errors import BadInput
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where `cells/` and `tasks/` lie beside the packages."""
 
 
-class BadConfig(PlainError):
+class BadConfig(BadInput):
     """A cell or task file is wrong: the message names the file, the key, the value and what is
     allowed.
     """

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from robot_rl import durable_file
-from robot_rl.errors import PlainError
+from robot_rl.errors import BadInput
 from robot_rl.learner.hil_serl import HilSerl
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
@@ -26,7 +26,7 @@ FORMAT = 1
 _KEY = "robot_rl.learner"
 
 
-class BadLearnerState(PlainError):
+class BadLearnerState(BadInput):
     """A learner's checkpoint cannot be used."""
 
 

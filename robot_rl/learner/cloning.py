@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from robot_rl.config.task import Task
-from robot_rl.errors import PlainError
+from robot_rl.errors import BadInput
 from robot_rl.learner.demonstrations import Trajectory, encode_trajectories
 from robot_rl.learner.losses import clone_loss
 from robot_rl.policy.checkpoint import write_checkpoint
@@ -34,7 +34,7 @@ SUBGOAL_SCALE_M = 0.1  # so that the subgoal's error weighs about as much as an 
 STD_FLOOR = 0.02  # keypoints and SI values that never moved are not blown up
 
 
-class NotEnoughDemonstrations(PlainError):
+class NotEnoughDemonstrations(BadInput):
     """There is too little to clone from: the message says what is missing."""
 
 

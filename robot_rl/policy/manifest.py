@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from robot_rl.errors import PlainError
+from robot_rl.errors import BadInput
 from robot_rl.schema.message import Message
 
 FORMAT = 1
 
 
-class BadCheckpoint(PlainError):
+class BadCheckpoint(BadInput):
     """A policy cannot be used: one sentence that says which file, what is wrong and what to do."""
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import numpy as np
 
-from robot_rl.errors import PlainError
+from robot_rl.errors import Conflict
 from robot_rl.rehearsal.client import LiveClient, LiveLost, Seen
 from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
@@ -43,7 +43,7 @@ _STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Labe
 _STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
 
 
-class RobotRefused(PlainError):
+class RobotRefused(Conflict):
     """The robot keeps refusing what a rehearsal cannot do without."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.step import Step
 from robot_rl.schema.transition import is_trainable
 
@@ -62,7 +63,7 @@ _COLUMNS: dict[str, pa.DataType] = {
 }
 
 
-class BadSegment(ValueError):
+class BadSegment(BadInput):
     """The bytes are not a segment of this format."""
 
 

@@ -7,6 +7,8 @@ Layout, little-endian: magic u16 'RV' · version u8 · name length u8 · sequenc
 import struct
 from dataclasses import dataclass
 
+from robot_rl.errors import BadInput
+
 _HEADER = struct.Struct("<2sBBIqq")
 _MAGIC, _VERSION = b"RV", 1
 
@@ -20,7 +22,7 @@ class VideoFrame:
     jpeg: bytes
 
 
-class BadVideoFrame(ValueError):
+class BadVideoFrame(BadInput):
     """The bytes are not a video frame."""
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from robot_rl.errors import AccessRefused, SignInNeeded
 from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings, is_loopback
@@ -62,15 +63,6 @@ class Principal:
     def speaks_for(self, robot: str) -> bool:
         """A robot's token is of one robot, or of any when it was granted in advance."""
         return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
-
-
-class AccessRefused(Exception):
-    """The caller may not do that; `status` is 401 when signing in would help, else 403."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def issue_token(database: Database, role: str, name: str) -> str:
@@ -180,7 +172,7 @@ class AccessGuard:
         self._forgotten = asyncio.Event()
 
     async def admit(self, connection: HTTPConnection) -> Principal:
-        """Who is calling; the database is asked about strangers only. Raises Refused."""
+        """Who is calling; the database is asked about strangers only. Raises AccessRefused."""
         key, otherwise = self._identify(connection)
         now = time.monotonic()
         entry = self._remembered.get(key)
@@ -189,14 +181,14 @@ class AccessGuard:
         principal = await run_in_threadpool(self._look_up, key)
         if principal is None:
             self._remembered.pop(key, None)
-            raise AccessRefused(401, otherwise)
+            raise SignInNeeded(otherwise)
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
         self._remembered[key] = (now + REMEMBERED_S, principal)
         return principal
 
     async def watch(self, connection: HTTPConnection, principal: Principal) -> None:
-        """While the caller of an open socket may stay. Raises Refused when that is over.
+        """While the caller of an open socket may stay. Raises AccessRefused when that is over.
 
         At once after signing out, soon after a token was revoked, a role changed or a session
         expired. A database that is away proves nothing: the robot can still be stopped then.
@@ -211,22 +203,23 @@ class AccessGuard:
             except (OperationalError, PoolTimeout):
                 continue
             if found != principal:
-                raise AccessRefused(401, "the rights of this caller have changed")
+                raise SignInNeeded("the rights of this caller have changed")
 
     def _identify(self, connection: HTTPConnection) -> tuple[str, str]:
-        """What the caller shows, as a key, and what to say when it is unknown. Raises Refused."""
+        """What the caller shows, as a key, and what to say when it is unknown.
+
+        Raises AccessRefused.
+        """
         self._check_origin(connection)
         header = connection.headers.get("authorization", "")
         scheme, _, secret = header.partition(" ")
         if header:
             if scheme.lower() != "bearer" or not secret:
-                raise AccessRefused(401, "the Authorization header must be `Bearer` and a token")
+                raise SignInNeeded("the Authorization header must be `Bearer` and a token")
             return f"t{_hash(secret)}", "this token is unknown or has been revoked"
         session = connection.cookies.get(self._settings.cookie)
         if session is None:
-            raise AccessRefused(
-                401, "sign in first: open the link that robot-rl printed at its start"
-            )
+            raise SignInNeeded("sign in first: open the link that robot-rl printed at its start")
         self._require_origin(connection)
         return f"s{_hash(session)}", "the session has ended: open a new sign-in link"
 
@@ -234,19 +227,19 @@ class AccessGuard:
         """A browser names the page's origin: it must be the console's own."""
         host = connection.headers.get("host", "")
         if not _is_own_host(host):
-            raise AccessRefused(403, f"the server is not reached by the name {host!r}")
+            raise AccessRefused(f"the server is not reached by the name {host!r}")
         origin = connection.headers.get("origin")
         if origin is None or origin in self._origins:
             return
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or parts.netloc != host:
-            raise AccessRefused(403, f"a page of {origin} may not use this server")
+            raise AccessRefused(f"a page of {origin} may not use this server")
 
     def _require_origin(self, connection: HTTPConnection) -> None:
         """A cookie travels by itself, so what changes something must say where it came from."""
         safe = connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS
         if not safe and "origin" not in connection.headers:
-            raise AccessRefused(403, "a request with a session cookie needs an Origin header")
+            raise AccessRefused("a request with a session cookie needs an Origin header")
 
     def _look_up(self, key: str) -> Principal | None:
         kind, sha256 = key[0], key[1:]

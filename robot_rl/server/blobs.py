@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from robot_rl import durable_file
+from robot_rl.errors import NotFound
 
 COPIED_BYTES = 2**20  # at a time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class BlobMissing(LookupError):
+class BlobMissing(NotFound):
     """There is no blob of that hash."""
 
 

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from starlette.responses import FileResponse, HTMLResponse, Response
+
+from robot_rl.errors import NotFound
 
 NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>robot-rl</title>
 <body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto">
@@ -32,7 +34,7 @@ def mount(app: FastAPI, folder: Path) -> None:
     @app.get("/{path:path}", include_in_schema=False)
     def page(path: str) -> Response:
         if path == "api" or path.startswith("api/"):
-            raise HTTPException(404, f"there is no /{path}")
+            raise NotFound(f"there is no /{path}")
         root = folder.resolve()
         file = (root / path).resolve()
         if path and file.is_relative_to(root) and file.is_file():

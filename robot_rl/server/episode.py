@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Row, select
 
 from robot_rl.config import BadConfig, load_task
+from robot_rl.errors import NotFound
 from robot_rl.schema.episode import Outcome, Provenance
 from robot_rl.schema.intervention import InterventionUse, standing_use
 from robot_rl.schema.message import Message
@@ -32,7 +33,7 @@ from robot_rl.server.tables import (
 )
 
 
-class EpisodeMissing(LookupError):
+class EpisodeMissing(NotFound):
     """There is no such episode, or no such frame in it: one plain sentence."""
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.message import Message
 from robot_rl.server.database import Database
@@ -96,7 +97,7 @@ class EpisodePage(Message):
     counts: EpisodeCounts
 
 
-class BadPage(ValueError):
+class BadPage(BadInput):
     """`after` was not made by this server for this order."""
 
 

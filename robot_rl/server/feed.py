@@ -10,6 +10,7 @@ from psycopg import sql
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, insert, select, text, update
 
+from robot_rl.errors import Conflict
 from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage
 from robot_rl.server.database import Database
 from robot_rl.server.tables import FeedCounterTable, FeedTable
@@ -47,7 +48,7 @@ def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> No
     )
 
 
-class FeedBehind(ValueError):
+class FeedBehind(Conflict):
     """A reader has seen more than the database ever gave out: one plain sentence."""
 
 

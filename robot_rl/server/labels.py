@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Connection, insert, select, update
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.feed import Excluded, Relabelled
 from robot_rl.schema.message import Message, new_id, utc_now
@@ -16,7 +17,7 @@ from robot_rl.server.episode import AnnotationRow, EpisodeMissing, ExclusionRow,
 from robot_rl.server.tables import AnnotationTable, EpisodeTable, ExclusionTable, LabelTable
 
 
-class BadLabel(ValueError):
+class BadLabel(BadInput):
     """A label or annotation that does not fit its episode: one plain sentence."""
 
 

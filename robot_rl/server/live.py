@@ -10,6 +10,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 
+from robot_rl.errors import AccessRefused
 from robot_rl.schema.live import (
     ClientMessage,
     LearnerHeard,
@@ -20,7 +21,7 @@ from robot_rl.schema.live import (
 from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence
-from robot_rl.server.access import ANY_ROBOT, AccessRefused, Principal, Role
+from robot_rl.server.access import ANY_ROBOT, Principal, Role
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
     CLOSE_SIGNED_OUT,
@@ -57,10 +58,10 @@ async def _admit(socket: WebSocket, roles: frozenset[Role]) -> Principal | None:
     try:
         principal = await services.gate.admit(socket)
         if principal.role not in roles:
-            raise AccessRefused(403, f"a {principal.role} may not open {socket.url.path}")
+            raise AccessRefused(f"a {principal.role} may not open {socket.url.path}")
     except AccessRefused as refusal:
         await socket.send_denial_response(
-            JSONResponse({"detail": refusal.message}, status_code=refusal.status)
+            JSONResponse({"detail": str(refusal)}, status_code=refusal.status)
         )
         return None
     await socket.accept()
@@ -87,7 +88,7 @@ async def _run(
             if isinstance(error, _Hangup | MailboxClosed):
                 code, reason = error.code, error.reason
             elif isinstance(error, AccessRefused):
-                code, reason = CLOSE_SIGNED_OUT, error.message
+                code, reason = CLOSE_SIGNED_OUT, str(error)
             elif isinstance(error, WebSocketDisconnect):
                 return
             elif error is not None:

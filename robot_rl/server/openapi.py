@@ -1,11 +1,5 @@
-"""The server's interface as OpenAPI, the messages of the live sockets included.
+"""The server's interface as OpenAPI, the messages of the live sockets included."""
 
-`python -m robot_rl.server.openapi PATH` writes it for the console's TypeScript.
-"""
-
-import json
-import sys
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -44,17 +38,3 @@ def live_schemas() -> dict[str, Any]:
         if "$ref" not in schema:
             schemas[name] = schema
     return schemas
-
-
-def write(path: Path) -> None:
-    from robot_rl.server.app import create_app
-    from robot_rl.server.settings import ServerSettings
-
-    document = create_app(ServerSettings()).openapi()
-    path.write_text(json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m robot_rl.server.openapi PATH")
-    write(Path(sys.argv[1]))

@@ -7,6 +7,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.message import utc_now
 from robot_rl.schema.policy import (
     LearnerProgress,
@@ -28,7 +29,7 @@ SHOWN_VERSIONS = 20
 """How many versions the live page shows (TrainingStatus)."""
 
 
-class BadPolicy(ValueError):
+class BadPolicy(BadInput):
     """A policy that cannot be stored or used as asked: one plain sentence."""
 
 

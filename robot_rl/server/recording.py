@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from robot_rl.errors import BadInput, Conflict, VersionMismatch
 from robot_rl.schema.feed import FeedEvent, SegmentStored
 from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
 from robot_rl.schema.live import InterventionTrained
@@ -21,11 +22,11 @@ from robot_rl.server.robot_events import BadEvent, EventRecorder
 from robot_rl.server.tables import EpisodeTable, IngestCursorTable, RobotTable, SegmentTable
 
 
-class BadBatch(ValueError):
+class BadBatch(BadInput):
     """A batch that will never be accepted as it is: the message is one plain sentence."""
 
 
-class OutOfOrder(BadBatch):
+class OutOfOrder(Conflict):
     """A batch that does not continue what is stored."""
 
 
@@ -60,7 +61,9 @@ def read_cursor(database: Database, robot: str, boot_epoch: UUID) -> BatchAck:
 def store_batch(
     database: Database, blobs: BlobStore, header: BatchHeader, files: Mapping[str, bytes]
 ) -> Stored:
-    """Stores what of a batch is new; all of it is on disk when this returns. Raises BadBatch.
+    """Stores what of a batch is new; all of it is on disk when this returns.
+
+    Raises BadBatch, OutOfOrder or VersionMismatch.
 
     Frames are stored before the transaction: they are addressed by content, so a batch that is
     then refused or sent again leaves at most an unused file, and the cursor is locked briefly.
@@ -101,7 +104,7 @@ def store_batch(
 
 def _check_header(header: BatchHeader) -> None:
     if header.protocol != PROTOCOL_VERSION:
-        raise BadBatch(
+        raise VersionMismatch(
             f"the robot speaks protocol {header.protocol} and this server {PROTOCOL_VERSION}: "
             "install the same version of robot-rl on both"
         )

@@ -158,21 +158,21 @@ def of_another_protocol(batch: Batch) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "sentence"),
+    ("spoil", "status", "sentence"),
     [
-        (damaged, "damaged on the way"),
-        (without_part, "does not hold it"),
-        (with_stranger, "'more' that no item names"),
-        (of_another_protocol, f"protocol 99 and this server {PROTOCOL_VERSION}"),
+        (damaged, 422, "damaged on the way"),
+        (without_part, 422, "does not hold it"),
+        (with_stranger, 422, "'more' that no item names"),
+        (of_another_protocol, 426, f"protocol 99 and this server {PROTOCOL_VERSION}"),
     ],
 )
 def test_a_bad_batch_is_refused_whole(
-    server: RunningServer, robot: httpx.Client, spoil: Any, sentence: str
+    server: RunningServer, robot: httpx.Client, spoil: Any, status: int, sentence: str
 ) -> None:
     recording = Recording()
     recording.episode(3)
     answer = post(robot, spoil(recording.batch()))
-    assert answer.status_code == 422
+    assert answer.status_code == status
     assert sentence in answer.json()["detail"]
     assert cursor(robot, recording) == 0
     assert post(robot, recording.batch()).status_code == 200

@@ -7,14 +7,14 @@ from typing import Any, get_args
 import pytest
 
 from robot_rl.schema.live import ClientMessage, ClientUpdate
-from robot_rl.server import openapi
+from robot_rl.server import openapi_file
 
 COPY = Path(__file__).parents[2] / "operator_ui" / "src" / "api" / "openapi.json"
 
 
 @pytest.fixture
 def document(tmp_path: Path) -> dict[str, Any]:
-    openapi.write(tmp_path / "openapi.json")
+    openapi_file.write(tmp_path / "openapi.json")
     return json.loads((tmp_path / "openapi.json").read_text())
 
 
@@ -40,6 +40,6 @@ def test_the_consoles_copy_is_fresh(document: dict[str, Any]) -> None:
     if not COPY.exists():
         pytest.skip("the console is not there")
     assert json.loads(COPY.read_text()) == document, (
-        "run `python -m robot_rl.server.openapi operator_ui/src/api/openapi.json`, "
+        "run `python -m robot_rl.server.openapi_file operator_ui/src/api/openapi.json`, "
         "then generate the console's types"
     )

@@ -227,7 +227,9 @@ export interface paths {
         put?: never;
         /**
          * Post Batch
-         * @description Stores a batch, then acknowledges it. 409: not the next sequence; 422: a bad batch.
+         * @description Stores a batch, then acknowledges it.
+         *
+         *     409: not the next sequence; 422: a bad batch; 426: another protocol.
          */
         post: operations["post_batch_api_ingest_post"];
         delete?: never;

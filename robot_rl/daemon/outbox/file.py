@@ -16,6 +16,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -75,7 +76,7 @@ class UnreadableRow(ValueError):
         self.number = number
 
 
-class BadOutbox(RuntimeError):
+class BadOutbox(BadInput):
     """The file was made by another version of this program."""
 
 

@@ -1,9 +1,10 @@
 """Signing in by a one-time link, and out again."""
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
+from robot_rl.errors import AccessRefused
 from robot_rl.schema.message import Message
 from robot_rl.server import access, audit
 from robot_rl.server.access import SESSION_LIFE
@@ -30,8 +31,8 @@ async def get_login(token: str, services: WithServices) -> Response:
     """Exchanges the link's token for a session cookie that scripts on the page cannot read."""
     session = await run_in_threadpool(access.redeem_login, services.database, token)
     if session is None:
-        raise HTTPException(
-            403, "this sign-in link was used already or is too old: ask the server for a new one"
+        raise AccessRefused(
+            "this sign-in link was used already or is too old: ask the server for a new one"
         )
     response = RedirectResponse("/", status_code=303)
     response.set_cookie(

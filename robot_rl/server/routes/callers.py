@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from robot_rl.errors import AccessRefused
 from robot_rl.server.access import (
     DRIVERS,
     ENGINEERS,
     EVERYONE,
-    AccessRefused,
     Principal,
     Role,
 )
@@ -28,9 +28,7 @@ def _caller(roles: frozenset[Role]) -> Callable[[Request], Awaitable[Principal]]
         services: Services = request.app.state.services
         principal = await services.gate.admit(request)
         if principal.role not in roles:
-            raise AccessRefused(
-                403, f"a {principal.role} may not {request.method} {request.url.path}"
-            )
+            raise AccessRefused(f"a {principal.role} may not {request.method} {request.url.path}")
         return principal
 
     return identify

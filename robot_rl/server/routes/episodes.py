@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from robot_rl.server import decisions, episode, episodes, labels
 from robot_rl.server.episode import (
@@ -14,7 +14,7 @@ from robot_rl.server.episode import (
     ExclusionRow,
     LabelRow,
 )
-from robot_rl.server.episodes import PAGE_LIMIT, BadPage, EpisodeFilter, EpisodePage, Sort
+from robot_rl.server.episodes import PAGE_LIMIT, EpisodeFilter, EpisodePage, Sort
 from robot_rl.server.routes.callers import Anyone, Driver, WithServices
 
 router = APIRouter(prefix="/api/episodes", tags=["episodes"])
@@ -34,18 +34,15 @@ def get_episodes(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> EpisodePage:
     """A page of the table, with the counts of everything that the filter finds."""
-    try:
-        return episodes.page(
-            services.database,
-            wanted,
-            sort=sort,
-            descending=descending,
-            limit=limit,
-            after=after,
-            offset=offset,
-        )
-    except BadPage as error:
-        raise HTTPException(422, str(error)) from error
+    return episodes.page(
+        services.database,
+        wanted,
+        sort=sort,
+        descending=descending,
+        limit=limit,
+        after=after,
+        offset=offset,
+    )
 
 
 @router.get("/{episode_id}")

@@ -4,10 +4,11 @@ import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
+from robot_rl.errors import NotFound
 from robot_rl.schema.feed import FeedPage
 from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore
@@ -58,5 +59,5 @@ def _segment(database: Database, blobs: BlobStore, segment_id: UUID) -> tuple[by
     with database.engine.connect() as connection:
         sha256 = connection.execute(query).scalar_one_or_none()
     if sha256 is None:
-        raise HTTPException(404, f"there is no segment {segment_id}")
+        raise NotFound(f"there is no segment {segment_id}")
     return blobs.get(sha256), sha256

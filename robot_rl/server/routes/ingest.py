@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from robot_rl.errors import AccessRefused, BadInput
 from robot_rl.schema.ingest import BatchAck, BatchHeader
-from robot_rl.server.access import AccessRefused, Principal
-from robot_rl.server.recording import OutOfOrder, read_cursor, store_batch
+from robot_rl.server.access import Principal
+from robot_rl.server.problems import bad_field
+from robot_rl.server.recording import read_cursor, store_batch
 from robot_rl.server.routes.callers import Robot, WithServices
 from robot_rl.server.uploads import read_form
 
@@ -20,16 +22,16 @@ PARTS_LIMIT = 64
 
 @router.post("")
 async def post_batch(request: Request, services: WithServices, caller: Robot) -> BatchAck:
-    """Stores a batch, then acknowledges it. 409: not the next sequence; 422: a bad batch."""
+    """Stores a batch, then acknowledges it.
+
+    409: not the next sequence; 422: a bad batch; 426: another protocol.
+    """
     form = await read_form(request, limit_bytes=BATCH_LIMIT_BYTES, limit_files=PARTS_LIMIT)
     header = _header(form.fields.get("header"))
     _check_name(caller, header.robot)
-    try:
-        stored = await run_in_threadpool(
-            store_batch, services.database, services.blobs, header, form.files
-        )
-    except OutOfOrder as error:
-        raise HTTPException(409, str(error)) from error
+    stored = await run_in_threadpool(
+        store_batch, services.database, services.blobs, header, form.files
+    )
     for trained in stored.trained:
         services.hub.intervention_trained(header.robot, trained)
     for task in stored.activated_tasks:
@@ -46,15 +48,13 @@ def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Rob
 
 def _header(text: str | None) -> BatchHeader:
     if text is None:
-        raise HTTPException(422, "the batch has no field `header`")
+        raise BadInput("the batch has no field `header`")
     try:
         return BatchHeader.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HTTPException(422, f"header: {where}: {first['msg']}") from error
+        raise bad_field("header", error) from error
 
 
 def _check_name(caller: Principal, robot: str) -> None:
     if not caller.speaks_for(robot):
-        raise AccessRefused(403, f"the token is of robot {caller.name} and not of {robot}")
+        raise AccessRefused(f"the token is of robot {caller.name} and not of {robot}")

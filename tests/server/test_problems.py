@@ -1,0 +1,104 @@
+"""Every refusal is one plain sentence with the status that its place in the tree says."""
+
+import asyncio
+import errno
+import re
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from robot_rl import errors
+from robot_rl.errors import PlainError
+from robot_rl.server.database import Database
+from robot_rl.server.problems import answer_problems
+from tests.server.conftest import RunningServer
+from tests.server.recordings import ROBOT, Recording, post
+
+TREE = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, PlainError)
+]
+MANY_WORDS = "generate_series(1, 1000000) n"  # more than a search index of Postgres takes
+
+
+def failing(error: Exception) -> httpx.Response:
+    """What the server answers where a route raises this."""
+    app = FastAPI()
+    answer_problems(app)
+
+    @app.get("/")
+    def route() -> None:
+        raise error
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            return await client.get("/")
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("kind", TREE)
+def test_each_leaf_is_answered_as_the_table_says(kind: type[PlainError]) -> None:
+    row = re.search(rf"\b{kind.__name__} +(\d+) +(\d+) ", errors.__doc__ or "")
+    assert row is not None, f"{kind.__name__} is not in the table"
+    assert (kind.status, kind.exit_code) == (int(row[1]), int(row[2]))
+    answer = failing(kind("the arm is on fire: put it out"))
+    assert answer.status_code == kind.status
+    assert answer.json() == {"detail": "the arm is on fire: put it out"}
+
+
+def test_a_full_disk_is_no_fault_of_the_caller() -> None:
+    answer = failing(OSError(errno.ENOSPC, "No space left on device"))
+    assert answer.status_code == 503
+    assert "disk is full" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), OSError(errno.EIO, "Input/output error")])
+def test_a_defect_is_answered_without_its_details(error: Exception) -> None:
+    answer = failing(error)
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "the server failed at this request; its log says why"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "status"),
+    [
+        ("SELECT 2147483647::int4 + 1::int4", 422),
+        ("INSERT INTO runs VALUES (gen_random_uuid(), 'nobody', 't', now())", 422),
+        (f"SELECT to_tsvector('simple', string_agg(n::text, ' ')) FROM {MANY_WORDS}", 422),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", 503),
+        ("SELECT nothing", 500),
+    ],
+)  # fmt: skip
+def test_what_the_database_refuses_and_what_it_cannot_do_now(
+    database: Database, statement: str, status: int
+) -> None:
+    with pytest.raises(Exception) as found, database.engine.connect() as connection:  # noqa: PT011
+        connection.execute(text(statement))
+    answer = failing(found.value)
+    assert answer.status_code == status, answer.text
+    assert "\n" not in answer.json()["detail"]
+
+
+@pytest.fixture
+def episode_id(server: RunningServer) -> str:
+    recording = Recording()
+    made = recording.episode(1)
+    with server.client("robot", ROBOT) as robot:
+        assert post(robot, recording.batch()).status_code == 200
+    return str(made)
+
+
+def test_a_note_that_cannot_be_stored_is_refused_in_words(
+    server: RunningServer, episode_id: str
+) -> None:
+    with server.client("operator") as person:
+        answer = person.post(
+            f"/api/episodes/{episode_id}/labels", json={"outcome": "failure", "note": "a\0b"}
+        )
+    assert answer.status_code == 422
+    assert "NUL" in answer.json()["detail"]
