@@ -21,6 +21,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live import (
+    ClientGone,
     CommandResult,
     Drive,
     EpisodeStage,
@@ -134,9 +135,11 @@ class StandIn:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             command = COMMAND.validate_json(self._link.recv())
-            if isinstance(command, FromClient):
-                with self._lock:
+            with self._lock:
+                if isinstance(command, FromClient):
                     self._hear(command)
+                elif isinstance(command, ClientGone) and command.client_id == self.now.holder_id:
+                    self.now.holder, self.now.holder_id = None, None
 
     def _hear(self, command: FromClient) -> None:
         message = command.message

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from robot_rl.server.access import issue_login
 from tests.browser.conftest import Stack
-from tests.browser.console import STOP_KEY, Console
+from tests.browser.console import DEADMAN, STOP_KEY, Console
 from tests.browser.standin import StandIn
 from tests.server.conftest import RunningServer
 from tests.server.live_sockets import dial_robot, say, telemetry
@@ -151,6 +151,48 @@ def test_a_lost_connection_is_loud_and_an_unsent_stop_says_so(
     expect(console.part("connection-lost")).to_be_visible()
     console.stop()
     expect(console.part("stop-status")).to_contain_text("NOT SENT")
+
+
+def test_after_a_lost_connection_only_a_new_press_takes_over(
+    console: Console, robot: StandIn
+) -> None:
+    """The page came back and took over by itself, because the dead-man was still held."""
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    console.page.route_web_socket(re.compile(r"/api/live/robots/[^/]+$"), pass_on)
+    console.page.reload()
+    console.expect_mode("idle")
+    console.start_episode()
+    console.page.keyboard.down(DEADMAN)
+    console.expect_mode("takeover")
+    sockets[-1].close()
+    console.expect_mode("paused")
+    console.page.wait_for_timeout(1500)
+    assert len(sockets) == 2  # the page is back, with the dead-man still held
+    assert robot.now.interventions == 1
+    console.expect_mode("paused")
+    expect(console.part("mode-banner")).to_contain_text("The connection was lost")
+    console.page.keyboard.up(DEADMAN)
+    expect(console.part("mode-banner")).not_to_contain_text("The connection was lost")
+    console.page.keyboard.down(DEADMAN)
+    console.expect_mode("takeover")
+    console.page.keyboard.up(DEADMAN)
+    assert robot.now.interventions == 2
+
+
+def test_one_press_is_one_takeover(console: Console, robot: StandIn) -> None:
+    console.start_episode()
+    with console.driving("w"):
+        console.give_back()
+        console.expect_mode("autonomous")
+        console.page.wait_for_timeout(700)
+        console.expect_mode("autonomous")
+        expect(console.part("mode-banner")).to_contain_text("Your takeover is over")
+    assert robot.now.interventions == 1
 
 
 def test_a_refusal_is_shown_in_the_robots_words(console: Console, robot: StandIn) -> None:

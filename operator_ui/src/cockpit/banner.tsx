@@ -1,8 +1,12 @@
 /** The mode in words, icon and colour; who holds the robot; the clock of the episode; the policy. */
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useStore } from "zustand";
 import { Bars, Circle, Gear, Hand, Home, StopSign, Warning } from "@/app/icons";
 import classes from "@/cockpit/banner.module.css";
+import type { Driver } from "@/drive/driver";
+import { keyName } from "@/drive/keymap";
+import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
 import { holdsLease, type LiveState, type ShownMode, shownMode } from "@/live/state";
@@ -134,7 +138,22 @@ function PolicyInUse({ connection }: { connection: RobotConnection }) {
   );
 }
 
-export function ModeBanner({ connection }: { connection: RobotConnection }) {
+/** The dead-man that is held has to be let go first: said where the person looks. */
+function Release({ driver }: { driver: Driver }) {
+  const { t } = useTranslation();
+  const why = useStore(driver.spent, (spent) => spent.why);
+  const key = useStore(driveSettings, (settings) => keyName(settings.keys.deadman));
+  if (why === null) return null;
+  return <div className={classes.release}>{t(`live.release_${why}`, { key })}</div>;
+}
+
+export function ModeBanner({
+  connection,
+  driver,
+}: {
+  connection: RobotConnection;
+  driver: Driver;
+}) {
   const { t } = useTranslation();
   const mode = useShownMode(connection);
   const waitedFor = useWaitedFor(connection, mode);
@@ -171,6 +190,7 @@ export function ModeBanner({ connection }: { connection: RobotConnection }) {
               )}
             </div>
           )}
+          <Release driver={driver} />
         </div>
       </div>
       <div className={classes.figures}>

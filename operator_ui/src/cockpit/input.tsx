@@ -73,7 +73,8 @@ export function InputState({
       if (box.current) box.current.dataset.held = String(intent.deadman);
       if (device.current) {
         const name = words[intent.device as keyof typeof words] ?? intent.device;
-        const held = intent.deadman ? t("rail.held") : t("rail.released");
+        const spent = driver.spent.getState().why !== null;
+        const held = t(spent ? "rail.spent" : intent.deadman ? "rail.held" : "rail.released");
         device.current.textContent = `${name} · ${t("rail.dead_man")} ${held}`;
       }
       for (const [index, bar] of bars.current.entries()) {

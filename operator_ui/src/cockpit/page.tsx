@@ -63,7 +63,7 @@ function Cockpit({ robot }: { robot: string }) {
   return (
     <div className={classes.page}>
       <title>{t("live.title", { robot })}</title>
-      <ModeBanner connection={connection} />
+      <ModeBanner connection={connection} driver={driver} />
       <div className={classes.columns}>
         <div className={classes.centre}>
           <div className={classes.pictures}>

@@ -13,10 +13,11 @@ import {
   type PressedAction,
   pressesFocus,
 } from "@/drive/keymap";
+import { follow, type Press, RELEASED, type Spent } from "@/drive/press";
 import { driveSettings } from "@/drive/settings";
 import type { Puck } from "@/drive/spacemouse";
 import type { RobotConnection } from "@/live/connection";
-import { holdsLease, isWaiting } from "@/live/state";
+import { holdsLease, isWaiting, type LiveState } from "@/live/state";
 
 const PERIOD_MS = 20;
 /** The gripper's wish lasts longer than one step of the task, or latest-value-wins could lose it. */
@@ -33,6 +34,9 @@ export type Handlers = (action: PressedAction) => void;
 
 export class Driver {
   readonly devices = createStore<Devices>(() => ({ gamepad: null, spacemouse: null }));
+  /** Why the press that is held now drives no more: it has to be let go first. */
+  readonly spent = createStore<{ readonly why: Spent }>(() => ({ why: null }));
+  private press: Press = RELEASED;
   /** The last wish, for the raw-axes display; read it, do not subscribe. */
   intent: Intent = { deadman: false, axes: ZERO, device: "keyboard" };
   /** Dialogs hold the robot still: while one is open nothing is driven. */
@@ -160,10 +164,24 @@ export class Driver {
     const dt_s = Math.min(0.1, (nowMs - this.lastTickMs) / 1000);
     this.lastTickMs = nowMs;
     const readings = this.readings(nowMs, dt_s);
-    const held = !this.blocked && !document.hidden && document.hasFocus();
-    this.intent = held ? combine(readings) : { ...this.intent, deadman: false, axes: ZERO };
+    const attended = !this.blocked && !document.hidden && document.hasFocus();
+    const wished = combine(readings);
+    const counts = attended && this.mayDrive(wished.deadman && attended);
+    this.intent = counts ? wished : { ...this.intent, deadman: false, axes: ZERO };
     this.engage(nowMs);
     this.send(nowMs);
+  }
+
+  private mayDrive(deadman: boolean): boolean {
+    const state = this.connection.store.getState();
+    this.press = follow(this.press, {
+      deadman,
+      connection: connectionOf(state),
+      driving: state.telemetry?.mode === "takeover" && holdsLease(state),
+    });
+    const why = this.press.spent;
+    if (why !== this.spent.getState().why) this.spent.setState({ why });
+    return why === null;
   }
 
   private engage(nowMs: number): void {
@@ -211,6 +229,12 @@ export class Driver {
       device: this.intent.device,
     });
   }
+}
+
+/** A new socket, and a robot that was away meanwhile, are another connection. */
+function connectionOf({ link, linkSinceMs, presence, clientId }: LiveState): string | null {
+  if (link !== "open" || presence?.connected !== true) return null;
+  return `${clientId} ${linkSinceMs}`;
 }
 
 function isPressed(action: Action): action is PressedAction {
