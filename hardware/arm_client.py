@@ -61,6 +61,7 @@ class ArmClient:
         record["clip_m"] = command.clip_m
         record["clip_rad"] = command.clip_rad
         record["gripper"] = command.gripper
+        record["gripper_hold"] = command.gripper_hold
         record["hold"] = command.hold
         self._command.write(record)
 

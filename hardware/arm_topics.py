@@ -24,6 +24,7 @@ COMMAND = np.dtype(
         ("clip_m", np.float64, (2, 3)),  # row 0 towards minus, row 1 towards plus
         ("clip_rad", np.float64, (2, 3)),
         ("gripper", np.float64),  # 0 closed … 1 open
+        ("gripper_hold", np.bool_),  # moves no further and keeps its grip, whatever `gripper` says
         ("hold", np.bool_),  # brake what motion is left
     ]
 )

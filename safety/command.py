@@ -51,6 +51,9 @@ class CartesianTarget(_Sealed):
     """(2, 3)."""
     gripper: float
     """Opening wanted: 0 closed, 1 open."""
+    gripper_hold: bool
+    """The gripper moves no further and keeps the grip it has, whatever `gripper` says: nothing may
+    move, or nobody has ordered anything of it since nothing might."""
     hold: bool
     """The arm is to stand still: its law brakes what motion is left."""
 
@@ -62,6 +65,7 @@ class JointTarget(_Sealed):
     position_rad: FloatArray
     """(7,)."""
     gripper: float
+    gripper_hold: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -39,6 +39,7 @@ class FaultCode(StrEnum):
     POWER_CUT = "power_cut"
     NETWORK_CUT = "network_cut"
     ARM_SILENT = "arm_silent"
+    ARM_UNUSABLE = "arm_unusable"
     CONTROL_SILENT = "control_silent"
     LATCH_UNREADABLE = "latch_unreadable"
 
@@ -264,6 +265,15 @@ _TABLE = (
         effect="hold",
         latches=True,
         told="The arm's measurements stopped arriving; see its process.",
+    ),
+    Fault(
+        number=None,
+        code=FaultCode.ARM_UNUSABLE,
+        cause="the arm's measurements stay NaN or infinite, or are no pose",
+        effect="hold; an arm that sees it itself brakes at once",
+        bound=Bound(count=50),
+        latches=True,
+        told="The arm's measurements cannot be used: {problem}; see its driver.",
     ),
     Fault(
         number=None,

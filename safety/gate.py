@@ -21,9 +21,10 @@ from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
+from safety.standstill import STILL_M_S
 from safety.tracking import SolverError, Tracker
 from safety.verdict import Verdict
-from safety.vocabulary import Limit, Reject, Source
+from safety.vocabulary import MOVING, Limit, Reject, Source
 
 FloatArray = NDArray[np.float64]
 
@@ -32,9 +33,6 @@ DECAY_S = 0.1
 
 HOLD_DECAY_S = 0.06
 """The same at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
-
-STILL_M_S = 0.003
-"""A measured TCP slower than this is standing: a hold then stays where it is."""
 
 FOLLOW_S = 0.3
 """A hold follows a moving arm for no longer than this: what still moves it then is pushed back."""
@@ -96,6 +94,7 @@ class Gate:
             )
         self.settings = settings
         self.gripper = gripper
+        self.gripper_held = True
         self.position_m = self._measured_m = np.array(measured.position_m)
         self.quaternion = self._measured_q = rotation.normalized(np.array(measured.quaternion))
         self.limits: CartesianLimits = limits.cartesian
@@ -132,6 +131,8 @@ class Gate:
         if not seen:
             reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
+        if state.mode not in MOVING:
+            self.gripper_held = True  # until the next order: the last one is void like a chunk
         try:
             limits |= self._steer(now_ns, admitted)
         except SolverError:
@@ -177,7 +178,7 @@ class Gate:
         if self._holding:
             self._resume(proposal)
         if abs(proposal.gripper) > GRIPPER_THRESHOLD:
-            self.gripper = 1.0 if proposal.gripper > 0.0 else 0.0
+            self.gripper, self.gripper_held = (1.0 if proposal.gripper > 0.0 else 0.0), False
         match proposal:
             case PolicyTarget():
                 return self._follow(now_ns, proposal)
@@ -351,6 +352,7 @@ class Gate:
             clip_m=self.limits.clip_m,
             clip_rad=self.limits.clip_rad,
             gripper=self.gripper,
+            gripper_hold=self.gripper_held,
             hold=self._holding,
         )
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safety import rotation
 from safety.compiled import kernel
 from safety.limits import ArmLimits
+from safety.standstill import STILL_RAD_S
 from safety.vocabulary import Limit
 
 FloatArray = NDArray[np.float64]
@@ -41,9 +42,6 @@ JOINT_ZONE_RAD = 0.05
 
 JOINT_AHEAD_S = 0.1
 """A joint is judged by where it will be: the torque rate needs this long to stop it."""
-
-STILL_RAD_S = 0.02
-"""A joint slower than this is standing still: the brake then holds it where it is."""
 
 BRAKE_CLIP_RAD = 0.05
 """Largest position error of the brake law: it holds, it does not pull."""
@@ -289,15 +287,21 @@ def brake_torque(
     """Stop and hold without Jacobian or reference: tau = K clip(q_l - q) - D dq + bias.
 
     `latched` (7,) starts as the q at which braking began and is updated in place: it follows a
-    joint while that joint moves, so that the spring never pulls it back the way it came.
+    joint while that joint moves, so that the spring never pulls it back the way it came. A joint
+    whose q is no number is damped only.
     """
-    if not (_finite(q) and _finite(dq) and _finite(bias)):
+    if not (_finite(dq) and _finite(bias)):
         return BRAKE | _fall_back(constants, bias, previous, work, out)
+    flags = BRAKE
     for i in range(7):
         if abs(dq[i]) > STILL_RAD_S or not np.isfinite(latched[i]):
             latched[i] = q[i]
-        error = min(max(latched[i] - q[i], -BRAKE_CLIP_RAD), BRAKE_CLIP_RAD)
+        error = latched[i] - q[i]
+        if not np.isfinite(error):
+            error = 0.0
+            flags |= NOT_FINITE
+        error = min(max(error, -BRAKE_CLIP_RAD), BRAKE_CLIP_RAD)
         work[8, i] = (
             constants.brake_stiffness[i] * error - constants.brake_damping[i] * dq[i] + bias[i]
         )
-    return BRAKE | _limit(constants, work[8], previous, out)
+    return flags | _limit(constants, work[8], previous, out)

@@ -12,7 +12,7 @@ from hardware.memory import Record
 from hardware.sim import gripper
 from hardware.sim.physics import Physics
 from safety import rotation
-from safety.impedance import STILL_RAD_S
+from safety.standstill import STILL_RAD_S
 
 type Vector = NDArray[np.float64]
 
@@ -49,7 +49,8 @@ class FastLoop:
         self._newest_ns = 0
         self._valid_until_ns = 0
         self._ordered_gripper: float | None = None
-        self._keep_grip = False
+        self._gripper_held = False  # as the newest command says
+        self._keep_grip = False  # the order that stands no longer counts
         self._cell_minus = physics.law.clip_minus.copy()
         self._cell_plus = physics.law.clip_plus.copy()
         self.reference_position = np.zeros(3)
@@ -87,14 +88,16 @@ class FastLoop:
         # A command can only tighten the cell's clips.
         np.minimum(self._cell_minus, clips[0], out=self.physics.law.clip_minus)
         np.minimum(self._cell_plus, clips[1], out=self.physics.law.clip_plus)
-        self._order_gripper(opening)
+        self._order_gripper(opening, hold=bool(command["gripper_hold"]))
         return True
 
-    def _order_gripper(self, opening: float) -> None:
-        if opening != self._ordered_gripper:
+    def _order_gripper(self, opening: float, *, hold: bool) -> None:
+        if hold or opening != self._ordered_gripper:
             self._keep_grip = False
-        self._ordered_gripper = opening
-        if not (self.braking or self._keep_grip):
+        if hold and not self._gripper_held:
+            self.physics.gripper.hold()
+        self._ordered_gripper, self._gripper_held = opening, hold
+        if not (hold or self.braking or self._keep_grip):
             self.physics.gripper.command(opening * gripper.MAX_OPENING_M)
 
     def warm_up(self) -> None:
@@ -119,7 +122,7 @@ class FastLoop:
                     f"no new command for {silence_ns / 1e6:.0f} ms: the arm stopped itself; "
                     "see that control runs, then clear"
                 )
-        if not self.braking and (fault := joint_fault(self.physics)):
+        if not self.braking and (fault := state_fault(self.physics)):
             self.brake(fault)
         if self.braking:
             self.physics.brake()
@@ -145,15 +148,22 @@ class FastLoop:
     # ---- braking -----------------------------------------------------------------------------
 
     def brake(self, why: str) -> None:
-        """Stop and hold until a person's clear arrives."""
+        """Stop and hold until a person's clear arrives; the gripper keeps what it has."""
         if not self.braking:
             self.braking, self.fault = True, why
+            self.physics.gripper.hold()
+            self._keep_grip = True  # nor does the clear bring its order back
 
     def clear(self, now_ns: int) -> bool:
-        """Leave braking. Refused, with the reason in `fault`, without commands near the arm."""
+        """Leave braking. Refused, with the reason in `fault`, while a cause persists and without
+        commands near the arm.
+        """
         if not self.braking:
             return True
         physics = self.physics
+        if fault := state_fault(physics):
+            self.fault = f"cannot clear: {fault}"
+            return False
         if now_ns - self._newest_ns > self.timing.watchdog_ns or now_ns > self._valid_until_ns:
             self.fault = "cannot clear: no fresh commands arrive; see that control runs"
             return False
@@ -188,8 +198,17 @@ class FastLoop:
             target[:] = self.physics.quaternion
 
 
+def state_fault(physics: Physics) -> str:
+    """Why the arm must stop itself: a state that is no number, or a joint beyond its limits."""
+    state = (physics.q, physics.dq, physics.position_m, physics.quaternion, physics.twist)
+    if not all(np.isfinite(values).all() for values in state):
+        # Of such a state the law makes gravity's torque alone, and the arm would float.
+        return "its measured state is not finite; find what broke it, then clear"
+    return joint_fault(physics)
+
+
 def joint_fault(physics: Physics) -> str:
-    """Why the arm must stop itself, if a joint is beyond its limits; a joint may come back in."""
+    """What joint is beyond its limits, as a sentence, or nothing; a joint may come back in."""
     limits, q, dq = physics.joints, physics.q, physics.dq
     fast = np.abs(dq) > limits.velocity_rad_s
     if fast.any():

@@ -66,6 +66,12 @@ class Gripper:
         """Move towards `target_m`, clipped to what the gripper can do."""
         self.target_m = min(max(target_m, 0.0), MAX_OPENING_M)
 
+    def hold(self) -> None:
+        """Move no further. What has closed on an object keeps the force that it has."""
+        if self.moving:
+            self._set_point_m = self._opening_m
+        self.target_m = self._set_point_m
+
     def step(self, measured_m: float, dt_s: float) -> float:
         """The actuator's control value for this tick, from the measured opening."""
         self.moving = abs(measured_m - self._opening_m) > _MOVING_M_S * dt_s

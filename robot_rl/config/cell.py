@@ -59,10 +59,15 @@ WATCHDOG_AT_MOST_S = bound_ms(FaultCode.CONTROL_LOST) / 2 * 1e-3
 """Half of the time in which an arm that loses control must stand: the rest is for braking."""
 
 
+FREEZE_LATCH_AT_MOST_S = 0.05
+"""A control loop that stood still this long latches a fault (SAFETY, fault 15); a simulated cell,
+which moves nothing real and shares a busy computer, may allow more in its file."""
+
+
 class Control(Section):
     rate_hz: Annotated[int, Field(ge=50, le=1000)] = 200
     watchdog_missed_commands: Annotated[int, Field(ge=2, le=100)] = 20
-    freeze_latch_s: Positive = 0.25  # a control loop that stood still longer latches a fault
+    freeze_latch_s: Positive = FREEZE_LATCH_AT_MOST_S  # a loop that stood still so long latches
 
     @model_validator(mode="after")
     def _arm_brakes_in_time(self) -> Self:
@@ -162,6 +167,11 @@ class Cell(Section):
                 f"control.rate_hz is {self.control.rate_hz}, and the simulated arm steps "
                 f"{1 / self.arm.physics_dt_s:.0f} times a second, where it needs two steps to "
                 "follow each command: lower control.rate_hz or arm.physics_dt_s"
+            )
+        if not self.simulated and self.control.freeze_latch_s > FREEZE_LATCH_AT_MOST_S:
+            raise ValueError(
+                f"control.freeze_latch_s is {self.control.freeze_latch_s}; at most "
+                f"{FREEZE_LATCH_AT_MOST_S} s is allowed where the arm is not simulated"
             )
         if len(self.limits.torque_nm) != 7:
             raise ValueError(

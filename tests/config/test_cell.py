@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.config import load_cell
+from robot_rl.config import Cell, load_cell
 from robot_rl.config.document import CHECKOUT, BadConfig
 
 
@@ -15,6 +15,9 @@ def changed(tmp_path: Path):
     def write(lines: str) -> str:
         file = tmp_path / "cell.toml"
         text = (CHECKOUT / "cells" / "simulation.toml").read_text()
+        control = text[text.index("[control]") : text.index("[cameras.front]")]
+        if "[control]" in lines:  # a section stands in a file once
+            text = text.replace(control, "")
         file.write_text(text + "\n" + lines)
         return str(file)
 
@@ -51,3 +54,20 @@ def test_an_arm_without_control_has_to_brake_within_100_ms(
 def test_a_cell_that_cannot_run_is_refused(changed, lines: str, said: str) -> None:
     with pytest.raises(BadConfig, match=said):
         load_cell(changed(lines + "\n"))
+
+
+def test_a_control_loop_that_stood_still_for_50_ms_latches_unless_the_cell_says_longer(
+    changed,
+) -> None:
+    """Fault 15; only the simulated cell, which runs on busy machines, says longer in its file."""
+    assert load_cell(changed("[control]\nrate_hz = 200\n")).control.freeze_latch_s == 0.05
+    assert load_cell("simulation").control.freeze_latch_s == 0.25
+
+
+def test_only_a_simulated_cell_may_latch_a_frozen_control_later(
+    changed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Cell, "simulated", property(lambda _: False))
+    with pytest.raises(BadConfig, match=r"freeze_latch_s is 0\.25; at most 0\.05 s is allowed"):
+        load_cell(changed(""))
+    assert load_cell(changed("[control]\nrate_hz = 200\n")).control.freeze_latch_s == 0.05

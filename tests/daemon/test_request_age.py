@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.request_age import AT_ANY_AGE, too_late
 from robot_rl.schema import live
@@ -53,12 +54,14 @@ def test_control_answers_a_late_request_and_does_nothing_else() -> None:
     authority = Authority(ModeState(mode=Mode.STOPPED, stopped_by="ada"), resumes=True)
     clear = request(live.Clear, LATE_NS)
     sender = live.FromClient(client_id=uuid4(), user="ada", message=clear)
-    authority.request(sender, NOW_NS, None)
+    authority.request(sender, NOW_NS, ArmCondition())
     assert authority.mode.mode is Mode.STOPPED
     (answer,) = authority.drain().results
     assert isinstance(answer, live.CommandResult)
     assert not answer.accepted
     authority.request(
-        sender.model_copy(update={"message": request(live.Clear, NOW_NS)}), NOW_NS, None
+        sender.model_copy(update={"message": request(live.Clear, NOW_NS)}),
+        NOW_NS,
+        ArmCondition(),
     )
     assert authority.mode.mode is Mode.IDLE

@@ -32,7 +32,7 @@ class Driver:
     def __init__(self, send: Callable[[Vector, Vector, float], None], start: tuple[Vector, Vector]):
         self._send = send
         self.position, self.quaternion = start[0].copy(), start[1].copy()
-        self.gripper = 1.0
+        self.gripper, self.gripper_hold = 1.0, False
 
     def move(
         self,
@@ -76,6 +76,7 @@ class LoopDriver(Driver):
         record["sequence"], record["valid_until_ns"] = self.sequence, self.now_ns + 100_000_000
         record["position"], record["quaternion"] = position, quaternion
         record["clip_m"], record["clip_rad"], record["gripper"] = 1.0, 1.0, gripper
+        record["gripper_hold"] = self.gripper_hold
         return record
 
     def step(self, position: Vector, quaternion: Vector, gripper: float) -> None:

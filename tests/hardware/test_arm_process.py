@@ -38,6 +38,7 @@ def target(sequence: int, now_ns: int, position: Any, quaternion: Any, gripper: 
         clip_m=np.full((2, 3), 0.01),
         clip_rad=np.full((2, 3), 0.1),
         gripper=gripper,
+        gripper_hold=False,
         hold=False,
     )
 
@@ -164,6 +165,7 @@ def test_arm_accepts_cartesian_targets_only(memory: Path):
         valid_until_ns=1,
         position_rad=np.zeros(7),
         gripper=1.0,
+        gripper_hold=False,
     )
     with pytest.raises(TypeError, match="CartesianTarget"):
         arm.send(joints)

@@ -198,3 +198,95 @@ def test_a_control_rate_that_the_arm_could_not_follow_is_refused(tmp_path: Path)
     SimSettings(folder=tmp_path, task="lift_cube", control_rate_hz=500, physics_dt_s=0.001)
     with pytest.raises(ValueError, match="20 to 250 Hz"):
         SimSettings(folder=tmp_path, task="lift_cube", control_rate_hz=500)
+
+
+@pytest.mark.parametrize("field", ["q", "dq", "position_m", "quaternion", "twist"])
+def test_a_state_that_is_no_number_brakes_at_once_and_is_not_cleared(
+    drive, monkeypatch: pytest.MonkeyPatch, field: str
+):
+    """The law alone falls back to gravity's torque, and the arm would float."""
+    driver = drive("lift_cube", 0)
+    driver.wait(0.05)
+    physics = driver.loop.physics
+    step = physics.step
+
+    def step_and_lose(*given: object, **more: object) -> None:
+        step(*given, **more)
+        setattr(physics, field, np.full_like(getattr(physics, field), np.nan))
+
+    monkeypatch.setattr(physics, "step", step_and_lose)
+    driver.wait(0.01)
+    assert driver.loop.braking
+    assert "not finite" in driver.loop.fault
+    driver.wait(0.05)
+    assert np.isfinite(physics.torque_nm).all()
+    setattr(physics, field, np.full_like(getattr(physics, field), np.nan))
+    assert not driver.loop.clear(driver.now_ns)
+    assert driver.loop.braking
+
+
+def test_clear_is_refused_while_a_joint_is_still_beyond_its_limits(drive):
+    driver = drive("lift_cube", 0)
+    driver.wait(0.05)
+    driver.loop.brake("a joint was too fast")
+    driver.wait(0.2)
+    driver.loop.physics.dq[3] = 10.0
+    driver.position = driver.loop.physics.position_m.copy()
+    assert driver.loop.accept(
+        driver.command(driver.position, driver.quaternion, 1.0), driver.now_ns
+    )
+    assert not driver.loop.clear(driver.now_ns)
+    assert "joint 4" in driver.loop.fault
+    assert driver.loop.braking
+
+
+def opening(driver) -> float:
+    return driver.loop.physics.gripper.opening_m
+
+
+def closing(drive):
+    """A driver whose gripper is half way to closed."""
+    driver = drive("lift_cube", 0)
+    driver.wait(0.1)
+    driver.grip(0.0, 0.3)
+    assert 0.02 < opening(driver) < 0.07
+    return driver
+
+
+def test_the_gripper_moves_no_further_after_a_brake_nor_after_its_clear(drive):
+    driver = closing(drive)
+    before = opening(driver)
+    driver.loop.brake("a person stopped the arm")
+    driver.wait(1.0)
+    assert opening(driver) == pytest.approx(before, abs=0.004)
+    driver.position = driver.loop.physics.position_m.copy()
+    driver.wait(0.05)
+    assert driver.loop.clear(driver.now_ns)
+    driver.wait(1.0)
+    assert opening(driver) == pytest.approx(before, abs=0.004), "the old order does not come back"
+    driver.grip(1.0)
+    assert opening(driver) > 0.08, "a new order does"
+
+
+def test_a_command_that_holds_the_gripper_stops_it_where_it_is(drive):
+    driver = closing(drive)
+    before = opening(driver)
+    driver.gripper_hold = True
+    driver.wait(1.0)
+    assert opening(driver) == pytest.approx(before, abs=0.004)
+    driver.gripper_hold = False
+    driver.wait(1.0)
+    assert opening(driver) < 0.005, "an order after the hold counts, though it is the same one"
+
+
+@pytest.mark.parametrize("by", ["brake", "hold"])
+def test_a_stop_keeps_the_grip_on_an_object(drive, by: str):
+    driver = drive("insert_peg", 0)
+    driver.wait(0.3)
+    assert driver.loop.physics.judge().held
+    if by == "brake":
+        driver.loop.brake("a person stopped the arm")
+    else:
+        driver.gripper_hold = True
+    driver.wait(1.0)
+    assert driver.loop.physics.judge().held

@@ -21,6 +21,7 @@ from safety.modes import (
 )
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings
+from safety.standstill import at_rest
 from safety.vocabulary import LATCHED, MOVING, Mode, Reject, Source
 
 PERIOD_NS = 5_000_000
@@ -103,7 +104,7 @@ class Cell(RuleBasedStateMachine):
         before = self.lease
         self.lease, effects = leases.step(before, event, self.now_ns)
         if before.holder is not None and self.lease.holder not in (None, before.holder):
-            assert self.speed < 0.005  # Transfer only at zero velocity.
+            assert at_rest(self.speed)  # Transfer only at zero velocity.
         if self.lease.holder != before.holder:
             assert self.lease.epoch > before.epoch
         for effect in effects:
@@ -274,7 +275,7 @@ class Cell(RuleBasedStateMachine):
                 return None
 
     def tick(self, proposal: PolicyTarget | Twist | Home | Hold | None) -> None:
-        self.change_lease(leases.Tick(at_rest=self.speed < 0.005))
+        self.change_lease(leases.Tick(at_rest=at_rest(self.speed)))
         pending = self.lease.pending
         if pending is not None and pending.transfer is not leases.Transfer.WAITING:
             assert self.modes.mode not in MOVING  # Nothing puts off a decided transfer.
@@ -304,7 +305,7 @@ class Cell(RuleBasedStateMachine):
         """Whatever it was doing, 150 ms of hold bring it to rest."""
         for _ in range(30):
             self.tick(Hold())
-        assert self.speed < 0.005
+        assert at_rest(self.speed)
 
     @invariant()
     def one_owner(self) -> None:

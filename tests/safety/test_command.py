@@ -18,7 +18,7 @@ HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
-        (JointTarget, {"position_rad": np.zeros(7), "gripper": 0.0}),
+        (JointTarget, {"position_rad": np.zeros(7), "gripper": 0.0, "gripper_hold": False}),
         (Torque, {"torque_nm": np.zeros(7)}),
         (
             CartesianTarget,
@@ -28,6 +28,7 @@ HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}
                 "clip_m": np.zeros((2, 3)),
                 "clip_rad": np.zeros((2, 3)),
                 "gripper": 0.0,
+                "gripper_hold": False,
                 "hold": True,
             },
         ),

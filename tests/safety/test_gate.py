@@ -13,7 +13,7 @@ from safety.gate import DECAY_S, FOLLOW_S, Gate, Measured
 from safety.limits import ArmLimits, LimitError
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings
-from safety.vocabulary import Limit, Mode, Reject, Source
+from safety.vocabulary import MOVING, Limit, Mode, Reject, Source
 
 DT = 0.005
 WINDOW_NS = 100_000_000
@@ -114,6 +114,24 @@ def test_gripper_is_three_way(rig: Any, entry: float, before: float, after: floa
     rig.gate.gripper = before
     decision = rig.tick(action(rig, np.zeros(6), gripper=entry))
     assert decision.command.gripper == after
+
+
+@pytest.mark.parametrize("mode", [m for m in Mode if m not in MOVING])
+def test_an_order_to_the_gripper_ends_where_nothing_may_move_and_never_comes_back(
+    rig: Any, mode: Mode
+) -> None:
+    rig.tick(action(rig, np.zeros(6), gripper=-1.0))
+    assert not rig.tick(Hold()).command.gripper_hold, "a hold alone ends no order"
+    before, rig.state = rig.state, replace(rig.state, mode=mode)
+    assert rig.tick(action(rig, np.zeros(6), gripper=-1.0)).command.gripper_hold
+    rig.state = before
+    assert rig.tick(Hold()).command.gripper_hold
+    assert rig.tick(action(rig, np.zeros(6), gripper=0.3)).command.gripper_hold
+    assert not rig.tick(action(rig, np.zeros(6), gripper=-1.0)).command.gripper_hold
+
+
+def test_the_gripper_is_held_before_anybody_has_ordered_anything(rig: Any) -> None:
+    assert rig.tick(action(rig, np.zeros(6), gripper=0.0)).command.gripper_hold
 
 
 def test_hold_keeps_the_gripper(rig: Any) -> None:

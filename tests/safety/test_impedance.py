@@ -459,6 +459,14 @@ def test_brake_without_a_usable_state(arm_limits: ArmLimits, place: int) -> None
     assert (out == 0.0).all()
 
 
+def test_brake_damps_a_joint_whose_position_is_not_known(arm_limits: ArmLimits) -> None:
+    constants = law(arm_limits, POSTURE, 0.002)
+    q, dq, out = np.full(7, np.nan), np.full(7, 0.01), np.zeros(7)
+    flags = brake_torque(constants, q, dq, POSTURE.copy(), np.zeros(7), out, scratch(), out)
+    assert Limit.BRAKE | Limit.NOT_FINITE in Limit(flags)
+    np.testing.assert_allclose(out, -constants.brake_damping * 0.01)
+
+
 def test_brake_latches_anew_when_the_latch_is_lost(arm_limits: ArmLimits) -> None:
     constants = law(arm_limits, POSTURE, 0.002)
     out, latched = np.zeros(7), np.full(7, np.nan)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from robot_rl.daemon.control.arm_watch import ArmCondition
+from robot_rl.daemon.control.clear import Clearing
 from robot_rl.daemon.control.lease import LeaseDesk
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.sentences import not_for_control
@@ -31,12 +33,11 @@ from safety import lease as leases
 from safety import modes
 from safety.faults import FaultCode, sentence
 from safety.modes import ModeState
-from safety.vocabulary import Mode, Phase
+from safety.standstill import at_rest
+from safety.vocabulary import LATCHED, Mode, Phase
 
 TAKEOVER_WAIT_NS = 500_000_000
 """How long a takeover waits for the dead-man (schema.live.Takeover)."""
-REST_M_S = 0.005
-"""Below this TCP speed the arm is at rest (SAFETY: hold)."""
 
 
 class Running(StrEnum):
@@ -80,6 +81,7 @@ class Authority:
         self.intervention: OngoingIntervention | None = None
         self.out = Outbound()
         self.stop_report = StopReport(self.out)
+        self.clearing = Clearing(self.out, self._apply, self.stop_report)
         self.desk = LeaseDesk(self.out, self._apply)
         self.hear = self.desk.hear  # a drive message concerns the lease alone
         self._resumes, self._unattended_ns = resumes, unattended_ns
@@ -113,8 +115,8 @@ class Authority:
 
     # ---- messages -----------------------------------------------------------------------------
 
-    def request(self, sender: live.FromClient, now_ns: int, clear_cause: str | None) -> None:
-        """Carry out or refuse a request. `clear_cause`: what keeps a latch from being cleared."""
+    def request(self, sender: live.FromClient, now_ns: int, arm: ArmCondition) -> None:
+        """Carry out or refuse a request. `arm`: what may keep a latch from being cleared."""
         message = sender.message
         if late := too_late(message, now_ns):
             self.out.answer(sender, late, now_ns)
@@ -142,7 +144,9 @@ class Authority:
             case live.Resume():
                 reason = self._resume(sender, now_ns)
             case live.Clear():
-                reason = self._clear(sender, now_ns, clear_cause)
+                latched = self.mode.mode in LATCHED
+                self.clearing.request(sender, arm, now_ns, latched=latched)
+                return  # answered there, at once or when the arm has left its brake
             case live.Drive() | live.Ready():
                 return  # not requests: they have no answer
             case _:
@@ -190,12 +194,12 @@ class Authority:
         self, now_ns: int, speed_m_s: float, remote: DeviceInput | None, local: DeviceInput | None
     ) -> None:
         """Time passes: leases run out, takeovers begin or are given up, a stop comes to rest."""
-        at_rest = speed_m_s < REST_M_S
-        self.desk.tick(now_ns, at_rest=at_rest)
+        rests = at_rest(speed_m_s)
+        self.desk.tick(now_ns, at_rest=rests)
         self._look_for_people(now_ns)
         if self._waiting is not None:
             self._try_takeover(self._waiting, now_ns, remote, local)
-        if at_rest:
+        if rests:
             self.stop_report.at_rest(now_ns)
 
     def _look_for_people(self, now_ns: int) -> None:
@@ -216,6 +220,7 @@ class Authority:
     # ---- requests, one by one -----------------------------------------------------------------
 
     def _stop(self, sender: live.FromClient, now_ns: int) -> str | None:
+        self.clearing.stopped(now_ns)
         if self.mode.mode is not Mode.STOPPED:
             self.stop_report.begin(sender.user, now_ns)
             self._apply(modes.StopRequested(by=sender.user), now_ns, sender.user)
@@ -320,15 +325,6 @@ class Authority:
         if self.running is not Running.EPISODE:
             return "There is nothing to resume: the policy has no episode running; start one."
         return self._apply(modes.ResumeRequested(by=sender.user), now_ns, sender.user)
-
-    def _clear(self, sender: live.FromClient, now_ns: int, cause: str | None) -> str | None:
-        refused = self._apply(
-            modes.ClearRequested(by=sender.user, cause=cause), now_ns, sender.user
-        )
-        if refused is None:
-            self.stop_report.cleared()
-            self.out.clear_arm = True
-        return refused
 
     def _not_driver(self, sender: live.FromClient) -> str | None:
         driver = self.intervention

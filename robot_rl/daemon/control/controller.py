@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon.control import home as control_home
+from robot_rl.daemon.control.arm_watch import ArmWatch
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control.home import HomeDrive, HomePose, Leg
@@ -31,12 +32,8 @@ from safety.vocabulary import Limit, Mode, Reject, Source
 
 type Vector = NDArray[np.float64]
 
-CLEAR_AFTER_NS = 150_000_000
-"""After a clear the reference decays to the arm; only then is the arm asked to leave its brake."""
-CLEAR_WITHIN_NS = 1_000_000_000
-"""An arm that still brakes after this has a cause that persists."""
 HALF_OPEN_M = 0.04
-"""A gripper that moves to less than this holds something: control starts by keeping it closed."""
+"""A gripper that moves to less than this, or to nowhere known, counts as closed at the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +70,12 @@ class Controller:
             mode, resumes=settings.resumes, unattended_ns=settings.unattended_ns
         )
         self.arm = arm
+        self._arm_watch = ArmWatch()
         self.gate = Gate(
             settings.limits,
             settings.gate,
             _measured(arm),
-            gripper=0.0 if arm.gripper_target_m < HALF_OPEN_M else 1.0,
+            gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
         )
         self.plan = ChunkPlan()
         self.person = Person(settings.remote, settings.local, settings.grid.scale)
@@ -88,8 +86,6 @@ class Controller:
         self.following: PlannedAction | None = None
         self.verdict = Verdict(source=Source.HOLD, limits=Limit.NONE, reject=Reject.NONE, risk=None)
         self._home: HomeDrive | None = None
-        self._clear_at_ns: int | None = None
-        self._clear_until_ns = 0
 
     @property
     def mode(self) -> Mode:
@@ -133,7 +129,7 @@ class Controller:
         return TickOutput(
             command=decision.command,
             verdict=self.verdict,
-            clear_arm=self._clear_due(now_ns),
+            clear_arm=out.clear_arm,
             step_results=results,
             out=out,
         )
@@ -150,14 +146,15 @@ class Controller:
     # ---- what arrived -------------------------------------------------------------------------
 
     def _look_for_faults(self, seen: TickInput) -> None:
-        now_ns, authority, arm = seen.now_ns, self.authority, self.arm
-        if seen.late_ns > self.settings.freeze_ns:
-            authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=seen.late_ns / 1e6)
-        if seen.arm is None:
-            authority.fault(FaultCode.ARM_SILENT, now_ns)
-        if (arm.braking or arm.fault) and now_ns >= self._clear_until_ns:
-            reason = arm.fault or "no reason given"
-            authority.fault(FaultCode.ARM_STOPPED, now_ns, reason=reason)
+        now_ns, authority = seen.now_ns, self.authority
+        # Who is frozen right after a tick is late by a period less than it stood still.
+        still_ns = seen.late_ns + round(self.settings.gate.period_s * 1e9)
+        if still_ns >= self.settings.freeze_ns:
+            authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=still_ns / 1e6)
+        self._arm_watch.look(seen.arm, now_ns)
+        if (found := self._arm_watch.fault) is not None:
+            authority.fault(found.code, now_ns, **found.details)
+        authority.clearing.tick(self._arm_watch.condition, now_ns)
 
     def _listen(self, seen: TickInput) -> None:
         now_ns, authority = seen.now_ns, self.authority
@@ -165,13 +162,12 @@ class Controller:
             self.person.hear(seen.drive, authority, now_ns)
         if seen.local is not None:
             self.person.feel(seen.local)
-        lost = None if seen.arm is not None else "the arm's measurements do not arrive."
         for message in seen.requests:
             if isinstance(message, live.ClientGone):
                 authority.gone(message.client_id, now_ns)
                 self.person.forget(message.client_id)
             else:
-                authority.request(message, now_ns, lost)
+                authority.request(message, now_ns, self._arm_watch.condition)
         for intent in seen.intents:
             authority.intent(intent, now_ns)
 
@@ -195,16 +191,6 @@ class Controller:
                 epoch=self.authority.mode.epoch,
                 now_ns=now_ns,
             )
-        if out.clear_arm and self.arm.braking:
-            self.gate.take_over(now_ns, _measured(self.arm))
-            self._clear_at_ns = now_ns + CLEAR_AFTER_NS
-            self._clear_until_ns = now_ns + CLEAR_WITHIN_NS
-
-    def _clear_due(self, now_ns: int) -> bool:
-        due = self._clear_at_ns is not None and now_ns >= self._clear_at_ns
-        if due:
-            self._clear_at_ns = None
-        return due
 
     # ---- where to -----------------------------------------------------------------------------
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from hardware.arm import ArmState
 from safety import rotation
 from safety.proposal import Home
+from safety.standstill import at_rest
 
 type Vector = NDArray[np.float64]
 
 NEAR_M, NEAR_RAD = 0.005, 0.03  # of the reference to a way point: go on to the next
 REACHED_M, REACHED_RAD = 0.015, 0.08  # of the arm to the start pose: it has arrived
-REST_M_S = 0.005
 GRIPPER_SETTLE_NS = 300_000_000  # a gripper may need this long to report that it moves
 TIMEOUT_NS = 15_000_000_000
 
@@ -90,7 +90,7 @@ def advance(
             and _turned(reference, drive.goal.quaternion) < NEAR_RAD
             and distance_m(drive.goal, arm) < REACHED_M
             and _turned(arm.quaternion_wxyz, drive.goal.quaternion) < REACHED_RAD
-            and float(np.linalg.norm(arm.twist[:3])) < REST_M_S
+            and at_rest(float(np.linalg.norm(arm.twist[:3])))
         ):
             return replace(drive, leg=Leg.GRIPPER, since_ns=now_ns)
         case Leg.GRIPPER if (

@@ -5,19 +5,16 @@ what becomes of the lease reaches the mode. No input or output.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from uuid import UUID
 
+from robot_rl.daemon.control.apply import Apply
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.sentences import by_name
 from robot_rl.daemon.messages import LeasePreempted
 from robot_rl.schema import live
 from safety import lease as leases
 from safety import modes
-
-type Apply = Callable[[modes.Event, int, str], str | None]
-"""Step the mode machine by an event at a time (ns) in somebody's name; a refusal comes back."""
 
 
 class LeaseDesk:

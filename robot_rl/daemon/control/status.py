@@ -7,12 +7,12 @@ import numpy as np
 
 from hardware.memory import Records
 from hardware.realtime import Percentiles
-from robot_rl.daemon.control.authority import REST_M_S
 from robot_rl.daemon.control.controller import Controller
 from robot_rl.daemon.control.sentences import bounded
 from robot_rl.daemon.topics import CONTROL
 from safety import lease as leases
 from safety.faults import FaultCode, sentence
+from safety.standstill import at_rest
 from safety.vocabulary import Mode
 
 _NO_TIMES = Percentiles(p50=0.0, p99=0.0, largest=0.0)
@@ -55,7 +55,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     record["reference_quaternion"] = gate.quaternion
     record["speed_limit"] = _speed_limit_m_s(controller)
     record["limits"] = limits
-    record["moving"] = controller.speed_m_s >= REST_M_S
+    record["moving"] = not at_rest(controller.speed_m_s)
     record["round_trip_ms"] = authority.round_trip_s * 1e3
     following = controller.following
     record["action_age_ms"] = (

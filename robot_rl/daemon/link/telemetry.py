@@ -27,12 +27,12 @@ from robot_rl.schema.live import (
     TruthObject,
 )
 from safety.faults import FaultCode, bound_ms, sentence
+from safety.standstill import at_rest
 from safety.vocabulary import Limit, Mode, Phase, Source
 
 _NO_ID = bytes(16)
 CONTROL_SILENT_NS = bound_ms(FaultCode.CONTROL_SILENT) * 1_000_000
 """Then what control said last is no longer shown as the truth."""
-_RESTING_M_S = 0.005  # below this the TCP holds still (SAFETY.md, faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ def telemetry_of(
         device_axes=None if local is None else _floats(local["axes"]),
         device_name=None if local is None else _text(local["device"]),
         round_trip_ms=_number(control["round_trip_ms"]),
-        moving=bool(control["moving"]) or math.hypot(*twist[:3]) > _RESTING_M_S,
+        moving=bool(control["moving"]) or not at_rest(math.hypot(*twist[:3])),
     )
 
 

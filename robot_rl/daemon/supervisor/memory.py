@@ -10,8 +10,7 @@ from hardware.clock import VirtualClock, register
 from hardware.memory import TornRead
 from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
-
-_STILL_M_S = 0.005
+from safety.standstill import at_rest
 
 
 class Memory:
@@ -53,7 +52,7 @@ class Memory:
                 twist = self._arm.read()["twist"]
             except TornRead:
                 return False
-            still = still + 1 if math.hypot(*map(float, twist[:3])) < _STILL_M_S else 0
+            still = still + 1 if at_rest(math.hypot(*map(float, twist[:3]))) else 0
             if still >= 5:
                 return True
             time.sleep(0.02)

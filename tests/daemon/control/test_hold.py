@@ -71,6 +71,7 @@ class Cell:
         record["position"], record["quaternion"] = command.position_m, command.quaternion
         record["clip_m"], record["clip_rad"] = command.clip_m, command.clip_rad
         record["gripper"], record["hold"] = command.gripper, command.hold
+        record["gripper_hold"] = command.gripper_hold
         assert self.loop.accept(cast(Record, record), self.now_ns)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.config import load_cell, load_task
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority, DeviceInput
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
@@ -33,7 +34,7 @@ class Desk:
         sender = live.FromClient.model_validate(
             {"client_id": client, "user": NAMES[client], "message": request}
         )
-        self.authority.request(sender, self.now_ns, None)
+        self.authority.request(sender, self.now_ns, ArmCondition())
         return request.request_id
 
     def run(self, duration_ns: int) -> None:

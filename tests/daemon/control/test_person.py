@@ -6,6 +6,7 @@ import numpy as np
 
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.person import Person
 from robot_rl.daemon.control.settings import drive_settings
@@ -22,7 +23,7 @@ def ask(authority: Authority, client: UUID, kind: type[live.Request], now_ns: in
     authority.request(
         live.FromClient.model_validate({"client_id": client, "user": "x", "message": message}),
         now_ns,
-        None,
+        ArmCondition(),
     )
 
 

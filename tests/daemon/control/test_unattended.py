@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from robot_rl.config import load_cell, load_task
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.messages import BeginAutonomy
@@ -43,7 +44,9 @@ def test_a_console_that_goes_away_starts_the_time(unattended_ns: int | None) -> 
     authority = autonomous(unattended_ns)
     client, now_ns = uuid4(), 0
     request = live.AcquireLease(request_id=new_id())
-    authority.request(live.FromClient(client_id=client, user="ada", message=request), 0, None)
+    authority.request(
+        live.FromClient(client_id=client, user="ada", message=request), 0, ArmCondition()
+    )
     for sequence in range(1, 300):
         now_ns += 50 * MS
         authority.hear(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
@@ -19,7 +20,7 @@ PERSON = UUID(int=7)
 def authority() -> Authority:
     found = Authority(ModeState(), resumes=True)
     request = live.AcquireLease(request_id=new_id())
-    found.request(live.FromClient(client_id=PERSON, user="ada", message=request), 0, None)
+    found.request(live.FromClient(client_id=PERSON, user="ada", message=request), 0, ArmCondition())
     assert found.lease.holder == str(PERSON)
     return found
 

@@ -1,0 +1,93 @@
+"""What is wrong with the arm: measurements that are missing or no numbers, or a stop of its own."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hardware.arm import ArmState
+from safety.admission import usable_pose
+from safety.faults import FaultCode, sentence
+from safety.standstill import at_rest
+
+UNUSABLE_NS = 25_000_000
+"""Measurements that cannot be used for this long latch a fault; a single one is ridden out."""
+
+_VECTORS = ("q_rad", "dq_rad_s", "position_m", "quaternion_wxyz", "twist")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultFound:
+    """A fault to latch, with what completes its sentence."""
+
+    code: FaultCode
+    details: dict[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCondition:
+    """The arm at one tick. A sentence each, or None."""
+
+    unusable: str | None = None
+    """Why its measurements cannot be used."""
+    stopped: str | None = None
+    """Why it stopped itself."""
+    speed_m_s: float = 0.0
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why a latch must not be cleared, apart from the arm's own stop, which may be left."""
+        if self.unusable is not None:
+            return self.unusable
+        if not at_rest(self.speed_m_s):
+            return f"The arm still moves at {self.speed_m_s * 1e3:.0f} mm/s; wait until it stands."
+        return None
+
+
+class ArmWatch:
+    """State: since when measurements are unusable; condition and fault of the newest tick."""
+
+    def __init__(self) -> None:
+        self.condition = ArmCondition()
+        self.fault: FaultFound | None = None
+        self._unusable_since_ns: int | None = None
+
+    def look(self, arm: ArmState | None, now_ns: int) -> None:
+        """See this tick's measurement."""
+        if arm is None:
+            self.fault = FaultFound(code=FaultCode.ARM_SILENT)
+            self.condition = ArmCondition(unusable=sentence(FaultCode.ARM_SILENT))
+            return
+        problem = _problem(arm)
+        if problem is None:
+            self._unusable_since_ns = None
+        elif self._unusable_since_ns is None:
+            self._unusable_since_ns = now_ns
+        unusable = stopped = None
+        if problem is not None:
+            unusable = FaultFound(code=FaultCode.ARM_UNUSABLE, details={"problem": problem})
+        if arm.braking or arm.fault:
+            reason = arm.fault or "no reason given"
+            stopped = FaultFound(code=FaultCode.ARM_STOPPED, details={"reason": reason})
+        since_ns = self._unusable_since_ns
+        lasts = since_ns is not None and now_ns - since_ns >= UNUSABLE_NS
+        self.fault = stopped or (unusable if lasts else None)
+        self.condition = ArmCondition(
+            unusable=_sentence(unusable),
+            stopped=_sentence(stopped),
+            speed_m_s=float(np.linalg.norm(arm.twist[:3])),
+        )
+
+
+def _sentence(found: FaultFound | None) -> str | None:
+    return None if found is None else sentence(found.code, **found.details)
+
+
+def _problem(arm: ArmState) -> str | None:
+    bad = [name for name in _VECTORS if not np.isfinite(getattr(arm, name)).all()]
+    if not np.isfinite(arm.gripper_m):
+        bad.append("gripper_m")
+    if bad:
+        return f"not finite: {', '.join(bad)}"
+    if not usable_pose(arm.position_m, arm.quaternion_wxyz):
+        return "the quaternion is not of unit length"
+    return None

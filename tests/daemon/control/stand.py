@@ -1,0 +1,98 @@
+"""Control's core on virtual time, with an arm whose measurements the test writes."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from hardware.arm import ArmState
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import messages
+from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
+from robot_rl.daemon.control.settings import control_settings
+from robot_rl.schema import live
+from safety.modes import ModeState
+
+MS = 1_000_000
+ADA = UUID(int=1)
+START = ArmState(
+    t_ns=0,
+    tick=0,
+    q_rad=np.zeros(7),
+    dq_rad_s=np.zeros(7),
+    torque_nm=np.zeros(7),
+    position_m=np.array([0.45, 0.0, 0.2]),
+    quaternion_wxyz=np.array([0.0, 1.0, 0.0, 0.0]),
+    twist=np.zeros(6),
+    wrench=np.zeros(6),
+    gripper_m=0.08,
+    gripper_target_m=0.08,
+    gripper_moving=False,
+    limits=0,
+    braking=False,
+    fault="",
+)
+
+
+class ControlStand:
+    """A controller; `arm` is what the next ticks measure, None when nothing arrives."""
+
+    def __init__(self, arm: ArmState = START, **settings: Any) -> None:
+        wanted = control_settings(load_cell("simulation"), load_task("lift_cube"))
+        self.now_ns = 0
+        self.arm: ArmState | None = arm
+        self.controller = Controller(replace(wanted, **settings), ModeState(), arm, 0)
+        self.answers: list[live.CommandResult] = []
+        self.clears_sent = 0
+        self.last: TickOutput | None = None
+
+    @property
+    def mode(self) -> str:
+        return self.controller.mode
+
+    @property
+    def cause(self) -> str:
+        return self.controller.authority.mode.cause or ""
+
+    def measure(self, **fields: Any) -> None:
+        self.arm = replace(self.arm or START, **fields)
+
+    def tick(self, *requests: live.ClientMessage, late_ns: int = 0, **seen: Any) -> TickOutput:
+        """One control period; requests come from ada."""
+        self.now_ns += 5 * MS
+        arm = None if self.arm is None else replace(self.arm, t_ns=self.now_ns)
+        self.last = self.controller.tick(
+            TickInput(
+                now_ns=self.now_ns,
+                late_ns=late_ns,
+                arm=arm,
+                requests=[self.from_ada(message) for message in requests],
+                **seen,
+            )
+        )
+        results = self.last.out.results
+        self.answers += [each for each in results if isinstance(each, live.CommandResult)]
+        self.clears_sent += self.last.clear_arm
+        return self.last
+
+    def from_ada(self, message: live.ClientMessage) -> live.FromClient:
+        return live.FromClient(client_id=ADA, user="ada", message=message)
+
+    def run(self, duration_ms: int) -> None:
+        for _ in range(duration_ms // 5):
+            self.tick()
+
+    def ask(self, kind: type[Any], **fields: Any) -> UUID:
+        """Ask for something in the next tick; the request's id."""
+        request = kind(request_id=uuid4(), echo_t_ns=self.now_ns, **fields)
+        self.tick(request)
+        return request.request_id
+
+    def answer(self, request_id: UUID) -> live.CommandResult | None:
+        found = [each for each in self.answers if each.request_id == request_id]
+        assert len(found) <= 1, "a request is answered once"
+        return found[0] if found else None
+
+    def begin_autonomy(self) -> None:
+        self.tick(intents=[messages.BeginAutonomy()])

@@ -1,0 +1,67 @@
+"""Faults that control itself has to see: it stood still, or its measurements are no numbers."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from robot_rl.schema import live
+from tests.daemon.control.stand import MS, START, ControlStand
+
+
+@pytest.mark.parametrize(("frozen_ms", "latches"), [(50, True), (40, False)])
+def test_a_control_that_stood_still_for_50_ms_latches_without_catching_up(
+    frozen_ms: int, latches: bool
+) -> None:
+    """Frozen right after a tick it is late by a period less."""
+    stand = ControlStand(freeze_ns=50 * MS)
+    stand.begin_autonomy()
+    stand.tick(late_ns=(frozen_ms - 5) * MS)
+    assert stand.mode == ("fault" if latches else "autonomous")
+    assert ("Control stood still for 50 ms" in stand.cause) is latches
+
+
+@pytest.mark.parametrize(
+    "field", ["q_rad", "dq_rad_s", "position_m", "quaternion_wxyz", "twist", "gripper_m"]
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_measurements_that_stay_non_finite_latch_within_50_ms(field: str, value: float) -> None:
+    stand = ControlStand()
+    stand.begin_autonomy()
+    stand.run(50)
+    sound = getattr(START, field)
+    stand.measure(**{field: np.full_like(sound, value) if isinstance(sound, np.ndarray) else value})
+    stand.run(50)
+    assert stand.mode == "fault"
+    assert f"not finite: {field}" in stand.cause
+
+
+def test_one_bad_measurement_is_ridden_out() -> None:
+    stand = ControlStand()
+    stand.begin_autonomy()
+    for _ in range(10):
+        stand.measure(position_m=np.full(3, np.nan))
+        stand.tick()
+        stand.arm = START
+        stand.run(20)
+    assert stand.mode == "autonomous"
+
+
+@pytest.mark.parametrize("opening_m", [0.08, 0.0, np.nan])
+def test_nothing_is_ordered_of_the_gripper_at_the_start(opening_m: float) -> None:
+    """A reading that is no number opened it."""
+    stand = ControlStand(replace(START, gripper_m=opening_m, gripper_target_m=opening_m))
+    assert stand.tick().command.gripper_hold
+
+
+def test_a_stop_holds_the_gripper_and_its_clear_orders_nothing() -> None:
+    stand = ControlStand()
+    stand.controller.gate.gripper_held = False  # as after an order to close
+    stand.begin_autonomy()
+    assert not stand.tick().command.gripper_hold
+    assert stand.tick(live.Stop(request_id=uuid4())).command.gripper_hold
+    stand.ask(live.Clear)
+    assert stand.mode == "idle"
+    stand.begin_autonomy()
+    assert stand.tick().command.gripper_hold
