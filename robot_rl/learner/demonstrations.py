@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.step import Step
-from robot_rl.schema.transition import is_decision, is_example
+from robot_rl.schema.transition import is_decision, is_example, own_action
 
 _TASK, _BACKBONE = "robot_rl.task", "robot_rl.backbone_sha256"
 ABSENT = np.nan  # in every entry of an action that was not given
@@ -49,6 +49,11 @@ class Trajectory:
             terminated=np.array([step.terminated for step in steps]),
             truncated=np.array([step.truncated for step in steps]),
         )
+
+
+def own_actions(steps: Sequence[Step]) -> NDArray[np.float32]:
+    """(records, 7): what a person did alone, imitated or not; NaN where nobody did."""
+    return _actions([own_action(step) for step in steps])
 
 
 def _trainable(step: Step) -> Sequence[float] | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from robot_rl.config.task import Task
-from robot_rl.learner.demonstrations import Trajectory
+from robot_rl.learner.demonstrations import Trajectory, own_actions
 from robot_rl.learner.feed import Delivery
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.images import observe
@@ -19,7 +19,7 @@ from robot_rl.schema.episode import (
     Provenance,
     Purpose,
 )
-from robot_rl.schema.feed import Excluded, FeedItem, Relabelled
+from robot_rl.schema.feed import Excluded, FeedItem, InterventionDecided, Relabelled
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 
 
@@ -53,7 +53,9 @@ class Intake:
                 if event.complete:
                     replay.end(event.episode_id, event.outcome, event.steps)
             elif isinstance(event, InterventionEnded):
-                replay.complete(event.intervention_id)
+                replay.complete(event.intervention_id, event.correction_steps)
+            elif isinstance(event, InterventionDecided):
+                replay.decide(event.intervention_id, event.use)
             elif isinstance(event, Relabelled):
                 replay.relabel(event.episode_id, event.outcome)
             elif isinstance(event, Excluded):
@@ -122,7 +124,9 @@ class Intake:
             np.asarray(features)[None],
             demonstration=step.episode_id in self._demonstrations,
         )
-        self._replay.add(episode_id, step.index, trajectory, [step.intervention_id])
+        self._replay.add(
+            episode_id, step.index, trajectory, [step.intervention_id], own_actions([step])
+        )
 
 
 def _continued(history: str, item: FeedItem) -> str:

@@ -18,6 +18,9 @@ from robot_rl.config.task import Task
 from robot_rl.learner.demonstrations import Trajectory
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.intervention import InterventionUse
+from robot_rl.schema.transition import shows
+from safety.vocabulary import Phase, Source
 
 NOWHERE = -1
 
@@ -60,6 +63,8 @@ class Replay:
         self.features = np.zeros((rows, features), np.float32)
         self.executed = np.full((rows, 7), np.nan, np.float32)
         self.human = np.full((rows, 7), np.nan, np.float32)
+        self.own = np.full((rows, 7), np.nan, np.float32)  # what a person did, imitated or not
+        self.shown = np.zeros(rows, bool)  # imitated unless a person decides otherwise
         self.success = np.zeros(rows, bool)
         self.terminated = np.zeros(rows, bool)
         self.truncated = np.zeros(rows, bool)
@@ -78,6 +83,8 @@ class Replay:
         self.received = 0  # steps with an action that ever came from the feed
         self._intervention_number: dict[UUID, int] = {}
         self._complete: set[int] = set()  # interventions whose last step has arrived
+        self._correction_steps: dict[int, int] = {}  # of those
+        self._use: dict[int, InterventionUse] = {}  # what people decided
         self._sampled: set[int] = set()
         self._episodes: dict[UUID, EpisodeRows] = {}
         self._by_number: list[EpisodeRows] = []
@@ -103,8 +110,13 @@ class Replay:
         first_index: int,
         trajectory: Trajectory,
         interventions: Sequence[UUID | None],
+        own: NDArray[np.float32] | None = None,
     ) -> None:
-        """Consecutive records of a started episode from `first_index`; known ones are ignored."""
+        """Consecutive records of a started episode from `first_index`; known ones are ignored.
+
+        own (records, 7): what a person did alone, also where it is not imitated by itself; NaN
+        elsewhere. Without it only what is imitated is known.
+        """
         episode = self._episodes[episode_id]
         fresh: list[int] = []
         for offset in range(len(trajectory.features)):
@@ -114,6 +126,8 @@ class Replay:
             row = self._take_row(episode.number, index)
             episode.rows[index] = row
             self._write(row, trajectory, offset)
+            if own is not None:
+                self.own[row] = own[offset]
             self.intervention[row] = self._number_of(interventions[offset])
             self.received += not np.isnan(trajectory.executed[offset, 0])
             fresh.append(index)
@@ -139,6 +153,14 @@ class Replay:
         episode.excluded = excluded
         for index in sorted(episode.rows):
             self._judge(episode, index)
+
+    def decide(self, intervention_id: UUID, use: InterventionUse) -> None:
+        """A person said what a takeover is for; the newest decision counts."""
+        number = self._number_of(intervention_id)
+        self._use[number] = use
+        rows = np.flatnonzero(self.intervention == number)
+        for row in sorted(rows.tolist(), key=lambda row: int(self._index[row])):
+            self._judge(self._by_number[self._episode[row]], int(self._index[row]))
 
     # ---- what goes out -------------------------------------------------------------------------
 
@@ -168,9 +190,14 @@ class Replay:
             online=online,
         )
 
-    def complete(self, intervention_id: UUID) -> None:
-        """The person let go: from now on a batch with its steps counts as trained on it."""
-        self._complete.add(self._number_of(intervention_id))
+    def complete(self, intervention_id: UUID, correction_steps: int = 0) -> None:
+        """The person let go: from now on a batch with its steps counts as trained on it.
+
+        correction_steps: how many of its steps follow key C.
+        """
+        number = self._number_of(intervention_id)
+        self._complete.add(number)
+        self._correction_steps[number] = correction_steps
 
     def take_fresh_interventions(self) -> tuple[UUID, ...]:
         """Finished interventions that were sampled for the first time since the last call."""
@@ -243,7 +270,8 @@ class Replay:
     def _write(self, row: int, trajectory: Trajectory, offset: int) -> None:
         self.features[row] = trajectory.features[offset]
         self.executed[row] = trajectory.executed[offset]
-        self.human[row] = trajectory.human[offset]
+        self.human[row] = self.own[row] = trajectory.human[offset]
+        self.shown[row] = not np.isnan(trajectory.human[offset, 0])
         self.success[row] = trajectory.success[offset]
         self.terminated[row] = trajectory.terminated[offset]
         self.truncated[row] = trajectory.truncated[offset]
@@ -284,13 +312,30 @@ class Replay:
         self.penalty[row] = rule.gripper_change if self._changes_gripper(episode, index) else 0.0
         self.bootstrap[row] = 0.0 if success or self._terminates(row, after) else 1.0
         self.online.add(row)
+        self._imitate(row)
         if np.isnan(self.human[row, 0]):
             self.demonstrated.discard(row)
         else:
             self.demonstrated.add(row)
 
+    def _imitate(self, row: int) -> None:
+        """Whether what a person did here is imitated, once they have decided about it."""
+        number = int(self.intervention[row])
+        if number not in self._use:
+            return
+        imitated = shows(
+            Source.HUMAN,
+            Phase.CORRECTION if self.shown[row] else Phase.RECOVERY,
+            demonstration=False,
+            use=self._use[number],
+            correction_steps=self._correction_steps.get(number, 0),
+        )
+        self.human[row] = self.own[row] if imitated else np.nan
+
     def _unusable(self, row: int) -> bool:
-        """No action, or the task was done before it by the simulator's word."""
+        """No action, discarded, or the task was done before it by the simulator's word."""
+        if self._use.get(int(self.intervention[row])) is InterventionUse.DISCARD:
+            return True
         done = self.task.reward.source == "simulator" and bool(self.success[row])
         return bool(np.isnan(self.executed[row, 0])) or done
 

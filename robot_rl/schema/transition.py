@@ -94,6 +94,14 @@ def drove_alone(human: Sequence[float], executed: Sequence[float]) -> bool:
     return all(abs(one - other) <= SAME_ACTION for one, other in zip(human, executed, strict=True))
 
 
+def own_action(step: Step) -> Sequence[float] | None:
+    """What a person did in a step that was theirs alone: it can be imitated, if it should be."""
+    human, executed = step.human_action, step.executed_action
+    if step.source != Source.HUMAN or human is None or executed is None:
+        return None
+    return human if drove_alone(human, executed) else None
+
+
 def is_example(
     step: Step,
     *,
@@ -102,18 +110,12 @@ def is_example(
     correction_steps: int = 0,
 ) -> bool:
     """Whether a step's human action may be imitated, as far as the step itself tells."""
-    human, executed = step.human_action, step.executed_action
-    return (
-        shows(
-            step.source,
-            step.phase,
-            demonstration=demonstration,
-            use=use,
-            correction_steps=correction_steps,
-        )
-        and human is not None
-        and executed is not None
-        and drove_alone(human, executed)
+    return own_action(step) is not None and shows(
+        step.source,
+        step.phase,
+        demonstration=demonstration,
+        use=use,
+        correction_steps=correction_steps,
     )
 
 

@@ -131,13 +131,17 @@ def record_episode(
     *,
     steps: int = 8,
     human: tuple[int, ...] = (),
+    marked_from: int = 0,
     purpose: Purpose = Purpose.TRAINING,
     outcome: Outcome = Outcome.SUCCESS,
     segment: int = 3,
     cell: str = "cell",
     task_sha256: str = "",
 ) -> tuple[UUID, UUID]:
-    """Put a whole episode of made-up steps into the feed; returns its and its intervention's id."""
+    """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
+
+    `human`: the steps that a person drove; key C was pressed before step `marked_from`.
+    """
     rng = np.random.default_rng(seed)
     episode_id, intervention_id = new_id(), new_id()
     provenance = Provenance(
@@ -165,7 +169,15 @@ def record_episode(
         )
     )
     records = [
-        _record(task, rng, episode_id, index, index < steps, index in human, intervention_id)
+        _record(
+            task,
+            rng,
+            episode_id,
+            index,
+            acts=index < steps,
+            intervention_id=intervention_id if index in human else None,
+            phase=Phase.CORRECTION if index >= marked_from else Phase.RECOVERY,
+        )
         for index in range(steps + 1)
     ]
     for first in range(0, len(records), segment):
@@ -180,7 +192,7 @@ def record_episode(
                 reason="test",
                 first_index=min(human),
                 last_index=max(human),
-                correction_steps=len(human),
+                correction_steps=sum(index >= marked_from for index in human),
                 started_t_utc=NOON,
                 ended_t_utc=NOON,
                 ended_t_robot_ns=0,
@@ -206,10 +218,12 @@ def _record(
     rng: np.random.Generator,
     episode_id: UUID,
     index: int,
+    *,
     acts: bool,
-    human: bool,
-    intervention_id: UUID,
+    intervention_id: UUID | None,
+    phase: Phase,
 ) -> RecordedStep:
+    human = intervention_id is not None
     image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     action = (*rng.uniform(-1, 1, 3).tolist(), 0.0, 0.0, 0.0, float(rng.integers(-1, 2)))
     arm = ArmObservation(
@@ -231,8 +245,8 @@ def _record(
         executed_action=action if acts else None,
         human_action=action if acts and human else None,
         source=Source.HUMAN if human else Source.POLICY,
-        phase=Phase.CORRECTION if human else None,
-        intervention_id=intervention_id if human else None,
+        phase=phase if human else None,
+        intervention_id=intervention_id,
     )
     jpeg = simplejpeg.encode_jpeg(image, quality=80)
     return RecordedStep(step=step, images=dict.fromkeys(task.cameras, jpeg))
