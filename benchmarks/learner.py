@@ -6,8 +6,9 @@ import torch
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from benchmarks.replay import filled
 from robot_rl.config import Task, load_task
-from robot_rl.config.task import HilSerlSettings
-from robot_rl.learner.hil_serl import HilSerl
+from robot_rl.config.algorithms.hil_serl import HilSerlSettings
+from robot_rl.learner.algorithms.hil_serl import HilSerl
+from robot_rl.learner.replay import CPU
 from robot_rl.policy.head import Head
 from robot_rl.policy.starting import shapes
 
@@ -23,7 +24,9 @@ def run(*, quick: bool = False) -> Result:
     try:
         noise = noise_us(0.1 if quick else 0.5)
         task = load_task("lift_cube")
-        shipped = _updates(task, task.learner, quick=quick)
+        settings = task.learner
+        assert isinstance(settings, HilSerlSettings)
+        shipped = _updates(task, settings, quick=quick)
         defaults = HilSerlSettings().model_copy(update={"batch": PEER_BATCH, "width": PEER_WIDTH})
         published = _updates(task, defaults, quick=quick)
     finally:
@@ -54,7 +57,7 @@ def _updates(task: Task, settings: HilSerlSettings, *, quick: bool) -> Spread:
     _, head = shapes(wide)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        learner = HilSerl(settings, Head(head), seed=0)
+        learner = HilSerl(settings, Head(head), 0, CPU)
     replay, rng = filled(wide, 2_000), np.random.default_rng(0)
 
     def step() -> None:

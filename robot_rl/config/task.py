@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from robot_rl.config.action import ActionSpace
+from robot_rl.config.learner import Learner, learner_section
 from robot_rl.config.section import (
     Fraction,
     NotNegative,
@@ -58,35 +59,6 @@ class Simulation(Section):
     scene: Literal["lift_cube", "insert_peg"]
 
 
-class HilSerlSettings(Section):
-    """LEARNING.md, HIL-SERL. `clone_weight` adds the cloning term of HIL-ConRFT's actor loss on
-    human steps.
-    """
-
-    algorithm: Literal["hil_serl"] = "hil_serl"
-    discount: Annotated[float, Field(gt=0, lt=1)] = 0.97
-    batch: Annotated[int, Field(ge=2, le=4096)] = 256
-    width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers, head and critics
-    critics: Annotated[int, Field(ge=2, le=10)] = 2
-    critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
-    target_rate: Fraction = 0.005
-    learning_rate: Positive = 3e-4
-    initial_temperature: Positive = 1e-2
-    updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2  # critic updates per environment step
-    # In real time the learner trains on; this many critic updates per step are enough (RLPD: 20).
-    updates_per_step_limit: Annotated[int, Field(ge=1, le=100)] = 20
-    critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
-    start_steps: Annotated[int, Field(ge=0)] = 100
-    critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
-    clone_weight: NotNegative = 1.0
-    q_weight: NotNegative = 1.0
-    publish_every_s: Positive = 2.0
-    publish_every_steps: Annotated[int, Field(ge=1)] = 50  # in lock-step, in place of seconds
-    # Sooner when a correction has entered training: the person who gave it is watching.
-    publish_correction_s: Positive = 0.5  # in lock-step, as many steps as that
-    replay_steps: Annotated[int, Field(ge=1000)] = 200_000
-
-
 class StartingPolicy(Section):
     """What the robot runs before the learner has published anything."""
 
@@ -112,7 +84,7 @@ class Task(Section):
     failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
     cameras: tuple[str, ...]
     policy: StartingPolicy
-    learner: HilSerlSettings = HilSerlSettings()
+    learner: Learner = Field(default_factory=lambda: learner_section({}))
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

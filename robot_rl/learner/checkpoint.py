@@ -4,20 +4,17 @@ the cursor, which gives the same rows in the same order.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import numpy as np
-import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from robot_rl import durable_file
 from robot_rl.errors import BadInput
-from robot_rl.learner.hil_serl import HilSerl
+from robot_rl.learner.algorithm import Algorithm, Counts
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
@@ -31,14 +28,16 @@ class BadLearnerState(BadInput):
 
 
 class Position(Message):
-    """Where the learner was."""
+    """Where the learner was. Names on disk are the first release's, so that its states go on."""
 
     format: int = FORMAT
     task: str
+    algorithm: str = ""  # empty in states from before there was a choice
     backbone_sha256: str
     cursor: int  # number of the last feed item that entered
     history: str = ""  # hash over all of them; empty in states from before it was kept
     env_steps: int  # training steps received up to there
+    updates: int | None = None  # None in older states: every update was one of the critics
     critic_updates: int
     actor_updates: int
     published_env_steps: int
@@ -46,27 +45,32 @@ class Position(Message):
     sampled_interventions: tuple[UUID, ...]
     fresh_interventions: tuple[UUID, ...]
     sampled_rows: tuple[int, int] = (0, 0)  # from D_on and D_demo, since the newest version
-    dice: str  # JSON of numpy's bit generator: which rows are sampled
+    sampling_rng: str = Field(default="", alias="dice")  # JSON of numpy's bit generator
+
+    @property
+    def counts(self) -> Counts:
+        """How much was learned."""
+        updates = self.critic_updates if self.updates is None else self.updates
+        return Counts(updates=updates, critic=self.critic_updates, actor=self.actor_updates)
 
 
-def write_state(path: Path, learner: HilSerl, rng: np.random.Generator, position: Position) -> None:
+def write_state(
+    path: Path, algorithm: Algorithm, rng: np.random.Generator, position: Position
+) -> None:
     """Whole or not at all; the previous state stays beside it until the new one is on disk."""
-    position = position.model_copy(update={"dice": json.dumps(rng.bit_generator.state)})
-    tensors = {f"model.{key}": value for key, value in learner.state_dict().items()}
-    tensors["torch_dice"] = learner.rng.get_state()
-    for name, optimizer in learner.optimizers.items():
-        for index, state in optimizer.state_dict()["state"].items():
-            for key, value in state.items():
-                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
+    position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
     data = save(
-        {key: value.detach().contiguous() for key, value in tensors.items()},
-        {_KEY: position.model_dump_json()},
+        {key: value.detach().cpu().contiguous() for key, value in algorithm.state().items()},
+        {_KEY: position.model_dump_json(by_alias=True)},
     )
     durable_file.write(path, data)
 
 
-def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Position | None:
-    """Put learner and random generators back to where they were; None when there is no state yet.
+def read_state(
+    path: Path, algorithm: Algorithm, name: str, rng: np.random.Generator
+) -> Position | None:
+    """Put the algorithm (`name`) and random generators back to where they were; None when there is
+    no state yet.
 
     Raises BadLearnerState.
     """
@@ -75,12 +79,12 @@ def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Positi
     data = path.read_bytes()
     try:
         position = Position.model_validate_json(read_metadata(data, str(path))[_KEY])
-        tensors = load(data)
-        learner.load_state_dict(_under("model.", tensors))
-        for name, optimizer in learner.optimizers.items():
-            _restore_optimizer(optimizer, _under(f"optimizer.{name}.", tensors))
-        learner.rng.set_state(tensors["torch_dice"])
-        rng.bit_generator.state = json.loads(position.dice)
+        if position.algorithm not in ("", name):
+            raise ValueError(
+                f"it was trained with {position.algorithm} and the task file names {name}"
+            )
+        algorithm.load_state(load(data))
+        rng.bit_generator.state = json.loads(position.sampling_rng)
     except (
         BadCheckpoint,
         SafetensorError,
@@ -94,23 +98,7 @@ def read_state(path: Path, learner: HilSerl, rng: np.random.Generator) -> Positi
             f"{path}: the learner's state cannot be used ({reason}); move the file away to start "
             "the learner anew from the recorded data"
         ) from error
-    learner.counts.critic, learner.counts.actor = position.critic_updates, position.actor_updates
+    counts = position.counts
+    algorithm.counts.updates, algorithm.counts.critic = counts.updates, counts.critic
+    algorithm.counts.actor = counts.actor
     return position
-
-
-def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-    }
-
-
-def _restore_optimizer(
-    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
-) -> None:
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    whole = optimizer.state_dict()
-    whole["state"] = state
-    optimizer.load_state_dict(whole)

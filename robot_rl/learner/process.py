@@ -6,11 +6,9 @@ and then says so; the robot waits for that.
 """
 
 import logging
-import math
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,25 +19,26 @@ import torch
 
 from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
-from robot_rl.errors import PlainError
-from robot_rl.learner.checkpoint import Position, read_state, write_state
-from robot_rl.learner.demonstrations import decode_trajectories
-from robot_rl.learner.feed import Delivery, FeedReader, HistoryLost, ServerClient, Stopped
-from robot_rl.learner.hil_serl import HilSerl
+from robot_rl.learner.algorithm import Metrics, make_algorithm
+from robot_rl.learner.demonstrations import Trajectory, decode_trajectories
+from robot_rl.learner.device import best_device
+from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
 from robot_rl.learner.intake import Intake
+from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.saved_state import SavedState
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import read_file, read_manifest
+from robot_rl.policy.interface import Backbone
+from robot_rl.policy.manifest import CheckpointManifest
 from robot_rl.policy.starting import starting_folder
 from robot_rl.schema.policy import LearnerProgress, Update
 
-STATE = "learner.safetensors"
 SAVE_EVERY_S = 30.0
 TELL_EVERY_S = 1.0
 MESSAGE_SHOWN_S = 60.0  # what the learner says goes out of the console after this
 IDLE_S = 0.2  # how long to wait for the feed when there is nothing to train
-_SPEED_UPDATES = 200  # over which the shown rate is taken
 
 _log = logging.getLogger(__name__)
 
@@ -79,193 +78,162 @@ class Learner:
         folder = starting_folder(self.task)
         manifest = read_manifest(folder)
         policy = load_policy(folder)
-        preloaded = (
-            decode_trajectories(
-                read_file(folder, manifest.demonstrations),
-                str(folder / manifest.demonstrations.name),
-                task=self.task.name,
-                backbone_sha256=policy.backbone.sha256,
-                features=policy.backbone.size,
-            )
-            if manifest.demonstrations
-            else []
-        )
-        self._backbone_sha256 = policy.backbone.sha256
-        self.replay = Replay(self.task, policy.backbone.size, preloaded)
-        self.algorithm = HilSerl(self.task.learner, policy.head, settings.seed)
+        device = best_device()
+        shown = _demonstrations(folder, manifest, self.task, policy.backbone)
+        self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
+        self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
         self.rng = np.random.default_rng([settings.seed, 1])
         self.intake = Intake(
             self.task, file_sha256(self.task.path), policy.backbone, self.replay, self._say
         )
         self.publisher = Publisher(client, self.task, folder, manifest)
-        self._state = settings.data_folder / self.task.name / STATE
-        self._losses: dict[str, float] = {}
+        self._saved = SavedState(
+            settings.data_folder,
+            self.task,
+            policy.backbone.sha256,
+            client,
+            self.algorithm,
+            self.rng,
+        )
+        self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
+        self._rate = UpdateRate()
+        self._metrics: Metrics = {}
         self._message, self._said_at = "", 0.0
-        self._published_env_steps = 0
-        self._published_at = self._saved_at = self._told_at = time.monotonic()
-        self._rate: deque[float] = deque(maxlen=_SPEED_UPDATES)
+        self._saved_at = self._told_at = time.monotonic()
 
     def run(self) -> None:
         """Go on from the saved state, or begin; save at the end whatever ended it."""
-        position = read_state(self._state, self.algorithm, self.rng)
-        if position is not None:
-            self._check_belongs(position)
+        position = self._saved.read()
         reader = FeedReader(self._client, self.task.name, 0, self._stop)
         caught_up = position is None
         try:
             if position is not None:
-                self._catch_up(reader, position)
+                _log.info("reading the feed again up to item %d", position.cursor)
+                self._saved.catch_up(
+                    position, self.intake, self.replay, lambda: self._take_one(reader)
+                )
+                self._pace.env_steps = position.published_env_steps
+                self.publisher.version = position.version
                 caught_up = True
             self._tell()
-            self._train(reader, fresh=self.publisher.version is None)
+            self._begin()
+            self._train(reader)
         except Stopped:
             _log.info("the learner stops")
         finally:
             if caught_up:
                 self._save()
 
-    def _check_belongs(self, position: Position) -> None:
-        """Raises PlainError when the state was saved for another policy or another database."""
-        if position.backbone_sha256 != self._backbone_sha256 or position.task != self.task.name:
-            raise PlainError(
-                f"{self._state}: this state belongs to another starting policy of the task "
-                f"{self.task.name}; move it away to start the learner anew from the recorded data"
-            )
-        if not position.cursor:
-            return
-        try:
-            last = self._client.page(self.task.name, position.cursor - 1, 0.0).items[:1]
-        except HistoryLost as error:
-            raise self._of_another_database() from error
-        if not last or last[0].number != position.cursor:
-            raise self._of_another_database()
-
-    def _of_another_database(self) -> PlainError:
-        return PlainError(
-            f"{self._state}: this state was trained on recorded data that the server's database "
-            "does not hold (it was emptied, restored from an older backup, or is another one); "
-            "restore the newer backup, or move the file away to start the learner anew from the "
-            "data that is there"
-        )
-
-    def _catch_up(self, reader: FeedReader, position: Position) -> None:
-        """Read the feed up to where the saved state was, without training on it again."""
-        _log.info("reading the feed again up to item %d", position.cursor)
-        while self.intake.cursor < position.cursor:
-            for _ in self.intake.take(self._next(reader)):
-                pass
-        if position.history not in ("", self.intake.history):
-            raise self._of_another_database()
-        self.replay.restore_sampled(position.sampled_interventions, position.fresh_interventions)
-        self.replay.sampled_rows = position.sampled_rows
-        self._published_env_steps = position.published_env_steps
-        self.publisher.version = position.version
-
-    def _next(self, reader: FeedReader) -> Delivery:
+    def _take_one(self, reader: FeedReader) -> None:
+        """Enter the next item, whenever it comes, without training. Raises Stopped."""
         while not self._stop.is_set():
             delivery = reader.take(IDLE_S)
             if delivery is not None:
-                return delivery
+                for _ in self.intake.take(delivery):
+                    pass
+                return
         raise Stopped
 
-    def _train(self, reader: FeedReader, *, fresh: bool) -> None:
-        if fresh:
-            # Version 1 is the starting policy itself, so that every step names what acted.
+    def _begin(self) -> None:
+        """Version 1 is the starting policy itself, so that every step names what acted; then what
+        can be learned before the first step.
+        """
+        if self.publisher.version is None:
             version = self.publisher.publish(self.algorithm.head, 0, None)
             self._save()  # a learner killed from now on does not publish the start again
             _log.info("the starting policy is version %d", version)
+        learned = False
+        for metrics in self.algorithm.offline(self.replay, self.rng):
+            learned = True
+            self._note(metrics)
+            self._tell_and_save_when_due()
+            if self._stop.is_set():
+                raise Stopped
+        if learned:
+            self._publish()
+
+    def _train(self, reader: FeedReader) -> None:
         while not self._stop.is_set():
             busy = not self.settings.lockstep and self._may_update()
             delivery = reader.take(0.0 if busy else IDLE_S)
             if delivery is not None:
-                self._enter(delivery)
+                before = self.replay.received
+                for received in self.intake.take(delivery):
+                    for _ in range(self._owed(received)):
+                        self._update()
+                if self.settings.lockstep and self.replay.received > before:
+                    self._publish_when_due()
+                    self._tell()
             elif busy:
                 self._update()
             self._publish_when_due()
-            now = time.monotonic()
-            if now - self._told_at >= TELL_EVERY_S:
-                self._tell()
-            if now - self._saved_at >= SAVE_EVERY_S:
-                self._save()
+            self._tell_and_save_when_due()
 
-    def _enter(self, delivery: Delivery) -> None:
-        """Take in one item; in lock-step train for each of its steps, publish, and say so."""
-        before = self.replay.received
-        for received in self.intake.take(delivery):
-            if self.settings.lockstep and received > self.task.learner.start_steps:
-                for _ in range(self.task.learner.updates_per_step):
-                    self._update()
-        if self.settings.lockstep and self.replay.received > before:
-            self._publish_when_due()
-            self._tell()
+    def _owed(self, received: int) -> int:
+        return self.algorithm.budget.owed(received) if self.settings.lockstep else 0
 
     def _may_update(self) -> bool:
-        settings = self.task.learner
-        steps = self.replay.received - settings.start_steps
-        limit = steps * settings.updates_per_step_limit
-        return self.algorithm.counts.critic < limit
+        updates = self.algorithm.counts.updates
+        return self.algorithm.budget.allows(self.replay.received, updates)
 
     def _update(self) -> None:
-        self._losses |= self.algorithm.update(self.replay, self.rng)
-        self._rate.append(time.monotonic())
+        self._note(self.algorithm.update(self.replay, self.rng))
+
+    def _note(self, metrics: Metrics) -> None:
+        self._metrics |= metrics
+        self._rate.note()
 
     # ---- what others see -----------------------------------------------------------------------
 
     def _publish_when_due(self) -> None:
-        settings, steps = self.task.learner, self.replay.received
-        waiting = self.replay.fresh_interventions  # trained on, and not yet in any version
-        if not self._losses or (steps == self._published_env_steps and not waiting):
-            return
-        if self.settings.lockstep:
-            correction_steps = math.ceil(settings.publish_correction_s / self.task.step_s)
-            every = correction_steps if waiting else settings.publish_every_steps
-            due = steps - self._published_env_steps >= min(every, settings.publish_every_steps)
-        else:
-            every_s = settings.publish_correction_s if waiting else settings.publish_every_s
-            due = time.monotonic() - self._published_at >= min(every_s, settings.publish_every_s)
-        if due:
+        waiting = bool(self.replay.fresh_interventions)  # trained on, and not yet in any version
+        if self._metrics and self._pace.is_due(self.replay.received, correction=waiting):
             self._publish()
 
     def _publish(self) -> None:
-        counts, now = self.algorithm.counts, time.monotonic()
-        interventions = self.replay.take_fresh_interventions()
-        online, demonstrations = self.replay.take_sampled_rows()
+        counts, replay = self.algorithm.counts, self.replay
+        interventions, (online, shown) = tuple(replay.fresh_interventions), replay.sampled_rows
         update = Update(
-            learner_step=counts.critic,
-            env_steps=self.replay.received,
+            learner_step=counts.updates,
+            env_steps=replay.received,
             critic_updates=counts.critic,
             actor_updates=counts.actor,
-            losses=dict(self._losses),
+            losses=dict(self._metrics),
             batch_online=online,
-            batch_demonstrations=demonstrations,
+            batch_demonstrations=shown,
             new_interventions=interventions,
-            wall_s=now - self._published_at,
+            wall_s=self._pace.age_s,
         )
         version = self.publisher.publish(self.algorithm.head, self.intake.cursor, update)
-        self._published_env_steps, self._published_at = self.replay.received, now
+        replay.published()  # only now: what a failed publication would have told is told later
+        self._pace.published(replay.received)
         _log.info(
             "version %d after %d steps and %d updates, %s",
             version,
-            self.replay.received,
-            counts.critic,
+            replay.received,
+            counts.updates,
             interventions_text(interventions),
         )
 
-    def _tell(self) -> None:
-        rate = self._rate
+    def _tell_and_save_when_due(self) -> None:
         now = time.monotonic()
-        span = rate[-1] - rate[0] if len(rate) > 1 else 0.0
-        recent = bool(rate) and now - rate[-1] < 2 * TELL_EVERY_S
+        if now - self._told_at >= TELL_EVERY_S:
+            self._tell()
+        if now - self._saved_at >= SAVE_EVERY_S:
+            self._save()
+
+    def _tell(self) -> None:
+        now = time.monotonic()
         self._client.tell(
             LearnerProgress(
                 task=self.task.name,
                 feed_cursor=self.intake.cursor,
                 env_steps=self.replay.received,
-                learner_step=self.algorithm.counts.critic,
-                steps_per_s=(len(rate) - 1) / span if span > 0 and recent else 0.0,
+                learner_step=self.algorithm.counts.updates,
+                steps_per_s=self._rate.per_s,
                 demonstration_steps=len(self.replay.demonstrated),
                 replay_steps=len(self.replay.online),
-                losses=dict(self._losses),
+                losses=dict(self._metrics),
                 version=self.publisher.version,
                 paused=not self.settings.lockstep and not self._may_update(),
                 message=self._message if now - self._said_at < MESSAGE_SHOWN_S else "",
@@ -278,24 +246,29 @@ class Learner:
         _log.warning("%s", message)
 
     def _save(self) -> None:
-        counts = self.algorithm.counts
-        position = Position(
-            task=self.task.name,
-            backbone_sha256=self._backbone_sha256,
-            cursor=self.intake.cursor,
-            history=self.intake.history,
-            env_steps=self.replay.received,
-            critic_updates=counts.critic,
-            actor_updates=counts.actor,
-            published_env_steps=self._published_env_steps,
+        self._saved.write(
+            self.intake,
+            self.replay,
+            published_env_steps=self._pace.env_steps,
             version=self.publisher.version,
-            sampled_interventions=self.replay.sampled_interventions,
-            fresh_interventions=tuple(self.replay.fresh_interventions),
-            sampled_rows=self.replay.sampled_rows,
-            dice="",
         )
-        write_state(self._state, self.algorithm, self.rng, position)
         self._saved_at = time.monotonic()
+
+
+def _demonstrations(
+    folder: Path, manifest: CheckpointManifest, task: Task, backbone: Backbone
+) -> list[Trajectory]:
+    """What the starting policy was cloned from. Raises BadCheckpoint."""
+    stored = manifest.demonstrations
+    if stored is None:
+        return []
+    return decode_trajectories(
+        read_file(folder, stored),
+        str(folder / stored.name),
+        task=task.name,
+        backbone_sha256=backbone.sha256,
+        features=backbone.size,
+    )
 
 
 @contextmanager

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from robot_rl.config.task import Task
 from robot_rl.learner.demonstrations import Trajectory
 from robot_rl.learner.index_set import IndexSet
+from robot_rl.learner.samplers import HalfAndHalf, Sampler
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.transition import shows
 from safety.vocabulary import Phase, Source
 
 NOWHERE = -1
+CPU = torch.device("cpu")
+HALF_AND_HALF = HalfAndHalf()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,14 @@ class Replay:
     """`capacity` rows for the feed, oldest overwritten first; preloaded demonstrations stay."""
 
     def __init__(
-        self, task: Task, features: int, preloaded: Sequence[Trajectory] = (), capacity: int = 0
+        self,
+        task: Task,
+        features: int,
+        preloaded: Sequence[Trajectory] = (),
+        capacity: int = 0,
+        device: torch.device = CPU,
     ) -> None:
-        self.task = task
+        self.task, self.device = task, device
         self.capacity = capacity or task.learner.replay_steps
         rows = self.capacity + sum(len(each.features) for each in preloaded)
         self.features = np.zeros((rows, features), np.float32)
@@ -78,8 +86,8 @@ class Replay:
         self.online = IndexSet(rows)
         self.demonstrated = IndexSet(rows)
         self.interventions: list[UUID] = []
-        self.fresh_interventions: list[UUID] = []  # first sampled since they were last taken
-        self.sampled_rows = (0, 0)  # from D_on and D_demo, since they were last taken
+        self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
+        self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
         self.received = 0  # steps with an action that ever came from the feed
         self._intervention_number: dict[UUID, int] = {}
         self._complete: set[int] = set()  # interventions whose last step has arrived
@@ -164,29 +172,25 @@ class Replay:
 
     # ---- what goes out -------------------------------------------------------------------------
 
-    def sample(self, batch: int, rng: np.random.Generator) -> Batch:
-        """Half D_on, half D_demo; all of one if the other is empty. ValueError: both are."""
-        online = batch // 2 if len(self.demonstrated) else batch
-        online = online if len(self.online) else 0
-        if not len(self.online) and not len(self.demonstrated):
-            raise ValueError("the replay is empty: there is nothing to sample")
-        rows = np.concatenate(
-            [self.online.sample(online, rng), self.demonstrated.sample(batch - online, rng)]
-        )
+    def sample(
+        self, batch: int, rng: np.random.Generator, sampler: Sampler = HALF_AND_HALF
+    ) -> Batch:
+        """A batch of the sampler's choice. ValueError: there is nothing to sample."""
+        rows, online = sampler.draw(self, batch, rng)
         self._notice(rows)
         before = self.sampled_rows
         self.sampled_rows = (before[0] + online, before[1] + batch - online)
         human = self.human[rows]
         shown = ~np.isnan(human[:, 0])
         return Batch(
-            features=torch.from_numpy(self.features[rows]),
-            next_features=torch.from_numpy(self.features[self.next_row[rows]]),
-            action=torch.from_numpy(self.executed[rows]),
-            human=torch.from_numpy(np.where(shown[:, None], human, np.float32(0))),
-            shown=torch.from_numpy(shown),
-            reward=torch.from_numpy(self.reward[rows]),
-            gripper_penalty=torch.from_numpy(self.penalty[rows]),
-            bootstrap=torch.from_numpy(self.bootstrap[rows]),
+            features=self._tensor(self.features[rows]),
+            next_features=self._tensor(self.features[self.next_row[rows]]),
+            action=self._tensor(self.executed[rows]),
+            human=self._tensor(np.where(shown[:, None], human, np.float32(0))),
+            shown=self._tensor(shown),
+            reward=self._tensor(self.reward[rows]),
+            gripper_penalty=self._tensor(self.penalty[rows]),
+            bootstrap=self._tensor(self.bootstrap[rows]),
             online=online,
         )
 
@@ -199,16 +203,13 @@ class Replay:
         self._complete.add(number)
         self._correction_steps[number] = correction_steps
 
-    def take_fresh_interventions(self) -> tuple[UUID, ...]:
-        """Finished interventions that were sampled for the first time since the last call."""
-        fresh = tuple(self.fresh_interventions)
-        self.fresh_interventions.clear()
-        return fresh
+    def _tensor(self, values: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(values).to(self.device)
 
-    def take_sampled_rows(self) -> tuple[int, int]:
-        """Rows sampled from D_on and from D_demo since the last call."""
-        taken, self.sampled_rows = self.sampled_rows, (0, 0)
-        return taken
+    def published(self) -> None:
+        """What was sampled up to now is in a version: begin to count anew."""
+        self.fresh_interventions.clear()
+        self.sampled_rows = (0, 0)
 
     @property
     def sampled_interventions(self) -> tuple[UUID, ...]:

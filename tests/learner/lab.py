@@ -48,6 +48,8 @@ class Lab:
     seen: Callable[[LearnerProgress], None] = lambda _progress: None
     token: str = "secret"
     away: bool = False
+    policies_away: bool = False  # only where versions are published
+    refused: int = 0  # versions that could not be published; `seen` is told again of the latest
     page: int = 5
     idle: threading.Event = field(default_factory=threading.Event)
 
@@ -94,6 +96,10 @@ class Lab:
             self.seen(progress)
             return httpx.Response(204)
         assert path == "/api/policies"
+        if self.policies_away:
+            self.refused += 1
+            self.seen(self.progress[-1])
+            raise httpx.ConnectError("connection refused", request=request)
         return self._store(request)
 
     def _store(self, request: httpx.Request) -> httpx.Response:

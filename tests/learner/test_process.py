@@ -12,7 +12,8 @@ from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
-from robot_rl.learner.process import STATE, Learner, LearnerSettings
+from robot_rl.learner.process import Learner, LearnerSettings
+from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.weights import decode_head
@@ -68,7 +69,7 @@ def whole(lab: Lab) -> Callable[[int, int], bool]:
 
 
 def weights(learner: Learner) -> dict[str, torch.Tensor]:
-    return {key: value.clone() for key, value in learner.algorithm.state_dict().items()}
+    return {key: value.clone() for key, value in learner.algorithm.state().items()}
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -235,3 +236,20 @@ def test_a_damaged_state_is_refused_in_words(task: Task, tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(BadLearnerState, match="move the file away"):
         session(lab, task, tmp_path, whole(lab))
+
+
+def test_a_correction_is_told_of_after_a_publication_that_failed(
+    task: Task, tmp_path: Path
+) -> None:
+    lab = Lab()
+    _, correction = record_episode(lab, task, 1, steps=12, human=(1, 2))
+    session(lab, task, tmp_path, whole(lab))
+    record_episode(lab, task, 2, steps=8)  # the correction is over: now it is trained on
+    lab.policies_away = True
+    session(lab, task, tmp_path, lambda *_: lab.refused > 0)
+    assert lab.refused
+    lab.policies_away = False
+    record_episode(lab, task, 3, steps=8)
+    session(lab, task, tmp_path, whole(lab))
+    updates = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
+    assert [each for update in updates for each in update.new_interventions] == [correction]

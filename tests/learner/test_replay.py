@@ -211,19 +211,21 @@ def test_an_intervention_enters_training_once(replay: Replay) -> None:
     first, second = new_id(), new_id()
     one = new_id()
     feed(replay, one, 0, piece(1, 0, 3, human=(0, 1, 2)), by=first)
-    assert replay.take_fresh_interventions() == (), "it has arrived; nothing was trained on it"
+    assert replay.fresh_interventions == [], "it has arrived; nothing was trained on it"
     rng = np.random.default_rng(0)
     replay.sample(64, rng)
-    assert replay.take_fresh_interventions() == (), "the person is still driving"
+    assert replay.fresh_interventions == [], "the person is still driving"
     replay.complete(first)
     replay.sample(64, rng)
-    assert replay.take_fresh_interventions() == (first,)
+    assert replay.fresh_interventions == [first]
+    replay.published()
     feed(replay, one, 3, piece(1, 3, 3, last=True, human=(3, 4)), by=second)
     replay.complete(second)
     replay.sample(64, rng)
-    assert replay.take_fresh_interventions() == (second,)
+    assert replay.fresh_interventions == [second]
+    replay.published()
     replay.sample(64, rng)
-    assert replay.take_fresh_interventions() == ()
+    assert replay.fresh_interventions == []
 
 
 def test_the_oldest_rows_go_first_and_leave_no_dangling_successor(task: Task) -> None:

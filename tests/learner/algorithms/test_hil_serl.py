@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from robot_rl.config.algorithms.hil_serl import HilSerlSettings
 from robot_rl.config.document import load_task
+from robot_rl.learner.algorithms.hil_serl import HilSerl
 from robot_rl.learner.demonstrations import ABSENT, Trajectory
-from robot_rl.learner.hil_serl import HilSerl
-from robot_rl.learner.replay import Replay
+from robot_rl.learner.replay import CPU, Replay
 from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
@@ -58,11 +59,11 @@ def success_rate(head: Head, seed: int, episodes: int = 40) -> float:
 def learner(seed: int, **changes: float) -> tuple[HilSerl, Replay]:
     task = load_task("lift_cube")
     fast = {"batch": 32, "width": 32, "learning_rate": 1e-3, "critic_warmup_updates": 100}
-    settings = task.learner.model_copy(update={**fast, **changes})
+    settings = HilSerlSettings().model_copy(update={**fast, **changes})
     task = task.model_copy(update={"learner": settings})
     torch.manual_seed(seed)
     head = Head(HeadSettings(features=3, axes=(0, 1), gripper=True, width=32))
-    return HilSerl(settings, head, seed), Replay(task, 3, capacity=20_000)
+    return HilSerl(settings, head, seed, CPU), Replay(task, 3, capacity=20_000)
 
 
 def train(algorithm: HilSerl, replay: Replay, seed: int, episodes: int, helps: float) -> None:
@@ -133,6 +134,7 @@ def test_the_bootstrap_is_masked_where_an_episode_terminated(seed: int) -> None:
     ended = batch.bootstrap == 0
     target, grasp = algorithm.targets(batch)
     assert bool(ended.any())
+    assert grasp is not None
     assert torch.equal(target[ended], batch.reward[ended])
     assert torch.equal(grasp[ended], (batch.reward + batch.gripper_penalty)[ended])
     assert not torch.equal(target[~ended], batch.reward[~ended])
@@ -152,3 +154,22 @@ def test_targets_take_the_least_of_the_chosen_critics(seed: int, critics: int) -
     discount = algorithm.settings.discount * batch.bootstrap
     assert bool((target >= batch.reward + discount * every.amin(0) - 1e-6).all())
     assert bool((target <= batch.reward + discount * every.amax(0) + 1e-6).all())
+
+
+def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:
+    """And a state from when there were, never trained, still goes on."""
+    algorithm, replay = learner(seed % 1000)
+    train(algorithm, replay, seed, episodes=2, helps=1.0)
+    torch.manual_seed(seed % 1000)
+    head = Head(HeadSettings(features=3, axes=(0, 1), gripper=False, width=32))
+    bare = HilSerl(algorithm.settings, head, seed % 1000, CPU)
+    assert not [name for name, _ in bare.named_parameters() if "grasp" in name]
+    assert "grasp" not in bare.update(replay, np.random.default_rng(seed))
+    older = bare.state() | {
+        f"model.{name}.{key}": value
+        for name in ("grasp", "target_grasp")
+        for key, value in getattr(algorithm, name).state_dict().items()
+    }
+    again = HilSerl(algorithm.settings, Head(head.settings), 0, CPU)
+    again.load_state(older)
+    assert all(torch.equal(value, again.state()[key]) for key, value in bare.state().items())

@@ -4,7 +4,8 @@ Per environment step, `updates_per_step` critic updates, every `critic_to_actor`
 of the actor, each on a batch of half D_on, half D_demo (RLPD, Ball et al. 2023):
 
   critics   y = r + γ·mask·min_{2 of K} Q'(s′, a′), a′ ~ π(s′); no entropy backup
-  grasp     y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
+  grasp     (only with a gripper)
+            y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
   actor     q_weight·(α·log π(a|s) − mean_K Q(s, a) − Σ_g π(g|s)·Q_g(s, g))
             + clone_weight·(|tanh μ(s) − a_h|² + CE(gripper)) on a person's steps
   α         towards the target entropy −dim(a)/2
@@ -14,13 +15,21 @@ on to a start policy's grasp while the critic is still learning.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import nn
 
-from robot_rl.config.task import HilSerlSettings
+from robot_rl.config.algorithms.hil_serl import HilSerlSettings
+from robot_rl.learner.algorithm import (
+    MODEL,
+    Budget,
+    Counts,
+    Metrics,
+    load_training_state,
+    training_state,
+)
 from robot_rl.learner.losses import clone_loss, gripper_choice
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.policy.head import Head
@@ -29,48 +38,57 @@ from robot_rl.policy.networks import Ensemble
 GRIPPER_CHOICES = 3
 
 
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """How much was learned so far."""
-
-    critic: int = 0
-    actor: int = 0
-
-
 class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
-    def __init__(self, settings: HilSerlSettings, head: Head, seed: int) -> None:
+    def __init__(
+        self, settings: HilSerlSettings, head: Head, seed: int, device: torch.device
+    ) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.device = settings, device
+        self.budget, self.counts = Budget.of(settings), Counts()
         self.head = head.train().requires_grad_(True)
-        axes = len(head.settings.axes)
-        features, width = head.settings.features, settings.width
+        self.axes = list(head.settings.axes)
+        self.target_entropy = -len(self.axes) / 2
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.critics = Ensemble(settings.critics, features + axes, width, 1)
-            self.grasp = Ensemble(1, features, width, GRIPPER_CHOICES)
-        self.target_critics = Ensemble(settings.critics, features + axes, width, 1)
-        self.target_grasp = Ensemble(1, features, width, GRIPPER_CHOICES)
+            self.critics = self._critics()
+            self.grasp = self._grasp()
+        self.target_critics = self._critics()
         self.target_critics.load_state_dict(self.critics.state_dict())
-        self.target_grasp.load_state_dict(self.grasp.state_dict())
-        for target in (self.target_critics, self.target_grasp):
-            target.requires_grad_(False)
+        self.target_critics.requires_grad_(False)
+        self.target_grasp = self._grasp()
+        if self.grasp is not None and self.target_grasp is not None:
+            self.target_grasp.load_state_dict(self.grasp.state_dict())
+            self.target_grasp.requires_grad_(False)
         self.log_temperature = nn.Parameter(torch.tensor(math.log(settings.initial_temperature)))
-        self.target_entropy = -axes / 2
-        self.axes = list(head.settings.axes)
-        self.counts = Counts()
         self.rng = torch.Generator().manual_seed(seed)
+        self.to(device)
+        grasp = [] if self.grasp is None else [*self.grasp.parameters()]
         self.optimizers = {
             name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
             for name, parameters in (
-                ("critic", [*self.critics.parameters(), *self.grasp.parameters()]),
+                ("critic", [*self.critics.parameters(), *grasp]),
                 ("actor", [*self.head.parameters()]),
                 ("temperature", [self.log_temperature]),
             )
         }
 
-    def update(self, replay: Replay, rng: np.random.Generator) -> dict[str, float]:
+    def _critics(self) -> Ensemble:
+        inputs = self.head.settings.features + len(self.axes)
+        return Ensemble(self.settings.critics, inputs, self.settings.width, 1)
+
+    def _grasp(self) -> Ensemble | None:
+        shape = self.head.settings
+        if not shape.gripper:
+            return None
+        return Ensemble(1, shape.features, self.settings.width, GRIPPER_CHOICES)
+
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+        """Nothing: the starting policy was cloned from its demonstrations already."""
+        return iter(())
+
+    def update(self, replay: Replay, rng: np.random.Generator) -> Metrics:
         """One critic update, and one of the actor when it is due. Returns the losses."""
         batch = replay.sample(self.settings.batch, rng)
         losses = self.update_critics(batch)
@@ -78,34 +96,42 @@ class HilSerl(nn.Module):
             losses |= self.update_actor(batch)
         return losses
 
+    def state(self) -> dict[str, torch.Tensor]:
+        return training_state(self, self.optimizers, self.rng)
+
+    def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        if self.grasp is None:  # older states hold grasp networks that nothing trained
+            grasps = (f"{MODEL}grasp.", f"{MODEL}target_grasp.")
+            tensors = {key: tensors[key] for key in tensors if not key.startswith(grasps)}
+        load_training_state(self, self.optimizers, self.rng, tensors)
+
     # ---- critics -------------------------------------------------------------------------------
 
-    def update_critics(self, batch: Batch) -> dict[str, float]:
+    def update_critics(self, batch: Batch) -> Metrics:
         target, grasp_target = self.targets(batch)
         action = batch.action[:, self.axes]
         predicted = self.critics(torch.cat([batch.features, action], -1))[..., 0]
         critic_loss = (predicted - target).square().mean()
         loss = critic_loss
-        grasp_loss = torch.zeros(())
-        if self.head.gripper is not None:
+        losses: Metrics = {}
+        if self.grasp is not None and grasp_target is not None:
             choice = gripper_choice(batch.action)
             values = self.grasp(batch.features)[0]
             taken = values.gather(1, choice[:, None])[:, 0]
             grasp_loss = (taken - grasp_target).square().mean()
             loss = loss + grasp_loss
+            losses["grasp"] = grasp_loss.item()
         self._descend("critic", loss)
         self._follow(self.target_critics, self.critics)
-        self._follow(self.target_grasp, self.grasp)
+        if self.grasp is not None and self.target_grasp is not None:
+            self._follow(self.target_grasp, self.grasp)
         self.counts.critic += 1
-        return {
-            "critic": critic_loss.item(),
-            "grasp": grasp_loss.item(),
-            "q": predicted.mean().item(),
-        }
+        self.counts.updates += 1
+        return losses | {"critic": critic_loss.item(), "q": predicted.mean().item()}
 
     @torch.no_grad()
-    def targets(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch,) bootstrapped values of the critics and of the grasp critic."""
+    def targets(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """(batch,) bootstrapped values of the critics and, where there is one, the grasp critic."""
         settings = self.settings
         discount = settings.discount * batch.bootstrap
         action, _, _ = self.sample(batch.next_features)
@@ -114,17 +140,19 @@ class HilSerl(nn.Module):
             chosen = torch.randperm(settings.critics, generator=self.rng)
             following = following[chosen[: settings.critic_subsample]]
         target = batch.reward + discount * following.amin(0)
+        if self.grasp is None or self.target_grasp is None:
+            return target, None
         best = self.grasp(batch.next_features)[0].argmax(-1, keepdim=True)
         following = self.target_grasp(batch.next_features)[0].gather(1, best)[:, 0]
         return target, batch.reward + batch.gripper_penalty + discount * following
 
     # ---- actor ---------------------------------------------------------------------------------
 
-    def update_actor(self, batch: Batch) -> dict[str, float]:
+    def update_actor(self, batch: Batch) -> Metrics:
         settings = self.settings
-        losses: dict[str, float] = {}
+        losses: Metrics = {}
         shown = batch.shown
-        loss = torch.zeros(())
+        loss = torch.zeros((), device=self.device)
         if bool(shown.any()):
             clone = clone_loss(self.head, batch.features[shown], batch.human[shown]).mean()
             loss = loss + settings.clone_weight * clone
@@ -134,7 +162,7 @@ class HilSerl(nn.Module):
             value = self.critics(torch.cat([batch.features, action], -1))[..., 0].mean(0)
             temperature = self.log_temperature.detach().exp()
             improve = (temperature * log_probability - value).mean()
-            if logits is not None:
+            if logits is not None and self.grasp is not None:
                 with torch.no_grad():
                     grasp_value = self.grasp(batch.features)[0]
                 improve = improve - (logits.softmax(-1) * grasp_value).sum(-1).mean()
@@ -153,7 +181,8 @@ class HilSerl(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Reparametrised action (batch, axes), its log-probability (batch,), gripper logits."""
         output = self.head(features)
-        noise = torch.randn(output.mean.shape, generator=self.rng)
+        # Drawn on the processor: a saved generator goes on wherever it is loaded.
+        noise = torch.randn(output.mean.shape, generator=self.rng).to(self.device)
         raw = output.mean + output.log_std.exp() * noise
         gaussian = -0.5 * noise.square() - output.log_std - 0.5 * math.log(2 * math.pi)
         # log(1 − tanh²(u)) without cancellation

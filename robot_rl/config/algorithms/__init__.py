@@ -1,0 +1,1 @@
+"""Settings of the learning algorithms, one file each (robot_rl.config.learner)."""

@@ -1,0 +1,28 @@
+"""Settings of HIL-SERL (robot_rl.learner.algorithms.hil_serl)."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from robot_rl.config.learner import LearnerSection
+from robot_rl.config.section import Fraction, NotNegative, Positive
+
+
+class HilSerlSettings(LearnerSection):
+    """`clone_weight` adds the cloning term of HIL-ConRFT's actor loss on human steps."""
+
+    implementation: ClassVar[str] = "robot_rl.learner.algorithms.hil_serl:HilSerl"
+
+    algorithm: str = "hil_serl"
+    discount: Annotated[float, Field(gt=0, lt=1)] = 0.97
+    critics: Annotated[int, Field(ge=2, le=10)] = 2
+    critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
+    target_rate: Fraction = 0.005
+    initial_temperature: Positive = 1e-2
+    critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
+    critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
+    clone_weight: NotNegative = 1.0
+    q_weight: NotNegative = 1.0
+
+
+SETTINGS = HilSerlSettings

@@ -1,0 +1,74 @@
+"""`[learner]` of a task file: which algorithm trains, and its settings.
+
+An algorithm is two files of one name, because this package loads no torch and the server and the
+robot read task files too: `robot_rl/config/algorithms/NAME.py` holds its settings as `SETTINGS`,
+`robot_rl/learner/algorithms/NAME.py` the algorithm. There is no list to add it to. A package that
+is installed beside robot-rl offers one as an entry point of the group `robot_rl.algorithms`:
+the name, and the settings class.
+"""
+
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Annotated, Any, ClassVar, cast
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from robot_rl.config import algorithms
+from robot_rl.config.section import Positive, Section
+
+GROUP = "robot_rl.algorithms"
+DEFAULT = "hil_serl"
+
+
+class LearnerSection(Section):
+    """What every algorithm needs; each has a model of its own with more in it."""
+
+    implementation: ClassVar[str]
+    """`module:Class` of the algorithm (robot_rl.learner.algorithm), which only the learner loads.
+    """
+
+    algorithm: str
+    batch: Annotated[int, Field(ge=2, le=4096)] = 256
+    width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network
+    learning_rate: Positive = 3e-4
+    start_steps: Annotated[int, Field(ge=0)] = 100  # received before the first update
+    updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2  # per environment step, in lock-step
+    # In real time the learner trains on; this many updates per step are enough (RLPD: 20).
+    updates_per_step_limit: Annotated[int, Field(ge=1, le=100)] = 20
+    publish_every_s: Positive = 2.0
+    publish_every_steps: Annotated[int, Field(ge=1)] = 50  # in lock-step, in place of seconds
+    # Sooner when a correction has entered training: the person who gave it is watching.
+    publish_correction_s: Positive = 0.5  # in lock-step, as many steps as that
+    replay_steps: Annotated[int, Field(ge=1000)] = 200_000
+
+
+@cache
+def known_algorithms() -> Mapping[str, type[LearnerSection]]:
+    """Name → settings of every algorithm that can be chosen."""
+    found: dict[str, type[LearnerSection]] = {}
+    for module in pkgutil.iter_modules(algorithms.__path__, f"{algorithms.__name__}."):
+        name = module.name.rpartition(".")[2]
+        found[name] = import_module(module.name).SETTINGS
+    return found | {offered.name: offered.load() for offered in entry_points(group=GROUP)}
+
+
+def learner_section(value: Any) -> Any:
+    """A table of a task file as the settings of the algorithm that it names."""
+    if not isinstance(value, dict):
+        return value
+    table = cast(dict[str, Any], value)
+    name, known = table.get("algorithm", DEFAULT), known_algorithms()
+    if name not in known:
+        raise ValueError(f"algorithm = {name!r} is not known; choose one of: {_listed(known)}")
+    return known[name].model_validate({**table, "algorithm": name})
+
+
+def _listed(known: Mapping[str, object]) -> str:
+    return ", ".join(sorted(known))
+
+
+type Learner = Annotated[SerializeAsAny[LearnerSection], BeforeValidator(learner_section)]
+"""The field of a task."""

@@ -1,0 +1,142 @@
+"""What the training loop knows of an algorithm, and nothing more.
+
+An algorithm is one file in `robot_rl.learner.algorithms`; its settings name it
+(robot_rl.config.learner). It gets a head to train and the replay; when it is asked for an update,
+what is published and what is saved is the loop's affair.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from robot_rl.config.learner import LearnerSection
+from robot_rl.learner.replay import Replay
+from robot_rl.policy.head import Head
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+TORCH_RNG = "torch_dice"
+"""Names of tensors in a learner's state file; the first release's, so that its states go on."""
+
+type Metrics = dict[str, float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """How much was learned so far."""
+
+    updates: int = 0  # calls of `update` that trained
+    critic: int = 0
+    actor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many updates belong to how many received steps."""
+
+    start_steps: int
+    updates_per_step: int
+    updates_per_step_limit: int
+
+    @classmethod
+    def of(cls, settings: LearnerSection) -> "Budget":
+        return cls(
+            start_steps=settings.start_steps,
+            updates_per_step=settings.updates_per_step,
+            updates_per_step_limit=settings.updates_per_step_limit,
+        )
+
+    def owed(self, received: int) -> int:
+        """Updates that the step number `received` brings in lock-step."""
+        return self.updates_per_step if received > self.start_steps else 0
+
+    def allows(self, received: int, updates: int) -> bool:
+        """Whether another update is worth it in real time."""
+        return updates < (received - self.start_steps) * self.updates_per_step_limit
+
+
+class Algorithm(Protocol):
+    """Made as `Class(settings, head, seed, device)`."""
+
+    head: Head
+    """What it publishes."""
+    counts: Counts
+    budget: Budget
+
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
+        """What it learns from the starting policy's demonstrations before the first step, an update
+        at a time; goes on from its own counts, and is empty when that is done.
+        """
+        ...
+
+    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+        """Learn from one batch."""
+        ...
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All that it needs, beside its counts, to go on bit for bit."""
+        ...
+
+    def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Raises KeyError, ValueError or RuntimeError when they are not of such an algorithm."""
+        ...
+
+
+def make_algorithm(
+    settings: LearnerSection, head: Head, seed: int, device: torch.device
+) -> Algorithm:
+    """The algorithm that the settings name."""
+    module, _, name = settings.implementation.partition(":")
+    made: Algorithm = getattr(import_module(module), name)(settings, head, seed, device)
+    return made
+
+
+# ---- state in and out, for algorithms made of one module and its optimizers ----------------------
+
+
+def training_state(
+    module: nn.Module, optimizers: Mapping[str, torch.optim.Optimizer], rng: torch.Generator
+) -> dict[str, torch.Tensor]:
+    """Weights, optimizers and random generator as named tensors."""
+    tensors = {f"{MODEL}{key}": value for key, value in module.state_dict().items()}
+    tensors[TORCH_RNG] = rng.get_state()
+    for name, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"{OPTIMIZER}{name}.{index}.{key}"] = torch.as_tensor(value)
+    return tensors
+
+
+def load_training_state(
+    module: nn.Module,
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    rng: torch.Generator,
+    tensors: Mapping[str, torch.Tensor],
+) -> None:
+    """Put back what `training_state` took. Raises as `Algorithm.load_state`."""
+    module.load_state_dict(_under(MODEL, tensors))
+    for name, optimizer in optimizers.items():
+        _restore_optimizer(optimizer, _under(f"{OPTIMIZER}{name}.", tensors))
+    rng.set_state(tensors[TORCH_RNG])
+
+
+def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    whole = optimizer.state_dict()
+    whole["state"] = state
+    optimizer.load_state_dict(whole)

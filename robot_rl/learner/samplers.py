@@ -1,0 +1,61 @@
+"""Which rows of the replay a batch is made of: values that an algorithm chooses from."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.learner.index_set import IndexSet
+
+type Rows = NDArray[np.int64]
+
+
+class Views(Protocol):
+    """The sets of rows of a replay that can be sampled."""
+
+    online: IndexSet  # D_on: every step
+    demonstrated: IndexSet  # D_demo: corrections and demonstrations
+
+
+class Sampler(Protocol):
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        """(count,) rows, and how many of them, the first ones, are from D_on. ValueError: there are
+        none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Every step alike."""
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        return _some(views.online).sample(count, rng), count
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstrated:
+    """Only what people showed."""
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        return _some(views.demonstrated).sample(count, rng), 0
+
+
+@dataclass(frozen=True, slots=True)
+class HalfAndHalf:
+    """Half D_on, half D_demo (RLPD, Ball et al. 2023); all of one if the other is empty."""
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        online = count // 2 if views.demonstrated else count
+        online = online if views.online else 0
+        if not views.online:
+            _some(views.demonstrated)
+        rows = [views.online.sample(online, rng), views.demonstrated.sample(count - online, rng)]
+        return np.concatenate(rows), online
+
+
+def _some(rows: IndexSet) -> IndexSet:
+    if not rows:
+        raise ValueError("the replay is empty: there is nothing to sample")
+    return rows

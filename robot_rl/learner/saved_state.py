@@ -1,0 +1,104 @@
+"""The learner's state on its disk, and whether it belongs to this policy and this database."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from robot_rl.config.task import Task
+from robot_rl.errors import Conflict
+from robot_rl.learner.algorithm import Algorithm
+from robot_rl.learner.checkpoint import Position, read_state, write_state
+from robot_rl.learner.feed import HistoryLost, ServerClient
+from robot_rl.learner.intake import Intake
+from robot_rl.learner.replay import Replay
+
+STATE = "learner.safetensors"
+
+
+class SavedState:
+    """One task's state. `read` once, before anything is trained; `write` at any time after."""
+
+    def __init__(
+        self,
+        data_folder: Path,
+        task: Task,
+        backbone_sha256: str,
+        client: ServerClient,
+        algorithm: Algorithm,
+        rng: np.random.Generator,
+    ) -> None:
+        self.path = data_folder / task.name / STATE
+        self._task, self._backbone_sha256 = task, backbone_sha256
+        self._client, self._algorithm, self._rng = client, algorithm, rng
+
+    def read(self) -> Position | None:
+        """Put back algorithm and random generators; None when there is no state yet.
+
+        Raises Conflict when the state was saved for another policy or another database.
+        """
+        task = self._task
+        position = read_state(self.path, self._algorithm, task.learner.algorithm, self._rng)
+        if position is None:
+            return None
+        if position.backbone_sha256 != self._backbone_sha256 or position.task != task.name:
+            raise Conflict(
+                f"{self.path}: this state belongs to another starting policy of the task "
+                f"{task.name}; move it away to start the learner anew from the recorded data"
+            )
+        if position.cursor:
+            try:
+                last = self._client.page(task.name, position.cursor - 1, 0.0).items[:1]
+            except HistoryLost as error:
+                raise self._of_another_database() from error
+            if not last or last[0].number != position.cursor:
+                raise self._of_another_database()
+        return position
+
+    def catch_up(
+        self, position: Position, intake: Intake, replay: Replay, take_next: Callable[[], None]
+    ) -> None:
+        """Read the feed up to where the state was (`take_next` enters one item), without training
+        on it again. Raises Conflict.
+        """
+        while intake.cursor < position.cursor:
+            take_next()
+        if position.history not in ("", intake.history):
+            raise self._of_another_database()
+        replay.restore_sampled(position.sampled_interventions, position.fresh_interventions)
+        replay.sampled_rows = position.sampled_rows
+
+    def write(
+        self,
+        intake: Intake,
+        replay: Replay,
+        *,
+        published_env_steps: int,
+        version: int | None,
+    ) -> None:
+        counts = self._algorithm.counts
+        position = Position(
+            task=self._task.name,
+            algorithm=self._task.learner.algorithm,
+            backbone_sha256=self._backbone_sha256,
+            cursor=intake.cursor,
+            history=intake.history,
+            env_steps=replay.received,
+            updates=counts.updates,
+            critic_updates=counts.critic,
+            actor_updates=counts.actor,
+            published_env_steps=published_env_steps,
+            version=version,
+            sampled_interventions=replay.sampled_interventions,
+            fresh_interventions=tuple(replay.fresh_interventions),
+            sampled_rows=replay.sampled_rows,
+        )
+        write_state(self.path, self._algorithm, self._rng, position)
+
+    def _of_another_database(self) -> Conflict:
+        return Conflict(
+            f"{self.path}: this state was trained on recorded data that the server's database "
+            "does not hold (it was emptied, restored from an older backup, or is another one); "
+            "restore the newer backup, or move the file away to start the learner anew from the "
+            "data that is there"
+        )
