@@ -36,6 +36,7 @@ from robot_rl.server.services import Services
 
 HELLO_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 0.5
+TEXT_LIMIT = 2**16  # characters of a text frame
 
 router = APIRouter()
 _log = logging.getLogger(__name__)
@@ -142,10 +143,10 @@ async def robot(socket: WebSocket) -> None:
 async def _hello(socket: WebSocket, principal: Principal) -> RobotHello:
     try:
         async with asyncio.timeout(HELLO_TIMEOUT_S):
-            message = _FROM_ROBOT.validate_json(await socket.receive_text())
+            message = _FROM_ROBOT.validate_json(await _receive_text(socket))
     except TimeoutError as error:
         raise _Hangup(CLOSE_BAD_FRAME, "the robot did not say hello within 5 s") from error
-    except (ValidationError, KeyError) as error:
+    except ValidationError as error:
         raise _Hangup(CLOSE_BAD_FRAME, "the first frame is not a robot_hello") from error
     if not isinstance(message, RobotHello):
         raise _Hangup(CLOSE_BAD_FRAME, f"the first frame is a {message.kind}, not a robot_hello")
@@ -265,10 +266,14 @@ async def client_video(socket: WebSocket, robot: str) -> None:
 
 
 async def _receive_text(socket: WebSocket) -> str:
+    """Parsed in the event loop: a longer one would hold up STOP."""
     try:
-        return await socket.receive_text()
+        frame = await socket.receive_text()
     except KeyError as error:
         raise _Hangup(CLOSE_BAD_FRAME, "this socket takes text frames") from error
+    if len(frame) > TEXT_LIMIT:
+        raise _Hangup(CLOSE_BAD_FRAME, f"a text frame has at most {TEXT_LIMIT} characters")
+    return frame
 
 
 async def _receive_bytes(socket: WebSocket) -> bytes:

@@ -1,12 +1,14 @@
-"""Reading a multipart/form-data body with a bound on its size."""
+"""Reading a multipart/form-data body; its size is bounded by the route (routes/guarded.py)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from starlette.datastructures import UploadFile
+
+from robot_rl.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,34 +27,24 @@ class OpenForm:
     files: dict[str, BinaryIO]
 
 
-async def read_form(request: Request, *, limit_bytes: int, limit_files: int) -> Form:
+async def read_form(request: Request, *, limit_files: int) -> Form:
     """Everything in memory, for small bodies. Raises as `open_form`."""
-    async with open_form(request, limit_bytes=limit_bytes, limit_files=limit_files) as form:
+    async with open_form(request, limit_files=limit_files) as form:
         files = {name: file.read() for name, file in form.files.items()}
         return Form(fields=form.fields, files=files)
 
 
 @asynccontextmanager
-async def open_form(
-    request: Request, *, limit_bytes: int, limit_files: int
-) -> AsyncIterator[OpenForm]:
-    """The files are gone afterwards.
-
-    Raises HTTPException: 411 or 413 for a body of unknown or too large size, 422 otherwise.
-    """
-    length = request.headers.get("content-length")
-    if length is None:
-        raise HTTPException(411, "the request must say its Content-Length")
-    if int(length) > limit_bytes:
-        raise HTTPException(413, f"the request has {length} bytes, at most {limit_bytes} are taken")
+async def open_form(request: Request, *, limit_files: int) -> AsyncIterator[OpenForm]:
+    """The files are gone afterwards. Raises BadInput, or what the route's bound raises."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise HTTPException(422, "the request must be multipart/form-data")
+        raise BadInput("the request must be multipart/form-data")
     fields: dict[str, str] = {}
     files: dict[str, BinaryIO] = {}
     async with request.form(max_files=limit_files, max_fields=16) as form:
         for name, value in form.multi_items():
             if name in fields or name in files:
-                raise HTTPException(422, f"the part {name!r} came twice")
+                raise BadInput(f"the part {name!r} came twice")
             if isinstance(value, UploadFile):
                 files[name] = value.file
             else:

@@ -126,6 +126,13 @@ def test_a_bad_frame_is_told_and_not_passed_on(server: RunningServer) -> None:
         assert hear(robot, FromClient, COMMAND).message == stop
 
 
+def test_a_frame_that_takes_long_to_parse_is_not_parsed(server: RunningServer) -> None:
+    with dial_client(server) as ada:
+        hear(ada, ClientWelcome)
+        ada.send(" " * 2**17)
+        assert closing(ada) == (4001, "a text frame has at most 65536 characters")
+
+
 def test_a_viewer_may_stop_and_no_more(server: RunningServer) -> None:
     with dial_robot(server) as robot, dial_client(server, "viewer") as tablet:
         say(tablet, AcquireLease(request_id=new_id()))

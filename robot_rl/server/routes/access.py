@@ -1,6 +1,6 @@
 """Signing in by a one-time link, and out again."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
@@ -9,8 +9,9 @@ from robot_rl.schema.message import Message
 from robot_rl.server import access, audit
 from robot_rl.server.access import SESSION_LIFE
 from robot_rl.server.routes.callers import Anyone, Driver, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(tags=["access"])
+router = guarded_router(tag="access")
 
 
 class Me(Message):

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from robot_rl.schema.message import Message
 from robot_rl.server import audit
 from robot_rl.server.routes.callers import Engineer, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(prefix="/api/audit", tags=["audit"])
+router = guarded_router(prefix="/api/audit", tag="audit")
 
 
 class AuditPage(Message):

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Depends, Query, Response
 
 from robot_rl.server import decisions, episode, episodes, labels
 from robot_rl.server.episode import (
@@ -16,8 +16,9 @@ from robot_rl.server.episode import (
 )
 from robot_rl.server.episodes import PAGE_LIMIT, EpisodeFilter, EpisodePage, Sort
 from robot_rl.server.routes.callers import Anyone, Driver, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(prefix="/api/episodes", tags=["episodes"])
+router = guarded_router(prefix="/api/episodes", tag="episodes")
 
 FOREVER = "private, max-age=31536000, immutable"
 

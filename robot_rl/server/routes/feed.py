@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
@@ -14,9 +14,10 @@ from robot_rl.server import feed
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.tables import SegmentTable
 
-router = APIRouter(prefix="/api", tags=["feed"])
+router = guarded_router(prefix="/api", tag="feed")
 
 WAIT_LIMIT_S = 25.0
 LOOK_AGAIN_S = 5.0  # should a notice of Postgres be lost with its connection

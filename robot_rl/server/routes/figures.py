@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 
 from robot_rl.server import figures
 from robot_rl.server.episodes import EpisodeFilter
 from robot_rl.server.figures import MetricsSummary, TrainingHistory
 from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(prefix="/api", tags=["figures"])
+router = guarded_router(prefix="/api", tag="figures")
 
 
 @router.get("/metrics")

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -12,12 +12,13 @@ from robot_rl.server.access import Principal
 from robot_rl.server.problems import bad_field
 from robot_rl.server.recording import read_cursor, store_batch
 from robot_rl.server.routes.callers import Robot, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.uploads import read_form
 
-router = APIRouter(prefix="/api/ingest", tags=["ingest"])
-
-BATCH_LIMIT_BYTES = 256 * 2**20
+BATCH_LIMIT_BYTES = 64 * 2**20
 PARTS_LIMIT = 64
+
+router = guarded_router(prefix="/api/ingest", tag="ingest", upload_limit_bytes=BATCH_LIMIT_BYTES)
 
 
 @router.post("")
@@ -26,7 +27,7 @@ async def post_batch(request: Request, services: WithServices, caller: Robot) ->
 
     409: not the next sequence; 422: a bad batch; 426: another protocol.
     """
-    form = await read_form(request, limit_bytes=BATCH_LIMIT_BYTES, limit_files=PARTS_LIMIT)
+    form = await read_form(request, limit_files=PARTS_LIMIT)
     header = _header(form.fields.get("header"))
     _check_name(caller, header.robot)
     stored = await run_in_threadpool(

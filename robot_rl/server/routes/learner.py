@@ -1,12 +1,11 @@
 """What the learner tells while it trains."""
 
-from fastapi import APIRouter
-
 from robot_rl.schema.live import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.server.routes.callers import Anyone, Learner, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(prefix="/api/learner", tags=["learner"])
+router = guarded_router(prefix="/api/learner", tag="learner")
 
 
 @router.post("/progress", status_code=204)

@@ -4,22 +4,27 @@ import os
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from robot_rl.errors import BadInput
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyManifest, PolicyVersion
 from robot_rl.server import audit, policies
 from robot_rl.server.blobs import COPIED_BYTES
+from robot_rl.server.problems import bad_field
 from robot_rl.server.routes.callers import Anyone, Engineer, Learner, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.uploads import open_form
-
-router = APIRouter(prefix="/api/policies", tags=["policies"])
 
 POLICY_LIMIT_BYTES = 8 * 2**30
 FOREVER = "private, max-age=31536000, immutable"
+
+router = guarded_router(
+    prefix="/api/policies", tag="policies", upload_limit_bytes=POLICY_LIMIT_BYTES
+)
 
 
 class PolicyPage(Message):
@@ -32,11 +37,11 @@ class PolicyPage(Message):
 @router.post("", status_code=201)
 async def post_policy(request: Request, services: WithServices, _: Learner) -> PolicyVersion:
     """Stores a policy, numbers it and tells the robots of its task."""
-    async with open_form(request, limit_bytes=POLICY_LIMIT_BYTES, limit_files=2) as form:
+    async with open_form(request, limit_files=2) as form:
         manifest = _manifest(form.fields.get("manifest"))
         weights = form.files.get("weights")
         if weights is None:
-            raise HTTPException(422, "the request has no file `weights`")
+            raise BadInput("the request has no file `weights`")
         upload = policies.Upload(weights=weights, backbone=form.files.get("backbone"))
         version = await run_in_threadpool(
             policies.store, services.database, services.blobs, manifest, upload
@@ -141,10 +146,8 @@ async def _announce_wanted(services: WithServices, task: str) -> None:
 
 def _manifest(text: str | None) -> PolicyManifest:
     if text is None:
-        raise HTTPException(422, "the request has no field `manifest`")
+        raise BadInput("the request has no field `manifest`")
     try:
         return PolicyManifest.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise HTTPException(422, f"manifest: {where}: {first['msg']}") from error
+        raise bad_field("manifest", error) from error

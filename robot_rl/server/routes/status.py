@@ -1,12 +1,11 @@
 """Is the server up, and which robots does it know?"""
 
-from fastapi import APIRouter
-
 from robot_rl.schema.live import RobotPresence
 from robot_rl.schema.message import PROTOCOL_VERSION, Message
 from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.routes.guarded import guarded_router
 
-router = APIRouter(prefix="/api", tags=["status"])
+router = guarded_router(prefix="/api", tag="status")
 
 
 class Health(Message):

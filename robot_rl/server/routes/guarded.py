@@ -1,0 +1,74 @@
+"""Who calls and how much they send is settled before a body is read.
+
+FastAPI reads and parses a body before it asks who sent it: 50 MB of JSON from anybody would hold up
+the event loop, and with it every STOP, for seconds.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message, Receive
+
+from robot_rl.errors import TooLarge
+from robot_rl.server.services import Services
+
+JSON_LIMIT_BYTES = 256 * 2**10  # parsed in the event loop, within milliseconds
+
+
+class GuardedRoute(APIRoute):
+    """A route that takes a body of a signed-in caller only, and no more than its limit.
+
+    What FastAPI itself parses is JSON, and bounded for all routes alike; `upload_limit_bytes` is
+    for handlers that read the request themselves, a piece at a time.
+    """
+
+    upload_limit_bytes: ClassVar[int] = JSON_LIMIT_BYTES
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        parsed = self.body_field is not None
+        limit = JSON_LIMIT_BYTES if parsed else self.upload_limit_bytes
+
+        async def guarded(request: Request) -> Response:
+            length = request.headers.get("content-length")
+            if length == "0" or (length is None and "transfer-encoding" not in request.headers):
+                return await handle(request)
+            services: Services = request.app.state.services
+            await services.gate.admit(request)
+            if length is not None and int(length) > limit:
+                raise TooLarge(f"the request has {length} bytes, at most {limit} are taken here")
+            bounded = Request(request.scope, _counted(request.receive, limit))
+            if parsed:  # here, because FastAPI takes every error while reading for bad JSON
+                await bounded.body()
+            return await handle(bounded)
+
+        return guarded
+
+
+def guarded_router(
+    *, prefix: str = "", tag: str, upload_limit_bytes: int = JSON_LIMIT_BYTES
+) -> APIRouter:
+    """A router of guarded routes."""
+
+    class Route(GuardedRoute):
+        pass
+
+    Route.upload_limit_bytes = upload_limit_bytes
+    return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
+
+
+def _counted(receive: Receive, limit_bytes: int) -> Receive:
+    """A body that comes in chunks says nowhere how long it is."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > limit_bytes:
+            raise TooLarge(f"the request has more than {limit_bytes} bytes, which are taken here")
+        return message
+
+    return counted
