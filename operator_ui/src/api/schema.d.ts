@@ -1230,7 +1230,7 @@ export interface components {
          * @description Stable name of each row of the fault table (docs/safety.md).
          * @enum {string}
          */
-        FaultCode: "operator_lost" | "operator_half_open" | "page_frozen" | "two_takeovers" | "old_epoch" | "learner_lost" | "actor_lost" | "inference_slow" | "action_invalid" | "target_jump" | "target_outside" | "critic_invalid" | "limiter_failed" | "control_lost" | "control_frozen" | "software_stop" | "cleared_early" | "arm_stopped" | "camera_lost" | "camera_repeats" | "device_lost" | "wall_clock_jump" | "disk_full" | "power_cut" | "network_cut" | "arm_silent" | "control_silent" | "latch_unreadable";
+        FaultCode: "operator_lost" | "operator_half_open" | "page_frozen" | "two_takeovers" | "old_epoch" | "learner_lost" | "actor_lost" | "inference_slow" | "action_invalid" | "target_jump" | "target_outside" | "critic_invalid" | "limiter_failed" | "control_lost" | "control_frozen" | "software_stop" | "cleared_early" | "arm_stopped" | "camera_lost" | "camera_repeats" | "device_lost" | "wall_clock_jump" | "disk_full" | "power_cut" | "network_cut" | "arm_silent" | "arm_unusable" | "control_silent" | "latch_unreadable";
         FeedEvent: components["schemas"]["SegmentStored"] | components["schemas"]["EpisodeStarted"] | components["schemas"]["EpisodeEnded"] | components["schemas"]["InterventionEnded"] | components["schemas"]["InterventionDecided"] | components["schemas"]["Relabelled"] | components["schemas"]["Excluded"];
         /**
          * FeedItem
