@@ -1,16 +1,19 @@
-"""Shared memory inside the robot PC: seqlock slots (latest value wins) and single-producer rings.
+"""Shared memory inside the robot PC: slots (latest value wins) and single-producer rings.
 
 Everything lives in plain files under one folder of /dev/shm, mapped with `mmap`.
 `multiprocessing.shared_memory` is not used: on Python 3.12 a child that attaches by name unlinks
 the segment when it exits.
 
-A `Slot` never blocks its writer. A reader copies and retries while a write is in progress, and
-gives up with `TornRead` only when the writer died in the middle of a write. A `Ring` is bounded; a
-writer that finds it full drops the new record and counts it, so a dead reader can never stop
-control.
+A `Slot` has several buffers. A write goes into the one that was written longest ago, and only then
+is that one named the newest: a writer never waits for anybody, and a reader finds the last complete
+value at once, also when the writer died or stands still in the middle of a write. A reader copies
+again only when whole writes overtook its copy. A `Ring` is bounded; a writer that finds it full
+drops the new record and counts it, so a dead reader can never stop control.
 
-The order of a writer's stores is what keeps readers right, and Python has no fences: it holds on
-x86-64, where stores are seen in the order in which they were made, and is refused elsewhere.
+What is relied on: an aligned word of 8 bytes is loaded and stored as one (true of x86-64 and
+aarch64); and a process's stores are seen in the order in which they were made, and its loads are
+made in order (true of x86-64; on aarch64 it takes a store-release and a load-acquire, which neither
+Python nor numpy offers). So any other processor than x86-64 is refused.
 """
 
 import ctypes
@@ -29,18 +32,15 @@ from numpy.typing import NDArray
 type Record = np.void
 type Records = NDArray[np.void]
 
-_HEADER_BYTES = 64  # one cache line, so that the payload is aligned for every numpy dtype
-_READ_ATTEMPTS = 2000  # a writer holds the lock for microseconds; this many misses means it died
+_LINE_BYTES = 64  # a cache line: what begins at one is aligned for every numpy dtype
+_HEADER_BYTES = _LINE_BYTES
+_BUFFERS = 4  # of a slot: a reader copies again only when three writes overtook its copy
 _MACHINES = ("x86_64", "AMD64")
 _SYS_FUTEX = 202  # on x86-64
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
 _WAKE_ALL = 2**31 - 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class TornRead(RuntimeError):
-    """The writer of a slot stopped in the middle of a write."""
 
 
 class MemoryUnusable(RuntimeError):
@@ -131,52 +131,51 @@ class Slot(_Mapped):
     """The latest value of one topic. One writer, any number of readers.
 
     dtype: a numpy structured dtype; `read` returns a private copy (a 0-d structured array element).
-    `count` is the number of completed writes (0 before the first).
+    `count` is the number of completed writes (0 before the first); write number n lies in buffer
+    n modulo _BUFFERS.
     """
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        super().__init__(path, dtype.itemsize)
+        stride = -(-dtype.itemsize // _LINE_BYTES) * _LINE_BYTES
+        super().__init__(path, _BUFFERS * stride)
         self.dtype = dtype
-        self._payload: Records = np.frombuffer(self._map, dtype, 1, _HEADER_BYTES)
-        self._raw: NDArray[np.uint8] = np.frombuffer(
-            self._map, np.uint8, dtype.itemsize, _HEADER_BYTES
-        )
+        starts = [_HEADER_BYTES + buffer * stride for buffer in range(_BUFFERS)]
+        self._values: list[Records] = [
+            np.frombuffer(self._map, dtype, 1, start) for start in starts
+        ]
+        self._bytes: list[NDArray[np.uint8]] = [
+            np.frombuffer(self._map, np.uint8, dtype.itemsize, start) for start in starts
+        ]
 
     @property
     def count(self) -> int:
-        return int(self._words[0]) // 2
+        return int(self._words[0])
 
     def write(self, value: Records | Record) -> None:
         """Publish `value` (dtype of the slot) and wake every waiting reader."""
-        lock = int(self._words[0])
-        lock += lock & 1  # a predecessor may have died in the middle of a write
-        self._words[0] = lock + 1
-        self._payload[0] = value
-        self._words[0] = lock + 2
+        number = self.count + 1
+        self._values[number % _BUFFERS][0] = value
+        self._words[0] = number
         self._wake_word(0)
 
     def read(self) -> Record:
         """A copy of the newest complete value; zeros before the first write."""
-        for attempt in range(_READ_ATTEMPTS):
-            before = int(self._words[0])
-            if not before & 1:
-                copy = self._raw.copy()
-                if int(self._words[0]) == before:
-                    return copy.view(self.dtype)[0]
-            if attempt > 20:
-                time.sleep(0.00005)
-        raise TornRead(f"{self.path.name}: its writer stopped in the middle of a write")
+        while True:
+            number = self.count
+            copy = self._bytes[number % _BUFFERS].copy()
+            # The buffer is written again by write `number + _BUFFERS`, at the earliest once the one
+            # before that is complete.
+            if self.count < number + _BUFFERS - 1:
+                return copy.view(self.dtype)[0]
 
     def wait_beyond(self, count: int, timeout_s: float) -> bool:
         """Wait until more than `count` writes are complete; False after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        while self.count <= count:
+        while (present := self.count) <= count:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            word = int(self._words[0])
-            if word // 2 <= count:
-                self._wait_word(0, word, left)
+            self._wait_word(0, present, left)
         return True
 
 
@@ -223,11 +222,12 @@ class Ring(_Mapped):
     def wait(self, timeout_s: float) -> bool:
         """Wait until a record is present; False after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        while int(self._words[0]) <= int(self._words[1]):
+        # The kernel lets nobody sleep on a head that has moved since it was looked at here.
+        while (head := int(self._words[0])) <= int(self._words[1]):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            self._wait_word(0, int(self._words[0]), left)
+            self._wait_word(0, head, left)
         return True
 
 
@@ -235,12 +235,13 @@ class Frames(_Mapped):
     """A ring of variable-size blobs (encoded images) with a fixed slot size. One writer, many
     readers.
 
+    Frame number n lies in slot n modulo `slots`, and is the newest only once it is complete.
     Readers ask for the newest frame, or for the newest one captured at or after a given time; a
-    frame that is overwritten while it is copied is read again.
+    frame that was overwritten while it was copied is not taken, the newest one then is.
     """
 
-    _ENTRY = struct.Struct("<qqqqii")  # lock, number, capture_ns, size, width, height
-    _ENTRY_BYTES = 64
+    _ENTRY = struct.Struct("<qqqii")  # number, capture_ns, size, width, height
+    _ENTRY_BYTES = _LINE_BYTES
 
     def __init__(self, path: Path, slots: int, slot_bytes: int) -> None:
         super().__init__(path, slots * (self._ENTRY_BYTES + slot_bytes))
@@ -258,27 +259,22 @@ class Frames(_Mapped):
             )
         number = self.count + 1
         start = self._start(number)
-        entry = self._ENTRY
-        entry.pack_into(self._map, start, 1, number, capture_ns, len(blob), width, height)
         body = start + self._ENTRY_BYTES
+        self._ENTRY.pack_into(self._map, start, number, capture_ns, len(blob), width, height)
         self._map[body : body + len(blob)] = blob
-        entry.pack_into(self._map, start, 0, number, capture_ns, len(blob), width, height)
         self._words[0] = number
         self._wake_word(0)
 
     def newest(self) -> tuple[int, int, bytes] | None:
         """(number, capture_ns, blob) of the newest frame, or None before the first."""
-        for _ in range(_READ_ATTEMPTS):
-            number = self.count
-            if number == 0:
-                return None
+        while (number := self.count) > 0:
             start = self._start(number)
-            before = self._ENTRY.unpack_from(self._map, start)
+            _, capture_ns, size, _, _ = self._ENTRY.unpack_from(self._map, start)
             body = start + self._ENTRY_BYTES
-            blob = bytes(self._map[body : body + before[3]])
-            if before[0] == 0 and self._ENTRY.unpack_from(self._map, start) == before:
-                return before[1], before[2], blob
-        raise TornRead(f"{self.path.name}: its writer stopped in the middle of a write")
+            blob = bytes(self._map[body : body + size])
+            if self.count < number + self._slots - 1:  # as in Slot.read
+                return number, capture_ns, blob
+        return None
 
     def wait_captured(self, at_least_ns: int, timeout_s: float) -> tuple[int, int, bytes] | None:
         """The newest frame once its capture time is ≥ `at_least_ns`; None after `timeout_s`."""

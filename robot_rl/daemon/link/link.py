@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from websockets.asyncio.client import ClientConnection
 
 from hardware.clock import open_clock
-from hardware.memory import Ring, TornRead
+from hardware.memory import Ring
 from robot_rl.daemon import topics
 from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.link.download import Downloads
@@ -161,11 +161,8 @@ class Link:
         )  # fmt: skip
 
     def _actor(self) -> int:
-        """When the actor process began; 0 before the first one, and while one has just died."""
-        try:
-            return int(self._readings.episode.read()["born_ns"])
-        except TornRead:
-            return 0
+        """When the actor process began; 0 before the first one."""
+        return int(self._readings.episode.read()["born_ns"])
 
     def _acting_version(self) -> int | None:
         version = int(self._readings.episode.read()["policy_version"])
@@ -194,10 +191,7 @@ class Link:
             self._mailbox.show("truth", truth)
 
     def _telemetry(self) -> Telemetry | None:
-        try:
-            seen = self._readings.snapshot(self._clock.now_ns())
-        except TornRead:
-            return None  # its writer died; the supervisor says so, and restarts it
+        seen = self._readings.snapshot(self._clock.now_ns())
         if seen is None:
             return None
         settings = self._settings

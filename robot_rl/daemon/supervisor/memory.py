@@ -7,7 +7,6 @@ from pathlib import Path
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
-from hardware.memory import TornRead
 from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
 from safety.standstill import at_rest
@@ -48,10 +47,7 @@ class Memory:
         deadline = time.monotonic() + timeout_s
         still = 0
         while time.monotonic() < deadline:
-            try:
-                twist = self._arm.read()["twist"]
-            except TornRead:
-                return False
+            twist = self._arm.read()["twist"]
             still = still + 1 if at_rest(math.hypot(*map(float, twist[:3]))) else 0
             if still >= 5:
                 return True
