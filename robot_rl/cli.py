@@ -6,7 +6,7 @@ from types import FrameType
 
 import typer
 
-from robot_rl.commands import bench, clone, database, doctor, records, services, simulation
+from robot_rl.commands import bench, clone, compare, database, doctor, records, services, simulation
 from robot_rl.commands.problems import plain
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for _command in (
 ):
     app.command()(_command)
 app.add_typer(database.app, name="db")
+records.episodes.command("compare")(compare.compare_runs)
 app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")
 

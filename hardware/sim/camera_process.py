@@ -78,10 +78,12 @@ class SimulatedCameras:
         else:
             self._run_real_time()
 
+    def wanted(self) -> bool:
+        """Whether anybody wants frames now."""
+        return not self._rendering.count or bool(self._rendering.read()["enabled"])
+
     def expose(self, snapshot: Record) -> None:
-        """Publish one image per camera, unless nobody wants frames now."""
-        if self._rendering.count and not bool(self._rendering.read()["enabled"]):
-            return
+        """Publish one image per camera."""
         self._renderer.restore(snapshot)
         for camera, frames in self._frames:
             jpeg = simplejpeg.encode_jpeg(  # pyright: ignore[reportUnknownMemberType]
@@ -99,23 +101,27 @@ class SimulatedCameras:
         while not self._parent.gone():
             if self._snapshot.wait_beyond(seen, _WAIT_S):
                 seen = self._snapshot.count
-                self.expose(self._snapshot.read())
+                if self.wanted():
+                    self.expose(self._snapshot.read())
 
     def _run_virtual(self) -> None:
         clock = open_clock(self._settings.folder, virtual=True, party="camera")
         frame_ns = self._settings.frame_dt_ns
         if not self._snapshot.wait_beyond(0, 60.0):
             raise SystemExit("The simulated cameras saw no scene for 60 s: sim_arm did not start.")
-        due_ns = -(-clock.now_ns() // frame_ns) * frame_ns
+        # Not at the instant of the start, when not everybody may have said what they want.
+        due_ns = (clock.now_ns() // frame_ns + 1) * frame_ns
         try:
             clock.grant_until_ns(due_ns)
             while not self._parent.gone():
                 if not clock.wait_until_ns(due_ns, _WAIT_S):
                     continue
-                snapshot = self._snapshot.read()
+                # Read and decided before time may go on: what is drawn is the same in every run.
+                snapshot, wanted = self._snapshot.read(), self.wanted()
                 due_ns += frame_ns
                 # The snapshot is copied: time may run on to the next one while this one is drawn.
                 clock.grant_until_ns(due_ns)
-                self.expose(snapshot)
+                if wanted:
+                    self.expose(snapshot)
         finally:
             clock.leave()

@@ -72,8 +72,12 @@ def daemon(
     data: Data = DATA / "robot",
     lockstep: Annotated[bool, typer.Option(help="Virtual time; simulated cells only.")] = False,
     learner_lag: Annotated[
-        int | None, typer.Option(min=1, help="Lock-step: steps the learner may fall behind.")
+        int | None,
+        typer.Option(min=1, help="Lock-step: steps from one wait for the learner to the next."),
     ] = None,
+    lockstep_clients: Annotated[
+        int, typer.Option(min=0, help="Lock-step: virtual time begins when so many have joined.")
+    ] = 0,
     seed: Seed = 0,
 ) -> None:
     """The robot's side. The robot's token comes from `ROBOT_RL_TOKEN`.
@@ -96,6 +100,7 @@ def daemon(
             lockstep=lockstep,
             seed=seed,
             learner_lag_steps=learner_lag,
+            lockstep_clients=lockstep_clients,
         )
     except ValueError as error:
         raise PlainError(str(error)) from error

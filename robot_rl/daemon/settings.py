@@ -12,6 +12,8 @@ from robot_rl.schema.message import new_id
 SHARED_MEMORY = Path("/dev/shm")
 TURN_NS = 50_000_000
 """Lock-step: virtual time between two turns of the operator."""
+MEETING_STEPS = 20
+"""Lock-step without a learner: steps between two looks at which policy is wanted."""
 
 
 def new_memory_folder() -> Path:
@@ -31,6 +33,7 @@ class DaemonSettings:
     lockstep: bool = False  # virtual time; simulated cells only
     seed: int = 0  # root seed of the run
     learner_lag_steps: int | None = None  # lock-step with a learner: how far it may fall behind
+    lockstep_clients: int = 0  # virtual time begins when so many have joined
     run_id: UUID = field(default_factory=new_id)
     memory: Path = field(default_factory=new_memory_folder)  # the shared-memory folder
 
@@ -46,6 +49,8 @@ class DaemonSettings:
             )
         if self.learner_lag_steps is not None and self.learner_lag_steps < 1:
             raise ValueError(f"learner_lag_steps is {self.learner_lag_steps}: 1 or more is allowed")
+        if self.lockstep_clients and not self.lockstep:
+            raise ValueError("lockstep_clients: without lock-step nobody is waited for")
         check_fit(self.cell, self.task)
         if self.lockstep:
             _check_virtual_time(self.cell, self.task)
@@ -53,6 +58,11 @@ class DaemonSettings:
     @property
     def control_period_ns(self) -> int:
         return round(1e9 / self.cell.control.rate_hz)
+
+    @property
+    def meeting_ns(self) -> int:
+        """Lock-step: virtual time between two waits for the durable path and the learner."""
+        return (self.learner_lag_steps or MEETING_STEPS) * self.task.step_ns
 
     @property
     def outbox_file(self) -> Path:

@@ -22,7 +22,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics, make_algorithm
 from robot_rl.learner.demonstrations import Trajectory, decode_trajectories
 from robot_rl.learner.device import best_device
-from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
+from robot_rl.learner.feed import Delivery, FeedReader, ServerClient, Stopped
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
@@ -98,6 +98,7 @@ class Learner:
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
+        self._offline = True  # until what can be learned before the first step is learned
         self._message, self._said_at = "", 0.0
         self._saved_at = self._told_at = time.monotonic()
 
@@ -151,26 +152,36 @@ class Learner:
                 raise Stopped
         if learned:
             self._publish()
+        self._offline = False
+        self._tell()  # in lock-step virtual time begins with it
 
     def _train(self, reader: FeedReader) -> None:
         while not self._stop.is_set():
             busy = not self.settings.lockstep and self._may_update()
             delivery = reader.take(0.0 if busy else IDLE_S)
             if delivery is not None:
-                before = self.replay.received
-                for received in self.intake.take(delivery):
-                    for _ in range(self._owed(received)):
-                        self._update()
-                if self.settings.lockstep and self.replay.received > before:
-                    self._publish_when_due()
-                    self._tell()
+                self._enter(delivery)
             elif busy:
                 self._update()
-            self._publish_when_due()
+            if not self.settings.lockstep:
+                self._publish_when_due()
             self._tell_and_save_when_due()
 
-    def _owed(self, received: int) -> int:
-        return self.algorithm.budget.owed(received) if self.settings.lockstep else 0
+    def _enter(self, delivery: Delivery) -> None:
+        """Take in one item. In lock-step, train for each of its steps and publish after the step
+        that makes it due: a version does not depend on how the steps were cut into segments.
+        """
+        lockstep = self.settings.lockstep
+        for received in self.intake.take(delivery):
+            if not lockstep:
+                continue
+            for _ in range(self.algorithm.budget.owed(received)):
+                self._update()
+            self._publish_when_due()
+            if time.monotonic() - self._told_at >= TELL_EVERY_S:
+                self._tell()
+        if lockstep:
+            self._tell()  # the robot waits for the cursor
 
     def _may_update(self) -> bool:
         updates = self.algorithm.counts.updates
@@ -235,6 +246,7 @@ class Learner:
                 replay_steps=len(self.replay.online),
                 losses=dict(self._metrics),
                 version=self.publisher.version,
+                offline=self._offline,
                 paused=not self.settings.lockstep and not self._may_update(),
                 message=self._message if now - self._said_at < MESSAGE_SHOWN_S else "",
             )

@@ -1,11 +1,15 @@
 """What the database holds about a rehearsal, read through the public REST API."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from robot_rl.rehearsal.digest import EpisodeDigest, combined
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.feed import FeedPage, SegmentStored
+from robot_rl.schema.segment import decode_segment
 
 _PAGE = 500
 
@@ -15,6 +19,7 @@ class EpisodeLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    episode_id: UUID
     purpose: Purpose
     outcome: Outcome | None
     stored_steps: int  # records, the last one without an action
@@ -97,3 +102,29 @@ def read_record(server_url: str, token: str, task: str) -> Record:
             after = page["next"]
             if after is None:
                 return Record(episodes=tuple(lines))
+
+
+def steps_sha256(server_url: str, token: str, task: str, record: Record) -> str:
+    """The hash over every stored step of the run (robot_rl/rehearsal/digest.py), images included.
+
+    Raises httpx.HTTPError.
+    """
+    digests = {episode.episode_id: EpisodeDigest() for episode in record.episodes}
+    after = 0
+    with httpx.Client(
+        base_url=server_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0
+    ) as client:
+        while True:
+            answer = client.get("/api/feed", params={"task": task, "after": after})
+            answer.raise_for_status()
+            page = FeedPage.model_validate_json(answer.content)
+            if not page.items:
+                return combined(digests.values())
+            for item in page.items:
+                event = item.event
+                if isinstance(event, SegmentStored) and event.episode_id in digests:
+                    segment = client.get(f"/api/segments/{event.segment_id}")
+                    segment.raise_for_status()
+                    for step in decode_segment(segment.content):
+                        digests[event.episode_id].add(step)
+            after = page.cursor

@@ -72,6 +72,7 @@ class RehearsalReport(Message):
     steps_stored: int  # in the database
     steps_trainable: int  # of those, from training and demonstration episodes
     steps_available: int  # to the learner
+    steps_sha256: str  # over every stored step; in lock-step the same whenever a run is repeated
     interventions: int
     human_seconds: float
     versions_acted: tuple[int, ...]
@@ -137,6 +138,7 @@ def as_text(report: RehearsalReport) -> str:
         ("real-time factor", report.real_time_factor.text("")),
         ("missed ticks", report.missed_ticks),
         *((f"frame age, {name}", age.text("ms")) for name, age in report.frame_age_ms.items()),
+        ("sha256 of the steps", report.steps_sha256),
         ("wall time", f"{report.wall_s:.0f} s ({report.training_wall_s:.0f} s of training)"),
     ]
     width = max(len(name) for name, _ in rows)

@@ -22,7 +22,7 @@ from robot_rl.rehearsal.client import LiveClient
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
-from robot_rl.rehearsal.record import Record, read_record
+from robot_rl.rehearsal.record import Record, read_record, steps_sha256
 from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, Spread, as_text
 from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
@@ -103,6 +103,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             data=data,
             port=0,
             lockstep=not settings.real_time,
+            lockstep_clients=0 if settings.real_time else 1,
             learner=settings.learner,
             seed=settings.seed,
         )
@@ -120,9 +121,10 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             session = _Session(settings, system, pilot, progress)
             session.run()
         record = _settle(system, pilot, task.name)
+        sha256 = steps_sha256(system.url, system.tokens.operator, task.name, record)
         pilot.leave()
         pilot.close()
-    return session.report(record, time.monotonic() - started, task.name)
+    return session.report(record, sha256, time.monotonic() - started, task.name)
 
 
 class _Session:
@@ -215,7 +217,7 @@ class _Session:
 
         return look
 
-    def report(self, record: Record, wall_s: float, task: str) -> RehearsalReport:
+    def report(self, record: Record, sha256: str, wall_s: float, task: str) -> RehearsalReport:
         settings, pilot = self._settings, self._pilot
         telemetry = pilot.seen.telemetry
         if telemetry is None:
@@ -241,6 +243,7 @@ class _Session:
             steps_stored=record.records_stored,
             steps_trainable=record.trainable_steps,
             steps_available=progress.env_steps if progress else 0,
+            steps_sha256=sha256,
             interventions=record.interventions,
             human_seconds=sum(episode.human_steps for episode in record.episodes)
             * load_task(settings.task).step_s,

@@ -42,6 +42,7 @@ class SystemSettings:
     data: Path
     port: int  # 0: any free one
     lockstep: bool = False
+    lockstep_clients: int = 0  # virtual time begins when so many have joined
     learner: bool = True
     learner_lag_steps: int = 20
     seed: int = 0
@@ -125,7 +126,8 @@ class System:
                 ]
             case "daemon":
                 lag = ["--learner-lag", str(settings.learner_lag_steps)]
-                lockstep = ["--lockstep", *(lag if settings.learner else [])]
+                clients = ["--lockstep-clients", str(settings.lockstep_clients)]
+                lockstep = ["--lockstep", *clients, *(lag if settings.learner else [])]
                 return [
                     *("daemon", "--cell", settings.cell, "--task", settings.task),
                     *("--server", self.url, "--data", f"{data}/robot"),

@@ -78,5 +78,6 @@ class LearnerProgress(Message):
     replay_steps: int
     losses: dict[str, float]
     version: int | None
+    offline: bool = False  # it still learns from what it had before the first recorded step
     paused: bool  # it has made every update that its steps allow, and waits for more
     message: str = ""

@@ -41,44 +41,44 @@ def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, proces
     clock = VirtualClock(memory, "control")
     front, wrist = (open_frames(memory, name) for name in ("front", "wrist"))
     images: dict[int, np.ndarray] = {}
-    for k in range(4):
+    for k in range(1, 5):  # the instant of the start is nobody's step
         clock.grant_until_ns(k * FRAME_NS)
         assert clock.wait_until_ns(k * FRAME_NS, 60.0)
         for frames in (front, wrist):
             frame = frames.wait_captured(k * FRAME_NS, 60.0)
             assert frame is not None
             number, capture_ns, _ = frame
-            assert (number, capture_ns) == (k + 1, k * FRAME_NS), "one frame, exactly at T_k"
+            assert (number, capture_ns) == (k, k * FRAME_NS), "one frame, exactly at T_k"
         newest = front.newest()
         assert newest is not None
         images[k] = decode(newest[2])
     seen = wrist.newest()
     assert seen is not None
-    assert images[0].shape == (128, 128, 3)
+    assert images[1].shape == (128, 128, 3)
     assert decode(seen[2]).shape == (64, 96, 3)
-    for image in (images[3], decode(seen[2])):
+    for image in (images[4], decode(seen[2])):
         assert image.std() > 20.0, "a picture, not a blank"
         assert share_of_red(image) > 0.003, "the cube is in view"
-    assert abs(images[3] - images[0]).mean() < 2.0, "nothing moved"
+    assert abs(images[4] - images[1]).mean() < 2.0, "nothing moved"
 
     # Nobody wants frames: time runs on without them.
     rendering = simulation_topics.open_rendering(memory)
     rendering.write(np.array((False,), simulation_topics.RENDERING))
-    clock.grant_until_ns(7 * FRAME_NS)
-    assert clock.wait_until_ns(7 * FRAME_NS, 60.0)
+    clock.grant_until_ns(8 * FRAME_NS)
+    assert clock.wait_until_ns(8 * FRAME_NS, 60.0)
     assert front.count == 4
     rendering.write(np.array((True,), simulation_topics.RENDERING))
     simulation_topics.open_placing(memory).push(simulation_topics.place(0, 1234))
-    clock.grant_until_ns(9 * FRAME_NS)
-    frame = front.wait_captured(9 * FRAME_NS, 60.0)
+    clock.grant_until_ns(10 * FRAME_NS)
+    frame = front.wait_captured(10 * FRAME_NS, 60.0)
     assert frame is not None
-    assert abs(decode(frame[2]) - images[0]).mean() > 0.3, "the cube lies elsewhere"
+    assert abs(decode(frame[2]) - images[1]).mean() > 0.3, "the cube lies elsewhere"
 
     camera.terminate()
     camera.join(10.0)
     assert camera.exitcode == 0
-    clock.grant_until_ns(12 * FRAME_NS)
-    assert clock.wait_until_ns(12 * FRAME_NS, 30.0), "a camera that ended is not waited for"
+    clock.grant_until_ns(13 * FRAME_NS)
+    assert clock.wait_until_ns(13 * FRAME_NS, 30.0), "a camera that ended is not waited for"
     arm_topics.open_requests(memory, "supervisor").push(arm_topics.request("shutdown"))
     arm.join(10.0)
     assert arm.exitcode == 0

@@ -1536,6 +1536,11 @@ export interface components {
              * @default
              */
             message: string;
+            /**
+             * Offline
+             * @default false
+             */
+            offline: boolean;
             /** Paused */
             paused: boolean;
             /** Replay Steps */

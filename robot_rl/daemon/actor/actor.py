@@ -93,7 +93,7 @@ class Actor:
         self._seen(recorder, recorder.see(reading), reading.success)
         if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
             self._decide(recorder, reading)
-        self._publish(grid_ns)
+        self.publish(grid_ns)
 
     def miss(self, grid_ns: int) -> None:
         """A T_k of the running episode that is past: nobody looked, and nothing is decided on it.
@@ -178,7 +178,7 @@ class Actor:
                     self._answer(request, now_ns)
         self._finish(RESULT_PATIENCE_STEPS)
         self._swap()
-        self._publish(now_ns)
+        self.publish(now_ns)
 
     def close(self) -> None:
         """The process ends: nothing moves any more, and what runs is closed as it is."""
@@ -189,7 +189,7 @@ class Actor:
         self._step(events.DaemonEnds(cause="The robot's software was ended."))
         self._finish(0)
         self.ports.intend(messages.EndMotion(reason="The robot's software was ended."))
-        self._publish(self.ports.now_ns())
+        self.publish(self.ports.now_ns())
 
     def _take_in(self) -> None:
         """What control did and decided."""
@@ -413,7 +413,8 @@ class Actor:
     def _draw_seed(self) -> int:
         return int(self._seeds.integers(0, 2**31))
 
-    def _publish(self, now_ns: int) -> None:
+    def publish(self, now_ns: int) -> None:
+        """Tell everyone where the episode stands."""
         state = self.state
         shown = state.plan if state.stage in _WITH_EPISODE else None
         self.ports.publish(

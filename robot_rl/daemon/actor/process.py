@@ -80,6 +80,7 @@ class ActorLoop:
         from robot_rl.daemon.actor.sensors import Sensors
 
         self._settings, self._clock, self._log = settings, clock, log
+        self._outbox = outbox
         self._step_ns: int = settings.task.step_ns
         # Half a control period after B_k: control was there first, and closed the window before.
         self._attend_ns: int = settings.task.action_delay_ns + settings.control_period_ns // 2
@@ -116,6 +117,8 @@ class ActorLoop:
         # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
         # it once a person lets go or clears a stop.
         ports.intend(EndMotion(reason="The actor was started; what ran before it is over."))
+        # Before the first step: in lock-step people see it before they let time begin.
+        self.actor.publish(clock.now_ns())
 
     def run(self, ending: list[int]) -> None:
         """Observe at T_k, attend after B_k, until `ending` holds a signal."""
@@ -139,6 +142,8 @@ class ActorLoop:
             # result without an observation would be nobody's.
             grid_ns = self._miss_from(grid_ns + step_ns)
             self.actor.attend(clock.now_ns())
+            if clock.virtual and self._outbox.accepting:
+                self._outbox.flush()  # who waits for what is recorded waits for all of it
             clock.grant_until_ns(grid_ns)
 
     def _miss_from(self, grid_ns: int) -> int:

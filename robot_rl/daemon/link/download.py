@@ -50,6 +50,7 @@ class Downloads:
         self._offer, self._acting, self._actor, self._log = offer, acting, actor, log
         self._wanted: PolicyVersion | None = None
         self._given_to: int | None = None  # the actor that was offered the wanted version
+        self._said = ""
         self._changed = asyncio.Event()
 
     def announce(self, policy: PolicyVersion) -> None:
@@ -74,6 +75,24 @@ class Downloads:
                 self._changed.clear()
                 await self._fetch(policy)
 
+    async def follow(self) -> None:
+        """Lock-step: the version that is wanted now is here and offered when this returns.
+
+        In place of `run`. What fails is said, and tried again at the next call.
+        """
+        try:
+            policy = await self._ask_once()
+        except (httpx.HTTPError, ValidationError) as error:
+            self._say(f"the server does not say which policy to run: {error!r}")
+            return
+        if policy is None or policy.status is PolicyStatus.REJECTED:
+            return
+        known = self._wanted is not None and _same(self._wanted, policy)
+        if known and self._given_to == self._actor():
+            return
+        self._wanted, self._given_to = policy, None
+        await self._fetch_once(policy)
+
     async def _announced_within(self, seconds: float) -> bool:
         """Wait for an announcement; False when there was none."""
         try:
@@ -87,38 +106,57 @@ class Downloads:
         backoff_s = _FIRST_BACKOFF_S
         while self._wanted is None:
             try:
-                response = await self._client.get(
-                    f"/api/policies/{self._task}/wanted", timeout=_TIMEOUT
-                )
-                if response.status_code == 200:
-                    if response.content.strip() not in (b"", b"null"):
-                        self.announce(PolicyVersion.model_validate_json(response.content))
-                    return
+                policy = await self._ask_once()
+                if policy is not None:
+                    self.announce(policy)
+                return
             except (httpx.HTTPError, ValidationError) as error:
-                self._log(f"the server does not say which policy to run: {error!r}")
+                self._say(f"the server does not say which policy to run: {error!r}")
             await asyncio.sleep(backoff_s)
             backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+
+    async def _ask_once(self) -> PolicyVersion | None:
+        """What the server wants; None: no version yet. Raises httpx.HTTPError, ValidationError."""
+        response = await self._client.get(f"/api/policies/{self._task}/wanted", timeout=_TIMEOUT)
+        response.raise_for_status()
+        if response.content.strip() in (b"", b"null"):
+            return None
+        return PolicyVersion.model_validate_json(response.content)
 
     async def _fetch(self, policy: PolicyVersion) -> None:
         """Fetch until it is here, or until another version is wanted."""
         backoff_s = _FIRST_BACKOFF_S
-        while self._wanted is policy:
-            try:
-                folder = await fetch_policy(self._client, self._folder, policy)
-            except (httpx.HTTPError, BadDownload, OSError) as error:
-                self._log(f"policy {policy.version} cannot be fetched: {error!r}")
-                await self._announced_within(backoff_s)
-                backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
-                continue
-            # A ring record is small, and what the learner did is not the actor's business.
-            manifest = policy.manifest.model_copy(update={"update": None})
-            slim = policy.model_copy(update={"manifest": manifest})
-            given_to = self._actor()
-            if self._offer(PolicyReady(folder=str(folder), policy=slim)):
-                self._given_to = given_to
-                prune(self._folder, keep=(policy.version, self._acting()))
-                return
-            await self._announced_within(_FIRST_BACKOFF_S)  # the actor is busy: its ring is full
+        while self._wanted is policy and not await self._fetch_once(policy):
+            await self._announced_within(backoff_s)
+            backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
+
+    async def _fetch_once(self, policy: PolicyVersion) -> bool:
+        """Fetch and offer; False, with the reason in the log, when it must be tried again."""
+        try:
+            folder = await fetch_policy(self._client, self._folder, policy)
+        except (httpx.HTTPError, BadDownload, OSError) as error:
+            self._say(f"policy {policy.version} cannot be fetched: {error!r}")
+            return False
+        # A ring record is small, and what the learner did is not the actor's business.
+        manifest = policy.manifest.model_copy(update={"update": None})
+        slim = policy.model_copy(update={"manifest": manifest})
+        given_to = self._actor()
+        if not self._offer(PolicyReady(folder=str(folder), policy=slim)):
+            self._say(f"policy {policy.version} waits: the actor takes nothing in")
+            return False
+        self._given_to, self._said = given_to, ""
+        prune(self._folder, keep=(policy.version, self._acting()))
+        return True
+
+    def _say(self, sentence: str) -> None:
+        """Once, however often it is tried again."""
+        if sentence != self._said:
+            self._said = sentence
+            self._log(sentence)
+
+
+def _same(one: PolicyVersion, other: PolicyVersion) -> bool:
+    return (one.version, one.manifest.sha256) == (other.version, other.manifest.sha256)
 
 
 async def fetch_policy(client: httpx.AsyncClient, store: Path, policy: PolicyVersion) -> Path:

@@ -1,7 +1,8 @@
 """The link: the robot's one way to the server. Everything it does may fail, and the robot goes on.
 
 Durable: the uplink, in a thread of its own. Live: telemetry and video out, commands in. In
-lock-step it stands in for everybody outside: virtual time goes on when they have answered.
+lock-step it stands in for everybody outside (pacer.py): virtual time goes on when they have
+answered.
 """
 
 import asyncio
@@ -20,8 +21,10 @@ from hardware.memory import Ring
 from robot_rl.daemon import topics
 from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.link.download import Downloads
-from robot_rl.daemon.link.lockstep import PATIENCE_S, LearnerLag, Turns
+from robot_rl.daemon.link.lockstep import Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
+from robot_rl.daemon.link.meeting import Meetings
+from robot_rl.daemon.link.pacer import Pacer
 from robot_rl.daemon.link.requests import Router
 from robot_rl.daemon.link.socket import live_address, stay_connected
 from robot_rl.daemon.link.telemetry import Readings, telemetry_of
@@ -30,13 +33,12 @@ from robot_rl.daemon.link.video import Video
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import receive, send
 from robot_rl.daemon.outbox.reader import OutboxReader
-from robot_rl.daemon.settings import TURN_NS, DaemonSettings
+from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.live import (
     ClientGone,
     CommandResult,
     FromClient,
     LearnerHeard,
-    LockstepTurn,
     OutboxStatus,
     PolicyAnnounced,
     RobotCommand,
@@ -67,26 +69,24 @@ class Link:
         self._offers = topics.open_ring(folder, "actor_requests")
         self._mailbox = LiveOutbound()
         self._turns = Turns()
-        self._lag = LearnerLag(settings.learner_lag_steps or 1)
         self._router = Router(
             folder, self._clock, self._turns, self._readings.control, self._mailbox
         )
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="wait")
-        self._moved = asyncio.Event()  # somebody that virtual time may wait for has spoken
         self._online = False
-        self._shown_s = 0.0
         self._status = OutboxStatus(
             pending=0, recorded_steps=0, acknowledged_sequence=0, last_sequence=0,
             connected=False, free_bytes=0, accepting=True,
         )  # fmt: skip
         self._uplink: UplinkThread | None = None
         self._downloads: Downloads | None = None
+        self._meetings: Meetings | None = None
+        self._pacer: Pacer | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping` is set; then send what can be sent within two seconds."""
         url = self._settings.server_url
-        jobs = [self._pace(), self._watch_outbox()]
-        jobs += [self._forward(ring) for ring in self._answers]
+        jobs = [self._watch_outbox(), *(self._forward(ring) for ring in self._answers)]
         client: httpx.AsyncClient | None = None
         if url is not None:
             client = httpx.AsyncClient(
@@ -105,9 +105,16 @@ class Link:
             jobs += [
                 stay_connected(live_address(url, "/api/live/robot"), token, self._session, say),
                 stay_connected(live_address(url, video_path), token, video.session, say),
-                self._downloads.run(),
                 self._uplink.ended(),
             ]
+            if self._settings.lockstep:
+                self._meetings = Meetings(
+                    self._settings, client, self._uplink, self._downloads,
+                    online=lambda: self._online, log=self._log.say,
+                )  # fmt: skip
+            else:
+                jobs.append(self._downloads.run())
+        jobs.append(self._pace())
         tasks = [asyncio.create_task(job) for job in jobs]
         stop = asyncio.create_task(stopping.wait())
         try:
@@ -172,7 +179,12 @@ class Link:
 
     async def _pace(self) -> None:
         if self._settings.lockstep:
-            await self._run_turns()
+            self._pacer = Pacer(
+                self._settings, self._clock, self._pool, self._turns, self._mailbox,
+                self._meetings, online=lambda: self._online, drain=self._drain_all,
+                show=self._show, log=self._log.say,
+            )  # fmt: skip
+            await self._pacer.run()
         while True:
             began = time.monotonic()
             self._show()
@@ -180,7 +192,6 @@ class Link:
 
     def _show(self) -> None:
         """Put the newest telemetry and truth into the mailbox."""
-        self._shown_s = time.monotonic()
         if not self._online:
             return
         telemetry = self._telemetry()
@@ -208,6 +219,10 @@ class Link:
         while True:
             if await loop.run_in_executor(self._pool, ring.wait, _WAIT_S):
                 self._drain(ring)
+
+    def _drain_all(self) -> None:
+        for ring in self._answers:
+            self._drain(ring)
 
     def _drain(self, ring: Ring) -> None:
         for answer in receive(ring, _ANSWERS):
@@ -239,7 +254,6 @@ class Link:
             await asyncio.gather(sender, return_exceptions=True)
             for client in tuple(self._turns.joined):  # nobody can answer a turn any more
                 self._gone(client)
-            self._moved.set()
 
     async def _send(self, socket: ClientConnection) -> None:
         while True:
@@ -259,92 +273,21 @@ class Link:
                 self._router.route(command)
             case ClientGone():
                 self._gone(command.client_id)
-            case PolicyAnnounced() if self._downloads is not None:
+            case PolicyAnnounced() if self._downloads is not None and self._meetings is None:
                 self._downloads.announce(command.policy)
-            case LearnerHeard() if command.progress.task == self._settings.task.name:
-                self._lag.hear(command.progress, self._acknowledged(), time.monotonic())
+            case LearnerHeard() if (
+                self._meetings is not None and command.progress.task == self._settings.task.name
+            ):
+                self._meetings.hear(command.progress)
             case _:
                 pass
-        self._moved.set()
+        self._wake_pacer()
 
     def _gone(self, client: UUID) -> None:
         self._turns.leave(client)
         self._router.gone(client)
+        self._wake_pacer()
 
-    # ---- lock-step ------------------------------------------------------------------------------
-
-    async def _run_turns(self) -> None:
-        """A turn every 50 ms of virtual time, a quarter of a control period after control's tick.
-
-        Control ticks at whole periods and the actor attends half a period after one, so nothing
-        else happens at that instant: what is told, and who reads the answers next, does not depend
-        on which process was faster.
-        """
-        loop = asyncio.get_running_loop()
-        offset_ns = self._settings.control_period_ns // 4
-        turn_ns = (self._clock.now_ns() // TURN_NS + 1) * TURN_NS - TURN_NS + offset_ns
-        self._clock.grant_until_ns(turn_ns)
-        while True:
-            if not await loop.run_in_executor(
-                self._pool, self._clock.wait_until_ns, turn_ns, _WAIT_S
-            ):
-                continue
-            for ring in self._answers:
-                self._drain(ring)
-            if self._online and self._turns.joined:
-                self._show()
-                self._turns.begin(turn_ns)
-                self._mailbox.show("turn", LockstepTurn(t_ns=turn_ns))
-                await self._wait_for_clients()
-            elif time.monotonic() - self._shown_s >= TELEMETRY_S:
-                self._show()
-                await asyncio.sleep(0)  # let the socket have its turn, however fast time runs
-            if self._settings.learner_lag_steps is not None and self._uplink is not None:
-                await self._wait_for_learner()
-            turn_ns += TURN_NS
-            self._clock.grant_until_ns(turn_ns)
-
-    async def _wait_for_clients(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while self._turns.owing:
-            if time.monotonic() >= deadline:
-                names = ", ".join(self._turns.drop_owing())
-                self._log.say(
-                    f"lock-step waited {PATIENCE_S:.0f} s for {names}, without an answer: going on"
-                )
-                return
-            await self._movement(_WAIT_S)
-
-    async def _wait_for_learner(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while self._learner_holds():
-            if time.monotonic() >= deadline:
-                behind = self._lag.behind(self._acknowledged())
-                self._lag.give_up()
-                self._log.say(
-                    f"lock-step waited {PATIENCE_S:.0f} s for the learner, which is {behind} steps "
-                    "behind: going on without it until it is heard again"
-                )
-                return
-            await self._movement(0.01)
-            if time.monotonic() - self._shown_s >= 4 * TELEMETRY_S:
-                self._show()
-
-    def _learner_holds(self) -> bool:
-        state = None if self._uplink is None else self._uplink.state
-        if state is None:
-            return False
-        unsent = state.counts.pending_training if state.connected and not state.problem else 0
-        return unsent > self._lag.limit or self._lag.holds(state.acknowledged_training)
-
-    def _acknowledged(self) -> int:
-        state = None if self._uplink is None else self._uplink.state
-        return 0 if state is None else state.acknowledged_training
-
-    async def _movement(self, timeout_s: float) -> None:
-        """Wait until somebody has spoken, or for `timeout_s`."""
-        self._moved.clear()
-        try:
-            await asyncio.wait_for(self._moved.wait(), timeout_s)
-        except TimeoutError:
-            return
+    def _wake_pacer(self) -> None:
+        if self._pacer is not None:
+            self._pacer.moved.set()

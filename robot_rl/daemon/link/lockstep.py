@@ -5,9 +5,8 @@ from uuid import UUID
 
 from robot_rl.schema.policy import LearnerProgress
 
-PATIENCE_S = 30.0  # wall time after which nobody is waited for any longer
-_IDLE_S = 2.0
-_IDLE_MESSAGES = 3
+PATIENCE_S = 30.0  # wall time of silence after which nobody is waited for any longer
+START_PATIENCE_S = 180.0  # for the learner's first word: it loads, and may read old data first
 
 
 @dataclass(slots=True)
@@ -48,49 +47,40 @@ class Turns:
 
 
 @dataclass(slots=True)
-class LearnerLag:
-    """How many acknowledged training steps the learner has not taken in yet.
+class LearnerWatch:
+    """What the learner said last, and whether it is still waited for.
 
-    The learner counts from its own beginning, and may leave steps out that were recorded. So only
-    differences count, and it is level whenever it says that it has more than we know of, or that
-    it has been idle: three messages over two seconds in which nothing moved. A pause, or silence
-    for half a minute, ends the waiting. Hence it cannot wait for ever.
+    A learner that trains says so once a second: while anything of what it says changes, it is
+    waited for. A learner that is silent, or that says the same, for `PATIENCE_S` is given up, and
+    waited for again when it is next heard. `since_s` is wall time.
     """
 
-    limit: int
-    _level: int | None = None  # acknowledged steps − env_steps when the learner was level
-    _progress: LearnerProgress | None = None
-    _moved_s: float = 0.0
-    _same: int = 0
-    _given_up: bool = False
+    since_s: float
+    progress: LearnerProgress | None = None
+    given_up: bool = False
 
-    def hear(self, progress: LearnerProgress, acknowledged: int, now_s: float) -> None:
-        """`acknowledged`: training steps the server acknowledged since the link started."""
-        before, self._progress, self._given_up = self._progress, progress, False
-        if before is None or _position(before) != _position(progress):
-            self._moved_s, self._same = now_s, 0
-        else:
-            self._same += 1
-        idle = self._same >= _IDLE_MESSAGES and now_s - self._moved_s >= _IDLE_S
-        level = acknowledged - progress.env_steps
-        if self._level is None or level < self._level or idle:
-            self._level = level
+    @property
+    def started(self) -> bool:
+        """It is loaded, has learned from what it had, and has published what it starts from."""
+        said = self.progress
+        return said is not None and said.version is not None and not said.offline
 
-    def behind(self, acknowledged: int) -> int:
-        """Steps; before the learner was first heard, all of them."""
-        if self._progress is None or self._level is None:
-            return acknowledged
-        return acknowledged - self._progress.env_steps - self._level
+    def hear(self, progress: LearnerProgress, now_s: float) -> None:
+        before, self.progress = self.progress, progress
+        if before is None or self.given_up or _position(before) != _position(progress):
+            self.since_s, self.given_up = now_s, False
 
-    def holds(self, acknowledged: int) -> bool:
-        """Whether virtual time must wait for the learner."""
-        if self._given_up or (self._progress is not None and self._progress.paused):
-            return False
-        return self.behind(acknowledged) >= self.limit
+    def wait_from(self, now_s: float) -> None:
+        """A wait begins: its patience counts from here."""
+        self.since_s = now_s
+
+    def silent(self, now_s: float) -> bool:
+        """Whether the present wait has lasted too long without any news."""
+        patience_s = PATIENCE_S if self.started else START_PATIENCE_S
+        return now_s - self.since_s >= patience_s
 
     def give_up(self) -> None:
-        """It fell silent: nobody waits for it, and the next thing it says counts as its first."""
-        self._level, self._progress, self._given_up = None, None, True
+        self.given_up = True
 
 
 def _position(progress: LearnerProgress) -> tuple[int, int, int]:

@@ -298,3 +298,36 @@ def test_what_was_downloaded_acts_from_the_next_step_on(
     versions = [step.policy_version for step in steps_of(stand.recorded())]
     assert versions == [0, 0, 0, policy.version, None]
     stand.outbox.close()
+
+
+def test_lock_step_follows_what_is_wanted_when_it_is_asked_to(
+    files: Files, robot: Robot, url: str
+) -> None:
+    """Nothing is offered in between, so that the instant does not depend on the network."""
+
+    async def go() -> None:
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            downloads = Downloads(
+                client, robot.store, TASK, offer=robot.offer, acting=lambda: None,
+                actor=lambda: robot.actor, log=robot.say,
+            )  # fmt: skip
+            await downloads.follow()  # the server does not know of any version
+            assert (robot.offered, len(robot.said)) == ([], 1)
+            files.publish(1)
+            await downloads.follow()
+            await downloads.follow()
+            assert robot.offered == [1], "once is enough"
+            files.publish(2)
+            newest = files.publish(3)
+            assert robot.offered == [1]
+            files.broken[weights(newest)] = "cut"
+            await downloads.follow()
+            assert robot.offered == [1], "it is tried again at the next meeting"
+            files.broken.clear()
+            await downloads.follow()
+            assert robot.offered == [1, 3]
+            robot.actor = 2
+            await downloads.follow()
+            assert robot.offered == [1, 3, 3], "a new actor knows nothing"
+
+    asyncio.run(go())

@@ -1,4 +1,4 @@
-"""The link: lock-step with the real simulator and control, telemetry, the learner's lag."""
+"""The link: lock-step with the real simulator and control, and telemetry."""
 
 import multiprocessing
 import queue
@@ -19,7 +19,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 from hardware.clock import VirtualClock, register
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
-from robot_rl.daemon.link.lockstep import LearnerLag, Turns
+from robot_rl.daemon.link.lockstep import Turns
 from robot_rl.daemon.link.telemetry import limit_names
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
@@ -40,7 +40,6 @@ from robot_rl.schema.live import (
     Telemetry,
 )
 from robot_rl.schema.message import new_id
-from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import decode_frame
 
 _MESSAGES: TypeAdapter[RobotMessage] = TypeAdapter(RobotMessage)
@@ -63,62 +62,6 @@ def test_virtual_time_waits_for_everybody_who_joined_and_for_nobody_else() -> No
     assert turns.owing == ("bob",)
     turns.leave(two)  # its socket closed
     assert turns.owing == ()
-
-
-def progress(env_steps: int, learner_step: int = 0, *, paused: bool = False) -> LearnerProgress:
-    return LearnerProgress(
-        task="lift_cube", feed_cursor=0, env_steps=env_steps, learner_step=learner_step,
-        steps_per_s=1.0, demonstration_steps=0, replay_steps=env_steps, losses={}, version=None,
-        paused=paused,
-    )  # fmt: skip
-
-
-def test_the_learner_may_fall_behind_by_so_many_steps_and_no_more() -> None:
-    lag = LearnerLag(20)
-    lag.hear(progress(1000), 0, 0.0)  # it has a past of its own
-    assert not lag.holds(19)
-    assert lag.holds(20)
-    lag.hear(progress(1005), 20, 1.0)
-    assert lag.behind(20) == 15
-    assert not lag.holds(20)
-
-
-def test_an_unheard_learner_holds_time_and_a_paused_one_does_not() -> None:
-    lag = LearnerLag(20)
-    assert not lag.holds(19)
-    assert lag.holds(20)
-    lag.give_up()
-    assert not lag.holds(100)
-    lag.hear(progress(0), 100, 0.0)
-    assert lag.holds(120)
-    lag.hear(progress(0, paused=True), 120, 1.0)
-    assert not lag.holds(500)
-
-
-def test_steps_that_the_learner_leaves_out_do_not_hold_time_for_ever() -> None:
-    lag = LearnerLag(20)
-    lag.hear(progress(0), 0, 0.0)
-    assert lag.holds(30)
-    for second in range(4):  # it is idle: it has taken in all it will ever take in
-        lag.hear(progress(5), 30, 1.0 + second)
-    assert lag.behind(30) == 0
-    assert lag.holds(50)
-
-
-def test_a_learner_that_is_busy_is_waited_for() -> None:
-    lag = LearnerLag(20)
-    lag.hear(progress(0), 0, 0.0)
-    for second in range(10):
-        lag.hear(progress(5, learner_step=second), 30, 1.0 + second)
-    assert lag.holds(30)
-
-
-def test_a_learner_first_heard_in_the_middle_is_level_once_it_has_caught_up() -> None:
-    lag = LearnerLag(20)
-    lag.hear(progress(3), 10, 0.0)  # 7 of the 10 are still on their way
-    lag.hear(progress(10), 10, 1.0)
-    assert lag.behind(10) == 0
-    assert lag.behind(30) == 20
 
 
 def test_limits_have_names() -> None:
@@ -180,11 +123,14 @@ class LiveServer:
 class Rig:
     """sim_arm, control and link, started as the supervisor starts them; the test is the server."""
 
-    def __init__(self, folder: Path, server: LiveServer, *, lockstep: bool) -> None:
+    def __init__(
+        self, folder: Path, server: LiveServer, *, lockstep: bool, clients: int = 0
+    ) -> None:
         self.server = server
         self.settings = DaemonSettings(
             cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=folder,
             server_url=f"http://127.0.0.1:{server.port}", token="secret", lockstep=lockstep,
+            lockstep_clients=clients,
         )  # fmt: skip
         self.memory = Memory(self.settings)
         folder.mkdir(exist_ok=True)
@@ -298,3 +244,21 @@ def test_a_server_that_goes_away_releases_lock_step_and_a_stop_still_arrives(
     deadline = time.monotonic() + 20
     while server.expect(Telemetry).mode != "stopped":
         assert time.monotonic() < deadline
+
+
+def test_virtual_time_begins_when_the_promised_client_has_joined(tmp_path: Path) -> None:
+    """Else every run begins a little later or earlier, and the arm is a hair elsewhere."""
+    server = LiveServer()
+    rig = Rig(tmp_path / "data", server, lockstep=True, clients=1)
+    try:
+        server.expect(RobotHello, 60.0)
+        for _ in range(5):
+            assert server.expect(Telemetry, 90.0).t_ns == 0
+        client = new_id()
+        server.say(from_client(client, JoinLockstep(request_id=new_id())))
+        first = server.expect(LockstepTurn)
+        assert first.t_ns < TURN_NS, "the client takes part from the first turn on"
+        assert rig.clock.now_ns() == first.t_ns
+    finally:
+        rig.close()
+        server.close()
