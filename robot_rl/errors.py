@@ -18,6 +18,8 @@ robot_rl/commands/problems.py. Any other exception is a defect: the command line
 traceback, and the server answers 500.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -25,11 +27,13 @@ class PlainError(Exception):
     """Its message is one plain sentence: what, where, what is allowed, what to do.
 
     The command line prints it without a traceback and ends with `exit_code`; the server sends it
-    as `{"detail": message}` with the HTTP status `status`.
+    as `{"detail": message}` with the HTTP status `status`, and beside it the `facts` that a calling
+    program acts on.
     """
 
     exit_code: ClassVar[int] = 2
     status: ClassVar[int] = 500
+    facts: Mapping[str, int] = MappingProxyType({})
 
 
 class BadInput(PlainError):

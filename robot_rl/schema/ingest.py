@@ -43,6 +43,17 @@ class BatchHeader(Message):
     items: tuple[BatchItem, ...]  # in recorded order
 
 
+class ItemRefused(Message):
+    """The answer 422 when one item of a batch will never be stored, and the others would be.
+
+    The robot keeps the rows `first_sequence` to `last_sequence` aside and sends what follows.
+    """
+
+    detail: str  # one plain sentence that names the item
+    first_sequence: Annotated[int, Field(ge=1)]
+    last_sequence: Annotated[int, Field(ge=1)]
+
+
 class BatchAck(Message):
     """Everything up to `last_sequence` is stored for good; the robot may delete it."""
 

@@ -11,6 +11,17 @@ PROTOCOL_VERSION = 2
 """Raised when a message changes in a way that an older peer would misread."""
 
 
+TEXT_LIMIT = 4000
+"""Characters of what people write and what a robot says of itself."""
+
+
+def unstorable_text(text: str, limit: int) -> str:
+    """Why a database cannot hold it, as "holds …"; empty when it can."""
+    if len(text) > limit:
+        return f"has {len(text)} characters, at most {limit} are kept"
+    return "holds a NUL character, which cannot be kept" if "\0" in text else ""
+
+
 class Message(BaseModel):
     """Base of everything that leaves a process."""
 

@@ -9,11 +9,12 @@ bytes.
 # pyright: reportMissingTypeStubs=false, reportUnknownParameterType=false
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from robot_rl.errors import BadInput
 from robot_rl.schema.step import Step
@@ -67,6 +68,14 @@ class BadSegment(BadInput):
     """The bytes are not a segment of this format."""
 
 
+class BadStep(BadSegment):
+    """The step at `position` of the segment, counted from 0, cannot be used."""
+
+    def __init__(self, position: int, problem: str) -> None:
+        super().__init__(problem)
+        self.position = position
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedStep:
     """A step with its images: camera name → JPEG bytes."""
@@ -115,7 +124,8 @@ def read_table(data: bytes) -> pa.Table:
     """The segment as an Arrow table. Raises BadSegment."""
     try:
         table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
-    except pa.ArrowInvalid as error:
+        table.validate(full=True)
+    except pa.ArrowException as error:
         raise BadSegment(f"not an Arrow IPC file: {error}") from error
     version = (table.schema.metadata or {}).get(b"robot_rl.segment", b"").decode()
     if version != FORMAT_VERSION:
@@ -154,11 +164,31 @@ def count_trainable(table: pa.Table, cameras: Iterable[str]) -> int:
 def decode_segment(data: bytes, *, images: bool = True) -> list[RecordedStep]:
     """The steps of a segment, in order; `images` False leaves the JPEGs out. Raises BadSegment."""
     table = read_table(data)
-    cameras = cameras_of(table)
     if not images:
-        table = table.drop_columns([f"frame_{camera}" for camera in cameras])
-    records: list[RecordedStep] = []
-    for row in table.to_pylist():
+        table = _without_images(table)
+    return list(_decode(table))
+
+
+def check_steps(table: pa.Table) -> Iterator[Step]:
+    """The steps, each as it is checked. Raises BadSegment, or BadStep at the first bad one."""
+    for camera in cameras_of(table):
+        kind = table.schema.field(f"frame_{camera}").type
+        if kind != pa.binary():
+            raise BadSegment(f"the images of {camera!r} are {kind} and not bytes")
+    for record in _decode(_without_images(table)):
+        yield record.step
+
+
+def _without_images(table: pa.Table) -> pa.Table:
+    return table.drop_columns([f"frame_{camera}" for camera in cameras_of(table)])
+
+
+def _decode(table: pa.Table) -> Iterator[RecordedStep]:
+    """Images where the table has them."""
+    cameras = [
+        name.removeprefix("stamp_") for name in table.schema.names if name.startswith("stamp_")
+    ]
+    for position, row in enumerate(table.to_pylist()):
         jpegs: dict[str, bytes] = {}
         stamps: dict[str, Any] = {}
         for camera in cameras:
@@ -168,7 +198,10 @@ def decode_segment(data: bytes, *, images: bool = True) -> list[RecordedStep]:
             stamp = row.pop(f"stamp_{camera}")
             if stamp is not None:
                 stamps[camera] = stamp
-        records.append(
-            RecordedStep(step=Step.model_validate({**row, "frames": stamps}), images=jpegs)
-        )
-    return records
+        try:
+            step = Step.model_validate({**row, "frames": stamps})
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise BadStep(position, f"step {row.get('index')}: {where}: {first['msg']}") from error
+        yield RecordedStep(step=step, images=jpegs)

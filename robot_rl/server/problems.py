@@ -29,7 +29,7 @@ async def _answer(_: Request, error: Exception) -> JSONResponse:
     problem = plain(error)
     if problem is None:
         raise error
-    return JSONResponse({"detail": str(problem)}, status_code=problem.status)
+    return JSONResponse({"detail": str(problem), **problem.facts}, status_code=problem.status)
 
 
 async def _fail(_: Request, __: Exception) -> JSONResponse:

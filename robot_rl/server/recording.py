@@ -1,29 +1,27 @@
 """Storing what robots recorded: batch by batch, in order, once (DESIGN.md section 5)."""
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import pyarrow as pa
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
 
-from robot_rl.errors import BadInput, Conflict, VersionMismatch
+from robot_rl.errors import Conflict
 from robot_rl.schema.feed import FeedEvent, SegmentStored
-from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
+from robot_rl.schema.ingest import BatchAck, BatchHeader
 from robot_rl.schema.live import InterventionTrained
-from robot_rl.schema.message import PROTOCOL_VERSION, new_id
-from robot_rl.schema.segment import BadSegment, count_trainable, read_table
+from robot_rl.schema.message import new_id
+from robot_rl.schema.segment import count_trainable, read_table
 from robot_rl.server import feed
+from robot_rl.server.batch import Item, Segment, Unstorable, check_batch
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
-from robot_rl.server.robot_events import BadEvent, EventRecorder
+from robot_rl.server.problems import never_storable, reason
+from robot_rl.server.robot_events import Effect, EventRecorder
 from robot_rl.server.tables import EpisodeTable, IngestCursorTable, RobotTable, SegmentTable
-
-
-class BadBatch(BadInput):
-    """A batch that will never be accepted as it is: the message is one plain sentence."""
 
 
 class OutOfOrder(Conflict):
@@ -37,15 +35,6 @@ class Stored:
     ack: BatchAck
     trained: tuple[InterventionTrained, ...] = ()
     activated_tasks: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """A checked segment of a batch."""
-
-    ref: SegmentRef
-    table: pa.Table = field(repr=False)
-    size_bytes: int
 
 
 def read_cursor(database: Database, robot: str, boot_epoch: UUID) -> BatchAck:
@@ -63,97 +52,41 @@ def store_batch(
 ) -> Stored:
     """Stores what of a batch is new; all of it is on disk when this returns.
 
-    Raises BadBatch, OutOfOrder or VersionMismatch.
+    What came before is compared with what is stored, and refused where it differs.
+    Raises BadBatch, BadItem, OutOfOrder or VersionMismatch, and nothing is stored.
 
     Frames are stored before the transaction: they are addressed by content, so a batch that is
     then refused or sent again leaves at most an unused file, and the cursor is locked briefly.
     """
-    _check_header(header)
-    parts = _check_parts(header, files)
-    known = read_cursor(database, header.robot, header.boot_epoch)
-    if header.last_sequence <= known.last_sequence:
-        return Stored(ack=known)
-    for ref in parts:
-        blobs.put(files[ref])
+    items = check_batch(header, files)
+    known = read_cursor(database, header.robot, header.boot_epoch).last_sequence
+    for item in items:
+        if isinstance(item.content, Segment) and item.last_sequence > known:
+            blobs.put(item.content.data)
     with database.transaction() as connection:
         last = _lock_cursor(connection, header)
-        if header.last_sequence <= last:
-            return Stored(ack=BatchAck(boot_epoch=header.boot_epoch, last_sequence=last))
         if header.first_sequence > last + 1:
             raise OutOfOrder(
                 f"the batch starts at sequence {header.first_sequence} and the next one of "
                 f"{header.robot} is {last + 1}: send from there"
             )
-        stored = _store_items(connection, blobs, header, parts)
+        stored = _store_items(connection, blobs, header, items)
+        last = max(last, header.last_sequence)
         connection.execute(
             update(IngestCursorTable)
             .where(
                 IngestCursorTable.robot == header.robot,
                 IngestCursorTable.boot_epoch == header.boot_epoch,
             )
-            .values(last_sequence=header.last_sequence, t_utc=func.now())
+            .values(last_sequence=last, t_utc=func.now())
         )
         for task, events in stored.feed.items():
             feed.append(connection, task, events)
     return Stored(
-        ack=BatchAck(boot_epoch=header.boot_epoch, last_sequence=header.last_sequence),
+        ack=BatchAck(boot_epoch=header.boot_epoch, last_sequence=last),
         trained=tuple(stored.trained),
         activated_tasks=frozenset(stored.activated_tasks),
     )
-
-
-def _check_header(header: BatchHeader) -> None:
-    if header.protocol != PROTOCOL_VERSION:
-        raise VersionMismatch(
-            f"the robot speaks protocol {header.protocol} and this server {PROTOCOL_VERSION}: "
-            "install the same version of robot-rl on both"
-        )
-    if header.last_sequence < header.first_sequence:
-        raise BadBatch(
-            f"the batch ends at sequence {header.last_sequence}, before it starts at "
-            f"{header.first_sequence}"
-        )
-
-
-def _check_parts(header: BatchHeader, files: Mapping[str, bytes]) -> dict[str, _Part]:
-    """Part name → segment whose bytes are what the header says."""
-    parts: dict[str, _Part] = {}
-    for item in header.items:
-        if not isinstance(item, SegmentRef):
-            continue
-        data = files.get(item.part)
-        if data is None:
-            raise BadBatch(f"the batch names a part {item.part!r} and does not hold it")
-        if item.part in parts:
-            raise BadBatch(f"the batch names the part {item.part!r} twice")
-        found = hashlib.sha256(data).hexdigest()
-        if found != item.sha256:
-            raise BadBatch(
-                f"part {item.part!r} has sha256 {found[:12]}… and the header says "
-                f"{item.sha256[:12]}…: it was damaged on the way, send it again"
-            )
-        parts[item.part] = _Part(ref=item, table=_read(item, data), size_bytes=len(data))
-    unused = files.keys() - parts.keys()
-    if unused:
-        raise BadBatch(f"the batch holds a part {min(unused)!r} that no item names")
-    return parts
-
-
-def _read(ref: SegmentRef, data: bytes) -> pa.Table:
-    try:
-        table = read_table(data)
-        indices = table.column("index").to_pylist()
-        episodes = set(table.column("episode_id").to_pylist())
-    except (BadSegment, KeyError) as error:
-        raise BadBatch(f"part {ref.part!r}: {error}") from error
-    if indices != list(range(ref.first_index, ref.first_index + ref.count)):
-        raise BadBatch(
-            f"part {ref.part!r} does not hold steps {ref.first_index} to "
-            f"{ref.first_index + ref.count - 1} as its header says"
-        )
-    if episodes != {str(ref.episode_id)}:
-        raise BadBatch(f"part {ref.part!r} does not hold steps of episode {ref.episode_id}")
-    return table
 
 
 def _lock_cursor(connection: Connection, header: BatchHeader) -> int:
@@ -174,57 +107,76 @@ class _Outcome:
     trained: list[InterventionTrained] = field(default_factory=list)
     activated_tasks: set[str] = field(default_factory=set)
 
+    def add(self, effect: Effect) -> None:
+        if effect.task is not None and effect.events:
+            self.feed.setdefault(effect.task, []).extend(effect.events)
+        if effect.activated and effect.task is not None:
+            self.activated_tasks.add(effect.task)
+        self.trained.extend(effect.trained)
+
 
 def _store_items(
-    connection: Connection, blobs: BlobStore, header: BatchHeader, parts: Mapping[str, _Part]
+    connection: Connection, blobs: BlobStore, header: BatchHeader, items: Sequence[Item]
 ) -> _Outcome:
+    """Raises BadItem for the first one that will never be stored."""
     outcome = _Outcome()
     recorder = EventRecorder(
         connection=connection, robot=header.robot, boot_epoch=header.boot_epoch
     )
-    for item in header.items:
-        if isinstance(item, SegmentRef):
-            stored = _store_segment(connection, blobs, parts[item.part])
-            if stored is not None:
-                task, event = stored
-                outcome.feed.setdefault(task, []).append(event)
-            continue
+    for item in items:
         try:
-            effect = recorder.record(item)
-        except BadEvent as error:
-            raise BadBatch(str(error)) from error
-        if effect.task is not None and effect.events:
-            outcome.feed.setdefault(effect.task, []).extend(effect.events)
-        if effect.activated and effect.task is not None:
-            outcome.activated_tasks.add(effect.task)
-        outcome.trained.extend(effect.trained)
+            if isinstance(item.content, Segment):
+                stored = _store_segment(connection, blobs, header.robot, item.content)
+                if stored is not None:
+                    task, event = stored
+                    outcome.feed.setdefault(task, []).append(event)
+            else:
+                outcome.add(recorder.record(item.content))
+        except Unstorable as error:
+            raise item.refused(str(error)) from error
+        except DBAPIError as error:
+            if not never_storable(error):
+                raise
+            raise item.refused(f"the database cannot hold it: {reason(error)}") from error
     return outcome
 
 
 def _store_segment(
-    connection: Connection, blobs: BlobStore, part: _Part
+    connection: Connection, blobs: BlobStore, robot: str, part: Segment
 ) -> tuple[str, SegmentStored] | None:
-    """Stores the steps that are new; None when all of them are here already."""
+    """Stores the steps that are new; None when all of them are here already.
+
+    Raises Unstorable, also when steps under these numbers are here that are others.
+    """
     ref = part.ref
     episode = connection.execute(
         select(
-            *(EpisodeTable.task, EpisodeTable.cameras, EpisodeTable.stored_steps),
-            *(EpisodeTable.policy_versions, EpisodeTable.risk_max),
+            *(EpisodeTable.robot, EpisodeTable.task, EpisodeTable.cameras),
+            *(EpisodeTable.stored_steps, EpisodeTable.policy_versions, EpisodeTable.risk_max),
         )
         .where(EpisodeTable.episode_id == ref.episode_id)
         .with_for_update()
     ).one_or_none()
     if episode is None:
-        raise BadBatch(f"steps of episode {ref.episode_id} came before its start")
+        raise Unstorable(f"steps of episode {ref.episode_id} came before its start")
+    if episode.robot != robot:
+        raise Unstorable(
+            f"episode {ref.episode_id} is of robot {episode.robot}: {robot} may not add steps to it"
+        )
     if ref.first_index > episode.stored_steps:
-        raise BadBatch(
+        raise Unstorable(
             f"step {ref.first_index} of episode {ref.episode_id} came and step "
             f"{episode.stored_steps} is the next one"
         )
-    known = episode.stored_steps - ref.first_index
-    if known >= ref.count:
+    known = min(episode.stored_steps - ref.first_index, ref.count)
+    if known and not _are_stored(connection, blobs, part, known):
+        raise Unstorable(
+            f"other steps are stored as {ref.first_index} to {ref.first_index + known - 1} of "
+            f"episode {ref.episode_id}"
+        )
+    if known == ref.count:
         return None
-    table, sha256, size_bytes = part.table, ref.sha256, part.size_bytes
+    table, sha256, size_bytes = part.table, ref.sha256, len(part.data)
     if known > 0:  # sent again together with newer steps
         table = table.slice(known)
         data = _encode(table)
@@ -264,6 +216,34 @@ def _store_segment(
         )
     )
     return episode.task, segment
+
+
+def _are_stored(connection: Connection, blobs: BlobStore, part: Segment, count: int) -> bool:
+    """Whether the first `count` steps of `part` are what is stored under their numbers.
+
+    The bytes may differ: a robot cuts its recording anew when it sends again.
+    """
+    ref = part.ref
+    rows = connection.execute(
+        select(SegmentTable.first_index, SegmentTable.count, SegmentTable.sha256)
+        .where(
+            SegmentTable.episode_id == ref.episode_id,
+            SegmentTable.first_index < ref.first_index + count,
+            SegmentTable.first_index + SegmentTable.count > ref.first_index,
+        )
+        .order_by(SegmentTable.first_index)
+    ).all()
+    for row in rows:
+        if (row.first_index, row.sha256) == (ref.first_index, ref.sha256):
+            continue
+        first = max(row.first_index, ref.first_index)
+        length = min(row.first_index + row.count, ref.first_index + count) - first
+        sent = part.table.slice(first - ref.first_index, length)
+        here = read_table(blobs.get(row.sha256)).slice(first - row.first_index, length)
+        names = set(sent.schema.names) & set(here.schema.names)  # an update may have added one
+        if any(not sent[name].equals(here[name]) for name in names):
+            return False
+    return bool(rows)
 
 
 def _encode(table: pa.Table) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, literal, select, update
+from sqlalchemy import Connection, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from robot_rl.schema.episode import (
@@ -25,6 +25,7 @@ from robot_rl.schema.live import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server import decisions
+from robot_rl.server.batch import Unstorable
 from robot_rl.server.tables import (
     ActivationTable,
     Base,
@@ -38,10 +39,6 @@ from robot_rl.server.tables import (
     SafetyEventTable,
     TrainedInterventionTable,
 )
-
-
-class BadEvent(ValueError):
-    """An event that cannot be stored: one plain sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class EventRecorder:
     boot_epoch: UUID
 
     def record(self, event: RobotEvent) -> Effect:
-        """Raises BadEvent."""
+        """Raises Unstorable."""
         match event:
             case EpisodeStarted():
                 return self._episode_started(event)
@@ -72,19 +69,15 @@ class EventRecorder:
             case InterventionEnded():
                 return self._intervention_ended(event)
             case SafetyEvent():
-                self._insert(
-                    SafetyEventTable, event.model_dump(exclude={"kind"}) | {"robot": self.robot}
-                )
-                return Effect()
+                return self._of_the_robot(SafetyEventTable, event, ("code", "t_robot_ns"))
             case ResetEnded():
-                self._insert(ResetTable, event.model_dump(exclude={"kind"}) | {"robot": self.robot})
-                return Effect()
+                return self._of_the_robot(ResetTable, event, ("seed", "by", "ended_t_utc"))
             case PolicyActivated():
                 return self._policy_activated(event)
 
     def _episode_started(self, event: EpisodeStarted) -> Effect:
         if event.robot != self.robot:
-            raise BadEvent(f"an episode of {event.robot} came in a batch of {self.robot}")
+            raise Unstorable(f"an episode of {event.robot} came in a batch of {self.robot}")
         self._insert(
             RunTable,
             {
@@ -93,6 +86,7 @@ class EventRecorder:
                 "task": event.task,
                 "started_t_utc": event.t_utc,
             },
+            same=("robot",),
         )
         values = event.model_dump(exclude={"kind", "t_robot_ns", "t_utc"})
         values |= {
@@ -101,15 +95,48 @@ class EventRecorder:
             "started_t_utc": event.t_utc,
             "cameras": list(event.cameras),
         }
-        if not self._insert(EpisodeTable, values):
+        same = ("robot", "boot_epoch", "run_id", "task", "started_t_robot_ns")
+        if not self._insert(EpisodeTable, values, same=same):
             return Effect()
         return Effect(task=event.task, events=(event,))
 
+    def _of_the_robot(
+        self,
+        table: type[SafetyEventTable | ResetTable],
+        event: SafetyEvent | ResetEnded,
+        same: Sequence[str],
+    ) -> Effect:
+        """An event that may be in an episode, and need not."""
+        if event.episode_id is not None:
+            self._task_of(event.episode_id)
+        values = event.model_dump(exclude={"kind"}) | {"robot": self.robot}
+        self._insert(table, values, same=("robot", "episode_id", *same))
+        return Effect()
+
     def _episode_ended(self, event: EpisodeEnded) -> Effect:
         task = self._task_of(event.episode_id)
-        changed = self.connection.execute(
+        stored = self.connection.execute(
+            select(
+                *(EpisodeTable.stored_steps, EpisodeTable.ended_t_utc),
+                *(EpisodeTable.ended_t_robot_ns, EpisodeTable.steps, EpisodeTable.cause),
+            )
+            .where(EpisodeTable.episode_id == event.episode_id)
+            .with_for_update()
+        ).one()
+        if stored.ended_t_utc is not None:
+            if (stored.ended_t_robot_ns, stored.steps, stored.cause) == (
+                *(event.t_robot_ns, event.steps, event.cause),
+            ):
+                return Effect()
+            raise Unstorable(
+                f"episode {event.episode_id} has ended after {stored.steps} steps ({stored.cause}) "
+                f"and another ending came, after {event.steps} ({event.cause})"
+            )
+        if stored.stored_steps < event.steps + 1:  # some were refused and set aside on the robot
+            event = event.model_copy(update={"complete": False})
+        self.connection.execute(
             update(EpisodeTable)
-            .where(EpisodeTable.episode_id == event.episode_id, EpisodeTable.ended_t_utc.is_(None))
+            .where(EpisodeTable.episode_id == event.episode_id)
             .values(
                 steps=event.steps,
                 human_steps=event.human_steps,
@@ -123,26 +150,24 @@ class EventRecorder:
                 note=event.note,
             )
         )
-        if not changed.rowcount:
-            return Effect()
-        self._insert(
-            LabelTable,
-            {
-                "label_id": new_id(),
-                "episode_id": event.episode_id,
-                "outcome": event.outcome,
-                "failure_class": event.failure_class,
-                "note": event.note,
-                "author": event.labeller,
-                "t_utc": event.t_utc,
-            },
+        self.connection.execute(
+            insert(LabelTable).values(
+                label_id=new_id(),
+                episode_id=event.episode_id,
+                outcome=event.outcome,
+                failure_class=event.failure_class,
+                note=event.note,
+                author=event.labeller,
+                t_utc=event.t_utc,
+            )
         )
         return Effect(task=task, events=(event,))
 
     def _intervention_ended(self, event: InterventionEnded) -> Effect:
         task = self._task_of(event.episode_id)
         decisions.lock(self.connection, event.intervention_id)
-        if not self._insert(InterventionTable, event.model_dump(exclude={"kind"})):
+        same = ("episode_id", "operator", "first_index", "last_index", "ended_t_robot_ns")
+        if not self._insert(InterventionTable, event.model_dump(exclude={"kind"}), same=same):
             return Effect()
         self.connection.execute(
             update(EpisodeTable)
@@ -153,6 +178,8 @@ class EventRecorder:
         return Effect(task=task, events=(event,) if decided is None else (event, decided))
 
     def _policy_activated(self, event: PolicyActivated) -> Effect:
+        if event.episode_id is not None:
+            self._task_of(event.episode_id)
         known = self._task_of_policy(event)
         task = known or self._own_task(event)
         new = self._insert(
@@ -167,6 +194,7 @@ class EventRecorder:
                 "episode_id": event.episode_id,
                 "t_utc": event.t_utc,
             },
+            same=("version", "sha256"),
         )
         if not new or task is None:
             return Effect()
@@ -273,13 +301,34 @@ class EventRecorder:
         return acting
 
     def _task_of(self, episode_id: UUID) -> str:
-        query = select(EpisodeTable.task).where(EpisodeTable.episode_id == episode_id)
-        task = self.connection.execute(query).scalar_one_or_none()
-        if task is None:
-            raise BadEvent(f"an event of episode {episode_id} came before its start")
-        return task
+        """The task of an episode of this robot. Raises Unstorable."""
+        query = select(EpisodeTable.task, EpisodeTable.robot)
+        found = self.connection.execute(
+            query.where(EpisodeTable.episode_id == episode_id)
+        ).one_or_none()
+        if found is None:
+            raise Unstorable(f"an event of episode {episode_id} came before its start")
+        if found.robot != self.robot:
+            raise Unstorable(
+                f"episode {episode_id} is of robot {found.robot}: {self.robot} may not add to it"
+            )
+        return found.task
 
-    def _insert(self, table: type[Base], values: dict[str, Any]) -> bool:
-        """False when the row is there already."""
+    def _insert(self, table: type[Base], values: dict[str, Any], same: Sequence[str]) -> bool:
+        """False when the row is there already, with the same values in the columns `same`.
+
+        Raises Unstorable when it is there with others.
+        """
         statement = upsert(table).values(values).on_conflict_do_nothing().returning(literal(1))
-        return self.connection.execute(statement).first() is not None
+        if self.connection.execute(statement).first() is not None:
+            return True
+        key = {column.name: values[column.name] for column in table.__table__.primary_key}
+        columns = (getattr(table, name) for name in same)
+        here = self.connection.execute(select(*columns).filter_by(**key)).one()
+        for name, stored in zip(same, here, strict=True):
+            if stored != values[name]:
+                raise Unstorable(
+                    f"{table.__tablename__} holds another {', '.join(map(str, key.values()))}: its "
+                    f"{name} is {stored} and {values[name]} came"
+                )
+        return False

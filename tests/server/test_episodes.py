@@ -247,6 +247,8 @@ def test_an_aborted_evaluation_is_counted_and_one_cut_off_is_not(
     for complete in (True, False):
         aborted = recording.start(purpose=evaluation)
         recording.step(aborted, 0)
+        if complete:
+            recording.step(aborted, 1, last=True)
         recording.end(aborted, 1, outcome=Outcome.ABORTED, cause="stopped", complete=complete)
     record(server, recording)
     figures = person.get("/api/metrics", params={"task": TASK}).json()

@@ -229,7 +229,8 @@ export interface paths {
          * Post Batch
          * @description Stores a batch, then acknowledges it.
          *
-         *     409: not the next sequence; 422: a bad batch; 426: another protocol.
+         *     409: not the next sequence; 422: it will never be stored, and where one item is at fault the
+         *     answer is an `ItemRefused`; 426: another protocol.
          */
         post: operations["post_batch_api_ingest_post"];
         delete?: never;

@@ -1,14 +1,16 @@
 """The durable path, robot → server (robot_rl/schema/ingest.py)."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from fastapi import Request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.errors import AccessRefused, BadInput
 from robot_rl.schema.ingest import BatchAck, BatchHeader
 from robot_rl.server.access import Principal
+from robot_rl.server.batch import check_protocol
 from robot_rl.server.problems import bad_field
 from robot_rl.server.recording import read_cursor, store_batch
 from robot_rl.server.routes.callers import Robot, WithServices
@@ -25,7 +27,8 @@ router = guarded_router(prefix="/api/ingest", tag="ingest", upload_limit_bytes=B
 async def post_batch(request: Request, services: WithServices, caller: Robot) -> BatchAck:
     """Stores a batch, then acknowledges it.
 
-    409: not the next sequence; 422: a bad batch; 426: another protocol.
+    409: not the next sequence; 422: it will never be stored, and where one item is at fault the
+    answer is an `ItemRefused`; 426: another protocol.
     """
     form = await read_form(request, limit_files=PARTS_LIMIT)
     header = _header(form.fields.get("header"))
@@ -53,7 +56,13 @@ def _header(text: str | None) -> BatchHeader:
     try:
         return BatchHeader.model_validate_json(text)
     except ValidationError as error:
+        with suppress(ValidationError):  # of another protocol: it is right that it looks otherwise
+            check_protocol(_Protocol.model_validate_json(text).protocol)
         raise bad_field("header", error) from error
+
+
+class _Protocol(BaseModel):
+    protocol: int
 
 
 def _check_name(caller: Principal, robot: str) -> None:

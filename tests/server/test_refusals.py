@@ -1,0 +1,253 @@
+"""What will never be stored is refused item by item, by name, and never acknowledged."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pyarrow as pa
+import pytest
+from sqlalchemy import func, select
+
+from robot_rl.schema.episode import InterventionEnded, ResetEnded, SafetyEvent
+from robot_rl.schema.ingest import ItemRefused
+from robot_rl.schema.message import TEXT_LIMIT, new_id, utc_now
+from robot_rl.schema.segment import RecordedStep, read_table
+from robot_rl.server.tables import Base, EpisodeTable, FeedTable, SegmentTable
+from tests.server.conftest import RunningServer
+from tests.server.recordings import ROBOT, Batch, Recording, post
+from tests.server.test_ingest import cursor
+
+OTHER = "panda_2"
+
+
+@pytest.fixture
+def robot(server: RunningServer) -> Iterator[httpx.Client]:
+    with server.client("robot", ROBOT) as client:
+        yield client
+
+
+@pytest.fixture
+def other(server: RunningServer) -> Iterator[httpx.Client]:
+    with server.client("robot", OTHER) as client:
+        yield client
+
+
+def refused(answer: httpx.Response, first: int, last: int | None = None) -> str:
+    """The sentence of a refusal of these sequence numbers."""
+    assert answer.status_code == 422, answer.text
+    item = ItemRefused.model_validate_json(answer.content)
+    assert (item.first_sequence, item.last_sequence) == (first, last or first)
+    assert "\n" not in item.detail
+    return item.detail
+
+
+def count(server: RunningServer, table: type[Base]) -> int:
+    with server.database.engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def episode_row(server: RunningServer, episode_id: UUID) -> Any:
+    query = select(EpisodeTable.__table__).where(EpisodeTable.episode_id == episode_id)
+    with server.database.engine.connect() as connection:
+        return connection.execute(query).one()
+
+
+# ---- content ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("note", "sentence"),
+    [
+        ("it slipped\0", "note holds a NUL character"),
+        ("x" * 900_000, f"note has 900000 characters, at most {TEXT_LIMIT} are kept"),
+    ],
+)
+def test_a_note_that_cannot_be_stored(
+    server: RunningServer, robot: httpx.Client, note: str, sentence: str
+) -> None:
+    recording = Recording()
+    episode_id = recording.start()
+    recording.step(episode_id, 0, last=True)
+    recording.end(episode_id, 0, note=note)
+    said = refused(post(robot, recording.batch()), 3)
+    assert f"the episode_ended of episode {episode_id}: {sentence}" in said
+    assert (cursor(robot, recording), count(server, FeedTable)) == (0, 0)
+    assert post(robot, recording.batch(1, 2)).json()["last_sequence"] == 2
+
+
+def test_a_number_that_does_not_fit(server: RunningServer, robot: httpx.Client) -> None:
+    recording = Recording()
+    recording.start(seed=2**63)
+    assert "seed is 9223372036854775808" in refused(post(robot, recording.batch()), 1)
+
+
+def test_an_event_of_an_episode_that_a_restored_backup_does_not_know(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    now, lost = utc_now(), new_id()
+    recording = Recording()
+    recording.rows += [
+        SafetyEvent(
+            event_id=new_id(), episode_id=lost, code="stop", cause="", by="ada",
+            t_robot_ns=1, t_utc=now,
+        ),
+        ResetEnded(
+            reset_id=new_id(), episode_id=lost, seed=1, by="ada",
+            started_t_utc=now - timedelta(seconds=3), ended_t_utc=now,
+        ),
+    ]  # fmt: skip
+    recording.activated(3, "0" * 64, episode_id=lost)
+    while recording.rows:
+        assert "came before its start" in refused(post(robot, recording.batch()), 1)
+        del recording.rows[0]
+
+
+type Spoil = Callable[[dict[str, Any]], None]
+
+
+def respoilt(batch: Batch, position: int, spoil: Spoil) -> Batch:
+    """The batch with one row of its segment changed past every check that a robot makes."""
+    (name, data), *_ = batch.files.items()
+    table = read_table(data)
+    rows = table.to_pylist()
+    spoil(rows[position])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=table.schema))
+    return with_part(batch, name, sink.getvalue().to_pybytes())
+
+
+def with_part(batch: Batch, name: str, data: bytes) -> Batch:
+    items = tuple(
+        item.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+        if getattr(item, "part", None) == name
+        else item
+        for item in batch.header.items
+    )
+    header = batch.header.model_copy(update={"items": items})
+    return Batch(header=header, files={**batch.files, name: data})
+
+
+SPOILS: dict[str, tuple[Spoil, str]] = {
+    "NaN action": (lambda row: row.update(executed_action=[math.nan] * 7), "finite number"),
+    "invalid source": (lambda row: row.update(source="ghost"), "source: Input should be"),
+    "missing arm": (lambda row: row.update(arm=None), "arm: Input should be"),
+    "another step's number": (lambda row: row.update(index=77), "it holds step 77"),
+    "another episode": (lambda row: row.update(episode_id=str(new_id())), "of episode"),
+    "NUL": (lambda row: row.update(operator="a\0"), "operator holds a NUL character"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_steps_are_checked_before_they_are_acknowledged(
+    server: RunningServer, robot: httpx.Client, name: str
+) -> None:
+    spoil, sentence = SPOILS[name]
+    recording = Recording()
+    recording.episode(5)
+    assert sentence in refused(post(robot, respoilt(recording.batch(), 2, spoil)), 4)
+    assert cursor(robot, recording) == 0
+    assert post(robot, recording.batch()).status_code == 200
+
+
+def test_a_file_that_is_no_segment_is_refused_whole(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    recording = Recording()
+    recording.episode(5)
+    said = refused(post(robot, with_part(recording.batch(), "segment0", b"x" * 100)), 2, 7)
+    assert "not an Arrow IPC file" in said
+
+
+def test_rows_that_are_counted_and_not_sent_are_not_acknowledged(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    recording = Recording()
+    recording.episode(2)
+    batch = recording.batch()
+    longer = batch.header.model_copy(update={"last_sequence": batch.header.last_sequence + 1})
+    answer = post(robot, Batch(header=longer, files=batch.files))
+    assert answer.status_code == 422
+    assert "counts sequences 1 to 6 and holds 5 rows" in answer.json()["detail"]
+    assert "first_sequence" not in answer.json()
+
+
+def test_an_episode_whose_steps_were_refused_ends_incomplete(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    recording = Recording()
+    episode_id = recording.episode(4)
+    assert post(robot, recording.batch(1, 3)).status_code == 200
+    left = Recording(rows=recording.rows[4:])  # row 4 was set aside: a new count begins
+    assert "step 2 is the next one" in refused(post(robot, left.batch()), 1, 2)
+    end = Recording(rows=recording.rows[-1:])
+    assert post(robot, end.batch()).status_code == 200
+    row = episode_row(server, episode_id)
+    assert (row.stored_steps, row.steps, row.complete, row.outcome) == (2, 4, False, "success")
+    with server.client("learner") as learner:
+        *_, ended = learner.get("/api/feed", params={"task": row.task}).json()["items"]
+    assert ended["event"]["complete"] is False
+
+
+# ---- ownership -------------------------------------------------------------------------------
+
+
+def test_nothing_is_added_to_another_robots_episode(
+    server: RunningServer, robot: httpx.Client, other: httpx.Client
+) -> None:
+    mine = Recording()
+    episode_id = mine.episode(4, human=(1, 2))
+    assert post(robot, mine.batch(1, 2)).status_code == 200  # its start and step 0
+    theirs = Recording(robot=OTHER)
+    theirs.step(episode_id, 1, operator="eve")
+    theirs.end(episode_id, 0)
+    theirs.intervention(episode_id, 0, 0)
+    theirs.activated(2, "0" * 64, episode_id=episode_id)
+    theirs.rows.append(
+        SafetyEvent(
+            event_id=new_id(), episode_id=episode_id, code="stop", cause="", by="eve",
+            t_robot_ns=1, t_utc=utc_now(),
+        )
+    )  # fmt: skip
+    for row in theirs.rows:
+        alone = Recording(robot=OTHER, rows=[row])
+        assert f"is of robot {ROBOT}" in refused(post(other, alone.batch()), 1)
+    again = Recording(robot=OTHER, rows=[mine.rows[0].model_copy(update={"robot": OTHER})])  # type: ignore[union-attr]
+    assert "its robot is panda_1" in refused(post(other, again.batch()), 1)
+    assert post(robot, mine.batch(3)).status_code == 200
+    row = episode_row(server, episode_id)
+    assert (row.stored_steps, row.steps, row.outcome, row.human_steps) == (5, 4, "success", 2)
+    with server.database.engine.connect() as connection:
+        assert connection.execute(select(func.sum(SegmentTable.count))).scalar_one() == 5
+
+
+def test_what_differs_from_what_is_stored_is_not_taken_for_known(
+    server: RunningServer, robot: httpx.Client
+) -> None:
+    recording = Recording()
+    episode_id = recording.episode(4, human=(1, 2))
+    assert post(robot, recording.batch()).status_code == 200
+    before = episode_row(server, episode_id)
+    assert post(robot, recording.batch(2, 4)).status_code == 200  # another cut of the same
+    changed = Recording(boot_epoch=recording.boot_epoch, rows=[*recording.rows])
+    step = changed.rows[2]
+    assert isinstance(step, RecordedStep)
+    changed.rows[2] = RecordedStep(
+        step=step.step.model_copy(update={"executed_action": (0.25,) * 7}), images=step.images
+    )
+    said = refused(post(robot, changed.batch(2, 4)), 2, 4)
+    assert "other steps are stored as 0 to 2" in said
+    help_ = changed.rows[6]
+    assert isinstance(help_, InterventionEnded)
+    changed.rows[6] = help_.model_copy(update={"operator": "eve"})
+    assert "its operator is ada and eve came" in refused(post(robot, changed.batch(7)), 7)
+    ended = Recording()
+    ended.end(episode_id, 9)
+    assert "has ended after 4 steps" in refused(post(robot, ended.batch()), 1)
+    restarted = Recording(rows=recording.rows[:1])  # as an outbox of another count says
+    assert "its boot_epoch is" in refused(post(robot, restarted.batch()), 1)
+    assert episode_row(server, episode_id) == before
