@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field, TypeAdapter
 from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
 from robot_rl.schema.message import Message, Quaternion, Vector3
-from robot_rl.schema.policy import PolicyVersion
 from safety.faults import FaultCode
 from safety.vocabulary import Phase
 
@@ -126,7 +125,8 @@ class PolicyReady(Message):
 
     kind: Literal["policy_ready"] = "policy_ready"
     folder: str
-    policy: PolicyVersion
+    version: int
+    sha256: str  # of its parts
 
 
 def send(ring: Ring, message: BaseModel) -> bool:

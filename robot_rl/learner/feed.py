@@ -5,10 +5,12 @@ until it works or the learner is told to stop; what fails because of us ends the
 """
 
 import hashlib
+import io
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -16,14 +18,26 @@ from pydantic import TypeAdapter
 
 from robot_rl.errors import PlainError
 from robot_rl.schema.feed import FeedItem, FeedPage, SegmentStored
-from robot_rl.schema.policy import LearnerProgress, PolicyManifest, PolicyVersion
+from robot_rl.schema.message import PROTOCOL_VERSION, Message
+from robot_rl.schema.policy import (
+    PIECE_BYTES,
+    LearnerProgress,
+    PartHeld,
+    PartsLacking,
+    PartsOffered,
+    PolicyManifest,
+    PolicyVersion,
+)
 
 TIMEOUT = httpx.Timeout(10.0, connect=2.0)
 WAIT_S = 10.0  # the server holds a poll this long when nothing has come
+PIECE_TIMEOUT = httpx.Timeout(60.0, connect=2.0)
 READ_TIMEOUT = httpx.Timeout(WAIT_S + 10.0, connect=2.0)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 AHEAD = 64  # items the reader may be ahead of training
 _PAGE = TypeAdapter(FeedPage)
+
+type Contents = Mapping[str, bytes | Path]
 
 
 class ServerRefused(PlainError):
@@ -66,6 +80,15 @@ class ServerClient:
         )
         self._stop, self._say, self._url = stop, say, server_url
 
+    def check_protocol(self) -> None:
+        """Raises ServerRefused when the server speaks another protocol."""
+        spoken = self._patiently(lambda: self._http.get("/api/health")).json().get("protocol")
+        if spoken != PROTOCOL_VERSION:
+            raise ServerRefused(
+                f"this learner speaks protocol {PROTOCOL_VERSION} and the server at {self._url} "
+                f"{spoken}: bring both to the same release"
+            )
+
     def page(self, task: str, after: int, wait_s: float) -> FeedPage:
         """The next items after number `after`; empty when none came within `wait_s`."""
         query = {"task": task, "after": after, "wait_s": wait_s}
@@ -85,27 +108,44 @@ class ServerClient:
             )
         return data
 
-    def publish(
-        self, manifest: PolicyManifest, weights: bytes, backbone: bytes | None
-    ) -> PolicyVersion:
-        """Store a policy; trying again after an outage stores it once (`policy_id`)."""
-        files = {"weights": ("weights", weights, "application/octet-stream")}
-        if backbone is not None:
-            files["backbone"] = ("backbone", backbone, "application/octet-stream")
+    def publish(self, manifest: PolicyManifest, contents: Contents) -> PolicyVersion:
+        """Send the files that the server lacks, then the manifest.
+
+        `contents`: SHA-256 → the bytes of a file, or where they are. Trying again after an outage
+        stores the policy once (`policy_id`) and goes on in the middle of a file.
+        """
+        sizes = {file.sha256: file.size_bytes for file in manifest.files}
+        offered = PartsOffered(files=manifest.files)
+        answer = self._post("/api/policies/parts/lacking", offered)
+        for lacking in PartsLacking.model_validate_json(answer.content).files:
+            self._send(lacking, sizes[lacking.sha256], contents[lacking.sha256])
+        return PolicyVersion.model_validate_json(self._post("/api/policies", manifest).content)
+
+    def _send(self, held: PartHeld, size: int, content: bytes | Path) -> None:
+        """A file from where the server's part of it ends, a piece at a time."""
+        opened = io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
+        with opened as file:
+            while True:
+                file.seek(held.held_bytes)
+                held = self._send_piece(held, size, file.read(PIECE_BYTES))
+                if held.held_bytes >= size:
+                    return
+
+    def _send_piece(self, held: PartHeld, size: int, piece: bytes) -> PartHeld:
+        path = f"/api/policies/parts/{held.sha256}"
+        query = {"offset": held.held_bytes, "size_bytes": size}
         response = self._patiently(
-            lambda: self._http.post(
-                "/api/policies", data={"manifest": manifest.model_dump_json()}, files=files
-            )
+            lambda: self._http.put(path, params=query, content=piece, timeout=PIECE_TIMEOUT)
         )
-        return PolicyVersion.model_validate_json(response.content)
+        return PartHeld.model_validate_json(response.content)
+
+    def _post(self, path: str, message: Message) -> httpx.Response:
+        body, json = message.model_dump_json(), {"Content-Type": "application/json"}
+        return self._patiently(lambda: self._http.post(path, content=body, headers=json))
 
     def tell(self, progress: LearnerProgress) -> None:
         """What the learner has done; in lock-step the robot waits for it."""
-        body = progress.model_dump_json()
-        json = {"Content-Type": "application/json"}
-        self._patiently(
-            lambda: self._http.post("/api/learner/progress", content=body, headers=json)
-        )
+        self._post("/api/learner/progress", progress)
 
     def close(self) -> None:
         self._http.close()

@@ -62,7 +62,10 @@ def run(settings: LearnerSettings) -> None:
     with _stop_on_signals(stop):
         client = ServerClient(settings.server_url, settings.token, stop, say=_log.info)
         try:
+            client.check_protocol()
             Learner(settings, client, stop).run()
+        except Stopped:
+            _log.info("the learner stops")
         finally:
             client.close()
 

@@ -1,57 +1,65 @@
-"""New policy versions: only the head travels, with what the learner did since the last one."""
+"""New policy versions: only what trained is sent, with what the learner did since the last one."""
 
 from pathlib import Path
 from uuid import UUID
 
 from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
-from robot_rl.policy.checkpoint import backbone_bytes, backbone_ref
-from robot_rl.policy.folder import sha256_of
 from robot_rl.policy.head import Head
 from robot_rl.policy.manifest import CheckpointManifest
+from robot_rl.policy.parts import LocalPart, adapter_part, backbone_part, head_part
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.schema.policy import PolicyManifest, Update
+from robot_rl.schema.policy import PolicyManifest, Update, encoder_sha256, parts_sha256
 
 
 class Publisher:
-    """Publishes heads on the backbone of one starting policy."""
+    """Publishes versions that stand on the backbone of one policy folder."""
 
     def __init__(
         self, client: ServerClient, task: Task, folder: Path, manifest: CheckpointManifest
     ) -> None:
         self._client, self._task = client, task
-        self._folder, self._manifest = folder, manifest
-        self._backbone = backbone_ref(manifest)
-        self._sent_backbone = False
+        self._starting_algorithm = manifest.algorithm
+        self._backbone = backbone_part(folder, manifest)
         self.version: int | None = None
 
-    def publish(self, head: Head, cursor: int, update: Update | None) -> int:
-        """Returns the version's number. Raises ServerRefused or Stopped."""
-        weights = encode_head(head, self._backbone.sha256)
-        algorithm = self._manifest.algorithm if update is None else self._task.learner.algorithm
-        manifest = PolicyManifest(
+    def publish(
+        self, head: Head, cursor: int, update: Update | None, *, adapter: bytes | None = None
+    ) -> int:
+        """Returns the version's number. Raises ServerRefused or Stopped.
+
+        `adapter`: what training changed in the backbone (robot_rl.policy.adapter).
+        """
+        added = None if adapter is None else adapter_part(adapter)
+        encoder = encoder_sha256(
+            self._backbone.part.sha256, None if added is None else added.part.sha256
+        )
+        local = [self._backbone, *([added] if added else []), head_part(encode_head(head, encoder))]
+        stored = self._client.publish(
+            self._manifest(local, cursor, update),
+            {sha256: data for part in local for sha256, data in part.contents.items()},
+        )
+        self.version = stored.version
+        return stored.version
+
+    def _manifest(
+        self, local: list[LocalPart], cursor: int, update: Update | None
+    ) -> PolicyManifest:
+        parts = tuple(each.part for each in local)
+        learning = self._task.learner.algorithm
+        return PolicyManifest(
             policy_id=new_id(),
             task=self._task.name,
             parent_version=self.version,
-            algorithm=algorithm,
-            sha256=sha256_of(weights),
-            size_bytes=len(weights),
-            backbone=self._backbone,
+            algorithm=self._starting_algorithm if update is None else learning,
+            sha256=parts_sha256(parts),
+            size_bytes=sum(part.size_bytes for part in parts),
+            parts=parts,
             created_t_utc=utc_now(),
             feed_cursor=cursor,
             update=update,
         )
-        stored = self._client.publish(manifest, weights, self._backbone_bytes())
-        self.version = stored.version
-        return stored.version
-
-    def _backbone_bytes(self) -> bytes | None:
-        """Once per learner process; the server keeps it by its hash."""
-        if self._sent_backbone:
-            return None
-        self._sent_backbone = True
-        return backbone_bytes(self._folder, self._manifest)
 
 
 def interventions_text(interventions: tuple[UUID, ...]) -> str:

@@ -9,7 +9,6 @@ from robot_rl.policy.folder import (
     BACKBONE,
     DEMONSTRATIONS,
     HEAD,
-    MODEL,
     read_file,
     read_manifest,
     store_file,
@@ -20,13 +19,11 @@ from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import (
     BackboneEntry,
-    BadCheckpoint,
     CheckpointManifest,
     KeypointBackbone,
     LeRobotBackbone,
 )
 from robot_rl.policy.weights import decode_head, encode_head, load_into, tensors_of
-from robot_rl.schema.policy import BackboneRef
 
 
 def write_checkpoint(
@@ -71,7 +68,7 @@ def write_head_on(
         instruction=instruction,
         algorithm=algorithm,
         backbone=backbone,
-        head=store_file(folder, HEAD, encode_head(head, _reference(backbone).sha256)),
+        head=store_file(folder, HEAD, encode_head(head, backbone.sha256)),
         demonstrations=(
             None if demonstrations is None else store_file(folder, DEMONSTRATIONS, demonstrations)
         ),
@@ -98,29 +95,4 @@ def load_policy(folder: Path) -> HeadPolicy:
     manifest = read_manifest(folder)
     backbone = load_backbone(folder, manifest)
     data = read_file(folder, manifest.head)
-    head = decode_head(data, backbone_sha256=backbone.sha256, name=str(folder / HEAD))
-    if head.settings.features != backbone.size:
-        raise BadCheckpoint(
-            f"{folder / HEAD}: the head takes {head.settings.features} features and the backbone "
-            f"gives {backbone.size}; the two files belong to different policies"
-        )
-    return HeadPolicy(backbone, head)
-
-
-def backbone_ref(manifest: CheckpointManifest) -> BackboneRef:
-    """What a published version says about the part that does not travel with it."""
-    return _reference(manifest.backbone)
-
-
-def backbone_bytes(folder: Path, manifest: CheckpointManifest) -> bytes | None:
-    """What the server keeps of the backbone; None when it only lives on a hub."""
-    described = manifest.backbone
-    if isinstance(described, KeypointBackbone):
-        return read_file(folder, described.file)
-    path = folder / described.source / MODEL
-    return path.read_bytes() if path.is_file() else None
-
-
-def _reference(described: BackboneEntry) -> BackboneRef:
-    file = described.file if isinstance(described, KeypointBackbone) else described
-    return BackboneRef(kind=described.kind, sha256=file.sha256, size_bytes=file.size_bytes)
+    return HeadPolicy(backbone, decode_head(data, backbone, str(folder / HEAD)))

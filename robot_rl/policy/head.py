@@ -60,21 +60,12 @@ class Head(nn.Module):
 
 
 class HeadPolicy:
-    """A frozen backbone with a head whose weights can be swapped between two decisions."""
+    """A frozen backbone with a head; another version is another one of these."""
 
     def __init__(self, backbone: Backbone, head: Head, version: int | None = None) -> None:
         self.backbone = backbone
         self.head = head.eval().requires_grad_(False)
         self.version = version
-
-    def swap(self, head: Head, version: int) -> None:
-        """Act with another head from the next decision on. Raises ValueError if it does not fit."""
-        if head.settings != self.head.settings:
-            raise ValueError(
-                f"policy version {version} has the shape {head.settings}, "
-                f"the robot's has {self.head.settings}: train it from this robot's starting policy"
-            )
-        self.head, self.version = head.eval().requires_grad_(False), version
 
     def act(
         self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ACTION_SIZE = 7
 """[dx, dy, dz, rx, ry, rz, gripper], normalised (robot_rl.schema.message.Action)."""
@@ -57,6 +60,13 @@ class Backbone(Protocol):
     def features(self, observation: Observation) -> NDArray[np.float32]:
         """(size,) features of one observation. Raises BadObservation."""
         ...
+
+
+class AdaptableBackbone(Backbone, Protocol):
+    """One whose weights an adapter can be added to."""
+
+    @property
+    def module(self) -> "nn.Module": ...
 
 
 class BadObservation(ValueError):

@@ -94,7 +94,7 @@ class KeypointCnn:
     kind = KIND
 
     def __init__(self, net: KeypointNet, sha256: str) -> None:
-        self.net = net.eval().requires_grad_(False)
+        self.net = self.module = net.eval().requires_grad_(False)
         self.sha256 = sha256
         self.settings = net.settings
         self.cameras = net.settings.cameras

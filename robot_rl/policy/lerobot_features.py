@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from lerobot.policies.common.vla_utils import make_att_2d_masks
 from numpy.typing import NDArray
+from torch import nn
 
 from robot_rl.policy.folder import MODEL, file_sha256
 from robot_rl.policy.interface import Observation
@@ -34,6 +35,7 @@ class SmolVlaFeatures:
             )
         self._loaded = loaded
         self._policy: Any = loaded.model
+        self.module: nn.Module = loaded.model
         self.sha256 = sha256
         self.cameras = tuple(loaded.cameras.values())
         text = self._policy.model.vlm_with_expert.config.text_config

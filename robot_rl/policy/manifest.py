@@ -60,6 +60,10 @@ class KeypointBackbone(Message):
     settings: KeypointSettings
     file: StoredFile
 
+    @property
+    def sha256(self) -> str:
+        return self.file.sha256
+
 
 class LeRobotBackbone(Message):
     """A LeRobot policy whose frozen features carry the head.

@@ -14,6 +14,7 @@ from torch import nn
 
 from robot_rl.policy.folder import sha256_of
 from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointNet
 from robot_rl.policy.manifest import BadCheckpoint
 
@@ -32,14 +33,8 @@ def encode_head(head: Head, backbone_sha256: str) -> bytes:
     return save_tensors(tensors_of(head), metadata)
 
 
-def decode_head(
-    data: bytes,
-    *,
-    backbone_sha256: str,
-    name: str = "the policy",
-    shape: HeadSettings | None = None,
-) -> Head:
-    """A head from its bytes; of this `shape`, where one is given. Raises BadCheckpoint."""
+def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> Head:
+    """A head that stands on this backbone, from its bytes. Raises BadCheckpoint."""
     metadata = read_metadata(data, name)
     try:
         settings = HeadSettings.model_validate_json(metadata["robot_rl.head"])
@@ -49,15 +44,15 @@ def decode_head(
             f"{name}: the file does not say which shape the head has; "
             "it was not written by robot-rl"
         ) from error
-    if standing_on != backbone_sha256:
+    if standing_on != backbone.sha256:
         raise BadCheckpoint(
-            f"{name}: it was trained on backbone {standing_on[:12]}, and {backbone_sha256[:12]} is "
-            "loaded here; start the robot and the learner from the same policy folder"
+            f"{name}: it was trained on backbone {standing_on[:12]}, and {backbone.sha256[:12]} is "
+            "loaded here; the two files belong to different policies"
         )
-    if shape is not None and settings != shape:  # before memory is taken for another one
+    if settings.features != backbone.size:  # before memory is taken for it
         raise BadCheckpoint(
-            f"{name}: the head has the shape ({settings}) and the one loaded here has ({shape}); "
-            "train it from this robot's starting policy"
+            f"{name}: the head takes {settings.features} features and the backbone gives "
+            f"{backbone.size}; the two files belong to different policies"
         )
     head = Head(settings)
     load_into(head, data, name)

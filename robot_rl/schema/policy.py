@@ -1,13 +1,24 @@
-"""Policies as they travel: an immutable, content-addressed safetensors file plus this manifest."""
+"""Policies as they travel: immutable, content-addressed parts, and one manifest that names them."""
 
+import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Self, cast
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from robot_rl.schema.message import Message
+
+PIECE_BYTES = 2 * 2**20
+"""At most this much of a file is sent in one request."""
+
+type Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+type FileName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")
+]
+"""A path inside a folder: no part of it is hidden, empty or leads out."""
 
 
 class PolicyStatus(StrEnum):
@@ -17,12 +28,46 @@ class PolicyStatus(StrEnum):
     REJECTED = "rejected"
 
 
-class BackboneRef(Message):
-    """The frozen part, which is not sent with every version: `kind` says how to load it."""
+class PartRole(StrEnum):
+    """What a part is for, in the order in which a policy is built from them."""
 
-    kind: str  # "keypoint_cnn" | "smolvla" …
-    sha256: str
-    size_bytes: int
+    BACKBONE = "backbone"  # observation → features; seldom changes
+    ADAPTER = "adapter"  # what training changed in a backbone, added to it
+    HEAD = "head"  # features → action
+
+
+class PartFile(Message):
+    """One file of a part, at `name` in the folder of a version."""
+
+    name: FileName
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0)]
+
+
+class Part(Message):
+    """Named by its content: what has this `sha256` is never sent twice."""
+
+    role: PartRole
+    kind: str  # how to load it: "keypoint_cnn" | "smolvla", "low_rank", "head"
+    sha256: Sha256  # of its weights
+    files: tuple[PartFile, ...]  # empty: nothing of it is on the server, the robot brings it
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(file.size_bytes for file in self.files)
+
+
+def parts_sha256(parts: Iterable[Part]) -> str:
+    """What names a set of parts."""
+    text = " ".join(f"{part.role}:{part.sha256}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def encoder_sha256(backbone: str, adapter: str | None) -> str:
+    """What names a backbone with its adapter: features of one are never taken for another's."""
+    if adapter is None:
+        return backbone
+    return hashlib.sha256(f"{backbone}+{adapter}".encode()).hexdigest()
 
 
 class Update(Message):
@@ -40,20 +85,102 @@ class Update(Message):
 
 
 class PolicyManifest(Message):
-    """`POST /api/policies` (multipart: `manifest` JSON, `weights` safetensors, optional
-    `backbone`).
-    """
+    """A version as a set of parts; their files are sent before it (`POST /api/policies`)."""
 
     policy_id: UUID
     task: str
     parent_version: int | None
     algorithm: str
-    sha256: str
-    size_bytes: int
-    backbone: BackboneRef
+    sha256: Sha256  # of the set of parts; in versions from before there were parts, of the head
+    size_bytes: int  # of all parts
+    parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=3)]
     created_t_utc: datetime
     feed_cursor: int
     update: Update | None  # None for the first version, which was cloned from demonstrations
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_before_parts(cls, data: object) -> object:
+        """Versions of protocol 2 were one head on one backbone."""
+        fields = dict(cast("dict[str, Any]", data)) if isinstance(data, dict) else {}
+        if "backbone" not in fields:
+            return cast("object", data)
+        backbone = _WeightsBeforeParts.model_validate(fields.pop("backbone"))
+        head = _WeightsBeforeParts(sha256=fields["sha256"], size_bytes=fields["size_bytes"])
+        return {
+            **fields,
+            "size_bytes": backbone.size_bytes + head.size_bytes,
+            "parts": (backbone.part(PartRole.BACKBONE), head.part(PartRole.HEAD)),
+        }
+
+    @model_validator(mode="after")
+    def _parts_are_a_policy(self) -> Self:
+        roles = [part.role for part in self.parts]
+        if roles != [role for role in PartRole if role in roles]:
+            raise ValueError(
+                f"parts are {', '.join(roles)}: at most one each of {', '.join(PartRole)}, "
+                "in this order"
+            )
+        if PartRole.BACKBONE not in roles or PartRole.HEAD not in roles:
+            raise ValueError(f"parts are {', '.join(roles)}: a backbone and a head are needed")
+        names = [file.name for part in self.parts for file in part.files]
+        if len(set(names)) != len(names):
+            raise ValueError("two files of the parts have the same name")
+        if self.sha256 not in (parts_sha256(self.parts), self.head.sha256):
+            raise ValueError(f"sha256 is {self.sha256[:12]}…, which does not name these parts")
+        return self
+
+    @property
+    def backbone(self) -> Part:
+        return next(part for part in self.parts if part.role is PartRole.BACKBONE)
+
+    @property
+    def adapter(self) -> Part | None:
+        return next((part for part in self.parts if part.role is PartRole.ADAPTER), None)
+
+    @property
+    def head(self) -> Part:
+        return next(part for part in self.parts if part.role is PartRole.HEAD)
+
+    @property
+    def encoder_sha256(self) -> str:
+        """What the head stands on."""
+        adapter = self.adapter
+        return encoder_sha256(self.backbone.sha256, None if adapter is None else adapter.sha256)
+
+    @property
+    def files(self) -> tuple[PartFile, ...]:
+        return tuple(file for part in self.parts for file in part.files)
+
+
+class _WeightsBeforeParts(Message):
+    kind: str = "head"
+    sha256: str
+    size_bytes: int
+
+    def part(self, role: PartRole) -> Part:
+        file = PartFile(name=f"{role}.safetensors", sha256=self.sha256, size_bytes=self.size_bytes)
+        files = (file,) if self.size_bytes else ()
+        return Part(role=role, kind=self.kind, sha256=self.sha256, files=files)
+
+
+class PartsOffered(Message):
+    """`POST /api/policies/parts/lacking`: what a publisher has."""
+
+    files: Annotated[tuple[PartFile, ...], Field(max_length=1000)]
+
+
+class PartHeld(Message):
+    """How much of a file the server holds; all of it when `held_bytes` is its size."""
+
+    sha256: Sha256
+    held_bytes: int
+
+
+class PartsLacking(Message):
+    """The files of `PartsOffered` that the server does not hold whole."""
+
+    files: tuple[PartHeld, ...]
 
 
 class PolicyVersion(Message):

@@ -39,6 +39,10 @@ class BlobStore(Protocol):
 
     def has(self, sha256: str) -> bool: ...
 
+    def size_bytes(self, sha256: str) -> int:
+        """Raises BlobMissing."""
+        ...
+
     def free_bytes(self) -> int | None:
         """Room that is left, where that is known."""
         ...
@@ -78,6 +82,12 @@ class FolderBlobs:
 
     def has(self, sha256: str) -> bool:
         return self._path(sha256).is_file()
+
+    def size_bytes(self, sha256: str) -> int:
+        try:
+            return self._path(sha256).stat().st_size
+        except FileNotFoundError as error:
+            raise BlobMissing(f"there is no blob {sha256}") from error
 
     def free_bytes(self) -> int | None:
         return shutil.disk_usage(self._folder).free

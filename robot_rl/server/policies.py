@@ -1,9 +1,5 @@
 """Policy versions: stored once, numbered per task, never changed but for their status."""
 
-import hashlib
-from dataclasses import dataclass
-from typing import BinaryIO
-
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -11,11 +7,12 @@ from robot_rl.errors import BadInput
 from robot_rl.schema.message import utc_now
 from robot_rl.schema.policy import (
     LearnerProgress,
+    PartFile,
     PolicyManifest,
     PolicyStatus,
     PolicyVersion,
 )
-from robot_rl.server.blobs import COPIED_BYTES, BlobStore
+from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.tables import (
     LearnerStateTable,
@@ -33,28 +30,13 @@ class BadPolicy(BadInput):
     """A policy that cannot be stored or used as asked: one plain sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upload:
-    """The files of a POST: the backbone only when the server may not have it yet."""
+def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> PolicyVersion:
+    """Numbers a policy whose files are here; the same policy_id again gets the same number.
 
-    weights: BinaryIO
-    backbone: BinaryIO | None
-
-
-def store(
-    database: Database, blobs: BlobStore, manifest: PolicyManifest, upload: Upload
-) -> PolicyVersion:
-    """Numbers the policy; the same policy_id again gets the same number. Raises BadPolicy."""
-    _check_file("weights", upload.weights, manifest.sha256, manifest.size_bytes)
-    backbone = manifest.backbone
-    if upload.backbone is not None:
-        _check_file("backbone", upload.backbone, backbone.sha256, backbone.size_bytes)
-        blobs.put_file(upload.backbone, backbone.sha256)
-    elif backbone.size_bytes and not blobs.has(backbone.sha256):
-        raise BadPolicy(
-            f"the backbone {backbone.sha256[:12]}… is not on the server: send it with the weights"
-        )
-    blobs.put_file(upload.weights, manifest.sha256)
+    Raises BadPolicy.
+    """
+    for file in manifest.files:
+        _check_is_here(blobs, file)
     with database.transaction() as connection:
         _lock_task(connection, manifest.task)
         known = connection.execute(
@@ -70,7 +52,7 @@ def store(
                 version=version,
                 status=PolicyStatus.CANDIDATE,
                 sha256=manifest.sha256,
-                backbone_sha256=backbone.sha256,
+                backbone_sha256=manifest.backbone.sha256,
                 created_t_utc=manifest.created_t_utc,
                 manifest=manifest.model_dump(mode="json"),
             )
@@ -79,17 +61,16 @@ def store(
     return PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
 
 
-def _check_file(name: str, file: BinaryIO, sha256: str, size_bytes: int) -> None:
-    """Read a piece at a time: a backbone may be bigger than the memory."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    while piece := file.read(COPIED_BYTES):
-        digest.update(piece)
-    found, size = digest.hexdigest(), file.tell()
-    if found != sha256 or size != size_bytes:
+def _check_is_here(blobs: BlobStore, file: PartFile) -> None:
+    if not blobs.has(file.sha256):
         raise BadPolicy(
-            f"{name}: {size} bytes with sha256 {found[:12]}… came and the manifest says "
-            f"{size_bytes} bytes with {sha256[:12]}…: send the file that the manifest was made for"
+            f"{file.name} ({file.sha256[:12]}…) is not on the server: send it before the manifest"
+        )
+    size = blobs.size_bytes(file.sha256)
+    if size != file.size_bytes:
+        raise BadPolicy(
+            f"{file.name} has {size} bytes and the manifest says {file.size_bytes}: send the "
+            "manifest of the files that were sent"
         )
 
 

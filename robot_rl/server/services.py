@@ -15,6 +15,7 @@ from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.feed import FeedNotifier
 from robot_rl.server.hub import Hub
+from robot_rl.server.incoming import IncomingParts
 from robot_rl.server.settings import ServerSettings
 
 PROGRESS_SHOWN_EVERY_S = 0.25  # to people; robots hear every one
@@ -29,6 +30,7 @@ class Services:
         self.settings = settings
         self.database = database
         self.blobs = blobs
+        self.incoming = IncomingParts(settings.incoming_folder, blobs)
         self.gate = AccessGuard(database, settings)
         self.bell = FeedNotifier(database)
         self.hub = Hub()

@@ -72,6 +72,11 @@ class ServerSettings:
     def blob_folder(self) -> Path:
         return self.data / "blobs"
 
+    @property
+    def incoming_folder(self) -> Path:
+        """Of files that have not been sent whole yet."""
+        return self.data / "incoming"
+
 
 def database_url_from_environment() -> str | None:
     return os.environ.get(DATABASE_URL_VARIABLE) or None

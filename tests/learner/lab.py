@@ -1,7 +1,6 @@
 """A server that behaves: keeps a feed, segments and policies in memory, answers over httpx."""
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +25,9 @@ from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage, SegmentStored
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import (
     LearnerProgress,
+    PartHeld,
+    PartsLacking,
+    PartsOffered,
     PolicyManifest,
     PolicyStatus,
     PolicyVersion,
@@ -44,6 +46,8 @@ class Lab:
     items: list[FeedItem] = field(default_factory=list)
     segments: dict[UUID, bytes] = field(default_factory=dict)
     policies: list[tuple[PolicyManifest, bytes, bool]] = field(default_factory=list)
+    parts: dict[str, bytes] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)  # of parts, since the last version
     progress: list[LearnerProgress] = field(default_factory=list)
     seen: Callable[[LearnerProgress], None] = lambda _progress: None
     token: str = "secret"
@@ -95,6 +99,18 @@ class Lab:
             self.progress.append(progress)
             self.seen(progress)
             return httpx.Response(204)
+        if path == "/api/policies/parts/lacking":
+            offered = PartsOffered.model_validate_json(request.content)
+            lacking = [file.sha256 for file in offered.files if file.sha256 not in self.parts]
+            held = tuple(PartHeld(sha256=sha256, held_bytes=0) for sha256 in lacking)
+            return httpx.Response(200, text=PartsLacking(files=held).model_dump_json())
+        if path.startswith("/api/policies/parts/"):
+            sha256 = path.rsplit("/", 1)[1]
+            assert hashlib.sha256(request.content).hexdigest() == sha256
+            self.parts[sha256] = request.content
+            self.sent.append(sha256)
+            answer = PartHeld(sha256=sha256, held_bytes=len(request.content))
+            return httpx.Response(200, text=answer.model_dump_json())
         assert path == "/api/policies"
         if self.policies_away:
             self.refused += 1
@@ -103,13 +119,13 @@ class Lab:
         return self._store(request)
 
     def _store(self, request: httpx.Request) -> httpx.Response:
-        parts = _parts(request.headers["Content-Type"], request.read())
-        manifest = PolicyManifest.model_validate(json.loads(parts["manifest"]))
-        weights = parts["weights"]
-        assert hashlib.sha256(weights).hexdigest() == manifest.sha256
+        manifest = PolicyManifest.model_validate_json(request.content)
+        assert all(file.sha256 in self.parts for file in manifest.files)
         known = [kept.policy_id for kept, _, _ in self.policies]
         if manifest.policy_id not in known:
-            self.policies.append((manifest, weights, "backbone" in parts))
+            backbone = manifest.backbone.sha256 in self.sent
+            self.policies.append((manifest, self.parts[manifest.head.sha256], backbone))
+            self.sent.clear()
         version = len(self.policies)
         return httpx.Response(
             201,
@@ -117,17 +133,6 @@ class Lab:
                 version=version, status=PolicyStatus.CANDIDATE, manifest=manifest
             ).model_dump_json(),
         )
-
-
-def _parts(content_type: str, body: bytes) -> dict[str, bytes]:
-    """multipart/form-data: name → content."""
-    boundary = b"--" + content_type.split("boundary=")[1].encode()
-    parts: dict[str, bytes] = {}
-    for part in body.split(boundary)[1:-1]:
-        head, content = part.removeprefix(b"\r\n").removesuffix(b"\r\n").split(b"\r\n\r\n", 1)
-        name = head.split(b'name="', 1)[1].split(b'"', 1)[0].decode()
-        parts[name] = content
-    return parts
 
 
 def record_episode(

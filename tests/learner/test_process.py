@@ -117,7 +117,7 @@ def test_versions_carry_the_head_and_name_new_interventions_once(
     assert named == [first, second]
     backbone = manifests[-1].backbone.sha256
     start = load_policy(Path(task.policy.folder))
-    last = decode_head(lab.policies[-1][1], backbone_sha256=backbone)
+    last = decode_head(lab.policies[-1][1], start.backbone)
     assert start.backbone.sha256 == backbone
     assert not torch.equal(start.head.mean.weight, last.mean.weight), "it has learned"
     assert learner.publisher.version == len(manifests)

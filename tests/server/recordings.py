@@ -21,7 +21,15 @@ from robot_rl.schema.episode import (
 )
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.schema.policy import BackboneRef, PolicyManifest, Update
+from robot_rl.schema.policy import (
+    PIECE_BYTES,
+    Part,
+    PartFile,
+    PartRole,
+    PolicyManifest,
+    Update,
+    parts_sha256,
+)
 from robot_rl.schema.segment import RecordedStep, encode_segment
 from robot_rl.schema.step import ArmObservation, FrameStamp, RewardEvidence, Step
 from safety.vocabulary import Source
@@ -249,18 +257,18 @@ def policy(
 ) -> tuple[PolicyManifest, bytes, bytes]:
     """Manifest, weights and backbone."""
     weights = f"weights {number} of {task}".encode() * 100
+    parts = (
+        part_of(PartRole.BACKBONE, "keypoint_cnn", backbone),
+        part_of(PartRole.HEAD, "head", weights),
+    )
     manifest = PolicyManifest(
         policy_id=new_id(),
         task=task,
         parent_version=parent,
         algorithm="hil_serl",
-        sha256=hashlib.sha256(weights).hexdigest(),
-        size_bytes=len(weights),
-        backbone=BackboneRef(
-            kind="keypoint_cnn",
-            sha256=hashlib.sha256(backbone).hexdigest(),
-            size_bytes=len(backbone),
-        ),
+        sha256=parts_sha256(parts),
+        size_bytes=len(backbone) + len(weights),
+        parts=parts,
         created_t_utc=utc_now(),
         feed_cursor=0,
         update=Update(
@@ -278,11 +286,37 @@ def policy(
     return manifest, weights, backbone
 
 
+def part_of(role: PartRole, kind: str, data: bytes) -> Part:
+    """A part of one file."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = PartFile(name=f"{role}.safetensors", sha256=sha256, size_bytes=len(data))
+    return Part(role=role, kind=kind, sha256=sha256, files=(file,))
+
+
+def send_part(client: httpx.Client, file: PartFile, data: bytes) -> httpx.Response:
+    """All of it in pieces, as the learner sends it; the last answer."""
+    offset = 0
+    while True:
+        response = client.put(
+            f"/api/policies/parts/{file.sha256}",
+            params={"offset": offset, "size_bytes": file.size_bytes},
+            content=data[offset : offset + PIECE_BYTES],
+        )
+        if response.status_code != 200:
+            return response
+        offset = response.json()["held_bytes"]
+        if offset >= file.size_bytes:
+            return response
+
+
 def publish(
     client: httpx.Client, manifest: PolicyManifest, weights: bytes, backbone: bytes | None = None
 ) -> httpx.Response:
-    """As the learner posts it."""
-    files = {"weights": ("weights", weights)}
-    if backbone is not None:
-        files["backbone"] = ("backbone", backbone)
-    return client.post("/api/policies", data={"manifest": manifest.model_dump_json()}, files=files)
+    """As the learner sends it; the backbone unless it is there already."""
+    for part, data in ((manifest.head, weights), (manifest.backbone, backbone)):
+        if data is not None:
+            response = send_part(client, part.files[0], data)
+            if response.status_code != 200:
+                return response
+    body = manifest.model_dump_json()
+    return client.post("/api/policies", content=body, headers={"Content-Type": "application/json"})

@@ -391,7 +391,7 @@ export interface paths {
         put?: never;
         /**
          * Post Policy
-         * @description Stores a policy, numbers it and tells the robots of its task.
+         * @description Numbers a policy whose files are here, and tells the robots of its task.
          */
         post: operations["post_policy_api_policies_post"];
         delete?: never;
@@ -400,27 +400,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/policies/backbones/{sha256}": {
+    "/api/policies/parts/lacking": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Get Backbone
-         * @description The frozen part of a policy.
-         */
-        get: operations["get_backbone_api_policies_backbones__sha256__get"];
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Post Lacking
+         * @description Which of a publisher's files are not here, and how much of each is.
+         */
+        post: operations["post_lacking_api_policies_parts_lacking_post"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/api/policies/weights/{sha256}": {
+    "/api/policies/parts/{sha256}": {
         parameters: {
             query?: never;
             header?: never;
@@ -428,11 +428,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get Weights
-         * @description A safetensors file: weights or backbone, by the hash in the manifest.
+         * Get Part
+         * @description A file of a part by its hash; all of it, or `Range: bytes=N-` what follows N bytes.
          */
-        get: operations["get_weights_api_policies_weights__sha256__get"];
-        put?: never;
+        get: operations["get_part_api_policies_parts__sha256__get"];
+        /**
+         * Put Part
+         * @description Takes a piece of a file, of `size_bytes` in all; the answer says where the next begins.
+         */
+        put: operations["put_part_api_policies_parts__sha256__put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -722,18 +726,6 @@ export interface components {
             entries: components["schemas"]["AuditEntry"][];
         };
         /**
-         * BackboneRef
-         * @description The frozen part, which is not sent with every version: `kind` says how to load it.
-         */
-        BackboneRef: {
-            /** Kind */
-            kind: string;
-            /** Sha256 */
-            sha256: string;
-            /** Size Bytes */
-            size_bytes: number;
-        };
-        /**
          * BatchAck
          * @description Everything up to `last_sequence` is stored for good; the robot may delete it.
          */
@@ -797,7 +789,7 @@ export interface components {
             kind: "client_welcome";
             /**
              * Protocol
-             * @default 2
+             * @default 3
              */
             protocol: number;
             /** User */
@@ -1278,6 +1270,7 @@ export interface components {
             /** Takeovers Per Episode */
             takeovers_per_episode: number | null;
         };
+        FileName: string;
         /**
          * FrameStamp
          * @description When a camera image of this step was captured. The JPEG itself travels in the segment's
@@ -1767,6 +1760,59 @@ export interface components {
          * @enum {string}
          */
         Outcome: "success" | "failure" | "aborted";
+        /**
+         * Part
+         * @description Named by its content: what has this `sha256` is never sent twice.
+         */
+        Part: {
+            /** Files */
+            files: components["schemas"]["PartFile"][];
+            /** Kind */
+            kind: string;
+            role: components["schemas"]["PartRole"];
+            sha256: components["schemas"]["Sha256"];
+        };
+        /**
+         * PartFile
+         * @description One file of a part, at `name` in the folder of a version.
+         */
+        PartFile: {
+            name: components["schemas"]["FileName"];
+            sha256: components["schemas"]["Sha256"];
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * PartHeld
+         * @description How much of a file the server holds; all of it when `held_bytes` is its size.
+         */
+        PartHeld: {
+            /** Held Bytes */
+            held_bytes: number;
+            sha256: components["schemas"]["Sha256"];
+        };
+        /**
+         * PartRole
+         * @description What a part is for, in the order in which a policy is built from them.
+         * @enum {string}
+         */
+        PartRole: "backbone" | "adapter" | "head";
+        /**
+         * PartsLacking
+         * @description The files of `PartsOffered` that the server does not hold whole.
+         */
+        PartsLacking: {
+            /** Files */
+            files: components["schemas"]["PartHeld"][];
+        };
+        /**
+         * PartsOffered
+         * @description `POST /api/policies/parts/lacking`: what a publisher has.
+         */
+        PartsOffered: {
+            /** Files */
+            files: components["schemas"]["PartFile"][];
+        };
         /** Pause */
         Pause: {
             /** @default 0 */
@@ -1790,13 +1836,11 @@ export interface components {
         Phase: "recovery" | "correction";
         /**
          * PolicyManifest
-         * @description `POST /api/policies` (multipart: `manifest` JSON, `weights` safetensors, optional
-         *     `backbone`).
+         * @description A version as a set of parts; their files are sent before it (`POST /api/policies`).
          */
         PolicyManifest: {
             /** Algorithm */
             algorithm: string;
-            backbone: components["schemas"]["BackboneRef"];
             /**
              * Created T Utc
              * Format: date-time
@@ -1806,13 +1850,14 @@ export interface components {
             feed_cursor: number;
             /** Parent Version */
             parent_version: number | null;
+            /** Parts */
+            parts: components["schemas"]["Part"][];
             /**
              * Policy Id
              * Format: uuid
              */
             policy_id: string;
-            /** Sha256 */
-            sha256: string;
+            sha256: components["schemas"]["Sha256"];
             /** Size Bytes */
             size_bytes: number;
             /** Task */
@@ -2035,6 +2080,7 @@ export interface components {
             /** Sha256 */
             sha256: string;
         };
+        Sha256: string;
         /**
          * Share
          * @description A proportion with its Wilson 95 % interval; `value` is None without trials.
@@ -3069,7 +3115,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyManifest"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             201: {
@@ -3080,12 +3130,57 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyVersion"];
                 };
             };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
         };
     };
-    get_backbone_api_policies_backbones__sha256__get: {
+    post_lacking_api_policies_parts_lacking_post: {
         parameters: {
             query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartsOffered"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartsLacking"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_part_api_policies_parts__sha256__get: {
+        parameters: {
+            query?: never;
+            header?: {
+                Range?: string | null;
+                "if-range"?: string | null;
+            };
             path: {
                 sha256: string;
             };
@@ -3111,9 +3206,12 @@ export interface operations {
             };
         };
     };
-    get_weights_api_policies_weights__sha256__get: {
+    put_part_api_policies_parts__sha256__put: {
         parameters: {
-            query?: never;
+            query: {
+                offset: number;
+                size_bytes: number;
+            };
             header?: never;
             path: {
                 sha256: string;
@@ -3127,7 +3225,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["PartHeld"];
+                };
             };
             /** @description Validation Error */
             422: {

@@ -1,6 +1,7 @@
 """The policy that acts, and its versions: verified, swapped at safe boundaries, pinned."""
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,19 +10,18 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
-from robot_rl.policy.folder import HEAD, sha256_of
+from robot_rl.policy.assembly import load_encoder, load_head
 from robot_rl.policy.head import HeadPolicy
-from robot_rl.policy.interface import Chunk, Observation, Policy
+from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy
-from robot_rl.policy.weights import decode_head
+from robot_rl.policy.versions import VersionStore, mark_acted, read_version
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.policy import PolicyVersion
+from robot_rl.schema.policy import PolicyManifest
 
 STARTING_VERSION = 0
 """The policy that the task file names, before anything was learned."""
 _STREAM = 0x05  # of the run's root seed: the policy's own noise
-ACTED = "acted"  # a file in the folder of a version that acted: it is never pruned
 
 
 class PolicyUnavailable(RuntimeError):
@@ -33,23 +33,27 @@ class Loaded:
     """A version as it can be named for good."""
 
     version: int
-    sha256: str  # of its head; empty for the starting policy, which no server numbered
+    sha256: str  # of its parts; empty for the starting policy, which no server numbered
 
 
 class PolicyHolder:
     """Which version decides now, which one to follow, which one waits, and an episode's pin.
 
-    A version is its PolicyReady; None is the starting policy.
+    A version is its PolicyReady; None is the starting policy. Backbone and head change together,
+    between two decisions. A backbone that is not loaded yet is loaded in a thread, while the
+    version before it acts on; `at_once` loads it in the caller's thread, for lock-step, where time
+    waits.
     """
 
-    def __init__(self, task: Task, folder: Path, root_seed: int) -> None:
-        self._task, self._folder, self._root_seed = task, folder, root_seed
-        self.policy: Policy = load_starting_policy(task)
-        self.policy.version = STARTING_VERSION
-        self._starting_head = self.policy.head if isinstance(self.policy, HeadPolicy) else None
+    def __init__(self, task: Task, folder: Path, root_seed: int, *, at_once: bool = False) -> None:
+        self._task, self._store, self._root_seed = task, VersionStore(folder), root_seed
+        self._starting = load_starting_policy(task)
+        self._starting.version = STARTING_VERSION
+        self.policy: Policy = self._starting
         self._present: PolicyReady | None = None
         self._followed: PolicyReady | None = None
         self._offered: PolicyReady | None = None  # None: nothing waits
+        self._encoders = _Encoders(self._starting, at_once=at_once)
         self._pinned = False
         self._deterministic = False
         self._rng = np.random.default_rng()
@@ -66,7 +70,10 @@ class PolicyHolder:
     def begin(self, plan: Plan, number: int) -> None:
         """Pin the episode's version if it has one, and seed its noise. Raises PolicyUnavailable."""
         if plan.policy_version is not None and plan.policy_version != self.version:
-            self._use(self._stored(plan.policy_version))
+            wanted = self._stored(plan.policy_version)
+            policy = self._built(wanted, wait=True)
+            assert policy is not None  # it was waited for
+            self._take(wanted, policy)
         self._pinned = plan.policy_version is not None
         self._deterministic = plan.purpose is Purpose.EVALUATION
         seeds = np.random.SeedSequence([self._root_seed, _STREAM, plan.seed, number])
@@ -89,16 +96,19 @@ class PolicyHolder:
         """
         if self._pinned:
             return
-        offered, self._offered = self._offered, None
-        wanted = self._followed if offered is None else offered
+        wanted = self._followed if self._offered is None else self._offered
         if _named(wanted) != self.loaded:
             try:
-                self._use(wanted)
+                policy = self._built(wanted)
             except PolicyUnavailable:
-                if offered is None:  # it has acted, and its files are gone or damaged since
+                if self._offered is None:  # it has acted, and its files are gone or damaged since
                     self._followed = self._present
+                self._offered = None
                 raise
-        self._followed = wanted
+            if policy is None:
+                return  # its backbone is being loaded
+            self._take(wanted, policy)
+        self._offered, self._followed = None, wanted
 
     def act(self, observation: Observation) -> Chunk:
         """Decide, and time it. Raises BadObservation."""
@@ -111,57 +121,100 @@ class PolicyHolder:
         """A version as the download laid it down. Raises PolicyUnavailable."""
         if version == STARTING_VERSION:
             return None
-        for file in self._folder.glob("*/version.json"):
-            try:
-                policy = PolicyVersion.model_validate_json(file.read_bytes())
-            except (OSError, ValueError):
-                continue  # being written, or damaged: it cannot act
-            if policy.version == version and policy.manifest.task == self._task.name:
-                return PolicyReady(folder=str(file.parent), policy=policy)
-        raise PolicyUnavailable(
-            f"Policy version {version} is not on this robot; it has {self.version} loaded. Choose "
-            "another version, or wait until it is downloaded."
-        )
+        folder = self._store.find(self._task.name, version)
+        if folder is None:
+            raise PolicyUnavailable(
+                f"Policy version {version} is not on this robot; it has {self.version} loaded. "
+                "Choose another version, or wait until it is downloaded."
+            )
+        sha256 = read_version(folder).manifest.sha256
+        return PolicyReady(folder=str(folder), version=version, sha256=sha256)
 
-    def _use(self, wanted: PolicyReady | None) -> None:
-        """Decide by this version from now on. Raises PolicyUnavailable, and nothing has changed."""
+    def _take(self, wanted: PolicyReady | None, policy: Policy) -> None:
+        """Decide by this version from now on."""
+        if wanted is not None:
+            mark_acted(Path(wanted.folder))
+        self.policy, self._present = policy, wanted
+        self._encoders.keep_only(self._starting, policy)
+
+    def _built(self, wanted: PolicyReady | None, *, wait: bool = False) -> Policy | None:
+        """A version ready to act; None while its backbone is loading. Raises PolicyUnavailable."""
         if wanted is None:
-            self._return_to_start()
-        else:
-            self._load(Path(wanted.folder), wanted.policy)
-        self._present = wanted
-
-    def _return_to_start(self) -> None:
-        policy = self.policy
-        if not isinstance(policy, HeadPolicy) or self._starting_head is None:
-            raise PolicyUnavailable(
-                "The starting policy cannot be loaded again; restart the robot."
-            )
-        policy.swap(self._starting_head, STARTING_VERSION)
-
-    def _load(self, folder: Path, wanted: PolicyVersion) -> None:
-        policy, version = self.policy, wanted.version
-        if not isinstance(policy, HeadPolicy):
-            raise PolicyUnavailable(
-                f"Policy version {version} is a head, and {type(policy).__name__} has none to swap."
-            )
+            return self._starting
+        folder = Path(wanted.folder)
         try:
-            data = (folder / HEAD).read_bytes()
-            if sha256_of(data) != wanted.manifest.sha256:
-                raise BadCheckpoint(f"{folder / HEAD}: its hash is not the one announced")
-            head = decode_head(
-                data,
-                backbone_sha256=policy.backbone.sha256,
-                name=f"policy version {version}",
-                shape=policy.head.settings,
-            )
-            (folder / ACTED).touch()
-            policy.swap(head, version)
+            manifest = read_version(folder).manifest
+            backbone = self._encoders.get(folder, manifest, wait=wait)
+            if backbone is None:
+                return None
+            head = load_head(folder, manifest, backbone)
+            self._check_fits(backbone, head.settings.axes, head.settings.gripper)
         except (BadCheckpoint, OSError, ValueError) as error:
-            raise PolicyUnavailable(f"Policy version {version} was not taken: {error}.") from error
+            raise PolicyUnavailable(
+                f"Policy version {wanted.version} was not taken: {error}."
+            ) from error
+        return HeadPolicy(backbone, head, wanted.version)
+
+    def _check_fits(self, backbone: Backbone, axes: tuple[int, ...], gripper: bool) -> None:
+        """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""
+        missing = [camera for camera in backbone.cameras if camera not in self._task.cameras]
+        if missing:
+            raise BadCheckpoint(
+                f"it needs the camera {missing[0]}, and the task {self._task.name} has "
+                f"{', '.join(self._task.cameras)}"
+            )
+        action = self._task.action
+        if (axes, gripper) != (action.active_axes, action.gripper):
+            raise BadCheckpoint(
+                f"it moves the columns {axes} {_with(gripper)} gripper, and the task "
+                f"{self._task.name} has {action.active_axes} {_with(action.gripper)} gripper"
+            )
+
+
+class _Encoders:
+    """Backbones by the hash that names them: the few in use, and one that is being loaded."""
+
+    def __init__(self, starting: Policy, *, at_once: bool) -> None:
+        self._at_once = at_once
+        self._loaded: dict[str, Backbone] = {}
+        self._loading: tuple[str, Future[Backbone]] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="backbone")
+        self.keep_only(starting)
+
+    def get(self, folder: Path, manifest: PolicyManifest, *, wait: bool) -> Backbone | None:
+        """None while it is being loaded. Raises BadCheckpoint or OSError."""
+        sha256 = manifest.encoder_sha256
+        if sha256 not in self._loaded:
+            if self._at_once or wait:
+                self._loaded[sha256] = load_encoder(folder, manifest)
+            elif not self._arrived(sha256, folder, manifest):
+                return None
+        return self._loaded[sha256]
+
+    def _arrived(self, sha256: str, folder: Path, manifest: PolicyManifest) -> bool:
+        """Begin to load it, or take it when that is done."""
+        if self._loading is None:
+            self._loading = (sha256, self._thread.submit(load_encoder, folder, manifest))
+        name, future = self._loading
+        if not future.done():
+            return False
+        self._loading = None
+        if name != sha256:
+            return False  # another version was wanted meanwhile: it is next
+        self._loaded[name] = future.result()
+        return True
+
+    def keep_only(self, *policies: Policy) -> None:
+        """Give the memory of all others back."""
+        backbones = [policy.backbone for policy in policies if isinstance(policy, HeadPolicy)]
+        self._loaded = {backbone.sha256: backbone for backbone in backbones}
 
 
 def _named(ready: PolicyReady | None) -> Loaded:
     if ready is None:
         return Loaded(version=STARTING_VERSION, sha256="")
-    return Loaded(version=ready.policy.version, sha256=ready.policy.manifest.sha256)
+    return Loaded(version=ready.version, sha256=ready.sha256)
+
+
+def _with(gripper: bool) -> str:
+    return "with a" if gripper else "without a"

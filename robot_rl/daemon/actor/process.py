@@ -45,7 +45,9 @@ def main(settings: DaemonSettings) -> None:
     torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
     torch.set_num_interop_threads(1)
     try:
-        policy = PolicyHolder(settings.task, settings.policy_folder, settings.seed)
+        policy = PolicyHolder(
+            settings.task, settings.policy_folder, settings.seed, at_once=settings.lockstep
+        )
     except BadCheckpoint as error:
         log.say("the starting policy cannot be used", why=str(error))
         raise SystemExit(NO_POLICY) from error

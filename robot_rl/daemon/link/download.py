@@ -1,28 +1,22 @@
-"""Policies, server → robot: fetched by hash, verified, laid down whole, then offered to the actor.
-
-In the data folder: `policies/<sha256>/` with `head.safetensors` (what was trained), a hard link to
-`backbone.safetensors` (what stays frozen, kept once in `policies/backbones/`) and `version.json`.
+"""Policies, server → robot: the parts that are lacking are fetched by hash, verified, and a version
+is laid down whole (robot_rl.policy.versions), then offered to the actor.
 """
 
 import asyncio
-import hashlib
-import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 from pydantic import ValidationError
 
-from robot_rl import durable_file
 from robot_rl.daemon.messages import PolicyReady
-from robot_rl.policy.folder import BACKBONE, HEAD
-from robot_rl.schema.policy import PolicyStatus, PolicyVersion
+from robot_rl.policy.folder import file_sha256
+from robot_rl.policy.versions import VersionStore
+from robot_rl.schema.policy import PartFile, PolicyStatus, PolicyVersion
 
-VERSION = "version.json"
 _LOOK_S = 1.0  # how often the robot is asked whether its actor is another one now
-KEPT = 5  # newest versions on the disk, whether or not they acted
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 10.0
 
@@ -46,7 +40,7 @@ class Downloads:
         log: Callable[[str], None],
     ) -> None:
         """`actor`: a number that another actor process would not have."""
-        self._client, self._folder, self._task = client, folder, task
+        self._client, self._store, self._task = client, VersionStore(folder), task
         self._offer, self._acting, self._actor, self._log = offer, acting, actor, log
         self._wanted: PolicyVersion | None = None
         self._given_to: int | None = None  # the actor that was offered the wanted version
@@ -133,19 +127,19 @@ class Downloads:
     async def _fetch_once(self, policy: PolicyVersion) -> bool:
         """Fetch and offer; False, with the reason in the log, when it must be tried again."""
         try:
-            folder = await fetch_policy(self._client, self._folder, policy)
+            folder = await fetch_policy(self._client, self._store, policy)
         except (httpx.HTTPError, BadDownload, OSError) as error:
             self._say(f"policy {policy.version} cannot be fetched: {error!r}")
             return False
-        # A ring record is small, and what the learner did is not the actor's business.
-        manifest = policy.manifest.model_copy(update={"update": None})
-        slim = policy.model_copy(update={"manifest": manifest})
+        ready = PolicyReady(
+            folder=str(folder), version=policy.version, sha256=policy.manifest.sha256
+        )
         given_to = self._actor()
-        if not self._offer(PolicyReady(folder=str(folder), policy=slim)):
+        if not self._offer(ready):
             self._say(f"policy {policy.version} waits: the actor takes nothing in")
             return False
         self._given_to, self._said = given_to, ""
-        prune(self._folder, keep=(policy.version, self._acting()))
+        self._store.prune(keep=(policy.version, self._acting()))
         return True
 
     def _say(self, sentence: str) -> None:
@@ -159,58 +153,61 @@ def _same(one: PolicyVersion, other: PolicyVersion) -> bool:
     return (one.version, one.manifest.sha256) == (other.version, other.manifest.sha256)
 
 
-async def fetch_policy(client: httpx.AsyncClient, store: Path, policy: PolicyVersion) -> Path:
-    """The folder of a version, complete and verified.
+async def fetch_policy(
+    client: httpx.AsyncClient, store: VersionStore, policy: PolicyVersion
+) -> Path:
+    """The folder of a version, complete and verified; only what is lacking is fetched.
 
     Raises BadDownload, httpx.HTTPError or OSError.
     """
-    manifest = policy.manifest
-    folder = store / manifest.sha256
-    if (folder / VERSION).is_file():
-        return folder
-    backbone = store / "backbones" / f"{manifest.backbone.sha256}.safetensors"
-    if manifest.backbone.size_bytes and not backbone.is_file():
-        await _fetch_file(
-            client, f"/api/policies/backbones/{manifest.backbone.sha256}", backbone,
-            manifest.backbone.sha256,
-        )  # fmt: skip
-    await _fetch_file(
-        client, f"/api/policies/weights/{manifest.sha256}", folder / HEAD, manifest.sha256
-    )
-    if backbone.is_file() and not (folder / BACKBONE).exists():
-        os.link(backbone, folder / BACKBONE)
-    # Last of all: now it is whole.
-    durable_file.write(folder / VERSION, policy.model_dump_json(indent=1).encode())
-    return folder
+    if store.whole(policy):
+        return store.folder_of(policy)
+    for file in policy.manifest.files:
+        if not store.holds(file):
+            await _fetch_file(client, store, file)
+    return await asyncio.to_thread(store.lay_down, policy)
 
 
-def prune(store: Path, *, keep: tuple[int | None, ...]) -> None:
-    """Remove versions that are neither among the newest nor in `keep` nor ever acted here.
+async def _fetch_file(client: httpx.AsyncClient, store: VersionStore, file: PartFile) -> None:
+    """Go on where an earlier try was cut off; verify the whole, then keep it."""
+    path = store.partial(file)
+    with path.open("ab") as partial:
+        if partial.tell() < file.size_bytes:
+            await _append(client, file, partial)
+        size = partial.tell()
+        await asyncio.to_thread(os.fsync, partial.fileno())
+    if size < file.size_bytes:
+        raise BadDownload(f"{_address(file)} was cut off at {size} of {file.size_bytes} bytes")
+    found = await asyncio.to_thread(file_sha256, path)
+    if found != file.sha256 or size != file.size_bytes:
+        path.unlink()
+        raise BadDownload(
+            f"{_address(file)} has {size} bytes with sha256 {found[:12]}…; {file.size_bytes} bytes "
+            f"with {file.sha256[:12]}… were announced"
+        )
+    await asyncio.to_thread(store.keep, file)
 
-    Those that acted carry a file `acted`, which the actor makes.
+
+async def _append(client: httpx.AsyncClient, file: PartFile, partial: BinaryIO) -> None:
+    """Ask for what is missing; a server that sends all of it is taken from the beginning.
+
+    Raises BadDownload or httpx.HTTPError; what has arrived until then stays.
     """
-    versions: list[tuple[int, Path]] = []
-    for file in store.glob(f"*/{VERSION}"):
-        try:
-            versions.append((int(json.loads(file.read_text())["version"]), file.parent))
-        except (OSError, ValueError, KeyError):
-            continue  # being written, or not ours: left alone
-    for version, folder in sorted(versions, reverse=True)[KEPT:]:
-        if version not in keep and not (folder / "acted").exists():
-            shutil.rmtree(folder, ignore_errors=True)
+    begun = partial.tell()
+    headers = {"Range": f"bytes={begun}-", "If-Range": f'"{file.sha256}"'} if begun else {}
+    async with client.stream("GET", _address(file), headers=headers, timeout=_TIMEOUT) as response:
+        if response.status_code == 206 and begun:
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {begun}-"):
+                raise BadDownload(f"the server sent another piece of {_address(file)} than asked")
+        elif response.status_code == 200:
+            partial.truncate(0)
+        else:
+            raise BadDownload(f"the server answers {response.status_code} to {_address(file)}")
+        async for piece in response.aiter_bytes():
+            partial.write(piece)
+            if partial.tell() > file.size_bytes:
+                return  # not what was announced: the caller sees its size
 
 
-async def _fetch_file(client: httpx.AsyncClient, path: str, target: Path, sha256: str) -> None:
-    """Stream to a file beside the target, verify, then put it in place in one step."""
-    digest = hashlib.sha256()
-    with durable_file.replacing(target) as file:
-        async with client.stream("GET", path, timeout=_TIMEOUT) as response:
-            if response.status_code != 200:
-                raise BadDownload(f"the server answers {response.status_code} to {path}")
-            async for chunk in response.aiter_bytes():
-                digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != sha256:
-            raise BadDownload(
-                f"{path} has sha256 {digest.hexdigest()[:12]}… and {sha256[:12]}… was announced"
-            )
+def _address(file: PartFile) -> str:
+    return f"/api/policies/parts/{file.sha256}"

@@ -1,30 +1,33 @@
 """Policy versions: published by the learner, fetched by robots, pinned by engineers."""
 
-import os
+import re
 from collections.abc import Iterator
 from typing import Annotated, BinaryIO
 
-from fastapi import Query, Request, Response
-from pydantic import ValidationError
+from fastapi import Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
-from robot_rl.errors import BadInput
 from robot_rl.schema.message import Message
-from robot_rl.schema.policy import PolicyManifest, PolicyVersion
+from robot_rl.schema.policy import (
+    PIECE_BYTES,
+    PartHeld,
+    PartsLacking,
+    PartsOffered,
+    PolicyManifest,
+    PolicyVersion,
+    Sha256,
+)
 from robot_rl.server import audit, policies
 from robot_rl.server.blobs import COPIED_BYTES
-from robot_rl.server.problems import bad_field
 from robot_rl.server.routes.callers import Anyone, Engineer, Learner, WithServices
 from robot_rl.server.routes.guarded import guarded_router
-from robot_rl.server.uploads import open_form
 
-POLICY_LIMIT_BYTES = 8 * 2**30
+PART_LIMIT_BYTES = 64 * 2**30
 FOREVER = "private, max-age=31536000, immutable"
+_RANGE = re.compile(r"bytes=(\d+)-")
 
-router = guarded_router(
-    prefix="/api/policies", tag="policies", upload_limit_bytes=POLICY_LIMIT_BYTES
-)
+router = guarded_router(prefix="/api/policies", tag="policies", upload_limit_bytes=PIECE_BYTES)
 
 
 class PolicyPage(Message):
@@ -34,18 +37,69 @@ class PolicyPage(Message):
     pinned: int | None
 
 
+@router.post("/parts/lacking")
+def post_lacking(offered: PartsOffered, services: WithServices, _: Learner) -> PartsLacking:
+    """Which of a publisher's files are not here, and how much of each is."""
+    return PartsLacking(files=services.incoming.lacking(offered.files))
+
+
+@router.put("/parts/{sha256}")
+async def put_part(
+    request: Request,
+    sha256: Sha256,
+    services: WithServices,
+    _: Learner,
+    offset: Annotated[int, Query(ge=0)],
+    size_bytes: Annotated[int, Query(ge=0, le=PART_LIMIT_BYTES)],
+) -> PartHeld:
+    """Takes a piece of a file, of `size_bytes` in all; the answer says where the next begins."""
+    piece = bytearray()
+    async for received in request.stream():
+        piece += received
+    add = services.incoming.add
+    held = await run_in_threadpool(add, sha256, size_bytes, offset, piece)
+    piece.clear()  # what a request refers to may stay until the garbage collector comes by
+    return PartHeld(sha256=sha256, held_bytes=held)
+
+
+@router.get("/parts/{sha256}", response_class=Response)
+def get_part(
+    sha256: str,
+    services: WithServices,
+    _: Anyone,
+    wanted: Annotated[str | None, Header(alias="Range")] = None,
+    if_range: Annotated[str | None, Header()] = None,
+) -> Response:
+    """A file of a part by its hash; all of it, or `Range: bytes=N-` what follows N bytes."""
+    size, tag = services.blobs.size_bytes(sha256), f'"{sha256}"'
+    asked = _RANGE.fullmatch(wanted or "") if if_range in (None, tag) else None
+    start = int(asked[1]) if asked else 0
+    headers = {"Cache-Control": FOREVER, "ETag": tag, "Accept-Ranges": "bytes"}
+    if asked and start >= size:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+    if asked:
+        headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+    return StreamingResponse(
+        _pieces(services.blobs.open(sha256), start),
+        status_code=206 if asked else 200,
+        media_type="application/octet-stream",
+        headers={**headers, "Content-Length": str(size - start)},
+    )
+
+
+def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        while piece := file.read(COPIED_BYTES):
+            yield piece
+
+
 @router.post("", status_code=201)
-async def post_policy(request: Request, services: WithServices, _: Learner) -> PolicyVersion:
-    """Stores a policy, numbers it and tells the robots of its task."""
-    async with open_form(request, limit_files=2) as form:
-        manifest = _manifest(form.fields.get("manifest"))
-        weights = form.files.get("weights")
-        if weights is None:
-            raise BadInput("the request has no file `weights`")
-        upload = policies.Upload(weights=weights, backbone=form.files.get("backbone"))
-        version = await run_in_threadpool(
-            policies.store, services.database, services.blobs, manifest, upload
-        )
+async def post_policy(
+    manifest: PolicyManifest, services: WithServices, _: Learner
+) -> PolicyVersion:
+    """Numbers a policy whose files are here, and tells the robots of its task."""
+    version = await run_in_threadpool(policies.store, services.database, services.blobs, manifest)
     await _announce_wanted(services, manifest.task)
     return version
 
@@ -67,35 +121,6 @@ def get_policies(
 async def get_wanted(task: str, services: WithServices, _: Anyone) -> PolicyVersion | None:
     """The version that robots of the task should run: the pinned one, else the newest."""
     return await services.wanted_policy(task)
-
-
-@router.get("/weights/{sha256}", response_class=Response)
-def get_weights(sha256: str, services: WithServices, _: Anyone) -> Response:
-    """A safetensors file: weights or backbone, by the hash in the manifest."""
-    file = services.blobs.open(sha256)
-    size = file.seek(0, os.SEEK_END)
-    return StreamingResponse(
-        _pieces(file),
-        media_type="application/octet-stream",
-        headers={
-            "Cache-Control": FOREVER,
-            "ETag": f'"{sha256}"',
-            "Content-Length": str(size),
-        },
-    )
-
-
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        file.seek(0)
-        while piece := file.read(COPIED_BYTES):
-            yield piece
-
-
-@router.get("/backbones/{sha256}", response_class=Response)
-def get_backbone(sha256: str, services: WithServices, caller: Anyone) -> Response:
-    """The frozen part of a policy."""
-    return get_weights(sha256, services, caller)
 
 
 @router.post("/{task}/{version}/pin")
@@ -142,12 +167,3 @@ async def _announce_wanted(services: WithServices, task: str) -> None:
     if wanted is not None:
         services.hub.announce_policy(wanted)
     await services.show_training(task)
-
-
-def _manifest(text: str | None) -> PolicyManifest:
-    if text is None:
-        raise BadInput("the request has no field `manifest`")
-    try:
-        return PolicyManifest.model_validate_json(text)
-    except ValidationError as error:
-        raise bad_field("manifest", error) from error

@@ -26,14 +26,23 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.policy.folder import HEAD, sha256_of
+from robot_rl.policy.checkpoint import write_checkpoint
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Chunk, Observation
+from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
+from robot_rl.policy.parts import adapter_part, backbone_part, head_part
 from robot_rl.policy.starting import write_untrained
+from robot_rl.policy.versions import VersionStore
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.schema.policy import BackboneRef, PolicyManifest, PolicyStatus, PolicyVersion
+from robot_rl.schema.policy import (
+    PolicyManifest,
+    PolicyStatus,
+    PolicyVersion,
+    encoder_sha256,
+    parts_sha256,
+)
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
 
@@ -146,7 +155,7 @@ class Stand:
         self.sense(self.clock.t_ns)
         self.mode("idle")
         self.outbox = OutboxWriter(self.settings.outbox_file)
-        self.policy = SlowPolicy(task, self.settings.policy_folder, seed)
+        self.policy = SlowPolicy(task, self.settings.policy_folder, seed, at_once=True)
         self.policy.thinks = self._think
         self.restart()
 
@@ -301,45 +310,81 @@ class Stand:
         )
 
     def publish(
-        self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
+        self,
+        shape: HeadSettings | None = None,
+        *,
+        backbone: KeypointNet | None = None,
+        standing_on: str = "",
+        adapter: bytes | None = None,
     ) -> PolicyVersion:
         """A new version lies in the policy folder as a download leaves it, and is offered."""
-        published, data = self.make_version(shape, backbone_sha256=backbone_sha256)
-        folder = self.settings.policy_folder / published.manifest.sha256
-        folder.mkdir(parents=True)
-        (folder / HEAD).write_bytes(data)
-        (folder / "version.json").write_text(published.model_dump_json())
+        published, contents = self.make_version(
+            shape, backbone=backbone, standing_on=standing_on, adapter=adapter
+        )
+        store = VersionStore(self.settings.policy_folder)
+        for file in published.manifest.files:
+            store.partial(file).write_bytes(contents[file.sha256])
+            store.keep(file)
+        store.lay_down(published)
         self.offer(published)
         return published
 
     def make_version(
-        self, shape: HeadSettings | None = None, *, backbone_sha256: str = ""
-    ) -> tuple[PolicyVersion, bytes]:
-        """A new version as the server has it, and its head's file."""
+        self,
+        shape: HeadSettings | None = None,
+        *,
+        backbone: KeypointNet | None = None,
+        standing_on: str = "",
+        adapter: bytes | None = None,
+    ) -> tuple[PolicyVersion, dict[str, bytes]]:
+        """A new version as the server has it, and its files by their hashes.
+
+        On the acting backbone, or on `backbone`; its head's file names `standing_on` instead.
+        """
         policy = self.policy.policy
         assert isinstance(policy, HeadPolicy)
         version = next(self._versions)
         torch.manual_seed(version)
-        backbone = backbone_sha256 or policy.backbone.sha256
-        data = encode_head(Head(shape or policy.head.settings), backbone)
+        folder = self.settings.data_folder.parent / f"made_{version}"
+        head = Head(shape or policy.head.settings)
+        net = backbone or cast("KeypointCnn", policy.backbone).net
+        described = write_checkpoint(
+            folder, net=net, head=head, task="lift_cube", instruction="", algorithm="test"
+        )
+        local = [backbone_part(folder, described)]
+        if adapter is not None:
+            local.append(adapter_part(adapter))
+        encoder = encoder_sha256(
+            local[0].part.sha256, None if adapter is None else local[1].part.sha256
+        )
+        local.append(head_part(encode_head(head, standing_on or encoder)))
+        parts = tuple(each.part for each in local)
         manifest = PolicyManifest(
             policy_id=new_id(),
             task=self.settings.task.name,
             parent_version=None,
             algorithm="hil_serl",
-            sha256=sha256_of(data),
-            size_bytes=len(data),
-            backbone=BackboneRef(kind="keypoint_cnn", sha256=backbone, size_bytes=1),
+            sha256=parts_sha256(parts),
+            size_bytes=sum(part.size_bytes for part in parts),
+            parts=parts,
             created_t_utc=utc_now(),
             feed_cursor=0,
             update=None,
         )
+        contents = {
+            sha256: data if isinstance(data, bytes) else data.read_bytes()
+            for each in local
+            for sha256, data in each.contents.items()
+        }
         status = PolicyStatus.CANDIDATE
-        return PolicyVersion(version=version, status=status, manifest=manifest), data
+        return PolicyVersion(version=version, status=status, manifest=manifest), contents
 
     def offer(self, policy: PolicyVersion) -> None:
         folder = self.settings.policy_folder / policy.manifest.sha256
-        assert self.take(messages.PolicyReady(folder=str(folder), policy=policy))
+        ready = messages.PolicyReady(
+            folder=str(folder), version=policy.version, sha256=policy.manifest.sha256
+        )
+        assert self.take(ready)
 
     def take(self, ready: messages.PolicyReady) -> bool:
         """As the link offers a version."""

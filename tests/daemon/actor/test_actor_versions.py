@@ -1,16 +1,28 @@
 """Versions of the policy on the robot: swapped, pinned, left again, refused, and told of."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from robot_rl.daemon.actor import policy as policy_module
+from robot_rl.daemon.actor.policy import PolicyHolder
+from robot_rl.daemon.messages import PolicyReady
+from robot_rl.policy.adapter import encode_adapter
 from robot_rl.policy.folder import HEAD
 from robot_rl.policy.head import HeadPolicy
+from robot_rl.policy.interface import Backbone
+from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
+from robot_rl.policy.manifest import KeypointSettings
+from robot_rl.policy.versions import VersionStore
 from robot_rl.schema import live
 from robot_rl.schema.episode import EpisodeStarted, PolicyActivated, Purpose
 from robot_rl.schema.message import new_id
+from robot_rl.schema.policy import PolicyManifest
 from tests.daemon.actor.stand import Stand, of, steps_of
 
 
@@ -144,7 +156,7 @@ def test_a_folder_that_cannot_be_read_is_passed_over(stand: Stand) -> None:
     assert "version 1 is not on this robot" in refused.reason
 
 
-@pytest.mark.parametrize("what", ["features", "axes", "backbone", "width", "file", "hash"])
+@pytest.mark.parametrize("what", ["features", "axes", "gripper", "backbone", "file", "hash"])
 def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
     stand: Stand, what: str
 ) -> None:
@@ -159,10 +171,10 @@ def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
             stand.publish(shape.model_copy(update={"features": shape.features + 1}))
         case "axes":
             stand.publish(shape.model_copy(update={"axes": (0, 1)}))
-        case "width":
-            stand.publish(shape.model_copy(update={"width": 2 * shape.width}))
+        case "gripper":
+            stand.publish(shape.model_copy(update={"gripper": False}))
         case "backbone":
-            stand.publish(backbone_sha256="f" * 64)
+            stand.publish(standing_on="f" * 64)
         case "file" | "hash":
             published = stand.publish()
             file = stand.settings.policy_folder / published.manifest.sha256 / HEAD
@@ -176,3 +188,94 @@ def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
     stand.publish()
     stand.run(1)
     assert stand.version == 3, "the next one that fits is taken"
+
+
+def other_backbone(stand: Stand, seed: int = 5, channels: int = 24) -> KeypointNet:
+    torch.manual_seed(seed)
+    return KeypointNet(KeypointSettings(cameras=stand.settings.task.cameras, keypoints=channels))
+
+
+def test_a_version_may_bring_another_backbone_and_the_pair_acts_together(stand: Stand) -> None:
+    policy = stand.policy.policy
+    assert isinstance(policy, HeadPolicy)
+    net = other_backbone(stand)
+    shape = policy.head.settings.model_copy(update={"features": net.settings.size, "width": 32})
+    stand.start()
+    stand.run(2)
+    stand.publish(shape, backbone=net)
+    stand.run(2)
+    changed = stand.policy.policy
+    assert isinstance(changed, HeadPolicy)
+    assert changed.backbone.sha256 != policy.backbone.sha256
+    assert (changed.backbone.size, changed.head.settings) == (net.settings.size, shape)
+    versions = [step.policy_version for step in steps_of(stand.recorded())]
+    assert versions == [0, 0, 0], "no step is missed"
+    assert stand.policy.version == 1
+    stand.run(6)
+    stand.reset()
+    evaluate(stand, 0)
+    assert stand.policy.version == 1, "the start acted pinned, with its own backbone"
+    assert not stand.said.sentences or not any("taken" in one for one in stand.said.sentences)
+
+
+def weights_of(policy: HeadPolicy) -> dict[str, torch.Tensor]:
+    assert isinstance(policy.backbone, KeypointCnn)
+    return dict(policy.backbone.net.named_parameters())
+
+
+def test_an_adapter_changes_what_the_backbone_sees(stand: Stand) -> None:
+    policy = stand.policy.policy
+    assert isinstance(policy, HeadPolicy)
+    name = "subgoal.0.weight"
+    weight = weights_of(policy)[name]
+    before = weight.clone()
+    down, up = torch.randn(2, weight.shape[1]), torch.randn(weight.shape[0], 2)
+    stand.publish(adapter=encode_adapter({name: (down, up)}))
+    stand.run(1)
+    assert stand.version == 1
+    adapted = stand.policy.policy
+    assert isinstance(adapted, HeadPolicy)
+    assert adapted.backbone.sha256 != policy.backbone.sha256
+    changed = weights_of(adapted)[name]
+    assert torch.allclose(changed, before + up @ down)
+    assert torch.equal(weight, before), "the start's own backbone is as it was"
+    stand.publish(adapter=encode_adapter({name: (down[:, :3], up)}))
+    stand.run(1)
+    assert stand.version == 1
+    assert any("was trained on another backbone" in one for one in stand.said.sentences)
+
+
+def test_the_version_before_acts_on_while_a_backbone_is_loaded(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In real time, where a large backbone takes seconds and the arm goes on."""
+    go = threading.Event()
+    load = policy_module.load_encoder
+
+    def slow(folder: Path, manifest: PolicyManifest) -> Backbone:
+        assert go.wait(20.0)
+        return load(folder, manifest)
+
+    monkeypatch.setattr(policy_module, "load_encoder", slow)
+    holder = PolicyHolder(stand.settings.task, stand.settings.policy_folder, 0)
+    policy = holder.policy
+    assert isinstance(policy, HeadPolicy)
+    net = other_backbone(stand)
+    shape = policy.head.settings.model_copy(update={"features": net.settings.size})
+    for expected in (1, 2):
+        published = stand.publish(shape, backbone=net)
+        folder = VersionStore(stand.settings.policy_folder).folder_of(published)
+        holder.offer(
+            PolicyReady(folder=str(folder), version=expected, sha256=published.manifest.sha256)
+        )
+        holder.swap()
+        assert holder.version == 0, "the arm is not kept waiting"
+    go.set()
+    for _ in range(1000):
+        holder.swap()
+        if holder.version == 2:
+            break
+        time.sleep(0.01)
+    assert holder.version == 2, "the newest of those that waited"
+    assert isinstance(holder.policy, HeadPolicy)
+    assert holder.policy.backbone.size == net.settings.size

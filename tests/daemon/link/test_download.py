@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,11 +11,20 @@ import httpx
 import pytest
 
 from robot_rl.daemon.link import download
-from robot_rl.daemon.link.download import KEPT, BadDownload, Downloads, fetch_policy
+from robot_rl.daemon.link.download import BadDownload, Downloads, fetch_policy
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.folder import BACKBONE, HEAD, sha256_of
+from robot_rl.policy.versions import KEPT, VersionStore, mark_acted
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.schema.policy import BackboneRef, PolicyManifest, PolicyStatus, PolicyVersion
+from robot_rl.schema.policy import (
+    Part,
+    PartFile,
+    PartRole,
+    PolicyManifest,
+    PolicyStatus,
+    PolicyVersion,
+    parts_sha256,
+)
 from tests.daemon.actor.stand import Stand, steps_of
 
 TASK = "lift_cube"
@@ -30,33 +39,52 @@ class Files:
         self.served: dict[str, bytes] = {}
         self.broken: dict[str, str] = {}
         self.asked: list[str] = []
+        self.sent: list[tuple[str, int]] = []  # path and first byte
 
     def publish(self, version: int, data: bytes = b"") -> PolicyVersion:
         data = data or f"head {version} ".encode() * 5000
+        parts = tuple(
+            Part(
+                role=role,
+                kind="any",
+                sha256=sha256_of(content),
+                files=(
+                    PartFile(
+                        name=f"{role}.safetensors",
+                        sha256=sha256_of(content),
+                        size_bytes=len(content),
+                    ),
+                ),
+            )
+            for role, content in ((PartRole.BACKBONE, BONE), (PartRole.HEAD, data))
+        )
         manifest = PolicyManifest(
             policy_id=new_id(),
             task=TASK,
             parent_version=None,
             algorithm="hil_serl",
-            sha256=sha256_of(data),
-            size_bytes=len(data),
-            backbone=BackboneRef(kind="keypoint_cnn", sha256=sha256_of(BONE), size_bytes=len(BONE)),
+            sha256=parts_sha256(parts),
+            size_bytes=len(BONE) + len(data),
+            parts=parts,
             created_t_utc=utc_now(),
             feed_cursor=0,
             update=None,
         )
         policy = PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
-        self.serve(policy, data)
+        self.serve(policy, {sha256_of(data): data, sha256_of(BONE): BONE})
         return policy
 
-    def serve(self, policy: PolicyVersion, data: bytes, backbone: bytes = BONE) -> None:
-        self.served[weights(policy)] = data
-        self.served[f"/api/policies/backbones/{policy.manifest.backbone.sha256}"] = backbone
+    def serve(self, policy: PolicyVersion, contents: Mapping[str, bytes]) -> None:
+        self.served |= {f"/api/policies/parts/{key}": data for key, data in contents.items()}
         self.served[f"/api/policies/{TASK}/wanted"] = policy.model_dump_json().encode()
 
 
 def weights(policy: PolicyVersion) -> str:
-    return f"/api/policies/weights/{policy.manifest.sha256}"
+    return f"/api/policies/parts/{policy.manifest.head.sha256}"
+
+
+def bone(policy: PolicyVersion) -> str:
+    return f"/api/policies/parts/{policy.manifest.backbone.sha256}"
 
 
 @pytest.fixture
@@ -77,10 +105,16 @@ def url(files: Files) -> Iterator[str]:
                 return
             if fault == "other bytes":
                 body = body[:-1] + b"?"
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            begun = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")
+            start = 0 if fault == "no ranges" else int(begun)
+            files.sent.append((self.path, start))
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2] if fault == "cut" else body)
+            end = start + (len(body) - start) // 2 if fault == "cut" else len(body)
+            self.wfile.write(body[start:end])
             self.close_connection = True
 
         def log_message(self, *_: object, **__: object) -> None:
@@ -98,7 +132,7 @@ def url(files: Files) -> Iterator[str]:
 def fetch(url: str, store: Path, policy: PolicyVersion) -> Path:
     async def once() -> Path:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            return await fetch_policy(client, store, policy)
+            return await fetch_policy(client, VersionStore(store), policy)
 
     return asyncio.run(once())
 
@@ -115,31 +149,56 @@ def test_a_version_arrives_whole_and_its_backbone_once(
     assert (first / HEAD).read_bytes() == files.served[weights(one)]
     assert (first / BACKBONE).samefile(second / BACKBONE)
     assert PolicyVersion.model_validate_json((second / "version.json").read_bytes()) == two
-    assert sum("backbones" in path for path in files.asked) == 1
+    assert files.asked.count(bone(one)) == 1
     files.asked.clear()
     assert fetch(url, tmp_path, one) == first
     assert not files.asked, "what is here is not fetched again"
 
 
-@pytest.mark.parametrize("fault", ["other bytes", "cut", "404", "500"])
-@pytest.mark.parametrize("part", ["weights", "backbone"])
+@pytest.mark.parametrize("fault", ["other bytes", "404", "500"])
+@pytest.mark.parametrize("part", [weights, bone])
 def test_what_is_not_what_was_announced_leaves_nothing_behind(
-    files: Files, url: str, tmp_path: Path, fault: str, part: str
+    files: Files, url: str, tmp_path: Path, fault: str, part: Callable[[PolicyVersion], str]
 ) -> None:
     policy = files.publish(1)
-    path = next(path for path in files.served if part in path)
-    files.broken[path] = fault
+    files.broken[part(policy)] = fault
     with pytest.raises((BadDownload, httpx.HTTPError)) as found:
         fetch(url, tmp_path, policy)
-    if fault == "other bytes":
-        assert "was announced" in str(found.value)
-    if fault.isdigit():
-        assert fault in str(found.value)
+    assert ("were announced" if fault == "other bytes" else fault) in str(found.value)
     kept = everything(tmp_path)
-    assert not {name for name in kept if not name.startswith("backbones/")}
-    assert not {name for name in kept if name.endswith(".part")}
+    assert not {name for name in kept if not name.startswith("parts/")}
+    assert all((tmp_path / name).stat().st_size == 0 for name in kept if name.endswith(".part"))
     files.broken.clear()
     assert (fetch(url, tmp_path, policy) / HEAD).is_file(), "and it can be fetched again"
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_connection_that_is_cut_goes_on_where_it_was(
+    files: Files, url: str, tmp_path: Path, ranges: bool
+) -> None:
+    policy = files.publish(1)
+    path = bone(policy)
+    files.broken[path] = "cut"
+    for _ in range(2):
+        with pytest.raises((BadDownload, httpx.HTTPError)):
+            fetch(url, tmp_path, policy)
+    files.broken = {} if ranges else {path: "no ranges"}
+    folder = fetch(url, tmp_path, policy)
+    assert (folder / BACKBONE).read_bytes() == BONE
+    half = len(BONE) // 2
+    starts = [start for name, start in files.sent if name == path]
+    assert starts == [0, half, half + (len(BONE) - half) // 2 if ranges else 0]
+
+
+def test_a_beginning_that_a_power_cut_damaged_is_fetched_anew(
+    files: Files, url: str, tmp_path: Path
+) -> None:
+    policy = files.publish(1)
+    partial = VersionStore(tmp_path).partial(policy.manifest.head.files[0])
+    partial.write_bytes(bytes(1000))
+    with pytest.raises(BadDownload, match="were announced"):
+        fetch(url, tmp_path, policy)
+    assert (fetch(url, tmp_path, policy) / HEAD).read_bytes() == files.served[weights(policy)]
 
 
 class Robot:
@@ -158,7 +217,7 @@ class Robot:
         if self.busy:
             self.busy -= 1
             return False
-        self.offered.append(ready.policy.version)
+        self.offered.append(ready.version)
         return self.take(ready)
 
     def say(self, sentence: str) -> None:
@@ -275,19 +334,22 @@ def test_old_versions_go_but_those_that_acted_and_the_acting_one_stay(
 ) -> None:
     policies = [files.publish(version) for version in range(1, KEPT + 4)]
     folders = [fetch(url, tmp_path, policy) for policy in policies]
-    (folders[0] / "acted").touch()
-    download.prune(tmp_path, keep=(2, None))
+    mark_acted(folders[0])
+    store = VersionStore(tmp_path)
+    store.prune(keep=(2, None))
     gone = [version for version, folder in enumerate(folders, 1) if not folder.exists()]
     assert gone == [3]
+    held = [store.holds(policy.manifest.head.files[0]) for policy in policies]
+    assert held == [version not in gone for version in range(1, KEPT + 4)]
+    assert store.holds(policies[2].manifest.backbone.files[0]), "the others need it"
 
 
 def test_what_was_downloaded_acts_from_the_next_step_on(
     files: Files, url: str, tmp_path: Path, seed: int
 ) -> None:
     stand = Stand(tmp_path, seed, max_steps=6)
-    policy, data = stand.make_version()
-    task = stand.settings.task
-    files.serve(policy, data, (tmp_path / task.policy.folder / BACKBONE).read_bytes())
+    policy, contents = stand.make_version()
+    files.serve(policy, contents)
     stand.start()
     stand.run(2)
     robot = Robot(url, stand.settings.policy_folder)
