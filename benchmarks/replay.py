@@ -6,11 +6,13 @@ import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from robot_rl.config import Task, load_task
-from robot_rl.learner.demonstrations import ABSENT, Trajectory
+from robot_rl.learner.algorithms.hil_serl import HilSerl
+from robot_rl.learner.columns import NOTHING, PHASES, SOURCES, Array, Trajectory
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.starting import shapes
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
+from safety.vocabulary import Phase, Source
 
 EPISODE_STEPS = 100
 STEPS = 100_000
@@ -26,7 +28,10 @@ def run(*, quick: bool = False) -> Result:
     replay = filled(task, steps)
     rng = np.random.default_rng(0)
     batch = task.learner.batch
-    sampling = Spread.of(time_us(lambda: replay.sample(batch, rng), 50 if quick else 1_000))
+    sampler, columns = HilSerl.sampler, HilSerl.columns
+    sampling = Spread.of(
+        time_us(lambda: replay.sample(batch, rng, sampler, columns), 50 if quick else 1_000)
+    )
     per_step = replay.bytes_per_step + _books_bytes(replay) / steps
     return Result(
         bench="replay",
@@ -46,7 +51,7 @@ def run(*, quick: bool = False) -> Result:
             "bytes per step, all of it": per_step,
             "of these, arrays": replay.bytes_per_step,
             "steps filled in": steps,
-            "features per step": replay.features.shape[1],
+            "features per step": replay.store.column("features").shape[1],
             f"sample of {batch}, µs": sampling,
             "noise before: processor taken away, µs": noise,
             "peers": "not measured in this run: HIL-SERL is not installed here; 9.8 GB is what its "
@@ -62,22 +67,28 @@ def filled(task: Task, steps: int) -> Replay:
     replay = Replay(task, backbone.size, capacity=steps + steps // EPISODE_STEPS)
     for number in range(steps // EPISODE_STEPS):
         count = EPISODE_STEPS + 1
-        executed = rng.uniform(-1, 1, (count, 7)).astype(np.float32)
-        executed[:, -1] = 0.0
-        executed[-1] = ABSENT
-        human = np.full((count, 7), ABSENT, np.float32)
+        executed = rng.uniform(-1, 1, (count, task.action.size)).astype(np.float32)
+        executed[:, list(task.action.gripper_columns)] = 0.0
+        executed[-1] = np.nan
+        human = np.full_like(executed, np.nan)
+        source = np.full(count, SOURCES.index(Source.POLICY))
+        phase = np.full(count, NOTHING)
         intervention = None
         if number % 5 == 0:
             human[40:60] = executed[40:60]
+            source[40:60] = SOURCES.index(Source.HUMAN)
+            phase[40:60] = PHASES.index(Phase.CORRECTION)
             intervention = new_id()
-        trajectory = Trajectory(
-            features=rng.normal(size=(count, backbone.size)).astype(np.float32),
-            executed=executed,
-            human=human,
-            success=np.arange(count) == count - 1,
-            terminated=np.arange(count) == count - 1,
-            truncated=np.zeros(count, bool),
-        )
+        given: dict[str, Array] = {
+            "features": rng.normal(size=(count, backbone.size)).astype(np.float32),
+            "executed": executed,
+            "human": human,
+            "source": source,
+            "phase": phase,
+            "success": np.arange(count) == count - 1,
+            "terminated": np.arange(count) == count - 1,
+        }
+        trajectory = Trajectory.made(given)
         episode = new_id()
         replay.start(episode)
         driven = [intervention if 40 <= index < 60 else None for index in range(count)]

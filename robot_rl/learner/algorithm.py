@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from robot_rl.config.learner import LearnerSection
+from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.samplers import Sampler
 from robot_rl.policy.head import Head
 
 MODEL, OPTIMIZER = "model.", "optimizer."
@@ -62,6 +64,9 @@ class Budget:
 class Algorithm(Protocol):
     """Made as `Class(settings, head, seed, device)`."""
 
+    columns: tuple[BatchColumn, ...]
+    """What it needs of every step that it samples."""
+    sampler: Sampler
     head: Head
     """What it publishes."""
     counts: Counts

@@ -18,7 +18,8 @@ from torch import nn
 
 from robot_rl.config.task import Task
 from robot_rl.errors import BadInput
-from robot_rl.learner.demonstrations import Trajectory, encode_trajectories
+from robot_rl.learner.columns import Trajectory
+from robot_rl.learner.demonstrations import encode_trajectories
 from robot_rl.learner.losses import clone_loss
 from robot_rl.policy.checkpoint import write_checkpoint
 from robot_rl.policy.head import Head, HeadSettings
@@ -60,7 +61,7 @@ class Examples:
     images: list[NDArray[np.uint8]]  # per camera (records, px, px, 3)
     state: NDArray[np.float32]  # (records, proprioception), SI
     subgoal: NDArray[np.float32]  # (records, 3), m
-    action: NDArray[np.float32]  # (records, 7)
+    action: NDArray[np.float32]  # (records, action)
     acted: NDArray[np.int64]  # (steps,) records with a human action
 
 
@@ -87,7 +88,7 @@ def clone(
         loss = _train_encoder(net, head_settings, examples, settings, rng, progress)
         head = Head(head_settings)
         head_loss = _train_head(net, head, examples, settings, rng, progress)
-    trajectories = _cache(net, examples, episodes)
+    trajectories = _cache(net, examples, episodes, task.action.size)
     return write_checkpoint(
         folder,
         net=net,
@@ -127,7 +128,7 @@ def gather(
     action: list[NDArray[np.float64]] = []
     acted: list[int] = []
     for episode in episodes:
-        subgoal.append(subgoals(episode))
+        subgoal.append(subgoals(episode, task.action.gripper_columns))
         for record in episode:
             seen = observe(record, task.instruction, task.cameras)
             picks = [seen.state_names.index(name) for name in settings.proprioception]
@@ -137,7 +138,7 @@ def gather(
             if is_example(record.step, demonstration=True):
                 acted.append(len(state))
             state.append(seen.state[picks])
-            action.append(np.array(human if human is not None else np.zeros(7)))
+            action.append(np.array(human if human is not None else np.zeros(task.action.size)))
     if len(acted) < 50:
         raise NotEnoughDemonstrations(
             f"{len(episodes)} demonstrations with {len(acted)} human steps are too few to clone "
@@ -152,23 +153,28 @@ def gather(
     )
 
 
-def subgoals(episode: Sequence[RecordedStep]) -> NDArray[np.float64]:
-    """(records, 3) m: TCP displacement to where the gripper next changes, or to the end."""
+def subgoals(
+    episode: Sequence[RecordedStep], gripper_columns: Sequence[int]
+) -> NDArray[np.float64]:
+    """(records, 3) m: TCP displacement to where a gripper next changes, or to the end."""
     position = np.array([record.step.arm.tcp_position_m for record in episode])
-    orders = [
-        0.0 if record.step.human_action is None else record.step.human_action[-1]
-        for record in episode
-    ]
+    still = (0.0,) * len(gripper_columns)
+    orders = [_orders(record, gripper_columns) or still for record in episode]
     target = len(episode) - 1
     result = np.empty_like(position)
     for index in range(len(episode) - 1, -1, -1):
-        begins = orders[index] != 0 and (index == 0 or orders[index - 1] != orders[index])
+        begins = any(orders[index]) and (index == 0 or orders[index - 1] != orders[index])
         if begins and index > 0:
             target = index
         result[index] = position[target] - position[index]
         if index == target and not begins:
             result[index] = 0.0
     return result
+
+
+def _orders(record: RecordedStep, columns: Sequence[int]) -> tuple[float, ...] | None:
+    action = record.step.human_action
+    return None if action is None else tuple(action[column] for column in columns)
 
 
 # ---- training ----------------------------------------------------------------------------------
@@ -281,7 +287,10 @@ def _features(
 
 
 def _cache(
-    net: KeypointNet, examples: Examples, episodes: Sequence[Sequence[RecordedStep]]
+    net: KeypointNet,
+    examples: Examples,
+    episodes: Sequence[Sequence[RecordedStep]],
+    action: int,
 ) -> list[Trajectory]:
     """The whole demonstrations as the learner's replay keeps them: features in place of images.
 
@@ -295,6 +304,6 @@ def _cache(
     for episode in episodes:
         steps, end = [record.step for record in episode], start + len(episode)
         if [step.index for step in steps] == list(range(len(steps))):
-            trajectories.append(Trajectory.of(steps, features[start:end], demonstration=True))
+            trajectories.append(Trajectory.of(steps, features[start:end], action=action))
         start = end
     return trajectories

@@ -1,90 +1,42 @@
-"""Trajectories with features in place of images: what the replay keeps and a checkpoint carries.
+"""Demonstrations as a file: trajectories with features in place of images.
 
 A starting policy's folder holds the demonstrations it was cloned from in this form, so that the
 learner begins with them in D_demo, as HIL-SERL does with its 20 demonstrations.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from robot_rl.learner.columns import SOURCES, STORED, Array, Trajectory
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
-from robot_rl.schema.step import Step
-from robot_rl.schema.transition import is_decision, is_example, own_action
+from safety.vocabulary import Source
 
 _TASK, _BACKBONE = "robot_rl.task", "robot_rl.backbone_sha256"
-ABSENT = np.nan  # in every entry of an action that was not given
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trajectory:
-    """Consecutive records of one episode."""
-
-    features: NDArray[np.float32]  # (records, features)
-    executed: NDArray[np.float32]  # (records, 7), NaN where the record has no action
-    human: NDArray[np.float32]  # (records, 7), NaN where nobody corrected or demonstrated
-    success: NDArray[np.bool_]  # (records,) evidence: the simulator saw the task done
-    terminated: NDArray[np.bool_]  # (records,)
-    truncated: NDArray[np.bool_]  # (records,)
-
-    @classmethod
-    def of(
-        cls, steps: Sequence[Step], features: NDArray[np.float32], *, demonstration: bool = False
-    ) -> Self:
-        """`features` (records, features) of the steps, in the same order.
-
-        In a `demonstration` everything that the person did is shown on purpose.
-        """
-        return cls(
-            features=np.asarray(features, np.float32),
-            executed=_actions([_trainable(step) for step in steps]),
-            human=_actions([_demonstrated(step, demonstration) for step in steps]),
-            success=np.array([step.evidence.simulator_success is True for step in steps]),
-            terminated=np.array([step.terminated for step in steps]),
-            truncated=np.array([step.truncated for step in steps]),
-        )
-
-
-def own_actions(steps: Sequence[Step]) -> NDArray[np.float32]:
-    """(records, 7): what a person did alone, imitated or not; NaN where nobody did."""
-    return _actions([own_action(step) for step in steps])
-
-
-def _trainable(step: Step) -> Sequence[float] | None:
-    """What was done in a step; the reset routine's motion is nobody's decision."""
-    action = step.executed_action
-    return action if is_decision(step.source, acted=action is not None) else None
-
-
-def _demonstrated(step: Step, demonstration: bool) -> Sequence[float] | None:
-    """What a person showed on purpose: in an intervention, not the way back (recovery)."""
-    return step.human_action if is_example(step, demonstration=demonstration) else None
-
-
-def _actions(actions: Sequence[Sequence[float] | None]) -> NDArray[np.float32]:
-    return np.array([[ABSENT] * 7 if a is None else a for a in actions], np.float32).reshape(-1, 7)
+_LENGTH, _EPISODE = "length", "episode_id"
+"""Beside the columns: records of each trajectory, and the 16 bytes of its episode's id."""
+_NO_EPISODE = bytes(16)
 
 
 def encode_trajectories(
     trajectories: Sequence[Trajectory], *, task: str, backbone_sha256: str
 ) -> bytes:
     """One safetensors file; `task` and the backbone of the features stand in its metadata."""
-    names = Trajectory.__slots__
-    tensors = {
-        name: np.concatenate([getattr(each, name) for each in trajectories]) for name in names
-    }
-    tensors["length"] = np.array([len(each.features) for each in trajectories], np.int64)
+    tensors = {name: np.concatenate([each[name] for each in trajectories]) for name in STORED}
+    tensors[_LENGTH] = np.array([len(each) for each in trajectories], np.int64)
+    ids = [
+        _NO_EPISODE if each.episode_id is None else each.episode_id.bytes for each in trajectories
+    ]
+    tensors[_EPISODE] = np.frombuffer(b"".join(ids), np.uint8).reshape(-1, 16)
     return save(tensors, {_TASK: task, _BACKBONE: backbone_sha256})
 
 
 def decode_trajectories(
-    data: bytes, name: str, *, task: str, backbone_sha256: str, features: int
+    data: bytes, name: str, *, task: str, backbone_sha256: str, features: int, action: int
 ) -> list[Trajectory]:
     """Raises BadCheckpoint: the file is damaged, or is of another task, backbone or size."""
     found = read_metadata(data, name)
@@ -102,17 +54,37 @@ def decode_trajectories(
             )
     try:
         tensors = load(data)
-        ends = np.cumsum(tensors.pop("length"))
-        whole = Trajectory(**tensors)
-    except (SafetensorError, KeyError, TypeError) as error:
+        ends = np.cumsum(tensors.pop(_LENGTH))
+        ids = tensors.pop(_EPISODE, None)
+        whole = Trajectory.made(_with_sources(tensors))
+    except (SafetensorError, KeyError, ValueError) as error:
         raise BadCheckpoint(f"{name}: these are not demonstrations of robot-rl: {error}") from error
-    if whole.features.shape != (ends[-1], features):
-        raise BadCheckpoint(
-            f"{name}: it holds features of shape {whole.features.shape}, "
-            f"({ends[-1]}, {features}) expected; make the policy again with `robot-rl clone`"
-        )
+    for column, size in (("features", features), ("executed", action)):
+        if whole[column].shape != (ends[-1], size):
+            raise BadCheckpoint(
+                f"{name}: it holds {column} of shape {whole[column].shape}, "
+                f"({ends[-1]}, {size}) expected; make the policy again with `robot-rl clone`"
+            )
     starts = [0, *ends[:-1].tolist()]
     return [
-        Trajectory(**{key: getattr(whole, key)[start:end] for key in Trajectory.__slots__})
-        for start, end in zip(starts, ends.tolist(), strict=True)
+        Trajectory(
+            columns=whole.part(start, end).columns,
+            episode_id=None if ids is None else _episode_id(ids[number].tobytes()),
+        )
+        for number, (start, end) in enumerate(zip(starts, ends.tolist(), strict=True))
     ]
+
+
+def _with_sources(tensors: dict[str, Array]) -> dict[str, Array]:
+    """Older files hold no source, and in `human` only what was to be imitated."""
+    if "source" in tensors:
+        return tensors
+    person = ~np.isnan(tensors["human"][:, 0])
+    return {
+        **tensors,
+        "source": np.where(person, SOURCES.index(Source.HUMAN), SOURCES.index(Source.HOLD)),
+    }
+
+
+def _episode_id(value: bytes) -> UUID | None:
+    return None if value == _NO_EPISODE else UUID(bytes=value)

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 
 from robot_rl.config.task import Task
-from robot_rl.learner.demonstrations import Trajectory, own_actions
+from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.feed import Delivery
 from robot_rl.learner.replay import Replay
 from robot_rl.policy.images import observe
@@ -21,6 +21,7 @@ from robot_rl.schema.episode import (
 )
 from robot_rl.schema.feed import Excluded, FeedItem, InterventionDecided, Relabelled
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
+from robot_rl.schema.transition import TRAINED_ON
 
 
 class Intake:
@@ -38,7 +39,6 @@ class Intake:
         self._backbone, self._replay, self._say = backbone, replay, say
         self._provenance: Provenance | None = None
         self._instructions: dict[UUID, str] = {}
-        self._demonstrations: set[UUID] = set()
         self.cursor = 0
         self.history = ""  # of everything up to the cursor: another database has another one
 
@@ -51,7 +51,12 @@ class Intake:
         elif replay.holds(event.episode_id):
             if isinstance(event, EpisodeEnded):
                 if event.complete:
-                    replay.end(event.episode_id, event.outcome, event.steps)
+                    replay.end(
+                        event.episode_id,
+                        event.outcome,
+                        event.steps,
+                        failure_class=event.failure_class,
+                    )
             elif isinstance(event, InterventionEnded):
                 replay.complete(event.intervention_id, event.correction_steps)
             elif isinstance(event, InterventionDecided):
@@ -60,22 +65,21 @@ class Intake:
                 replay.relabel(event.episode_id, event.outcome)
             elif isinstance(event, Excluded):
                 replay.exclude(event.episode_id, event.excluded)
-            elif delivery.segment is not None:
+            elif delivery.segment is not None and replay.wants(event.episode_id):
                 yield from self._steps(event.episode_id, delivery.segment)
         self.cursor = delivery.item.number
         self.history = _continued(self.history, delivery.item)
 
     def _start(self, event: EpisodeStarted) -> None:
-        if event.purpose is Purpose.EVALUATION:
+        if event.purpose not in TRAINED_ON:
             return
         reason = self._foreign(event.provenance)
         if reason:
             self._say(f"episode {event.episode_id} is left out of training: {reason}")
             return
         self._instructions[event.episode_id] = event.instruction
-        if event.purpose is Purpose.DEMONSTRATION:
-            self._demonstrations.add(event.episode_id)
-        self._replay.start(event.episode_id)
+        demonstration = event.purpose is Purpose.DEMONSTRATION
+        self._replay.start(event.episode_id, demonstration=demonstration)
 
     def _foreign(self, provenance: Provenance) -> str:
         """Why an episode must not be mixed with the others; empty when it may."""
@@ -112,21 +116,18 @@ class Intake:
                 yield self._replay.received
 
     def _add(self, episode_id: UUID, record: RecordedStep) -> None:
-        try:
-            seen = observe(record, self._instructions[episode_id], self._backbone.cameras)
-            features = self._backbone.features(seen)
-        except BadObservation as error:
-            self._say(f"a step of episode {episode_id} is left out of training: {error}")
-            return
+        """A record that nobody saw is kept too: how the episode ended may stand in it."""
         step = record.step
+        try:
+            observation = observe(record, self._instructions[episode_id], self._backbone.cameras)
+            features, seen = self._backbone.features(observation), True
+        except BadObservation as error:
+            self._say(f"a step of episode {episode_id} cannot be trained on: {error}")
+            features, seen = np.zeros(self._backbone.size, np.float32), False
         trajectory = Trajectory.of(
-            [step],
-            np.asarray(features)[None],
-            demonstration=step.episode_id in self._demonstrations,
+            [step], np.asarray(features)[None], action=self._task.action.size, seen=[seen]
         )
-        self._replay.add(
-            episode_id, step.index, trajectory, [step.intervention_id], own_actions([step])
-        )
+        self._replay.add(episode_id, step.index, trajectory, [step.intervention_id])
 
 
 def _continued(history: str, item: FeedItem) -> str:

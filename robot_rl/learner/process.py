@@ -20,7 +20,8 @@ import torch
 from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics, make_algorithm
-from robot_rl.learner.demonstrations import Trajectory, decode_trajectories
+from robot_rl.learner.columns import Trajectory
+from robot_rl.learner.demonstrations import decode_trajectories
 from robot_rl.learner.device import best_device
 from robot_rl.learner.feed import Delivery, FeedReader, ServerClient, Stopped
 from robot_rl.learner.intake import Intake
@@ -283,6 +284,7 @@ def _demonstrations(
         task=task.name,
         backbone_sha256=backbone.sha256,
         features=backbone.size,
+        action=task.action.size,
     )
 
 

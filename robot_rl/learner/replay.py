@@ -1,61 +1,60 @@
-"""The replay: every training step as features, action and evidence; two views of it are sampled.
+"""The replay: every training step as features, action and evidence; views of it are sampled.
 
-D_on holds every step, D_demo the corrections and demonstrations (LEARNING.md). A transition joins
-record i with record i + 1 of the same episode, whichever segments brought them; nothing else.
-Rewards are derived, and derived again when a label changes. Everything happens in feed order and
-the generator is passed in, so that the same feed and seed give the same batches, bit for bit.
+D_on holds every step, D_demo the corrections and demonstrations. A transition joins record i with
+record i + 1 of the same episode, whichever segments brought them; nothing else. Rewards are
+derived, and derived again when a label changes (robot_rl.schema.transition). Everything happens in
+feed order and the generator is passed in, so that the same feed and seed give the same batches, bit
+for bit.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from robot_rl.config.task import Task
-from robot_rl.learner.demonstrations import Trajectory
+from robot_rl.learner.columns import NOTHING, PHASES, SOURCES, Array, Trajectory
+from robot_rl.learner.derived import BatchColumn
+from robot_rl.learner.episodes import Episode, Intervention, Interventions
 from robot_rl.learner.index_set import IndexSet
-from robot_rl.learner.samplers import HalfAndHalf, Sampler
+from robot_rl.learner.samplers import Rows, Sampler
+from robot_rl.learner.storage import Storage
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.intervention import InterventionUse
-from robot_rl.schema.transition import shows
-from safety.vocabulary import Phase, Source
+from robot_rl.schema.transition import (
+    GRIPPER_AT_START,
+    demonstrates,
+    drove_alone,
+    gripper_changes,
+    is_costly,
+    is_over,
+    shows,
+    succeeds,
+    transition_reward,
+)
+from safety.vocabulary import Source
 
-NOWHERE = -1
 CPU = torch.device("cpu")
-HALF_AND_HALF = HalfAndHalf()
+_HUMAN = SOURCES.index(Source.HUMAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Transitions; the first half from D_on, the second from D_demo, where both have steps."""
+    """The columns that were asked for, (batch, …) each."""
 
-    features: torch.Tensor  # (batch, features)
-    next_features: torch.Tensor  # (batch, features)
-    action: torch.Tensor  # (batch, 7) executed
-    human: torch.Tensor  # (batch, 7), zero where `shown` is false
-    shown: torch.Tensor  # (batch,) bool: a person demonstrated or corrected this step
-    reward: torch.Tensor  # (batch,)
-    gripper_penalty: torch.Tensor  # (batch,) ≤ 0
-    bootstrap: torch.Tensor  # (batch,) 0 where the episode terminated, 1 elsewhere
-    online: int  # how many rows came from D_on
+    columns: Mapping[BatchColumn, torch.Tensor]
+    online: int  # how many rows, the first ones, came from D_on
 
-
-@dataclass(slots=True, kw_only=True)
-class EpisodeRows:
-    """What is known about one episode so far."""
-
-    number: int
-    rows: dict[int, int] = field(default_factory=dict)  # record index → row
-    outcome: Outcome | None = None  # of its end or of the latest relabel
-    steps: int | None = None  # actions, once it ended
-    excluded: bool = False
+    def __getitem__(self, column: BatchColumn) -> torch.Tensor:
+        return self.columns[column]
 
 
 class Replay:
-    """`capacity` rows for the feed, oldest overwritten first; preloaded demonstrations stay."""
+    """`capacity` rows each for autonomous steps and for people's, oldest overwritten first;
+    preloaded demonstrations stay.
+    """
 
     def __init__(
         self,
@@ -66,51 +65,47 @@ class Replay:
         device: torch.device = CPU,
     ) -> None:
         self.task, self.device = task, device
-        self.capacity = capacity or task.learner.replay_steps
-        rows = self.capacity + sum(len(each.features) for each in preloaded)
-        self.features = np.zeros((rows, features), np.float32)
-        self.executed = np.full((rows, 7), np.nan, np.float32)
-        self.human = np.full((rows, 7), np.nan, np.float32)
-        self.own = np.full((rows, 7), np.nan, np.float32)  # what a person did, imitated or not
-        self.shown = np.zeros(rows, bool)  # imitated unless a person decides otherwise
-        self.success = np.zeros(rows, bool)
-        self.terminated = np.zeros(rows, bool)
-        self.truncated = np.zeros(rows, bool)
-        self.reward = np.zeros(rows, np.float32)
-        self.penalty = np.zeros(rows, np.float32)
-        self.bootstrap = np.zeros(rows, np.float32)
-        self.next_row = np.full(rows, NOWHERE, np.int64)
-        self.intervention = np.full(rows, NOWHERE, np.int32)
-        self._episode = np.full(rows, NOWHERE, np.int32)
-        self._index = np.zeros(rows, np.int32)
-        self.online = IndexSet(rows)
-        self.demonstrated = IndexSet(rows)
-        self.interventions: list[UUID] = []
+        self.store = Storage(
+            capacity=capacity or task.learner.replay_steps,
+            kept=sum(map(len, preloaded)),
+            action=task.action.size,
+            features=features,
+        )
+        self._grippers = list(task.action.gripper_columns)
+        self.online = IndexSet(self.store.rows)
+        self.demonstrated = IndexSet(self.store.rows)
+        self.succeeded = IndexSet(self.store.rows)  # of D_on: steps of episodes that succeeded
+        self.failed = IndexSet(self.store.rows)  # of D_on: of those that did not
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
         self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
-        self.received = 0  # steps with an action that ever came from the feed
-        self._intervention_number: dict[UUID, int] = {}
-        self._complete: set[int] = set()  # interventions whose last step has arrived
-        self._correction_steps: dict[int, int] = {}  # of those
-        self._use: dict[int, InterventionUse] = {}  # what people decided
-        self._sampled: set[int] = set()
-        self._episodes: dict[UUID, EpisodeRows] = {}
-        self._by_number: list[EpisodeRows] = []
-        self._cursor = 0
-        self._preload(preloaded)
+        self.received = 0  # trainable steps that ever came from the feed
+        self._interventions = Interventions()
+        self._episodes: dict[UUID, Episode] = {}
+        self._by_number: list[Episode] = []
+        for trajectory in preloaded:
+            self._preload(trajectory)
 
     # ---- what comes in -------------------------------------------------------------------------
 
-    def start(self, episode_id: UUID) -> None:
-        """An episode whose steps are wanted."""
-        if episode_id not in self._episodes:
-            episode = EpisodeRows(number=len(self._by_number))
-            self._episodes[episode_id] = episode
-            self._by_number.append(episode)
+    def start(self, episode_id: UUID, *, demonstration: bool = False) -> None:
+        """An episode whose steps are wanted. Its steps from the feed replace preloaded ones."""
+        known = self._episodes.get(episode_id)
+        if known is not None and not known.preloaded:
+            return
+        if known is not None:
+            for row in known.rows.values():
+                self._withdraw(row)
+                self.store.release(row)
+            known.rows.clear()
+        self._open(episode_id, demonstration=demonstration)
 
     def holds(self, episode_id: UUID) -> bool:
-        """Whether steps of this episode are wanted."""
+        """Whether labels of this episode matter here."""
         return episode_id in self._episodes
+
+    def wants(self, episode_id: UUID) -> bool:
+        """Whether steps of this episode are wanted from the feed."""
+        return self.holds(episode_id) and not self._episodes[episode_id].preloaded
 
     def add(
         self,
@@ -118,37 +113,33 @@ class Replay:
         first_index: int,
         trajectory: Trajectory,
         interventions: Sequence[UUID | None],
-        own: NDArray[np.float32] | None = None,
     ) -> None:
-        """Consecutive records of a started episode from `first_index`; known ones are ignored.
-
-        own (records, 7): what a person did alone, also where it is not imitated by itself; NaN
-        elsewhere. Without it only what is imitated is known.
-        """
+        """Consecutive records of a started episode from `first_index`; known ones are ignored."""
         episode = self._episodes[episode_id]
         fresh: list[int] = []
-        for offset in range(len(trajectory.features)):
+        for offset in range(len(trajectory)):
             index = first_index + offset
             if index in episode.rows:
                 continue
-            row = self._take_row(episode.number, index)
-            episode.rows[index] = row
-            self._write(row, trajectory, offset)
-            if own is not None:
-                self.own[row] = own[offset]
-            self.intervention[row] = self._number_of(interventions[offset])
-            self.received += not np.isnan(trajectory.executed[offset, 0])
+            row = self._take_row(episode, index, trajectory, offset)
+            self.store.write(row, trajectory, offset)
+            intervention = interventions[offset]
+            if intervention is not None:
+                self.store.intervention[row] = self._interventions.number(intervention)
+            acted = not np.isnan(trajectory["executed"][offset, 0])
+            self.received += bool(acted and trajectory["seen"][offset])
             fresh.append(index)
         for index in fresh:
             self._join(episode, index - 1)
             self._join(episode, index)
-        for index in sorted({*fresh, *(index - 1 for index in fresh)}):
-            self._judge(episode, index)
+        self._judge_all(episode, {*fresh, *(index - 1 for index in fresh)})
 
-    def end(self, episode_id: UUID, outcome: Outcome, steps: int) -> None:
+    def end(
+        self, episode_id: UUID, outcome: Outcome, steps: int, failure_class: str | None = None
+    ) -> None:
         """The episode ended, as the robot or the person at it says."""
         episode = self._episodes[episode_id]
-        episode.steps = steps
+        episode.steps, episode.failure_class = steps, failure_class
         self._set_outcome(episode, outcome)
 
     def relabel(self, episode_id: UUID, outcome: Outcome) -> None:
@@ -159,52 +150,46 @@ class Replay:
         """Take an episode out of training, or back in."""
         episode = self._episodes[episode_id]
         episode.excluded = excluded
-        for index in sorted(episode.rows):
-            self._judge(episode, index)
-
-    def decide(self, intervention_id: UUID, use: InterventionUse) -> None:
-        """A person said what a takeover is for; the newest decision counts."""
-        number = self._number_of(intervention_id)
-        self._use[number] = use
-        rows = np.flatnonzero(self.intervention == number)
-        for row in sorted(rows.tolist(), key=lambda row: int(self._index[row])):
-            self._judge(self._by_number[self._episode[row]], int(self._index[row]))
-
-    # ---- what goes out -------------------------------------------------------------------------
-
-    def sample(
-        self, batch: int, rng: np.random.Generator, sampler: Sampler = HALF_AND_HALF
-    ) -> Batch:
-        """A batch of the sampler's choice. ValueError: there is nothing to sample."""
-        rows, online = sampler.draw(self, batch, rng)
-        self._notice(rows)
-        before = self.sampled_rows
-        self.sampled_rows = (before[0] + online, before[1] + batch - online)
-        human = self.human[rows]
-        shown = ~np.isnan(human[:, 0])
-        return Batch(
-            features=self._tensor(self.features[rows]),
-            next_features=self._tensor(self.features[self.next_row[rows]]),
-            action=self._tensor(self.executed[rows]),
-            human=self._tensor(np.where(shown[:, None], human, np.float32(0))),
-            shown=self._tensor(shown),
-            reward=self._tensor(self.reward[rows]),
-            gripper_penalty=self._tensor(self.penalty[rows]),
-            bootstrap=self._tensor(self.bootstrap[rows]),
-            online=online,
-        )
+        self._judge_all(episode, episode.rows)
 
     def complete(self, intervention_id: UUID, correction_steps: int = 0) -> None:
         """The person let go: from now on a batch with its steps counts as trained on it.
 
         correction_steps: how many of its steps follow key C.
         """
-        number = self._number_of(intervention_id)
-        self._complete.add(number)
-        self._correction_steps[number] = correction_steps
+        intervention = self._interventions[self._interventions.number(intervention_id)]
+        intervention.complete, intervention.correction_steps = True, correction_steps
 
-    def _tensor(self, values: NDArray[np.generic]) -> torch.Tensor:
-        return torch.from_numpy(values).to(self.device)
+    def decide(self, intervention_id: UUID, use: InterventionUse) -> None:
+        """A person said what a takeover is for; the newest decision counts."""
+        number = self._interventions.number(intervention_id)
+        self._interventions[number].use = use
+        touched: dict[int, list[int]] = {}
+        for row in self.store.rows_of_intervention(number).tolist():
+            owner = self.store.owner(row)
+            if owner is not None:
+                touched.setdefault(owner[0], []).append(owner[1])
+        for episode, indices in touched.items():
+            self._judge_all(self._by_number[episode], indices)
+
+    # ---- what goes out -------------------------------------------------------------------------
+
+    def sample(
+        self,
+        count: int,
+        rng: np.random.Generator,
+        sampler: Sampler,
+        columns: Iterable[BatchColumn],
+    ) -> Batch:
+        """`count` rows of the sampler's choice. ValueError: there is nothing to sample."""
+        rows, online = sampler.draw(self, count, rng)
+        self._notice(rows)
+        before = self.sampled_rows
+        self.sampled_rows = (before[0] + online, before[1] + count - online)
+        return Batch(
+            columns={column: self._tensor(column.of(self, rows)) for column in columns},
+            online=online,
+        )
 
     def published(self) -> None:
         """What was sampled up to now is in a version: begin to count anew."""
@@ -214,170 +199,190 @@ class Replay:
     @property
     def sampled_interventions(self) -> tuple[UUID, ...]:
         """Interventions that have entered training."""
-        return tuple(self.interventions[number] for number in sorted(self._sampled))
+        return self._interventions.sampled
 
     def restore_sampled(self, sampled: Sequence[UUID], fresh: Sequence[UUID]) -> None:
         """After the rows were built again: what had already entered training before."""
-        self._sampled = {self._number_of(intervention) for intervention in sampled}
+        self._interventions.restore_sampled(tuple(sampled))
         self.fresh_interventions = list(fresh)
 
     @property
     def bytes_per_step(self) -> float:
         """Memory of one stored step."""
-        arrays = [value for value in vars(self).values() if isinstance(value, np.ndarray)]
-        sets = 2 * self.online.nbytes
-        return (sum(array.nbytes for array in arrays) + sets) / len(self.features)
+        sets = (self.online, self.demonstrated, self.succeeded, self.failed)
+        return (self.store.nbytes + sum(each.nbytes for each in sets)) / self.store.rows
 
-    # ---- inside --------------------------------------------------------------------------------
+    def _tensor(self, values: Array) -> torch.Tensor:
+        return torch.from_numpy(values).to(self.device)
 
-    def _preload(self, trajectories: Sequence[Trajectory]) -> None:
-        row = self.capacity
-        for trajectory in trajectories:
-            episode = EpisodeRows(number=len(self._by_number))
-            self._by_number.append(episode)
-            for offset in range(len(trajectory.features)):
-                episode.rows[offset] = row
-                self._episode[row], self._index[row] = episode.number, offset
-                self._write(row, trajectory, offset)
-                row += 1
-            for offset in episode.rows:
-                self._join(episode, offset)
-            # What was cloned from counts as done: people keep the demonstrations that succeeded.
-            episode.steps = len(trajectory.features) - 1
-            episode.outcome = Outcome.SUCCESS
-            for offset in episode.rows:
-                self._judge(episode, offset)
-                self.online.discard(episode.rows[offset])
+    def _notice(self, rows: Rows) -> None:
+        numbers = self.store.intervention[rows]
+        for number in sorted({*numbers[numbers != NOTHING].tolist()}):
+            intervention = self._interventions[number]
+            if intervention.complete and not intervention.sampled:
+                intervention.sampled = True
+                self.fresh_interventions.append(intervention.intervention_id)
 
-    def _take_row(self, number: int, index: int) -> int:
-        row, self._cursor = self._cursor, (self._cursor + 1) % self.capacity
-        if self._episode[row] != NOWHERE:
-            self._forget(row)
-        self._episode[row], self._index[row] = number, index
-        return row
+    # ---- rows ----------------------------------------------------------------------------------
 
-    def _forget(self, row: int) -> None:
+    def _open(self, episode_id: UUID | None, *, demonstration: bool) -> Episode:
+        episode = Episode(number=len(self._by_number), demonstration=demonstration)
+        self._by_number.append(episode)
+        if episode_id is not None:
+            self._episodes[episode_id] = episode
+        return episode
+
+    def _preload(self, trajectory: Trajectory) -> None:
+        """What was cloned from counts as done: people keep the demonstrations that succeeded."""
+        episode = self._open(trajectory.episode_id, demonstration=True)
+        episode.preloaded, episode.outcome = True, Outcome.SUCCESS
+        episode.steps = len(trajectory) - 1
+        for offset in range(len(trajectory)):
+            self.store.write(self.store.take_kept(episode, offset), trajectory, offset)
+        for offset in episode.rows:
+            self._join(episode, offset)
+        self._judge_all(episode, episode.rows)
+
+    def _take_row(self, episode: Episode, index: int, trajectory: Trajectory, offset: int) -> int:
+        """What a person did, and what it led to, stays as long as what people do is kept."""
+        before = episode.rows.get(index - 1)
+        after_person = before is not None and self.store.columns["source"][before] == _HUMAN
+        person = bool(after_person or trajectory["source"][offset] == _HUMAN)
+        oldest = self.store.next_place(person=person)
+        owner = self.store.owner(oldest)
+        if owner is not None:
+            self._forget(oldest, self._by_number[owner[0]], owner[1])
+        return self.store.take(episode, index, person=person)
+
+    def _forget(self, row: int, episode: Episode, index: int) -> None:
         """Overwrite the oldest record: neither it nor the step that led to it can be sampled."""
-        episode, index = self._by_number[self._episode[row]], int(self._index[row])
-        self.online.discard(row)
-        self.demonstrated.discard(row)
+        self._withdraw(row)
         before = episode.rows.get(index - 1)
         if before is not None:
-            self.next_row[before] = NOWHERE
-            self.online.discard(before)
-            self.demonstrated.discard(before)
+            self._withdraw(before)
+        self.store.release(row)
         del episode.rows[index]
 
-    def _write(self, row: int, trajectory: Trajectory, offset: int) -> None:
-        self.features[row] = trajectory.features[offset]
-        self.executed[row] = trajectory.executed[offset]
-        self.human[row] = self.own[row] = trajectory.human[offset]
-        self.shown[row] = not np.isnan(trajectory.human[offset, 0])
-        self.success[row] = trajectory.success[offset]
-        self.terminated[row] = trajectory.terminated[offset]
-        self.truncated[row] = trajectory.truncated[offset]
-        self.next_row[row] = NOWHERE
-        self.intervention[row] = NOWHERE
-
-    def _number_of(self, intervention: UUID | None) -> int:
-        if intervention is None:
-            return NOWHERE
-        number = self._intervention_number.setdefault(intervention, len(self.interventions))
-        if number == len(self.interventions):
-            self.interventions.append(intervention)
-        return number
-
-    def _join(self, episode: EpisodeRows, index: int) -> None:
+    def _join(self, episode: Episode, index: int) -> None:
         row, after = episode.rows.get(index), episode.rows.get(index + 1)
         if row is not None and after is not None:
-            self.next_row[row] = after
+            self.store.join(row, after)
 
-    def _set_outcome(self, episode: EpisodeRows, outcome: Outcome) -> None:
+    # ---- what a transition is worth, and whether it can be sampled -----------------------------
+
+    def _set_outcome(self, episode: Episode, outcome: Outcome) -> None:
         episode.outcome = outcome
-        for index in sorted(episode.rows):
-            self._judge(episode, index)
+        self._judge_all(episode, episode.rows)
 
-    def _judge(self, episode: EpisodeRows, index: int) -> None:
-        """Derive reward and bootstrap of a transition, and whether it can be sampled."""
-        row = episode.rows.get(index)
-        if row is None:
-            return
-        after = int(self.next_row[row])
-        success = after != NOWHERE and self._succeeds(episode, index, row, after)
-        if success is None or after == NOWHERE or episode.excluded or self._unusable(row):
-            self.online.discard(row)
-            self.demonstrated.discard(row)
-            return
-        rule = self.task.reward
-        self.reward[row] = rule.step + (rule.success if success else 0.0)
-        self.penalty[row] = rule.gripper_change if self._changes_gripper(episode, index) else 0.0
-        self.bootstrap[row] = 0.0 if success or self._terminates(row, after) else 1.0
-        self.online.add(row)
-        self._imitate(row)
-        if np.isnan(self.human[row, 0]):
-            self.demonstrated.discard(row)
-        else:
-            self.demonstrated.add(row)
+    def _judge_all(self, episode: Episode, indices: Iterable[int]) -> None:
+        for index in sorted(indices):
+            row = episode.rows.get(index)
+            if row is not None and not self._judge(episode, index, row):
+                self._withdraw(row)
 
-    def _imitate(self, row: int) -> None:
-        """Whether what a person did here is imitated, once they have decided about it."""
-        number = int(self.intervention[row])
-        if number not in self._use:
-            return
-        imitated = shows(
-            Source.HUMAN,
-            Phase.CORRECTION if self.shown[row] else Phase.RECOVERY,
-            demonstration=False,
-            use=self._use[number],
-            correction_steps=self._correction_steps.get(number, 0),
+    def _withdraw(self, row: int) -> None:
+        self.store.usable[row] = self.store.shown[row] = False
+        for view in (self.online, self.demonstrated, self.succeeded, self.failed):
+            view.discard(row)
+
+    def _judge(self, episode: Episode, index: int, row: int) -> bool:
+        """Derive what a transition is worth. False: it cannot be sampled."""
+        if episode.excluded or self._unusable(row):
+            return False
+        store, rule = self.store, self.task.reward
+        columns, after = store.columns, int(store.next_row[row])
+        last = self._is_last(episode, index, row, after)
+        evidence = after != NOTHING and bool(columns["success"][after])
+        success = succeeds(rule, last=last, evidence=evidence, outcome=episode.outcome)
+        if success is None or (after == NOTHING and episode.outcome is None):
+            return False
+        goes_on = not success and not self._terminates(row, after)
+        if goes_on and (after == NOTHING or not columns["seen"][after]):
+            return False  # its worth depends on a moment that nobody saw
+        store.reward[row] = transition_reward(rule, success=success)
+        store.penalty[row] = rule.gripper_change * self._gripper_changes(episode, index)
+        store.cost[row] = is_costly(
+            int(columns["limits"][row]),
+            last=last,
+            outcome=episode.outcome,
+            failure_class=episode.failure_class,
         )
-        self.human[row] = self.own[row] if imitated else np.nan
+        store.bootstrap[row] = float(goes_on)
+        store.usable[row] = True
+        store.shown[row] = self._is_shown(episode, row)
+        self._enter(episode, row)
+        return True
+
+    def _enter(self, episode: Episode, row: int) -> None:
+        outcome = None if episode.preloaded else episode.outcome
+        for view, belongs in (
+            (self.online, not episode.preloaded),
+            (self.demonstrated, bool(self.store.shown[row])),
+            (self.succeeded, outcome is Outcome.SUCCESS),
+            (self.failed, outcome not in (None, Outcome.SUCCESS)),
+        ):
+            (view.add if belongs else view.discard)(row)
 
     def _unusable(self, row: int) -> bool:
-        """No action, discarded, or the task was done before it by the simulator's word."""
-        if self._use.get(int(self.intervention[row])) is InterventionUse.DISCARD:
-            return True
-        done = self.task.reward.source == "simulator" and bool(self.success[row])
-        return bool(np.isnan(self.executed[row, 0])) or done
+        """Unseen, no action, discarded, or the task was done before it by the simulator's word."""
+        columns, intervention = self.store.columns, self._intervention(row)
+        discarded = intervention is not None and intervention.use is InterventionUse.DISCARD
+        return bool(
+            discarded
+            or not columns["seen"][row]
+            or np.isnan(columns["executed"][row, 0])
+            or is_over(self.task.reward, evidence=bool(columns["success"][row]))
+        )
 
-    def _last(self, episode: EpisodeRows, index: int, row: int, after: int) -> bool:
+    def _intervention(self, row: int) -> Intervention | None:
+        number = int(self.store.intervention[row])
+        return None if number == NOTHING else self._interventions[number]
+
+    def _is_shown(self, episode: Episode, row: int) -> bool:
+        columns, intervention = self.store.columns, self._intervention(row)
+        if columns["source"][row] != _HUMAN or np.isnan(columns["human"][row, 0]):
+            return False
+        phase = int(columns["phase"][row])
+        return (
+            demonstrates(demonstration=episode.demonstration, outcome=episode.outcome)
+            and shows(
+                Source.HUMAN,
+                None if phase == NOTHING else PHASES[phase],
+                demonstration=episode.demonstration,
+                use=None if intervention is None else intervention.use,
+                correction_steps=0 if intervention is None else intervention.correction_steps,
+            )
+            and drove_alone(columns["human"][row].tolist(), columns["executed"][row].tolist())
+        )
+
+    def _is_last(self, episode: Episode, index: int, row: int, after: int) -> bool:
         """Whether this is the episode's last transition."""
         if episode.steps is not None:
             return index == episode.steps - 1
-        flagged = self.terminated[row] or self.truncated[row]
-        return bool(flagged or np.isnan(self.executed[after, 0]))
-
-    def _succeeds(self, episode: EpisodeRows, index: int, row: int, after: int) -> bool | None:
-        """Whether the transition completes the task; None while nobody can know."""
-        last = self._last(episode, index, row, after)
-        if episode.outcome is not None:
-            return last and episode.outcome is Outcome.SUCCESS
-        if self.task.reward.source == "simulator":
-            return bool(self.success[after])
-        return None if last else False
+        columns = self.store.columns
+        flagged = columns["terminated"][row] or columns["truncated"][row]
+        return bool(flagged or (after != NOTHING and np.isnan(columns["executed"][after, 0])))
 
     def _terminates(self, row: int, after: int) -> bool:
         """The flag may stand on the step that ended the episode or on the record after it."""
-        final = np.isnan(self.executed[after, 0])
-        return bool(self.terminated[row] or (final and self.terminated[after]))
+        columns = self.store.columns
+        if columns["terminated"][row] or after == NOTHING:
+            return bool(columns["terminated"][row])
+        final = np.isnan(columns["executed"][after, 0])
+        return bool(final and columns["terminated"][after])
 
-    def _changes_gripper(self, episode: EpisodeRows, index: int) -> bool:
-        """Whether the step orders the gripper another way than the episode's last order."""
-        order = self.executed[episode.rows[index], -1]
-        if order == 0:
-            return False
-        for earlier in range(index - 1, -1, -1):
+    def _gripper_changes(self, episode: Episode, index: int) -> int:
+        """How many grippers the step orders another way than the episode's last order."""
+        executed = self.store.columns["executed"]
+        orders = executed[episode.rows[index], self._grippers].tolist()
+        standing = [0.0] * len(orders)
+        for earlier in range(index - 1, -1, -1) if any(orders) else ():
             row = episode.rows.get(earlier)
-            if row is None or np.isnan(self.executed[row, -1]):
+            if row is None or np.isnan(executed[row, 0]):
                 continue
-            if self.executed[row, -1] != 0:
-                return bool(np.sign(self.executed[row, -1]) != np.sign(order))
-        start = {"open": 1.0, "closed": -1.0, "keep": 0.0}[self.task.reset.gripper]
-        return bool(np.sign(order) != start)
-
-    def _notice(self, rows: NDArray[np.int64]) -> None:
-        numbers = self.intervention[rows]
-        seen = {*numbers[numbers != NOWHERE].tolist()} & self._complete
-        for number in sorted(seen - self._sampled):
-            self._sampled.add(number)
-            self.fresh_interventions.append(self.interventions[number])
+            said = executed[row, self._grippers].tolist()
+            standing = [old or new for old, new in zip(standing, said, strict=True)]
+            if all(standing):
+                break
+        start = GRIPPER_AT_START[self.task.reset.gripper]
+        return gripper_changes(orders, [order or start for order in standing])

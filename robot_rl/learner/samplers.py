@@ -16,6 +16,8 @@ class Views(Protocol):
 
     online: IndexSet  # D_on: every step
     demonstrated: IndexSet  # D_demo: corrections and demonstrations
+    succeeded: IndexSet  # of D_on: steps of episodes that are known to have succeeded
+    failed: IndexSet  # of D_on: and of those known to have failed or been aborted
 
 
 class Sampler(Protocol):
@@ -53,6 +55,21 @@ class HalfAndHalf:
             _some(views.demonstrated)
         rows = [views.online.sample(online, rng), views.demonstrated.sample(count - online, rng)]
         return np.concatenate(rows), online
+
+
+@dataclass(frozen=True, slots=True)
+class BalancedByOutcome:
+    """Half from episodes that succeeded, half from those that did not; all of one kind if there is
+    no other, and every step alike while no outcome is known.
+    """
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        if not views.succeeded or not views.failed:
+            known = views.succeeded or views.failed or views.online
+            return _some(known).sample(count, rng), count
+        half = count // 2
+        rows = [views.succeeded.sample(half, rng), views.failed.sample(count - half, rng)]
+        return np.concatenate(rows), count
 
 
 def _some(rows: IndexSet) -> IndexSet:

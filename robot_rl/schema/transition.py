@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.step import Step
-from safety.vocabulary import Phase, Source
+from safety.vocabulary import Limit, Phase, Source
 
 TRAINED_ON = (Purpose.TRAINING, Purpose.DEMONSTRATION)
 """Episodes whose steps enter training."""
@@ -21,6 +21,9 @@ GRIPPER_AT_START: Mapping[Literal["open", "closed", "keep"], float] = {
     "keep": 0.0,
 }
 """`reset.gripper` of the task file → the order that stands when an episode starts; 0: unknown."""
+
+UNSAFE = "unsafe"
+"""The failure class of a task that says so."""
 
 SAME_ACTION = 1e-4
 """Largest difference, in normalised units, between two accounts of one motion. They are kept as
@@ -168,3 +171,15 @@ def gripper_changes(orders: Sequence[float], before: Sequence[float]) -> int:
 def orders_after(orders: Sequence[float], before: Sequence[float]) -> tuple[float, ...]:
     """The orders that stand after a step."""
     return tuple(order or old for order, old in zip(orders, before, strict=True))
+
+
+def is_costly(
+    limits: int, *, last: bool, outcome: Outcome | None, failure_class: str | None
+) -> bool:
+    """Whether a step did what a risk critic must learn to avoid: the safety chain had to brake
+    (`limits` of the step), or the episode ended with it in a stop or was called unsafe. A person's
+    plain takeover is none of these.
+    """
+    if Limit(limits) & Limit.BRAKE:
+        return True
+    return last and (outcome is Outcome.ABORTED or failure_class == UNSAFE)

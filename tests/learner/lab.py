@@ -148,6 +148,7 @@ def record_episode(
     segment: int = 3,
     cell: str = "cell",
     task_sha256: str = "",
+    unseen: tuple[int, ...] = (),
 ) -> tuple[UUID, UUID]:
     """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
 
@@ -191,6 +192,8 @@ def record_episode(
         )
         for index in range(steps + 1)
     ]
+    for index in unseen:
+        records[index] = RecordedStep(step=records[index].step, images={})
     for first in range(0, len(records), segment):
         lab.put_segment(records[first : first + segment])
     if human:

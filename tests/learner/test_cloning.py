@@ -46,7 +46,7 @@ def test_the_subgoal_is_where_the_gripper_next_changes_or_the_end() -> None:
         )
         for index, record in enumerate(episode)
     ]
-    assert subgoals(edited)[:, 0].tolist() == [2.0, 1.0, 0.0, 3.0, 2.0, 1.0, 0.0]
+    assert subgoals(edited, (6,))[:, 0].tolist() == [2.0, 1.0, 0.0, 3.0, 2.0, 1.0, 0.0]
 
 
 def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
@@ -68,10 +68,11 @@ def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:
         task=task.name,
         backbone_sha256=policy.backbone.sha256,
         features=policy.backbone.size,
+        action=task.action.size,
     )
-    assert [len(each.features) for each in trajectories] == [21, 21, 21]
-    assert not np.isnan(trajectories[0].human[:-1]).any()
-    assert np.isnan(trajectories[0].human[-1]).all()
+    assert [len(each) for each in trajectories] == [21, 21, 21]
+    assert not np.isnan(trajectories[0]["human"][:-1]).any()
+    assert np.isnan(trajectories[0]["human"][-1]).all()
     assert sum(path.stat().st_size for path in (tmp_path / "0").iterdir()) < 5_000_000
 
 
@@ -85,9 +86,14 @@ def test_a_demonstration_with_an_unseen_step_is_not_given_to_the_learner(tmp_pat
     data = read_file(tmp_path, stored)
     backbone = load_policy(tmp_path).backbone
     kept = decode_trajectories(
-        data, "test", task=task.name, backbone_sha256=backbone.sha256, features=backbone.size
+        data,
+        "test",
+        task=task.name,
+        backbone_sha256=backbone.sha256,
+        features=backbone.size,
+        action=7,
     )
-    assert [len(each.features) for each in kept] == [21, 21]
+    assert [len(each) for each in kept] == [21, 21]
 
 
 def test_too_few_demonstrations_are_refused_in_words(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from robot_rl.config.document import file_sha256, load_task
 from robot_rl.config.task import Task
-from robot_rl.learner.demonstrations import Trajectory
+from robot_rl.learner.columns import Trajectory
+from robot_rl.learner.derived import EXECUTED, IMITATED, SHOWN
 from robot_rl.learner.feed import Delivery
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.samplers import HalfAndHalf
 from robot_rl.policy.interface import Observation
 from robot_rl.schema.feed import InterventionDecided, SegmentStored
 from robot_rl.schema.intervention import InterventionUse
@@ -84,8 +86,8 @@ class Training:
         return self._steps_of(self.replay.online)
 
     def _steps_of(self, rows: IndexSet) -> list[int]:
-        found = [row for row in range(len(self.replay.features)) if row in rows]
-        return sorted(int(self.replay.features[row][0]) for row in found)
+        found = [row for row in range(self.replay.store.rows) if row in rows]
+        return sorted(int(self.replay.store.column("features")[row][0]) for row in found)
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +102,11 @@ def test_a_takeover_without_key_c_is_imitated_once_a_person_says_so(task: Task) 
     assert len(training.trained_on) == STEPS
     training.decide(InterventionUse.CORRECTION)
     assert training.imitated == list(HUMAN)
-    batch = training.replay.sample(64, np.random.default_rng(0))
-    shown = batch.shown.numpy()
+    columns = (SHOWN, IMITATED, EXECUTED)
+    batch = training.replay.sample(64, np.random.default_rng(0), HalfAndHalf(), columns)
+    shown = batch[SHOWN].numpy()
     assert shown[batch.online :].all()
-    assert (batch.human.numpy()[shown] == batch.action.numpy()[shown]).all()
+    assert (batch[IMITATED].numpy()[shown] == batch[EXECUTED].numpy()[shown]).all()
     assert len(training.trained_on) == STEPS
     assert training.said == []
 
@@ -151,13 +154,12 @@ def test_a_decision_holds_for_steps_that_come_later(task: Task) -> None:
     replay.add(
         episode_id,
         0,
-        Trajectory(
-            features=np.zeros((steps, 1), np.float32),
-            executed=np.zeros((steps, 7), np.float32),
-            human=np.zeros((steps, 7), np.float32),
-            success=np.zeros(steps, bool),
-            terminated=np.zeros(steps, bool),
-            truncated=np.zeros(steps, bool),
+        Trajectory.made(
+            {
+                "features": np.zeros((steps, 1), np.float32),
+                "executed": np.zeros((steps, 7), np.float32),
+                "human": np.zeros((steps, 7), np.float32),
+            }
         ),
         [None, intervention_id, None],
     )

@@ -17,7 +17,7 @@ from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.weights import decode_head
-from robot_rl.schema.episode import Purpose
+from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.feed import Excluded
 from robot_rl.schema.message import new_id
 from tests.learner.lab import NOON, Lab, record_episode
@@ -253,3 +253,20 @@ def test_a_correction_is_told_of_after_a_publication_that_failed(
     session(lab, task, tmp_path, whole(lab))
     updates = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
     assert [each for update in updates for each in update.new_interventions] == [correction]
+
+
+def test_a_success_whose_last_record_nobody_saw_is_trained_on(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    record_episode(lab, task, 1, steps=8, unseen=(8,))
+    session(lab, task, tmp_path, whole(lab))
+    assert (lab.progress[-1].env_steps, lab.progress[-1].replay_steps) == (8, 8)
+
+
+def test_a_failed_demonstration_is_not_imitated(task: Task, tmp_path: Path) -> None:
+    lab, shown = Lab(), Purpose.DEMONSTRATION
+    every = tuple(range(8))
+    record_episode(lab, task, 1, steps=8, human=every, purpose=shown)
+    record_episode(lab, task, 2, steps=8, human=every, purpose=shown, outcome=Outcome.FAILURE)
+    session(lab, task, tmp_path, whole(lab))
+    last = lab.progress[-1]
+    assert (last.replay_steps, last.demonstration_steps) == (16, 8)

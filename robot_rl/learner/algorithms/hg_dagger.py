@@ -20,6 +20,7 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
+from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Demonstrated
@@ -28,6 +29,9 @@ from robot_rl.policy.head import Head
 
 class HgDagger(nn.Module):
     """The head and its optimizer."""
+
+    columns = (FEATURES, IMITATED)
+    sampler = Demonstrated()
 
     def __init__(
         self, settings: HgDaggerSettings, head: Head, seed: int, device: torch.device
@@ -51,8 +55,8 @@ class HgDagger(nn.Module):
         self.counts.updates += 1
         if not data.demonstrated:
             return {}
-        batch = data.sample(self.settings.batch, rng, Demonstrated())
-        loss = clone_loss(self.head, batch.features, batch.human).mean()
+        batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
+        loss = clone_loss(self.head, batch[FEATURES], batch[IMITATED]).mean()
         optimizer = self.optimizers["actor"]
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -30,8 +30,19 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
+from robot_rl.learner.derived import (
+    BOOTSTRAP,
+    EXECUTED,
+    FEATURES,
+    IMITATED,
+    NEXT_FEATURES,
+    PENALTY,
+    REWARD,
+    SHOWN,
+)
 from robot_rl.learner.losses import clone_loss, gripper_choice
 from robot_rl.learner.replay import Batch, Replay
+from robot_rl.learner.samplers import HalfAndHalf
 from robot_rl.policy.head import Head
 from robot_rl.policy.networks import Ensemble
 
@@ -40,6 +51,9 @@ GRIPPER_CHOICES = 3
 
 class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
+
+    columns = (FEATURES, NEXT_FEATURES, EXECUTED, REWARD, PENALTY, BOOTSTRAP, IMITATED, SHOWN)
+    sampler = HalfAndHalf()
 
     def __init__(
         self, settings: HilSerlSettings, head: Head, seed: int, device: torch.device
@@ -88,9 +102,9 @@ class HilSerl(nn.Module):
         """Nothing: the starting policy was cloned from its demonstrations already."""
         return iter(())
 
-    def update(self, replay: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
         """One critic update, and one of the actor when it is due. Returns the losses."""
-        batch = replay.sample(self.settings.batch, rng)
+        batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         losses = self.update_critics(batch)
         if self.counts.critic % self.settings.critic_to_actor == 0:
             losses |= self.update_actor(batch)
@@ -109,14 +123,14 @@ class HilSerl(nn.Module):
 
     def update_critics(self, batch: Batch) -> Metrics:
         target, grasp_target = self.targets(batch)
-        action = batch.action[:, self.axes]
-        predicted = self.critics(torch.cat([batch.features, action], -1))[..., 0]
+        action = batch[EXECUTED][:, self.axes]
+        predicted = self.critics(torch.cat([batch[FEATURES], action], -1))[..., 0]
         critic_loss = (predicted - target).square().mean()
         loss = critic_loss
         losses: Metrics = {}
         if self.grasp is not None and grasp_target is not None:
-            choice = gripper_choice(batch.action)
-            values = self.grasp(batch.features)[0]
+            choice = gripper_choice(batch[EXECUTED])
+            values = self.grasp(batch[FEATURES])[0]
             taken = values.gather(1, choice[:, None])[:, 0]
             grasp_loss = (taken - grasp_target).square().mean()
             loss = loss + grasp_loss
@@ -133,38 +147,38 @@ class HilSerl(nn.Module):
     def targets(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:
         """(batch,) bootstrapped values of the critics and, where there is one, the grasp critic."""
         settings = self.settings
-        discount = settings.discount * batch.bootstrap
-        action, _, _ = self.sample(batch.next_features)
-        following = self.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]
+        discount = settings.discount * batch[BOOTSTRAP]
+        action, _, _ = self.sample(batch[NEXT_FEATURES])
+        following = self.target_critics(torch.cat([batch[NEXT_FEATURES], action], -1))[..., 0]
         if settings.critic_subsample < settings.critics:
             chosen = torch.randperm(settings.critics, generator=self.rng)
             following = following[chosen[: settings.critic_subsample]]
-        target = batch.reward + discount * following.amin(0)
+        target = batch[REWARD] + discount * following.amin(0)
         if self.grasp is None or self.target_grasp is None:
             return target, None
-        best = self.grasp(batch.next_features)[0].argmax(-1, keepdim=True)
-        following = self.target_grasp(batch.next_features)[0].gather(1, best)[:, 0]
-        return target, batch.reward + batch.gripper_penalty + discount * following
+        best = self.grasp(batch[NEXT_FEATURES])[0].argmax(-1, keepdim=True)
+        following = self.target_grasp(batch[NEXT_FEATURES])[0].gather(1, best)[:, 0]
+        return target, batch[REWARD] + batch[PENALTY] + discount * following
 
     # ---- actor ---------------------------------------------------------------------------------
 
     def update_actor(self, batch: Batch) -> Metrics:
         settings = self.settings
         losses: Metrics = {}
-        shown = batch.shown
+        shown = batch[SHOWN]
         loss = torch.zeros((), device=self.device)
         if bool(shown.any()):
-            clone = clone_loss(self.head, batch.features[shown], batch.human[shown]).mean()
+            clone = clone_loss(self.head, batch[FEATURES][shown], batch[IMITATED][shown]).mean()
             loss = loss + settings.clone_weight * clone
             losses["clone"] = clone.item()
         if self.counts.critic >= settings.critic_warmup_updates:
-            action, log_probability, logits = self.sample(batch.features)
-            value = self.critics(torch.cat([batch.features, action], -1))[..., 0].mean(0)
+            action, log_probability, logits = self.sample(batch[FEATURES])
+            value = self.critics(torch.cat([batch[FEATURES], action], -1))[..., 0].mean(0)
             temperature = self.log_temperature.detach().exp()
             improve = (temperature * log_probability - value).mean()
             if logits is not None and self.grasp is not None:
                 with torch.no_grad():
-                    grasp_value = self.grasp(batch.features)[0]
+                    grasp_value = self.grasp(batch[FEATURES])[0]
                 improve = improve - (logits.softmax(-1) * grasp_value).sum(-1).mean()
             loss = loss + settings.q_weight * improve
             losses["actor"] = improve.item()

@@ -12,7 +12,7 @@ from robot_rl.daemon import topics
 from robot_rl.daemon.actor.process import nearest
 from robot_rl.daemon.control.chunk import ChunkPlan
 from robot_rl.daemon.outbox.reader import OutboxReader
-from robot_rl.learner.demonstrations import Trajectory
+from robot_rl.learner.columns import Trajectory
 from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
@@ -166,8 +166,8 @@ def test_an_action_that_control_never_accounted_for_is_unknown_and_not_trained_o
     assert steps[2].source is Source.HOLD
     (ended,) = of(EpisodeEnded, contents)
     assert (ended.steps, len(steps), ended.complete) == (6, 7, True)
-    trained = Trajectory.of(steps, np.zeros((7, 3), np.float32))
-    assert np.isnan(trained.executed[2]).all()
+    trained = Trajectory.of(steps, np.zeros((7, 3), np.float32), action=7)
+    assert np.isnan(trained["executed"][2]).all()
 
 
 def test_an_episode_of_lost_results_still_ends(stand: Stand) -> None:

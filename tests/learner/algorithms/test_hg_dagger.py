@@ -12,6 +12,7 @@ from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.algorithms.hg_dagger import HgDagger
+from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.feed import ServerClient
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.process import Learner, LearnerSettings
@@ -93,10 +94,11 @@ def test_offline_it_learns_the_demonstrations_and_goes_on_where_it_stopped(task:
     assert list(algorithm.offline(empty, np.random.default_rng(0))) == []
     shown = piece(1, 0, 9, last=True, human=tuple(range(8)))
     data, rng = Replay(task, 2, [shown], capacity=10), np.random.default_rng(0)
-    batch = data.sample(64, rng)
-    before = clone_loss(head, batch.features, batch.human).mean().item()
+    batch = data.sample(64, rng, algorithm.sampler, algorithm.columns)
+    features, shown_actions = batch[FEATURES], batch[IMITATED]
+    before = clone_loss(head, features, shown_actions).mean().item()
     losses = algorithm.offline(data, rng)
     for _ in range(10):
         next(losses)
     assert len(list(algorithm.offline(data, rng))) == 20
-    assert clone_loss(head, batch.features, batch.human).mean().item() < before
+    assert clone_loss(head, features, shown_actions).mean().item() < before

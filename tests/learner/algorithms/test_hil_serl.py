@@ -1,5 +1,7 @@
 """HIL-SERL learns: a point that must reach a goal, with a person who corrects now and then."""
 
+from uuid import UUID
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,13 @@ import torch
 from robot_rl.config.algorithms.hil_serl import HilSerlSettings
 from robot_rl.config.document import load_task
 from robot_rl.learner.algorithms.hil_serl import HilSerl
-from robot_rl.learner.demonstrations import ABSENT, Trajectory
-from robot_rl.learner.replay import CPU, Replay
+from robot_rl.learner.columns import PHASES, SOURCES, Array, Trajectory
+from robot_rl.learner.derived import BOOTSTRAP, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.replay import CPU, Batch, Replay
 from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
+from safety.vocabulary import Phase, Source
 
 STEP, NEAR, HORIZON = 0.2, 0.15, 25
 type Vector = np.ndarray
@@ -86,9 +90,14 @@ def train(algorithm: HilSerl, replay: Replay, seed: int, episodes: int, helps: f
                 break
 
 
+def sample(algorithm: HilSerl, replay: Replay, count: int, seed: int) -> Batch:
+    rng = np.random.default_rng(seed)
+    return replay.sample(count, rng, algorithm.sampler, algorithm.columns)
+
+
 def add(
     replay: Replay,
-    episode_id: object,
+    episode_id: UUID,
     index: int,
     features: Vector,
     action: Vector | None,
@@ -96,17 +105,18 @@ def add(
     done: bool,
     last: bool,
 ) -> None:
-    nothing = np.full((1, 7), ABSENT, np.float32)
+    nothing = np.full((1, 7), np.nan, np.float32)
     executed = nothing if action is None else action[None].astype(np.float32)
-    piece = Trajectory(
-        features=features[None],
-        executed=executed,
-        human=executed if human else nothing,
-        success=np.array([False]),
-        terminated=np.array([done]),
-        truncated=np.array([last and not done]),
-    )
-    replay.add(episode_id, index, piece, [None])  # pyright: ignore[reportArgumentType]
+    given: dict[str, Array] = {
+        "features": features[None],
+        "executed": executed,
+        "human": executed if human else nothing,
+        "source": np.array([SOURCES.index(Source.HUMAN if human else Source.POLICY)]),
+        "phase": np.array([PHASES.index(Phase.CORRECTION)]),
+        "terminated": np.array([done]),
+        "truncated": np.array([last and not done]),
+    }
+    replay.add(episode_id, index, Trajectory.made(given), [None])
 
 
 def test_it_learns_to_reach_with_a_little_help(seed: int) -> None:
@@ -130,30 +140,30 @@ def test_without_updates_nothing_changes(seed: int) -> None:
 def test_the_bootstrap_is_masked_where_an_episode_terminated(seed: int) -> None:
     algorithm, replay = learner(seed % 1000)
     train(algorithm, replay, seed, episodes=4, helps=1.0)
-    batch = replay.sample(256, np.random.default_rng(seed))
-    ended = batch.bootstrap == 0
+    batch = sample(algorithm, replay, 256, seed)
+    ended = batch[BOOTSTRAP] == 0
     target, grasp = algorithm.targets(batch)
     assert bool(ended.any())
     assert grasp is not None
-    assert torch.equal(target[ended], batch.reward[ended])
-    assert torch.equal(grasp[ended], (batch.reward + batch.gripper_penalty)[ended])
-    assert not torch.equal(target[~ended], batch.reward[~ended])
+    assert torch.equal(target[ended], batch[REWARD][ended])
+    assert torch.equal(grasp[ended], (batch[REWARD] + batch[PENALTY])[ended])
+    assert not torch.equal(target[~ended], batch[REWARD][~ended])
 
 
 @pytest.mark.parametrize("critics", [2, 4])
 def test_targets_take_the_least_of_the_chosen_critics(seed: int, critics: int) -> None:
     algorithm, replay = learner(seed % 1000, critics=critics)
     train(algorithm, replay, seed, episodes=2, helps=1.0)
-    batch = replay.sample(64, np.random.default_rng(seed))
+    batch = sample(algorithm, replay, 64, seed)
     algorithm.rng.manual_seed(1)
     target, _ = algorithm.targets(batch)
     algorithm.rng.manual_seed(1)
     with torch.no_grad():
-        action, _, _ = algorithm.sample(batch.next_features)
-        every = algorithm.target_critics(torch.cat([batch.next_features, action], -1))[..., 0]
-    discount = algorithm.settings.discount * batch.bootstrap
-    assert bool((target >= batch.reward + discount * every.amin(0) - 1e-6).all())
-    assert bool((target <= batch.reward + discount * every.amax(0) + 1e-6).all())
+        action, _, _ = algorithm.sample(batch[NEXT_FEATURES])
+        every = algorithm.target_critics(torch.cat([batch[NEXT_FEATURES], action], -1))[..., 0]
+    discount = algorithm.settings.discount * batch[BOOTSTRAP]
+    assert bool((target >= batch[REWARD] + discount * every.amin(0) - 1e-6).all())
+    assert bool((target <= batch[REWARD] + discount * every.amax(0) + 1e-6).all())
 
 
 def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:

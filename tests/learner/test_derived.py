@@ -1,0 +1,121 @@
+"""Columns over several steps follow the newest labels and end with the episode; samplers."""
+
+import numpy as np
+import pytest
+
+from robot_rl.config.document import load_task
+from robot_rl.config.task import Task
+from robot_rl.learner.columns import Array
+from robot_rl.learner.derived import (
+    COST,
+    BatchColumn,
+    MonteCarloReturn,
+    NStepDiscount,
+    NStepNext,
+    NStepReward,
+    PreviousAction,
+    Stored,
+    Window,
+    WindowMask,
+)
+from robot_rl.learner.replay import Replay
+from robot_rl.learner.samplers import BalancedByOutcome, Demonstrated, Sampler, Uniform
+from robot_rl.schema.episode import Outcome
+from robot_rl.schema.message import new_id
+from safety.vocabulary import Limit
+from tests.learner.test_replay import SIZE, feed, piece, row_of
+
+GAMMA = 0.9
+
+
+@pytest.fixture
+def task() -> Task:
+    task = load_task("lift_cube")
+    reward = task.reward.model_copy(update={"step": -0.1, "success": 10.0})
+    return task.model_copy(update={"reward": reward})
+
+
+@pytest.fixture
+def replay(task: Task) -> Replay:
+    return Replay(task, SIZE, capacity=100)
+
+
+def value(replay: Replay, column: BatchColumn, index: int, episode: int = 1) -> Array:
+    return column.of(replay, np.array([row_of(replay, episode, index)]))[0]
+
+
+def test_n_steps_end_with_the_episode(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 6, last=True))
+    replay.end(one, Outcome.SUCCESS, 5)
+    step, end = -0.1, 9.9
+    assert value(replay, NStepReward(3, GAMMA), 0) == pytest.approx(step * (1 + 0.9 + 0.81))
+    assert value(replay, NStepDiscount(3, GAMMA), 0) == pytest.approx(0.9**3)
+    assert value(replay, NStepNext("features", 3), 0).tolist() == [1.0, 3.0]
+    assert value(replay, NStepReward(3, GAMMA), 3) == pytest.approx(step + 0.9 * end)
+    assert value(replay, NStepDiscount(3, GAMMA), 3) == 0.0
+    replay.relabel(one, Outcome.FAILURE)
+    assert value(replay, NStepReward(3, GAMMA), 3) == pytest.approx(step * 1.9)
+    assert value(replay, NStepDiscount(3, GAMMA), 3) == pytest.approx(0.9**2)
+    assert value(replay, NStepNext("features", 3), 3).tolist() == [1.0, 5.0]
+
+
+def test_windows_are_as_long_as_the_episode_allows(replay: Replay) -> None:
+    feed(replay, new_id(), 0, piece(1, 0, 4, last=True))
+    executed = value(replay, Window("executed", 3), 1)
+    assert executed[:, 0].tolist() == pytest.approx([0.01, 0.02, 0.0])
+    assert value(replay, WindowMask(3), 1).tolist() == [True, True, False]
+    assert value(replay, Window("policy_version", 2), 2).tolist() == [-1, 0]
+
+
+def test_the_previous_action_is_zero_at_the_start(replay: Replay) -> None:
+    feed(replay, new_id(), 0, piece(1, 0, 4, last=True))
+    assert value(replay, PreviousAction(), 0).tolist() == [0.0] * 7
+    assert value(replay, PreviousAction(), 2)[0] == pytest.approx(0.01)
+
+
+def test_the_return_follows_relabels(replay: Replay) -> None:
+    one = new_id()
+    feed(replay, one, 0, piece(1, 0, 4, last=True))
+    column = MonteCarloReturn(GAMMA)
+    replay.end(one, Outcome.SUCCESS, 3)
+    assert value(replay, column, 1) == pytest.approx(-0.1 + 0.9 * 9.9)
+    replay.relabel(one, Outcome.FAILURE)
+    assert value(replay, column, 0) == pytest.approx(-0.1 / (1 - 0.9)), "as Cal-QL's code has it"
+    rows = np.array([row_of(replay, 1, index) for index in (0, 1, 2)])
+    assert column.of(replay, rows).tolist() == pytest.approx([-1.0] * 3)
+
+
+def test_what_it_cost(replay: Replay) -> None:
+    stopped, braked = new_id(), new_id()
+    feed(replay, stopped, 0, piece(1, 0, 4, last=True))
+    replay.end(stopped, Outcome.FAILURE, 3, "unsafe")
+    assert [float(value(replay, COST, index)) for index in range(3)] == [0.0, 0.0, 1.0]
+    whole = piece(2, 0, 4, last=True)
+    whole["limits"][1] = Limit.BRAKE | Limit.SPEED
+    feed(replay, braked, 0, whole)
+    assert [float(value(replay, COST, index, 2)) for index in range(3)] == [0.0, 1.0, 0.0]
+    assert value(replay, Stored("limits"), 1, 2) == Limit.BRAKE | Limit.SPEED
+
+
+def shares(replay: Replay, sampler: Sampler) -> dict[float, float]:
+    """Episode → share of 400 rows."""
+    rows, _ = sampler.draw(replay, 400, np.random.default_rng(0))
+    episodes = replay.store.column("features")[rows][:, 0].tolist()
+    return {number: episodes.count(number) / 400 for number in set(episodes)}
+
+
+def test_samplers_draw_what_they_say(replay: Replay) -> None:
+    with pytest.raises(ValueError, match="the replay is empty"):
+        shares(replay, Uniform())
+    ids = [new_id() for _ in range(5)]
+    for number, episode_id in enumerate(ids):
+        feed(replay, episode_id, 0, piece(number, 0, 4, last=True, human=(1,) if number else ()))
+    assert set(shares(replay, BalancedByOutcome())) == {0.0, 1.0, 2.0, 3.0, 4.0}, "nothing is known"
+    for number, episode_id in enumerate(ids):
+        replay.end(episode_id, Outcome.FAILURE if number else Outcome.SUCCESS, 3)
+    assert shares(replay, Uniform())[0.0] == pytest.approx(0.2, abs=0.07)
+    assert shares(replay, BalancedByOutcome())[0.0] == 0.5
+    assert 0.0 not in shares(replay, Demonstrated())
+    replay.relabel(ids[0], Outcome.ABORTED)
+    assert len(shares(replay, BalancedByOutcome())) == 5, "there is only one kind"
