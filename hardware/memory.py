@@ -187,16 +187,10 @@ class Ring(_Mapped):
         self.capacity = capacity
         self._records: Records = np.frombuffer(self._map, dtype, capacity, _HEADER_BYTES)
 
-    @property
-    def dropped(self) -> int:
-        """Records refused so far because the consumer was too slow."""
-        return int(self._words[2])
-
     def push(self, value: Records | Record) -> bool:
-        """Append `value`; False (and counted) when the ring is full."""
+        """Append `value`; False when the ring is full."""
         head, tail = int(self._words[0]), int(self._words[1])
         if head - tail >= self.capacity:
-            self._words[2] += 1
             return False
         self._records[head % self.capacity] = value
         self._words[0] = head + 1

@@ -68,12 +68,4 @@ class JointTarget(_Sealed):
     gripper_hold: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Torque(_Sealed):
-    """Joint torque for a torque-controlled arm, gravity included."""
-
-    torque_nm: FloatArray
-    """(7,)."""
-
-
-SafeCommand = CartesianTarget | JointTarget | Torque
+SafeCommand = CartesianTarget | JointTarget

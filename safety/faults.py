@@ -179,8 +179,9 @@ _TABLE = (
     Fault(
         number=15,
         code=FaultCode.CONTROL_FROZEN,
-        cause="control stands still for 50 ms, then goes on",
+        cause="control stands still, then goes on",
         effect="latched; missed ticks are skipped, not caught up",
+        bound=Bound(count=50),
         latches=True,
         told="Control stood still for {late_ms:.0f} ms; look at the load of this machine, "
         "then clear.",

@@ -126,8 +126,7 @@ class Gate:
     ) -> Decision:
         """One control period: the command to send, and what was decided."""
         seen = self._see(now_ns, measured)
-        risk = judged_risk(proposal, self.settings)
-        reject, limits = self._admit(now_ns, proposal, state, risk)
+        reject, limits = self._admit(now_ns, proposal, state)
         if not seen:
             reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
@@ -140,7 +139,7 @@ class Gate:
         if self._tracker.accelerating_at_limit:
             limits |= Limit.ACCELERATION
         limits |= self._settle(now_ns)
-        verdict = Verdict(source=_SOURCE[type(admitted)], limits=limits, reject=reject, risk=risk)
+        verdict = Verdict(source=_SOURCE[type(admitted)], limits=limits, reject=reject)
         return Decision(command=self._seal(now_ns, state.epoch), verdict=verdict)
 
     def _see(self, now_ns: int, measured: Measured) -> bool:
@@ -159,14 +158,14 @@ class Gate:
         return True
 
     def _admit(
-        self, now_ns: int, proposal: Proposal | None, state: ModeState, risk: float | None
+        self, now_ns: int, proposal: Proposal | None, state: ModeState
     ) -> tuple[Reject, Limit]:
         newest = self._newest
         last = newest[1] if newest is not None and newest[0] == state.epoch else None
         reject = judge(proposal, state, last, self.settings, now_ns)
         if reject in (Reject.NOT_FINITE, Reject.SHAPE):
             return reject, Limit.NOT_FINITE
-        threshold = self.settings.risk_threshold
+        risk, threshold = judged_risk(proposal, self.settings), self.settings.risk_threshold
         if reject is not Reject.NONE or risk is None or threshold is None or risk <= threshold:
             return reject, Limit.NONE
         return Reject.RISK, Limit.RISK

@@ -12,5 +12,3 @@ class Verdict:
     source: Source
     limits: Limit
     reject: Reject
-    risk: float | None
-    """Risk as judged (missing or non-finite counts as 1 where required); None if not asked for."""

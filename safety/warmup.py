@@ -1,8 +1,7 @@
-"""Compile every kernel before arming, so that no tick ever waits for a compiler."""
+"""Compile every kernel of the gate before arming, so that no tick ever waits for a compiler."""
 
 import numpy as np
 
-from safety import impedance
 from safety.gate import Gate, Measured
 from safety.limits import ArmLimits
 from safety.modes import ModeState
@@ -25,7 +24,6 @@ def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
         valid_until_ns=1,
         delta=np.zeros(6),
         gripper=0.0,
-        risk=0.0,
     )
     twist = Twist(epoch=1, received_ns=0, twist=np.zeros(6))
     home = Home(epoch=1, valid_until_ns=1, position_m=centre_m, quaternion=upright)
@@ -33,27 +31,3 @@ def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
     gate.tick(0, measured, twist, ModeState(mode=Mode.TAKEOVER))
     gate.tick(0, measured, home, ModeState(mode=Mode.RESETTING))
     gate.tick(0, measured, Hold(), ModeState())
-
-
-def warm_up_law(limits: ArmLimits, period_s: float) -> None:
-    """Run both torque laws once."""
-    zeros, out, upright = np.zeros(7), np.zeros(7), np.array([1.0, 0.0, 0.0, 0.0])
-    constants, work = impedance.law(limits, zeros, period_s), impedance.scratch()
-    jacobian = np.eye(6, 7)
-    impedance.impedance_torque(
-        constants,
-        zeros,
-        zeros,
-        jacobian,
-        np.zeros(3),
-        upright,
-        np.zeros(3),
-        upright,
-        np.eye(7),
-        False,
-        zeros,
-        out,
-        work,
-        out,
-    )
-    impedance.brake_torque(constants, zeros, zeros, np.zeros(7), zeros, out, work, out)

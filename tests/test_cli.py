@@ -260,7 +260,9 @@ def test_doctor_says_what_is_wrong(task: Path) -> None:
     assert findings["graphics"]["state"] == "problem"
     assert "libegl1" in findings["graphics"]["mend"]
     assert findings["starting policy"]["state"] == "ok"
-    assert "force at rest ≤ 40 / 40 / 40 N" in findings["simulation, lift_cube"]["text"]
+    limits = findings["simulation, lift_cube"]["text"]
+    assert "force at rest ≤ 40 / 40 / 40 N" in limits
+    assert "torque at rest ≤ 15 / 15 / 15 Nm" in limits
     for item in findings.values():
         assert bool(item["mend"]) == (item["state"] != "ok"), item
 

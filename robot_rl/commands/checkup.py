@@ -246,18 +246,22 @@ def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
             stiffness, ratio = cell.impedance.stiffness_n_m, cell.impedance.damping_ratio
             clips = (cell.limits.clip_negative_m, cell.limits.clip_positive_m)
             force = [k * max(pair) for k, *pair in zip(stiffness, *clips, strict=True)]
+            stiffness_nm_rad = cell.impedance.rotational_stiffness_nm_rad
+            torque = [k * c for k, c in zip(stiffness_nm_rad, cell.limits.clip_rad, strict=True)]
             speed = [f / (2 * ratio * k**0.5) for f, k in zip(force, stiffness, strict=True)]
             approach = cell.limits.speed_m_s
         else:
             check_fit(cell, task)
             limits = arm_limits(cell, task)
             force = limits.static_force_bound_n.max(axis=0).tolist()
+            torque = limits.static_torque_bound_nm.max(axis=0).tolist()
             speed = limits.free_speed_bound_m_s.max(axis=0).tolist()
             approach = limits.cartesian.speed_m_s
     except (LimitError, ValueError) as error:
         return [problem(name, str(error), "correct the cell or the task file")]
     text = (
-        f"force at rest ≤ {_axes(force)} N (x, y, z), free speed settles at {_axes(speed)} m/s; "
+        f"force at rest ≤ {_axes(force)} N (x, y, z), torque at rest ≤ {_axes(torque)} Nm, "
+        f"free speed settles at {_axes(speed)} m/s; "
         f"an impact is bounded by the reference's speed alone, ≤ {approach:g} m/s"
     )
     return [ok(name, text)]

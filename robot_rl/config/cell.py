@@ -59,9 +59,10 @@ WATCHDOG_AT_MOST_S = bound_ms(FaultCode.CONTROL_LOST) / 2 * 1e-3
 """Half of the time in which an arm that loses control must stand: the rest is for braking."""
 
 
-FREEZE_LATCH_AT_MOST_S = 0.05
-"""A control loop that stood still this long latches a fault (SAFETY, fault 15); a simulated cell,
-which moves nothing real and shares a busy computer, may allow more in its file."""
+FREEZE_LATCH_AT_MOST_S = bound_ms(FaultCode.CONTROL_FROZEN) * 1e-3
+"""A control loop that stood still this long latches a fault; a simulated cell, which moves nothing
+real and shares a busy computer, may allow more in its file.
+"""
 
 
 class Control(Section):

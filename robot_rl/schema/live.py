@@ -118,8 +118,6 @@ class Telemetry(Message):
     force_n: float
     force_limit_n: float
     limits: tuple[str, ...]  # names of the limits acting now
-    risk: float | None
-    risk_threshold: float | None
     policy_version: int | None
     inference_ms: float | None
     action_age_ms: float | None

@@ -65,13 +65,6 @@ class Principal:
         return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
 
 
-def issue_token(database: Database, role: str, name: str) -> str:
-    """A new bearer token; it cannot be read again. Raises ServerProblem for an unknown role."""
-    secret = secrets.token_urlsafe(32)
-    keep_grants(database, [Grant(role=role, name=name, secret=secret)])
-    return secret
-
-
 def renew_grants(database: Database, grants: Sequence[Grant]) -> None:
     """Stores tokens that were chosen in advance; older ones of the same role and name are revoked.
 

@@ -7,6 +7,7 @@ import pytest
 
 from hardware.sim.fast_loop import CLEAR_DISTANCE_M
 from hardware.sim.settings import SimSettings
+from safety.impedance import brake_torque, impedance_torque
 
 MS = 1_000_000
 
@@ -290,3 +291,15 @@ def test_a_stop_keeps_the_grip_on_an_object(drive, by: str):
         driver.gripper_hold = True
     driver.wait(1.0)
     assert driver.loop.physics.judge().held
+
+
+def test_nothing_is_compiled_after_warming_up(drive):
+    """A tick that waits for the compiler would miss hundreds of others."""
+    driver = drive("lift_cube", 0)
+    driver.loop.warm_up()
+    kernels = (impedance_torque, brake_torque)
+    compiled = [len(getattr(kernel, "signatures", ())) for kernel in kernels]
+    driver.move(driver.position + np.array([0.0, 0.02, 0.0]), speed_m_s=0.2)
+    driver.coast(200 * MS)  # its watchdog brakes
+    assert driver.loop.braking
+    assert [len(getattr(kernel, "signatures", ())) for kernel in kernels] == compiled

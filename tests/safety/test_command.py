@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safety.command import CartesianTarget, ForgedCommandError, JointTarget, Torque
+from safety.command import CartesianTarget, ForgedCommandError, JointTarget
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}
@@ -19,7 +19,6 @@ HEADER = {"sequence": 1, "t_robot_ns": 0, "epoch": 1, "valid_until_ns": 1}
     ("kind", "fields"),
     [
         (JointTarget, {"position_rad": np.zeros(7), "gripper": 0.0, "gripper_hold": False}),
-        (Torque, {"torque_nm": np.zeros(7)}),
         (
             CartesianTarget,
             {

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 
 from safety import rotation
-from safety.impedance import brake_torque, impedance_torque
 from safety.limits import ArmLimits
 from safety.proposal import PolicyTarget
 from safety.settings import GateSettings
 from safety.vocabulary import Mode
-from safety.warmup import warm_up_gate, warm_up_law
+from safety.warmup import warm_up_gate
 
 
 def variants(kernel: Any) -> int:
@@ -23,14 +22,11 @@ KERNELS = [
     rotation.minus,
     rotation.normalized,
     rotation.angular_velocity,
-    impedance_torque,
-    brake_torque,
 ]
 
 
 def test_nothing_is_compiled_after_warming_up(arm_limits: ArmLimits, rig: Any) -> None:
     warm_up_gate(arm_limits, GateSettings(period_s=0.005))
-    warm_up_law(arm_limits, 0.002)
     before = [variants(k) for k in KERNELS]
     rng = np.random.default_rng(0)
     for k in range(20):

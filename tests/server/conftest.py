@@ -1,6 +1,7 @@
 """A real Postgres for the session, a database of its own for every test, a real server."""
 
 import contextlib
+import secrets
 import shutil
 import tempfile
 import threading
@@ -17,13 +18,13 @@ from sqlalchemy import text
 
 from robot_rl.schema.message import new_id
 from robot_rl.server import migration
-from robot_rl.server.access import issue_token
+from robot_rl.server.access import keep_grants
 from robot_rl.server.app import create_app
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, connect
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.process import configured, listen
-from robot_rl.server.settings import ServerSettings
+from robot_rl.server.settings import Grant, ServerSettings
 
 TEMPLATE = "robot_rl_template"
 
@@ -104,7 +105,9 @@ class RunningServer:
         return self.url.replace("http", "ws", 1) + "/api/live"
 
     def token(self, role: str, name: str | None = None) -> str:
-        return issue_token(self.database, role, name or role)
+        secret = secrets.token_urlsafe(32)
+        keep_grants(self.database, [Grant(role=role, name=name or role, secret=secret)])
+        return secret
 
     def bearer(self, role: str, name: str | None = None) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token(role, name)}"}

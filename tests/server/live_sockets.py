@@ -65,8 +65,6 @@ def telemetry(t_ns: int) -> Telemetry:
         force_n=0.0,
         force_limit_n=20.0,
         limits=(),
-        risk=None,
-        risk_threshold=None,
         policy_version=1,
         inference_ms=5.0,
         action_age_ms=50.0,

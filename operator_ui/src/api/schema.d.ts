@@ -2330,10 +2330,6 @@ export interface components {
             /** Policy Version */
             policy_version: number | null;
             reference_position_m: components["schemas"]["Vector3"];
-            /** Risk */
-            risk: number | null;
-            /** Risk Threshold */
-            risk_threshold: number | null;
             /** Round Trip Ms */
             round_trip_ms: number | null;
             source: components["schemas"]["Source"];

@@ -85,29 +85,6 @@ const speed = ({ telemetry }: LiveState): Gauge | null =>
     text: `${telemetry.speed_m_s.toFixed(3)} / ${telemetry.speed_limit_m_s.toFixed(2)} m/s`,
   };
 
-const risk = ({ telemetry }: LiveState): Gauge | null =>
-  telemetry && telemetry.risk !== null
-    ? {
-        value: telemetry.risk,
-        limit: telemetry.risk_threshold ?? 1,
-        text: `${telemetry.risk.toFixed(2)} / ${(telemetry.risk_threshold ?? 1).toFixed(2)}`,
-      }
-    : null;
-
-function Risk({ connection }: { connection: RobotConnection }) {
-  const { t } = useTranslation();
-  const known = useLive(connection, (state) => state.telemetry?.risk != null);
-  if (known) return <Bar name={t("rail.risk")} connection={connection} read={risk} />;
-  return (
-    <div className={classes.gauge}>
-      <div className={classes.gaugeHead}>
-        <span>{t("rail.risk")}</span>
-      </div>
-      <div className={classes.absent}>{t("rail.risk_none")}</div>
-    </div>
-  );
-}
-
 function Limits({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
   const acting = useLive(connection, (state) => state.telemetry?.limits.join("|") ?? "");
@@ -326,7 +303,6 @@ export function Rail(props: {
   return (
     <aside className={classes.rail}>
       <Panel title={t("rail.limits_title")}>
-        <Risk connection={connection} />
         <Bar name={t("rail.force")} connection={connection} read={force} />
         <Bar name={t("rail.speed")} connection={connection} read={speed} />
         <Limits connection={connection} />

@@ -40,8 +40,6 @@ const TELEMETRY: Telemetry = {
   force_n: 0,
   force_limit_n: 20,
   limits: [],
-  risk: null,
-  risk_threshold: null,
   policy_version: 1,
   inference_ms: 1,
   action_age_ms: 1,

@@ -123,7 +123,6 @@ class Actor:
             chunk_id=reading.grid_ns // self.task.step_ns,
             policy_version=self.policy.version,
             inference_s=self.policy.inference_s,
-            risk=None,
         )
         recorder.decide(decided)
         self.ports.send_chunk(

@@ -31,7 +31,8 @@ class Decided:
     chunk_id: int
     policy_version: int | None
     inference_s: float
-    risk: float | None
+    risk: float | None = None
+    """Of a critic that judged the action; the chunk carries it to the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

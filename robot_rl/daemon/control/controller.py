@@ -84,7 +84,7 @@ class Controller:
         )
         self.goal = settings.home
         self.following: PlannedAction | None = None
-        self.verdict = Verdict(source=Source.HOLD, limits=Limit.NONE, reject=Reject.NONE, risk=None)
+        self.verdict = Verdict(source=Source.HOLD, limits=Limit.NONE, reject=Reject.NONE)
         self._home: HomeDrive | None = None
 
     @property
@@ -114,7 +114,6 @@ class Controller:
             source=decision.verdict.source,
             limits=decision.verdict.limits | Limit(self.arm.limits),
             reject=decision.verdict.reject,
-            risk=decision.verdict.risk,
         )
         self.account.note(
             self.verdict,

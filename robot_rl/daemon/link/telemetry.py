@@ -113,7 +113,6 @@ def telemetry_of(
     wrench = _floats(arm["wrench"])
     stage = EpisodeStage(_text(episode["stage"]) or "ready")
     waits = stage in (EpisodeStage.RESETTING, EpisodeStage.CONFIRM_RESET)
-    risk = topics.risk_of(seen.chunk) if seen.chunk is not None else None
     version = _not_negative(episode["policy_version"]) if bool(episode["loaded"]) else None
     mode, cause = Mode(_text(control["mode"]) or "idle"), _text(control["cause"])
     fault = FaultCode(latched) if (latched := _text(control["fault"])) else None
@@ -141,8 +140,6 @@ def telemetry_of(
         force_n=math.hypot(*wrench[:3]),
         force_limit_n=force_limit_n,
         limits=limit_names(int(control["limits"]) | int(arm["limits"])),
-        risk=risk,
-        risk_threshold=None,
         policy_version=version,
         inference_ms=_milliseconds(episode["inference_s"]),
         action_age_ms=_number(control["action_age_ms"]),
