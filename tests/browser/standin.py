@@ -9,6 +9,7 @@ import contextlib
 import math
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.episode import Outcome
+from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live import (
     ClientGone,
     CommandResult,
@@ -78,8 +79,10 @@ class Situation:
     holder_id: UUID | None = None
     epoch: int = 0
     episode_id: UUID | None = None
+    purpose: Purpose = Purpose.TRAINING
     number: int = 0
     step: int = 0
+    max_steps: int = MAX_STEPS
     human_steps: int = 0
     interventions: int = 0
     intervention_id: UUID | None = None
@@ -89,6 +92,7 @@ class Situation:
     drive: Drive | None = None
     drive_t_s: float = -math.inf
     ranges: list[tuple[UUID, int, int]] = field(default_factory=list)
+    corrected: Counter[UUID] = field(default_factory=Counter)  # steps after key C
 
 
 class StandIn:
@@ -220,6 +224,7 @@ class StandIn:
     def _start(self, message: StartEpisode) -> None:
         now = self.now
         now.episode_id = self._recording.start(purpose=message.purpose)
+        now.purpose = message.purpose
         now.stage, now.number = EpisodeStage.RUNNING, now.number + 1
         now.step = now.human_steps = now.interventions = 0
         now.ranges = []
@@ -232,7 +237,12 @@ class StandIn:
         self._record(now.step, last=True, success=label.outcome is Outcome.SUCCESS)
         for intervention_id, first, last in now.ranges:
             self._recording.intervention(
-                now.episode_id, first, last, intervention_id=intervention_id, operator=by
+                now.episode_id,
+                first,
+                last,
+                intervention_id=intervention_id,
+                operator=by,
+                correction_steps=now.corrected[intervention_id],
             )
         self._recording.end(
             now.episode_id,
@@ -324,8 +334,9 @@ class StandIn:
                 now.human_steps += 1
                 identity, first, _ = now.ranges[-1]
                 now.ranges[-1] = (identity, first, now.step)
+                now.corrected[identity] += now.phase is Phase.CORRECTION
             now.step += 1
-            if now.step >= MAX_STEPS:
+            if now.step >= now.max_steps:
                 now.stage = EpisodeStage.AWAIT_LABEL
                 self._go(Mode.PAUSED, Source.HOLD, "the episode has reached its last step")
 
@@ -337,8 +348,10 @@ class StandIn:
             update={
                 "episode_id": now.episode_id,
                 "number": now.number,
+                "purpose": now.purpose,
                 "stage": now.stage,
                 "step": now.step,
+                "max_steps": now.max_steps,
                 "human_steps": now.human_steps,
                 "interventions": now.interventions,
                 "elapsed_s": now.step * TICK_S * TICKS_PER_STEP,

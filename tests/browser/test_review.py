@@ -28,7 +28,7 @@ def recorded(console: Console, robot: StandIn) -> Console:
 
 def test_the_jump_button_goes_to_the_intervention(recorded: Console) -> None:
     recorded.part("interventions").get_by_role("button").first.click()
-    title = recorded.painted("recovery").get_attribute("title") or ""
+    title = recorded.painted("correction").get_attribute("title") or ""  # by default
     first = re.search(r"step (\d+)", title)
     assert first is not None
     assert recorded.position() == int(first[1])

@@ -38,6 +38,7 @@ ROBOT = "panda_1"
 TASK = "lift_cube"
 CAMERAS = ("front", "wrist")
 STEP_NS = 100_000_000
+SEGMENT_STEPS = 64  # most of one SegmentRef
 PROVENANCE = Provenance(
     cell_sha256="c" * 64, task_sha256="t" * 64, calibration_sha256="0" * 64, code_version="test"
 )
@@ -222,7 +223,8 @@ def pack(recording: Recording, rows: Sequence[RecordedStep | RobotEvent], first:
 
     for row in rows:
         if isinstance(row, RecordedStep):
-            if run and run[-1].step.episode_id != row.step.episode_id:
+            other = run and run[-1].step.episode_id != row.step.episode_id
+            if other or len(run) == SEGMENT_STEPS:
                 flush()
             run.append(row)
         else:

@@ -10,6 +10,7 @@ export type Drive = Schemas["Drive"];
 export type DriveFrame = Schemas["DriveFrame"];
 export type EpisodeStage = Schemas["EpisodeStage"];
 export type InterventionTrained = Schemas["InterventionTrained"];
+export type InterventionUse = Schemas["InterventionUse"];
 export type Mode = Schemas["Mode"];
 export type Outcome = Schemas["Outcome"];
 export type Phase = Schemas["Phase"];

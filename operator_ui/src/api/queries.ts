@@ -7,13 +7,15 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
-import type { Purpose } from "@/api/messages";
+import type { Decision } from "@/api/decisions";
+import type { InterventionUse, Purpose } from "@/api/messages";
 import type { components, operations } from "@/api/schema";
 
 type Schemas = components["schemas"];
 export type AnnotationRow = Schemas["AnnotationRow"];
 export type EpisodeDetail = Schemas["EpisodeDetail"];
 export type EpisodeRow = Schemas["EpisodeRow"];
+export type InterventionRow = Schemas["InterventionRow"];
 export type EpisodeSteps = Schemas["EpisodeSteps"];
 export type Figures = Schemas["Figures"];
 export type NewAnnotation = Schemas["NewAnnotation"];
@@ -166,6 +168,34 @@ export function useAnnotate(id: string) {
         body: said,
       }),
     ),
+  );
+}
+
+export async function postDecision(decision: Decision): Promise<void> {
+  body(
+    await api.POST("/api/episodes/{episode_id}/interventions/{intervention_id}/decisions", {
+      params: {
+        path: { episode_id: decision.episodeId, intervention_id: decision.interventionId },
+      },
+      keepalive: true, // it may be the last thing that a closing page says
+      body: {
+        decision_id: decision.decisionId,
+        use: decision.use,
+        by_default: decision.byDefault,
+      },
+    }),
+  );
+}
+
+/** In review: sent once, the answer is shown. */
+export function useDecide(id: string) {
+  return useSaying(id, async (said: { interventionId: string; use: InterventionUse }) =>
+    postDecision({
+      ...said,
+      decisionId: crypto.randomUUID(),
+      episodeId: id,
+      byDefault: false,
+    }),
   );
 }
 

@@ -7,6 +7,7 @@ export const DRIVERS: readonly Driver[] = [
   "policy",
   "recovery",
   "correction",
+  "discarded",
   "rewind",
   "reset",
   "hold",

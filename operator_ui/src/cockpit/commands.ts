@@ -101,6 +101,10 @@ export function act(connection: RobotConnection, action: PressedAction, choices:
       if (chosen === undefined) return null;
       return { failureClass: chosen === choices.label.failureClass ? null : chosen };
     }
+    case "home":
+      return ask({ kind: "begin_reset", seed: null });
+    case "recovery":
+    case "discard": // answers, while the page asks what a takeover was for
     case "gripper":
     case "note":
     case "help":

@@ -20,6 +20,8 @@ const DRIVING = new Set<Action>([
   "gripper",
   "give_back",
   "correction",
+  "recovery",
+  "discard",
   "frame",
   "slower",
   "faster",

@@ -10,6 +10,7 @@ import { act, type Label } from "@/cockpit/commands";
 import { EpisodeControls } from "@/cockpit/controls";
 import classes from "@/cockpit/page.module.css";
 import { Rail } from "@/cockpit/rail";
+import { TakeoverPrompt, useTakeoverQuestion } from "@/cockpit/takeover";
 import { LiveTimeline } from "@/cockpit/timeline";
 import { TrainingStrip } from "@/cockpit/training";
 import { Warnings } from "@/cockpit/warnings";
@@ -35,6 +36,8 @@ function Cockpit({ robot }: { robot: string }) {
   const noteField = useRef<HTMLInputElement>(null);
   const purpose = useStore(driveSettings, (settings) => settings.purpose);
 
+  const asked = useTakeoverQuestion(connection);
+
   // The driver outlives renders; it always calls the newest handler.
   const handle = useRef<(action: PressedAction) => void>(() => undefined);
   const driver = useMemo(
@@ -51,6 +54,7 @@ function Cockpit({ robot }: { robot: string }) {
     if (action === "help") return openHelp();
     if (action === "note") return noteField.current?.focus();
     if (action === "gripper") return driver.toggleGripper();
+    if (asked.answer(action)) return;
     const done = act(connection, action, { label, purpose });
     if (done === "labelled") setLabel(NO_LABEL);
     if (done !== null && done !== "labelled")
@@ -81,6 +85,7 @@ function Cockpit({ robot }: { robot: string }) {
             <div className={classes.history}>
               <LiveTimeline connection={connection} />
               <TrainingStrip connection={connection} />
+              <TakeoverPrompt asked={asked} onAction={perform} />
             </div>
           </div>
         </div>

@@ -47,6 +47,14 @@ describe("remapping", () => {
     expect(restored({ deadman: "KeyW" })).toEqual(DEFAULT_KEYS);
     expect(restored("nonsense")).toEqual(DEFAULT_KEYS);
   });
+
+  it("keeps a map from before an action existed, whose key somebody uses", () => {
+    const { recovery: _, discard: __, home: ___, ...older } = DEFAULT_KEYS;
+    const mine = { ...older, deadman: "KeyX", gripper: "KeyP", note: "KeyH" };
+    const keys = restored(mine);
+    expect(keys).toMatchObject(mine);
+    expect(new Set(Object.values(keys)).size).toBe(Object.values(keys).length);
+  });
 });
 
 describe("where the focus is", () => {

@@ -21,11 +21,14 @@ export const PRESSED_ACTIONS = [
   "gripper",
   "give_back",
   "correction",
+  "recovery",
+  "discard",
   "pause",
   "start",
   "success",
   "failure",
   "reset",
+  "home",
   "note",
   "frame",
   "slower",
@@ -59,11 +62,14 @@ export const DEFAULT_KEYS: KeyMap = {
   gripper: "KeyG",
   give_back: "KeyB",
   correction: "KeyC",
+  recovery: "KeyP",
+  discard: "KeyX",
   pause: "Space",
   start: "KeyT",
   success: "Enter",
   failure: "Backspace",
   reset: "KeyR",
+  home: "KeyH",
   note: "KeyN",
   frame: "KeyF",
   slower: "BracketLeft",
@@ -102,6 +108,10 @@ export function remap(keys: KeyMap, action: Action, code: string): KeyMap {
   return refusal(keys, action, code) === null ? { ...keys, [action]: code } : keys;
 }
 
+/** A map from before these existed keeps its keys: they give way to those that a person chose. */
+const NEWER_ACTIONS = ["recovery", "discard", "home"] as const satisfies readonly Action[];
+const SPARE_KEYS: readonly string[] = ["Z", "Y", "M", "X", "P", "H"].map((key) => `Key${key}`);
+
 /** A key map from storage: unknown actions and forbidden keys fall back to the default. */
 export function restored(stored: unknown): KeyMap {
   if (typeof stored !== "object" || stored === null) return DEFAULT_KEYS;
@@ -110,6 +120,12 @@ export function restored(stored: unknown): KeyMap {
   for (const action of ACTIONS) {
     const code: unknown = wished.get(action);
     if (typeof code === "string") keys = { ...keys, [action]: code };
+  }
+  for (const action of NEWER_ACTIONS) {
+    if (!wished.has(action) && refusal(keys, action, keys[action]) === "taken") {
+      const free = SPARE_KEYS.find((code) => refusal(keys, action, code) === null);
+      if (free !== undefined) keys = { ...keys, [action]: free };
+    }
   }
   const sound = ACTIONS.every((action) => refusal(keys, action, keys[action]) === null);
   return sound ? keys : DEFAULT_KEYS;

@@ -2,7 +2,7 @@
 
 import { persist } from "zustand/middleware";
 import { createStore } from "zustand/vanilla";
-import type { DriveFrame, Purpose } from "@/api/messages";
+import type { DriveFrame, InterventionUse, Purpose } from "@/api/messages";
 import { DEFAULT_KEYS, type KeyMap, restored } from "@/drive/keymap";
 
 export interface DriveSettings {
@@ -13,6 +13,8 @@ export interface DriveSettings {
   readonly speed: number;
   /** What the next episode is recorded for. */
   readonly purpose: Purpose;
+  /** What a takeover is for training when nobody says: the person's last choice. */
+  readonly takeoverUse: InterventionUse;
 }
 
 const DEFAULTS: DriveSettings = {
@@ -21,6 +23,7 @@ const DEFAULTS: DriveSettings = {
   frame: "base",
   speed: 0.5,
   purpose: "training",
+  takeoverUse: "correction",
 };
 
 export const driveSettings = createStore<DriveSettings>()(

@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { extend, interventionsOf, type Moment, type Segment, segmentsOf } from "@/live/segments";
+import {
+  decided,
+  extend,
+  interventionsOf,
+  type Moment,
+  type Segment,
+  segmentsOf,
+} from "@/live/segments";
 
 const policy = (index: number): Moment => ({
   index,
@@ -59,4 +66,20 @@ it("counts recovery and correction of one takeover as one intervention", () => {
   expect(interventionsOf(PAINTED)).toEqual([{ id: "a", start: 2, end: 5 }]);
   const two = segmentsOf([human(0, "recovery", "a"), policy(1), human(2, "recovery", "b")]);
   expect(interventionsOf(two).map(({ id }) => id)).toEqual(["a", "b"]);
+});
+
+describe("what people decided about takeovers", () => {
+  const drivers = (use: "correction" | "recovery" | "discard", moments: readonly Moment[]) =>
+    decided(segmentsOf(moments), new Map([["a", use]])).map((one) => one.driver);
+  const unmarked = [policy(0), human(1, "recovery"), human(2, "recovery", "b")];
+
+  it("is painted in place of the phases", () => {
+    expect(drivers("discard", EPISODE)).toEqual(["policy", "discarded", "discarded", "policy"]);
+    expect(drivers("recovery", EPISODE)).toEqual(["policy", "recovery", "recovery", "policy"]);
+  });
+
+  it("makes all of a takeover a correction, unless key C says from where", () => {
+    expect(drivers("correction", unmarked)).toEqual(["policy", "correction", "recovery"]);
+    expect(drivers("correction", EPISODE)).toEqual(["policy", "recovery", "correction", "policy"]);
+  });
 });

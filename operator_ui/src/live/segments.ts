@@ -1,7 +1,14 @@
 /** Who drove, as runs of equal source and phase: the live timeline and the review paint the same runs. */
-import type { Phase, Source } from "@/api/messages";
+import type { InterventionUse, Phase, Source } from "@/api/messages";
 
-export type Driver = "policy" | "recovery" | "correction" | "rewind" | "reset" | "hold";
+export type Driver =
+  | "policy"
+  | "recovery"
+  | "correction"
+  | "discarded"
+  | "rewind"
+  | "reset"
+  | "hold";
 
 export interface Segment {
   readonly driver: Driver;
@@ -55,6 +62,23 @@ export function segmentsOf(moments: Iterable<Moment>): readonly Segment[] {
     }
   }
   return found;
+}
+
+/** As people decided about the takeovers since; without a decision the phases stay. */
+export function decided(
+  segments: readonly Segment[],
+  uses: ReadonlyMap<string, InterventionUse>,
+): readonly Segment[] {
+  const marked = new Set(
+    segments.filter((one) => one.driver === "correction").map((one) => one.interventionId),
+  );
+  return segments.map((segment) => {
+    const use = segment.interventionId === null ? undefined : uses.get(segment.interventionId);
+    if (use === "discard") return { ...segment, driver: "discarded" };
+    if (use === "recovery") return { ...segment, driver: "recovery" };
+    const whole = use === "correction" && !marked.has(segment.interventionId);
+    return whole ? { ...segment, driver: "correction" } : segment;
+  });
 }
 
 export interface Intervention {

@@ -7,9 +7,9 @@ import { useHotkeys } from "react-hotkeys-hook";
 import { useTranslation } from "react-i18next";
 import { type EpisodeDetail, type EpisodeSteps, useEpisode, useSteps } from "@/api/queries";
 import { DriverLegend, DriverStrip } from "@/app/drivers";
-import { Bars, Hand, Play } from "@/app/icons";
+import { Bars, Play } from "@/app/icons";
 import { Panel } from "@/app/panel";
-import { interventionsOf, segmentsOf } from "@/live/segments";
+import type { Segment } from "@/live/segments";
 import { Annotations } from "@/review/annotations";
 import { Labels } from "@/review/labels";
 import { OutcomeMark } from "@/review/outcome";
@@ -17,6 +17,7 @@ import { RATES, type StepRange, type Track } from "@/review/playback";
 import { type Player, usePlayer } from "@/review/player";
 import classes from "@/review/review.module.css";
 import { seriesOf } from "@/review/series";
+import { Jumps, TakeoverUses, useTakeovers } from "@/review/takeovers";
 import { PictureWall } from "@/review/wall";
 
 const Plots = lazy(() => import("@/review/plots"));
@@ -112,59 +113,16 @@ function Transport({ player, track }: { player: Player; track: Track }) {
   );
 }
 
-/** Moments that are worth a jump: each intervention's first step. */
-function Interventions({ detail, steps, player }: ReviewParts) {
+function Timeline({
+  segments,
+  player,
+  track,
+}: {
+  segments: readonly Segment[];
+  player: Player;
+  track: Track;
+}) {
   const { t } = useTranslation();
-  const found = useMemo(
-    () => interventionsOf(segmentsOf(steps.steps.map(momentOf))),
-    [steps.steps],
-  );
-  if (found.length === 0) return null;
-  return (
-    <Group gap="xs" mt="xs" data-testid="interventions">
-      {found.map((intervention, number) => {
-        const known = detail.interventions.find((one) => one.intervention_id === intervention.id);
-        const version = known?.acting_version;
-        return (
-          <Button
-            key={intervention.id}
-            size="xs"
-            variant="default"
-            leftSection={<Hand size={16} />}
-            onClick={() => player.seek(intervention.start)}
-          >
-            {t("episode.intervention", {
-              number: number + 1,
-              start: intervention.start,
-              end: intervention.end - 1,
-            })}
-            {known && ` · ${known.operator}`}
-            {version != null && ` · ${t("episode.in_policy", { version })}`}
-          </Button>
-        );
-      })}
-    </Group>
-  );
-}
-
-interface ReviewParts {
-  readonly detail: EpisodeDetail;
-  readonly steps: EpisodeSteps;
-  readonly player: Player;
-}
-
-function momentOf(step: EpisodeSteps["steps"][number]) {
-  return {
-    index: step.index,
-    source: step.source,
-    phase: step.phase ?? null,
-    interventionId: step.intervention_id ?? null,
-  };
-}
-
-function Timeline({ steps, player, track }: ReviewParts & { track: Track }) {
-  const { t } = useTranslation();
-  const segments = useMemo(() => segmentsOf(steps.steps.map(momentOf)), [steps.steps]);
   return (
     <div>
       <div className={classes.timeline}>
@@ -226,7 +184,7 @@ function Review({ detail, steps }: { detail: EpisodeDetail; steps: EpisodeSteps 
     setRange(({ first }) => ({ first: Math.min(first, player.index), last: player.index }));
   useReviewKeys(player, { in: markIn, out: markOut });
   const series = useMemo(() => seriesOf(steps, track.step_s), [steps, track.step_s]);
-  const parts = { detail, steps, player };
+  const { segments, takeovers } = useTakeovers(detail, steps);
   return (
     <>
       <title>{t("episode.title", { task: episode.task })}</title>
@@ -235,9 +193,9 @@ function Review({ detail, steps }: { detail: EpisodeDetail; steps: EpisodeSteps 
         <div className={classes.stage}>
           <PictureWall player={player} cameras={episode.cameras} step={steps.steps[player.index]} />
           <Panel title={t("timeline.title")} testid="review-timeline">
-            <Timeline {...parts} track={track} />
+            <Timeline segments={segments} player={player} track={track} />
             <Transport player={player} track={track} />
-            <Interventions {...parts} />
+            <Jumps takeovers={takeovers} onSeek={player.seek} />
           </Panel>
           <Panel title={t("episode.plots")}>
             <Suspense fallback={<Text>{t("app.loading")}</Text>}>
@@ -251,6 +209,7 @@ function Review({ detail, steps }: { detail: EpisodeDetail; steps: EpisodeSteps 
         </div>
         <aside className={classes.said}>
           <Labels detail={detail} />
+          <TakeoverUses episode={episode} takeovers={takeovers} />
           <Annotations
             detail={detail}
             range={range}
