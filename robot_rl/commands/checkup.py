@@ -15,12 +15,12 @@ from robot_rl.commands import preflight
 from robot_rl.commands.devices import realsense, spacemouse, webcam
 from robot_rl.commands.finding import Check, Finding, ok, problem, warning
 from robot_rl.commands.real_time import governor, kernel, locked_memory, scheduling
+from robot_rl.daemon.memory_folder import SHARED_MEMORY, leftovers
 from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
     from robot_rl.config import Cell, Task
 
-_SHARED_MEMORY = Path("/dev/shm")
 _NODE_STAMP = Path(".venv/stamps/node")
 _MIB = 2**20
 
@@ -200,18 +200,14 @@ def disk(data: Path) -> list[Finding]:
 
 def shared_memory() -> list[Finding]:
     try:
-        free = shutil.disk_usage(_SHARED_MEMORY).free
+        free = shutil.disk_usage(SHARED_MEMORY).free
     except OSError:
-        text = f"{_SHARED_MEMORY} is missing"
+        text = f"{SHARED_MEMORY} is missing"
         return [problem("shared memory", text, "mount a tmpfs there; the robot's parts talk by it")]
     said = f"{free // _MIB} MiB free"
     if free < 64 * _MIB:
         return [problem("shared memory", said, "64 MiB are needed; in Docker: `--shm-size 256m`")]
-    left = [
-        folder.name
-        for folder in _SHARED_MEMORY.glob("robot-rl-*-*")
-        if (owner := folder.name.split("-")[2]).isdigit() and not Path(f"/proc/{owner}").exists()
-    ]
+    left = [folder.name for folder in leftovers()]
     if left:
         text = f"{said}; left behind by a daemon that was killed: {', '.join(left)}"
         return [warning("shared memory", text, "the next daemon removes it; nothing to do")]

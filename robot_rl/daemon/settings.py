@@ -1,24 +1,17 @@
 """What every process of the robot PC is started with, plain and frozen."""
 
-import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from robot_rl.config import Cell, Task, check_fit
+from robot_rl.daemon.memory_folder import new_memory_folder
 from robot_rl.schema.message import new_id
 
-SHARED_MEMORY = Path("/dev/shm")
 TURN_NS = 50_000_000
 """Lock-step: virtual time between two turns of the operator."""
 MEETING_STEPS = 20
 """Lock-step without a learner: steps between two looks at which policy is wanted."""
-
-
-def new_memory_folder() -> Path:
-    """A name no other daemon has; the supervisor makes the folder and removes it at the end."""
-    return SHARED_MEMORY / f"robot-rl-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

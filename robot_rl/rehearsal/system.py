@@ -21,12 +21,12 @@ from pathlib import Path
 
 import httpx
 
+from robot_rl.daemon.memory_folder import remove_leftovers
 from robot_rl.errors import PlainError
 
 _PR_SET_PDEATHSIG = 1
 _STOP_S = 4.8  # for all of it; the daemon itself ends its processes within 4.5 s
 _SERVER_S = 1.5  # the server's share at the end
-_SHARED_MEMORY = Path("/dev/shm")
 
 
 class SystemProblem(PlainError):
@@ -226,8 +226,8 @@ class System:
         if part.process.poll() is None:
             part.process.kill()
             part.process.wait()
-        for folder in _SHARED_MEMORY.glob(f"robot-rl-{part.process.pid}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        if name == "daemon":
+            remove_leftovers()
 
     def _last_words(self, name: str) -> str:
         lines = self.log_file(name).read_text(errors="replace").strip().splitlines()

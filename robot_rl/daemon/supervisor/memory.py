@@ -1,13 +1,17 @@
-"""The supervisor's view of shared memory: who has spoken, whether the arm stands, who left."""
+"""The daemon's shared memory, which the supervisor owns: who has spoken, who left, is the arm at
+rest.
+"""
 
 import math
+import os
+import shutil
 import time
 from pathlib import Path
 
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
-from robot_rl.daemon import topics
+from robot_rl.daemon import memory_folder, topics
 from robot_rl.daemon.settings import DaemonSettings
 from safety.standstill import at_rest
 
@@ -20,9 +24,13 @@ class Memory:
 
     def __init__(self, settings: DaemonSettings) -> None:
         folder = settings.memory
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._owner = memory_folder.take(folder)
         self._folder = folder
-        _take_all(folder, settings)
+        try:
+            _take_all(folder, settings)
+        except BaseException:
+            self.remove()
+            raise
         self._arm = arm_topics.open_state(folder, settings.cell.joints)
         self._control = topics.open_slot(folder, "control")
         self._requests = arm_topics.open_requests(folder, "supervisor")
@@ -53,6 +61,11 @@ class Memory:
                 return True
             time.sleep(0.02)
         return False
+
+    def remove(self) -> None:
+        """The last act: the memory of this daemon is given back."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._owner)
 
     def ask_arm_to_end(self) -> None:
         self._requests.push(arm_topics.request("shutdown"))

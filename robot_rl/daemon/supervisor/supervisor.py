@@ -6,7 +6,6 @@ before it starts control again, so that motion never resumes without a person.
 
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 import time
@@ -14,13 +13,13 @@ import traceback
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from types import FrameType
 
 from robot_rl.daemon import data_folder
 from robot_rl.daemon.control.latch import read_latch, write_latch
 from robot_rl.daemon.log import Log
-from robot_rl.daemon.settings import SHARED_MEMORY, DaemonSettings
+from robot_rl.daemon.memory_folder import remove_leftovers
+from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
 from robot_rl.daemon.supervisor.processes import ProcessEntry, WhenItDies, needed
@@ -149,7 +148,7 @@ class Daemon:
         self._log.say("failed", error=repr(error), trace=traceback.format_exc())
 
     def _bring_up(self) -> None:
-        _remove_leftovers()
+        remove_leftovers()
         self._memory = Memory(self.settings)
         if self.settings.lockstep:
             parties = tuple(c.entry.name for c in self._children.values() if c.entry.party)
@@ -277,7 +276,9 @@ class Daemon:
             if child.process is not None:
                 child.process.kill()
         self._join(tuple(self._children), time.monotonic() + 5.0)
-        shutil.rmtree(self.settings.memory, ignore_errors=True)
+        if self._memory is not None:
+            self._memory.remove()
+            self._memory = None
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -308,11 +309,3 @@ def _how(code: int | None) -> str:
     if code is not None and code < 0:
         return f"signal {signal.Signals(-code).name}"
     return f"exit code {code}"
-
-
-def _remove_leftovers() -> None:
-    """Shared memory of daemons that were killed, recognised by their process id."""
-    for folder in SHARED_MEMORY.glob("robot-rl-*-*"):
-        owner = folder.name.split("-")[2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(folder, ignore_errors=True)
