@@ -26,7 +26,7 @@ from robot_rl.daemon.supervisor.supervisor import Daemon, DaemonFailed
 from safety.faults import FaultCode
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def settings_in(folder: Path) -> DaemonSettings:
