@@ -13,7 +13,7 @@ from robot_rl.policy.head import Head
 from robot_rl.policy.starting import shapes
 
 PEER_BATCH, PEER_WIDTH = 256, 256  # as HIL-SERL and LeRobot publish them
-PEER_MS = 78.0  # LeRobot SAC, batch 256, UTD 2, state only, 2-core CPU (PEERS.md)
+PEER_MS = 78.0  # LeRobot SAC, batch 256, UTD 2, state only, 2-core CPU, measured once
 
 
 def run(*, quick: bool = False) -> Result:

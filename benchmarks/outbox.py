@@ -37,7 +37,7 @@ def run(*, quick: bool = False) -> Result:
         machine=machine,
         targets=(
             Target(name="append, p99", value=append_us.p99, unit="µs", op="<=", target=1000.0),
-            # DESIGN §5: lost on a power cut at most the last 250 ms.
+            # A power cut may lose the last 250 ms at most.
             Target(
                 name="on the disk after, largest",
                 value=durable_ms.largest,

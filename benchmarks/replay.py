@@ -16,7 +16,7 @@ from safety.vocabulary import Phase, Source
 
 EPISODE_STEPS = 100
 STEPS = 100_000
-PEER_BYTES = 9.8e9  # HIL-SERL, 100 k steps of two 128² cameras in uint8 (PEERS.md: not run here)
+PEER_BYTES = 9.8e9  # HIL-SERL, 100 k steps of two 128² cameras in uint8 (published, not run here)
 
 
 def run(*, quick: bool = False) -> Result:

@@ -29,7 +29,7 @@ from safety.vocabulary import MOVING, Limit, Reject, Source
 FloatArray = NDArray[np.float64]
 
 DECAY_S = 0.1
-"""Time in which the reference decays to the measured pose (SAFETY: bumpless takeover)."""
+"""Time in which the reference decays to the measured pose (docs/safety.md, modes)."""
 
 HOLD_DECAY_S = 0.06
 """The same at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""

@@ -13,8 +13,8 @@ MS, SECOND = 1_000_000, 1_000_000_000
 COMMAND_AGE_NS = 100 * MS
 """An older command is dropped."""
 SILENCE_NS = 100 * MS
-"""Longer silence: ramp to zero and hold. SAFETY allows 150 ms, but also wants the arm to stand
-200 ms after the last message of a page that froze, and the arm needs 80 ms for it."""
+"""Longer silence: ramp to zero and hold. The arm must stand 200 ms after the last message of a page
+that froze (fault 3), and it needs 80 ms to stop."""
 SUSPEND_NS = 500 * MS
 RELEASE_NS = 2_000 * MS
 REQUEST_AGE_NS = 2 * SECOND

@@ -16,7 +16,7 @@ from safety.lease import SUSPEND_NS
 from safety.vocabulary import LATCHED, MOVING, Mode, Phase
 
 NEW_TAKEOVER_ROUND_TRIP_S = 0.3
-"""Above this round trip nobody may start to drive (SAFETY: leases and freshness)."""
+"""Above this round trip nobody may start to drive (docs/safety.md, lease, age and silence)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

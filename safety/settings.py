@@ -14,7 +14,7 @@ class GateSettings:
     command_life_s: float = 0.1
     """A driver brakes when its command is older than this."""
     silence_s: float = 0.1
-    """A person's input may be this old (SAFETY: leases and freshness)."""
+    """A person's input may be this old (docs/safety.md, lease, age and silence)."""
     observation_age_s: float = 1.0
     """An action may rest on an observation this old; covers latency and the chunk's horizon."""
     measurement_age_s: float = 0.1

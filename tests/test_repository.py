@@ -247,6 +247,66 @@ def test_no_table_in_the_documents_is_stale() -> None:
     assert "<!-- table: faults -->" in (ROOT / "docs/safety.md").read_text()
 
 
+def documents() -> list[tuple[str, str]]:
+    return [(name, text) for name, text in tracked_text() if name.endswith(".md")]
+
+
+def test_a_document_that_is_cited_is_in_the_repository() -> None:
+    """In code by its path from the root; the design documents of whoever builds this are not."""
+    code = (".py", ".ts", ".tsx", ".mjs", ".toml", ".yml", ".yaml", ".service")
+    found = [
+        f"{name} cites {match.group(1)}"
+        for name, text in tracked_text()
+        if name.endswith((*code, "Makefile")) and not name.startswith("operator_ui/src/api/")
+        for match in re.finditer(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.md)\b", text)
+        if not (ROOT / match.group(1)).is_file()
+    ]
+    assert found == []
+
+
+def heading_anchors(text: str) -> set[str]:
+    """The anchors that a renderer makes of headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\s-]", "", line.lower()).strip().replace(" ", "-") for line in headings}
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    broken: list[str] = []
+    for name, text in documents():
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if "://" in target:
+                continue
+            file, _, anchor = target.partition("#")
+            path = (ROOT / name).parent / file if file else ROOT / name
+            missing = not path.exists()
+            if missing or (anchor and anchor not in heading_anchors(path.read_text())):
+                broken.append(f"{name}: {target}")
+    assert broken == []
+
+
+def test_files_that_the_documents_name_exist() -> None:
+    paths = re.compile(
+        r"`((?:safety|hardware|robot_rl|tests|cells|tasks|docs|benchmarks|operator_ui|migrations)"
+        r"/[\w./-]*)`"
+    )
+    missing = [
+        f"{name}: {path}"
+        for name, text in documents()
+        if name != "CHANGELOG.md"
+        for path in paths.findall(text)
+        if not (ROOT / path).exists() and not {"NAME", "TASK"} & set(re.split(r"[/.]", path))
+    ]
+    assert missing == []
+
+
+def test_the_architecture_names_every_topic() -> None:
+    from robot_rl.daemon import topics
+
+    text = (ROOT / "docs/architecture.md").read_text()
+    names = [*topics.SLOTS, *topics.RINGS]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
 # --- What never appears -----------------------------------------------------------------------
 
 

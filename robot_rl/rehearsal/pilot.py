@@ -34,7 +34,7 @@ from robot_rl.schema.live import (
 )
 from safety.vocabulary import Mode, Phase
 
-INPUT_PERIOD_S = 0.02  # 50 Hz (SAFETY.md, leases and freshness)
+INPUT_PERIOD_S = 0.02  # 50 Hz (docs/safety.md, lease, age and silence)
 _PATIENCE_S = 120.0  # wall time without any progress of the episode before giving up
 _START_S = 180.0  # the first start on a machine compiles the control loops
 _DEVICE = "scripted"

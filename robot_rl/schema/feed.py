@@ -1,6 +1,4 @@
-"""The learner's feed: one ordered stream of everything that can change training (DESIGN.md section
-5).
-"""
+"""The learner's feed: one ordered stream of everything that can change training."""
 
 from datetime import datetime
 from typing import Annotated, Literal

@@ -1,5 +1,4 @@
-"""The durable path, robot → server: numbered batches, acknowledged, idempotent (DESIGN.md section
-5).
+"""The durable path, robot → server: numbered batches, acknowledged, idempotent.
 
 A batch is one multipart/form-data POST to `/api/ingest`: a field `header` (JSON of `BatchHeader`)
 and, for every `SegmentRef`, one file part of that name (Arrow IPC, robot_rl.schema.segment).

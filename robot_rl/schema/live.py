@@ -1,6 +1,6 @@
 """Live traffic: browser ↔ server ↔ robot. Latest value wins; nothing here is durable.
 
-Sockets (JSON text frames of these models, one model per frame; DESIGN.md section 6):
+Sockets (JSON text frames of these models, one model per frame; docs/architecture.md):
 
 - `/api/live/robot`: the robot's link dials in with its token, sends `RobotMessage` and receives
   `RobotCommand`. `/api/live/robot/video`: it sends binary frames (robot_rl.schema.video).

@@ -34,7 +34,7 @@ class FrameStamp(Message):
 
 
 class RewardEvidence(Message):
-    """What the reward is derived from; never the reward itself (DESIGN.md, conventions)."""
+    """What the reward is derived from; never the reward itself (docs/learning.md)."""
 
     simulator_success: bool | None = None
     classifier_probability: float | None = None

@@ -108,7 +108,7 @@ class _Station:
 
 
 class Hub:
-    """Telemetry and video by slot, answers by a bounded queue (DESIGN.md section 6)."""
+    """Telemetry and video by slot, answers by a bounded queue."""
 
     def __init__(self) -> None:
         self._stations: dict[str, _Station] = {}

@@ -1,4 +1,4 @@
-"""Storing what robots recorded: batch by batch, in order, once (DESIGN.md section 5)."""
+"""Storing what robots recorded: batch by batch, in order, once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The tables of the episode database (DESIGN.md section 4). Steps lie in the segments."""
+"""The tables of the episode database. Steps lie in the segments."""
 
 from datetime import datetime
 from typing import Any, ClassVar

@@ -1991,7 +1991,7 @@ export interface components {
         };
         /**
          * RewardEvidence
-         * @description What the reward is derived from; never the reward itself (DESIGN.md, conventions).
+         * @description What the reward is derived from; never the reward itself (docs/learning.md).
          */
         RewardEvidence: {
             /** Classifier Probability */

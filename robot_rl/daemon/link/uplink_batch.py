@@ -11,7 +11,7 @@ from robot_rl.schema.message import utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
 
 BATCH_ROWS = 64
-BATCH_SPAN_NS = 500_000_000  # robot time of the steps in one batch (DESIGN.md section 5)
+BATCH_SPAN_NS = 500_000_000  # robot time of the steps in one batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-}  # SAFETY.md, real time: a BLAS that spins would take the core away from control
+}  # a BLAS that spins would take the core away from control
 
 
 class WhenItDies(Enum):
