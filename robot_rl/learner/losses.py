@@ -7,16 +7,20 @@ from robot_rl.policy.head import GRIPPER_VALUES, Head
 
 
 def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
-    """(batch,): squared error of the mean action (batch, 7), and cross-entropy of the gripper."""
+    """(batch,): squared error of the mean action (batch, action), and cross-entropy of each
+    gripper.
+    """
     output = head(features)
     axes = list(head.settings.axes)
     loss = (torch.tanh(output.mean) - action[:, axes]).square().sum(-1)
-    if output.gripper is not None:
-        choice = gripper_choice(action)
-        loss = loss + nn.functional.cross_entropy(output.gripper, choice, reduction="none")
+    choices = gripper_choices(head, action)
+    for gripper in range(choices.shape[1]):
+        logits, choice = output.grippers[:, gripper], choices[:, gripper]
+        loss = loss + nn.functional.cross_entropy(logits, choice, reduction="none")
     return loss
 
 
-def gripper_choice(action: torch.Tensor) -> torch.Tensor:
-    """(batch,) index into GRIPPER_VALUES of the nearest of close, stay, open."""
-    return (action[:, -1].clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()
+def gripper_choices(head: Head, action: torch.Tensor) -> torch.Tensor:
+    """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
+    orders = action[:, list(head.settings.gripper_columns)]
+    return (orders.clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()

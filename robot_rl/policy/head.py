@@ -1,17 +1,17 @@
-"""The part that trains and travels: SAC actor and three-way gripper."""
+"""The part that trains and travels: SAC actor and three-way grippers."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import nn
 
-from robot_rl.policy.interface import ACTION_SIZE, Backbone, Chunk, Observation
+from robot_rl.policy.interface import Backbone, Chunk, Observation
 from robot_rl.policy.networks import mlp
-from robot_rl.schema.message import Message
+from robot_rl.schema.message import MAX_ACTION, Message
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, -1.2  # at most 0.3: a robot explores beside what it knows
 GRIPPER_VALUES = (-1.0, 0.0, 1.0)
@@ -22,9 +22,29 @@ class HeadSettings(Message):
     """Shape of the head; travels in the metadata of its weights."""
 
     features: Annotated[int, Field(ge=1)]
-    axes: Annotated[tuple[Annotated[int, Field(ge=0, le=5)], ...], Field(min_length=1)]
-    gripper: bool
+    size: Annotated[int, Field(ge=1, le=MAX_ACTION)]  # columns of an action
+    axes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    gripper_columns: tuple[Annotated[int, Field(ge=0)], ...]
     width: Annotated[int, Field(ge=16, le=1024)] = 256
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_first_release(cls, value: Any) -> Any:
+        """Its heads knew one action: six columns of a pose, then the gripper."""
+        if isinstance(value, dict) and "gripper" in value:
+            value = {**value, "size": 7, "gripper_columns": (6,) if value["gripper"] else ()}
+            del value["gripper"]
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        columns = (*self.axes, *self.gripper_columns)
+        if len(set(columns)) != len(columns) or max(columns) >= self.size:
+            raise ValueError(
+                f"axes {self.axes} and gripper columns {self.gripper_columns} must be different "
+                f"columns below {self.size}"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +53,7 @@ class HeadOutput:
 
     mean: torch.Tensor  # (batch, axes)
     log_std: torch.Tensor  # (batch, axes)
-    gripper: torch.Tensor | None  # (batch, 3) logits
+    grippers: torch.Tensor  # (batch, grippers, 3) logits; none where there is no gripper
 
 
 class Head(nn.Module):
@@ -48,14 +68,18 @@ class Head(nn.Module):
         self.log_std = nn.Linear(settings.width, axes)
         nn.init.zeros_(self.log_std.weight)
         nn.init.constant_(self.log_std.bias, -2.3)
-        self.gripper = nn.Linear(settings.width, 3) if settings.gripper else None
+        outputs = len(GRIPPER_VALUES) * len(settings.gripper_columns)
+        self.gripper = nn.Linear(settings.width, outputs) if outputs else None
 
     def forward(self, features: torch.Tensor) -> HeadOutput:
         hidden = self.trunk(features)
+        choices = hidden[..., :0] if self.gripper is None else self.gripper(hidden)
         return HeadOutput(
             mean=self.mean(hidden),
             log_std=self.log_std(hidden).clamp(LOG_STD_MIN, LOG_STD_MAX),
-            gripper=None if self.gripper is None else self.gripper(hidden),
+            grippers=choices.unflatten(-1, (len(self.settings.gripper_columns), -1))
+            if self.gripper is not None
+            else choices.reshape(len(choices), 0, len(GRIPPER_VALUES)),
         )
 
 
@@ -77,16 +101,17 @@ class HeadPolicy:
     def decide(
         self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool
     ) -> NDArray[np.float64]:
-        """(7,) action for features already at hand. The gripper always takes its best choice."""
+        """(size,) action for features already at hand. A gripper always takes its best choice."""
         with torch.inference_mode():
             output = self.head(torch.from_numpy(features)[None])
         raw = output.mean[0].double().numpy()
         if not deterministic:
             raw = raw + np.exp(output.log_std[0].double().numpy()) * rng.standard_normal(len(raw))
-        action = np.zeros(ACTION_SIZE)
-        action[list(self.head.settings.axes)] = np.tanh(raw)
-        if output.gripper is not None:
-            action[-1] = GRIPPER_VALUES[int(output.gripper[0].argmax())]
+        shape = self.head.settings
+        action = np.zeros(shape.size)
+        action[list(shape.axes)] = np.tanh(raw)
+        best = output.grippers[0].argmax(-1).tolist()
+        action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in best]
         return action
 
     def reset(self) -> None:

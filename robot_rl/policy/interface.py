@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import nn
 
-ACTION_SIZE = 7
-"""[dx, dy, dz, rx, ry, rz, gripper], normalised (robot_rl.schema.message.Action)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -29,7 +26,8 @@ class Observation:
 class Chunk:
     """Actions for the next steps, first one first; most policies answer with one."""
 
-    actions: NDArray[np.float64]  # (steps, 7), continuous entries in −1 … 1, gripper −1, 0 or +1
+    # (steps, action) in the columns of the task's action: −1 … 1, a gripper's −1, 0 or +1
+    actions: NDArray[np.float64]
     version: int | None  # the policy version that decided; None before one was numbered
 
 

@@ -16,7 +16,8 @@ from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from robot_rl.policy.interface import ACTION_SIZE, BadObservation, Chunk, Observation
+from robot_rl.config.action import ActionSpace
+from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
@@ -25,9 +26,6 @@ MAPPING = "robot_rl.json"
 VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
 STATE = "observation.state"
 GRIPPER_THRESHOLD = 0.5  # beyond ± this a continuous gripper output opens or closes
-
-_ENTRIES = {7: tuple(range(7)), 4: (0, 1, 2, 6), 3: (0, 1, 2), 6: (0, 1, 2, 3, 4, 5)}
-"""Size of the policy's action → which of our seven entries it fills."""
 
 
 class LeRobotMapping(Message):
@@ -111,18 +109,23 @@ class LeRobotPolicy:
 
     version: int | None = None
 
-    def __init__(self, loaded: LoadedPolicy) -> None:
-        self._loaded = loaded
+    def __init__(self, loaded: LoadedPolicy, action: ActionSpace) -> None:
+        self._loaded, self._action = loaded, action
         config: Any = loaded.config
         self._steps = int(getattr(config, "n_action_steps", 1))
         outputs: Mapping[str, Any] = config.output_features
         sizes = [f.shape[0] for f in outputs.values() if f.type is FeatureType.ACTION]
-        if len(sizes) != 1 or sizes[0] not in _ENTRIES:
-            raise BadCheckpoint(
-                f"{loaded.source}: the policy's action has {sizes or 'no'} values; allowed are 7 "
-                "(translation, rotation, gripper), 6, 4 (translation, gripper) and 3"
+        known = columns_by_size(action)
+        if len(sizes) != 1 or sizes[0] not in known:
+            forms = "; ".join(
+                f"{size} ({', '.join(action.names[column] for column in columns)})"
+                for size, columns in known.items()
             )
-        self._entries = _ENTRIES[sizes[0]]
+            raise BadCheckpoint(
+                f"{loaded.source}: the policy's action has {sizes or 'no'} values and the task's "
+                f"allows: {forms}"
+            )
+        self._columns = known[sizes[0]]
 
     def act(
         self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
@@ -134,24 +137,39 @@ class LeRobotPolicy:
             chunk = self._loaded.model.predict_action_chunk(batch)
             steps = [self._loaded.finish(chunk[:, i]) for i in range(self._steps)]
         raw = torch.cat(steps).double().cpu().numpy()
-        return Chunk(actions=to_actions(raw, self._entries), version=self.version)
+        return Chunk(actions=to_actions(raw, self._columns, self._action), version=self.version)
 
     def reset(self) -> None:
         self._loaded.model.reset()
 
 
-def to_actions(raw: NDArray[np.float64], entries: tuple[int, ...]) -> NDArray[np.float64]:
-    """(steps, 7): a policy's outputs in our entries, clipped, the gripper in three ways."""
-    actions = np.zeros((len(raw), ACTION_SIZE))
-    actions[:, list(entries)] = np.clip(raw[:, : len(entries)], -1.0, 1.0)
-    gripper = actions[:, -1]
-    actions[:, -1] = np.sign(gripper) * (np.abs(gripper) > GRIPPER_THRESHOLD)
+def columns_by_size(action: ActionSpace) -> Mapping[int, tuple[int, ...]]:
+    """Size of a policy's action → the columns of the task's that it fills: all, all without
+    grippers, those in use with grippers, or without.
+    """
+    grippers = action.gripper_columns
+    moved = tuple(column for column in range(action.size) if column not in grippers)
+    used = action.active_axes
+    ordered = tuple(sorted((*used, *grippers))) if action.gripper else used
+    forms = (used, ordered, moved, tuple(range(action.size)))
+    return {len(columns): columns for columns in forms}
+
+
+def to_actions(
+    raw: NDArray[np.float64], columns: tuple[int, ...], action: ActionSpace
+) -> NDArray[np.float64]:
+    """(steps, action): a policy's outputs in these columns, clipped, grippers in three ways."""
+    actions = np.zeros((len(raw), action.size))
+    actions[:, list(columns)] = np.clip(raw[:, : len(columns)], -1.0, 1.0)
+    grippers = list(action.gripper_columns)
+    said = actions[:, grippers]
+    actions[:, grippers] = np.sign(said) * (np.abs(said) > GRIPPER_THRESHOLD)
     return actions
 
 
-def load_lerobot_policy(source: str, *, beside: Path) -> LeRobotPolicy:
+def load_lerobot_policy(source: str, action: ActionSpace, *, beside: Path) -> LeRobotPolicy:
     """`source` is a folder, as named or beside the task file, or a hub id. Raises BadCheckpoint."""
-    return LeRobotPolicy(LoadedPolicy(resolve(source, beside)))
+    return LeRobotPolicy(LoadedPolicy(resolve(source, beside)), action)
 
 
 def resolve(source: str, beside: Path) -> str:

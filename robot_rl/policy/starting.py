@@ -23,17 +23,24 @@ def load_starting_policy(task: Task) -> Policy:
     if task.policy.kind == "lerobot":
         from robot_rl.policy.lerobot import load_lerobot_policy  # loads LeRobot: seconds
 
-        return load_lerobot_policy(task.policy.folder, beside=task.path.parent)
+        return load_lerobot_policy(task.policy.folder, task.action, beside=task.path.parent)
     return load_policy(starting_folder(task))
 
 
 def shapes(task: Task) -> tuple[KeypointSettings, HeadSettings]:
     """Settings of backbone and head that fit a task."""
     backbone = KeypointSettings(cameras=task.cameras)
-    return backbone, HeadSettings(
-        features=backbone.size,
-        axes=task.action.active_axes,
-        gripper=task.action.gripper,
+    return backbone, head_shape(task, backbone.size)
+
+
+def head_shape(task: Task, features: int) -> HeadSettings:
+    """Of a head on so many features that fits a task's action."""
+    action = task.action
+    return HeadSettings(
+        features=features,
+        size=action.size,
+        axes=action.active_axes,
+        gripper_columns=action.gripper_columns if action.gripper else (),
         width=task.learner.width,
     )
 
@@ -69,15 +76,9 @@ def write_untrained_on(folder: Path, source: Path, task: Task, seed: int) -> Che
         cameras=backbone.cameras,
         state=loaded.state,
     )
-    settings = HeadSettings(
-        features=backbone.size,
-        axes=task.action.active_axes,
-        gripper=task.action.gripper,
-        width=task.learner.width,
-    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = Head(settings)
+        head = Head(head_shape(task, backbone.size))
     return write_head_on(
         folder,
         backbone=described,

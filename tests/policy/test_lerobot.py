@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.interface import BadObservation, Observation
-from robot_rl.policy.lerobot import MAPPING, load_lerobot_policy, to_actions
+from robot_rl.policy.lerobot import MAPPING, columns_by_size, load_lerobot_policy, to_actions
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy, write_untrained_on
 from robot_rl.schema.step import state_names
@@ -19,6 +20,9 @@ from tests.policy.tiny_smolvla import write_tiny_smolvla
 pytestmark = [
     pytest.mark.filterwarnings("default"),  # LeRobot and transformers warn about themselves
 ]
+
+
+ACTION = load_task("lift_cube").action
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +98,7 @@ def test_a_head_on_a_vla_acts_like_any_other(
 def test_what_it_needs_is_named(tiny: Path, observation: Observation) -> None:
     from dataclasses import replace
 
-    policy = load_lerobot_policy(str(tiny), beside=tiny)
+    policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
     front = {"front": observation.images["front"]}
     with pytest.raises(BadObservation, match="needs the camera wrist"):
         policy.act(replace(observation, images=front), np.random.default_rng(0))
@@ -104,12 +108,12 @@ def test_a_mapping_names_other_cameras(tiny: Path, observation: Observation) -> 
     path = tiny / MAPPING
     path.write_text(json.dumps({"cameras": {"observation.images.front": "overhead"}}))
     try:
-        policy = load_lerobot_policy(str(tiny), beside=tiny)
+        policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
         with pytest.raises(BadObservation, match="needs the camera overhead"):
             policy.act(observation, np.random.default_rng(0))
         path.write_text('{"camera": {}}')
         with pytest.raises(BadCheckpoint, match=r"robot_rl\.json: camera"):
-            load_lerobot_policy(str(tiny), beside=tiny)
+            load_lerobot_policy(str(tiny), ACTION, beside=tiny)
     finally:
         path.unlink()
 
@@ -117,14 +121,29 @@ def test_a_mapping_names_other_cameras(tiny: Path, observation: Observation) -> 
 def test_a_folder_without_a_policy_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadCheckpoint, match="LeRobot cannot load this policy"):
-        load_lerobot_policy("empty", beside=tmp_path)
+        load_lerobot_policy("empty", ACTION, beside=tmp_path)
     with pytest.raises(BadCheckpoint, match="there is no such folder"):
-        load_lerobot_policy("./nowhere", beside=tmp_path)
+        load_lerobot_policy("./nowhere", ACTION, beside=tmp_path)
 
 
 def test_outputs_fill_our_entries() -> None:
     raw = np.array([[2.0, -0.5, 0.1, 0.7], [0.0, 0.0, 0.0, -0.2]])
-    assert to_actions(raw, (0, 1, 2, 6)).tolist() == [
+    assert to_actions(raw, columns_by_size(ACTION)[4], ACTION).tolist() == [
         [1.0, -0.5, 0.1, 0.0, 0.0, 0.0, 1.0],
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
     ]
+
+
+def test_the_task_says_which_columns_a_policy_can_fill() -> None:
+    assert columns_by_size(ACTION) == {
+        3: (0, 1, 2),
+        4: (0, 1, 2, 6),
+        6: (0, 1, 2, 3, 4, 5),
+        7: (0, 1, 2, 3, 4, 5, 6),
+    }
+    arms = ActionSpace(arms=("left", "right"), translation_m=(0.02, 0.02, 0.02))
+    assert columns_by_size(arms)[8] == (0, 1, 2, 6, 7, 8, 9, 13)
+    acted = to_actions(np.full((1, 8), 0.6), columns_by_size(arms)[8], arms)[0]
+    assert acted.tolist() == [0.6, 0.6, 0.6, 0, 0, 0, 1.0] * 2
+    joints = ActionSpace(space="joint_delta", joint_rad=(0.1, 0.1), gripper=False)
+    assert columns_by_size(joints) == {2: (0, 1)}

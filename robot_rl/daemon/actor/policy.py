@@ -11,7 +11,7 @@ from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.assembly import load_encoder, load_head
-from robot_rl.policy.head import HeadPolicy
+from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy
@@ -148,14 +148,14 @@ class PolicyHolder:
             if backbone is None:
                 return None
             head = load_head(folder, manifest, backbone)
-            self._check_fits(backbone, head.settings.axes, head.settings.gripper)
+            self._check_fits(backbone, head.settings)
         except (BadCheckpoint, OSError, ValueError) as error:
             raise PolicyUnavailable(
                 f"Policy version {wanted.version} was not taken: {error}."
             ) from error
         return HeadPolicy(backbone, head, wanted.version)
 
-    def _check_fits(self, backbone: Backbone, axes: tuple[int, ...], gripper: bool) -> None:
+    def _check_fits(self, backbone: Backbone, shape: HeadSettings) -> None:
         """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""
         missing = [camera for camera in backbone.cameras if camera not in self._task.cameras]
         if missing:
@@ -164,10 +164,13 @@ class PolicyHolder:
                 f"{', '.join(self._task.cameras)}"
             )
         action = self._task.action
-        if (axes, gripper) != (action.active_axes, action.gripper):
+        grippers = action.gripper_columns if action.gripper else ()
+        found = (shape.size, shape.axes, shape.gripper_columns)
+        if found != (action.size, action.active_axes, grippers):
             raise BadCheckpoint(
-                f"it moves the columns {axes} {_with(gripper)} gripper, and the task "
-                f"{self._task.name} has {action.active_axes} {_with(action.gripper)} gripper"
+                f"of {shape.size} columns it moves {shape.axes} and the grippers "
+                f"{shape.gripper_columns}, and the task {self._task.name} has {action.size}, "
+                f"{action.active_axes} and {grippers}"
             )
 
 
@@ -214,7 +217,3 @@ def _named(ready: PolicyReady | None) -> Loaded:
     if ready is None:
         return Loaded(version=STARTING_VERSION, sha256="")
     return Loaded(version=ready.version, sha256=ready.sha256)
-
-
-def _with(gripper: bool) -> str:
-    return "with a" if gripper else "without a"

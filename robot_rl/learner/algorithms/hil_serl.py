@@ -40,13 +40,13 @@ from robot_rl.learner.derived import (
     REWARD,
     SHOWN,
 )
-from robot_rl.learner.losses import clone_loss, gripper_choice
+from robot_rl.learner.losses import clone_loss, gripper_choices
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import HalfAndHalf
-from robot_rl.policy.head import Head
+from robot_rl.policy.head import GRIPPER_VALUES, Head
 from robot_rl.policy.networks import Ensemble
 
-GRIPPER_CHOICES = 3
+CHOICES = len(GRIPPER_VALUES)
 
 
 class HilSerl(nn.Module):
@@ -94,9 +94,8 @@ class HilSerl(nn.Module):
 
     def _grasp(self) -> Ensemble | None:
         shape = self.head.settings
-        if not shape.gripper:
-            return None
-        return Ensemble(1, shape.features, self.settings.width, GRIPPER_CHOICES)
+        outputs = CHOICES * len(shape.gripper_columns)
+        return Ensemble(1, shape.features, self.settings.width, outputs) if outputs else None
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
         """Nothing: the starting policy was cloned from its demonstrations already."""
@@ -129,9 +128,9 @@ class HilSerl(nn.Module):
         loss = critic_loss
         losses: Metrics = {}
         if self.grasp is not None and grasp_target is not None:
-            choice = gripper_choice(batch[EXECUTED])
-            values = self.grasp(batch[FEATURES])[0]
-            taken = values.gather(1, choice[:, None])[:, 0]
+            choices = gripper_choices(self.head, batch[EXECUTED])
+            values = _by_gripper(self.grasp(batch[FEATURES]))
+            taken = values.gather(-1, choices[..., None])[..., 0]
             grasp_loss = (taken - grasp_target).square().mean()
             loss = loss + grasp_loss
             losses["grasp"] = grasp_loss.item()
@@ -145,7 +144,7 @@ class HilSerl(nn.Module):
 
     @torch.no_grad()
     def targets(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """(batch,) bootstrapped values of the critics and, where there is one, the grasp critic."""
+        """(batch,) bootstrapped values of the critics, (batch, grippers) of the grasp critic."""
         settings = self.settings
         discount = settings.discount * batch[BOOTSTRAP]
         action, _, _ = self.sample(batch[NEXT_FEATURES])
@@ -156,9 +155,11 @@ class HilSerl(nn.Module):
         target = batch[REWARD] + discount * following.amin(0)
         if self.grasp is None or self.target_grasp is None:
             return target, None
-        best = self.grasp(batch[NEXT_FEATURES])[0].argmax(-1, keepdim=True)
-        following = self.target_grasp(batch[NEXT_FEATURES])[0].gather(1, best)[:, 0]
-        return target, batch[REWARD] + batch[PENALTY] + discount * following
+        best = _by_gripper(self.grasp(batch[NEXT_FEATURES])).argmax(-1, keepdim=True)
+        values = _by_gripper(self.target_grasp(batch[NEXT_FEATURES]))
+        following = values.gather(-1, best)[..., 0]
+        reward = (batch[REWARD] + batch[PENALTY])[:, None]
+        return target, reward + discount[:, None] * following
 
     # ---- actor ---------------------------------------------------------------------------------
 
@@ -176,10 +177,10 @@ class HilSerl(nn.Module):
             value = self.critics(torch.cat([batch[FEATURES], action], -1))[..., 0].mean(0)
             temperature = self.log_temperature.detach().exp()
             improve = (temperature * log_probability - value).mean()
-            if logits is not None and self.grasp is not None:
+            if self.grasp is not None:
                 with torch.no_grad():
-                    grasp_value = self.grasp(batch[FEATURES])[0]
-                improve = improve - (logits.softmax(-1) * grasp_value).sum(-1).mean()
+                    grasp_value = _by_gripper(self.grasp(batch[FEATURES]))
+                improve = improve - (logits.softmax(-1) * grasp_value).sum((-2, -1)).mean()
             loss = loss + settings.q_weight * improve
             losses["actor"] = improve.item()
             self._adapt_temperature(log_probability.detach())
@@ -190,10 +191,8 @@ class HilSerl(nn.Module):
         self.counts.actor += 1
         return losses
 
-    def sample(
-        self, features: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Reparametrised action (batch, axes), its log-probability (batch,), gripper logits."""
+    def sample(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Reparametrised action (batch, axes), its log-probability (batch,), logits of grippers."""
         output = self.head(features)
         # Drawn on the processor: a saved generator goes on wherever it is loaded.
         noise = torch.randn(output.mean.shape, generator=self.rng).to(self.device)
@@ -201,7 +200,7 @@ class HilSerl(nn.Module):
         gaussian = -0.5 * noise.square() - output.log_std - 0.5 * math.log(2 * math.pi)
         # log(1 − tanh²(u)) without cancellation
         squash = 2 * (math.log(2) - raw - nn.functional.softplus(-2 * raw))
-        return torch.tanh(raw), (gaussian - squash).sum(-1), output.gripper
+        return torch.tanh(raw), (gaussian - squash).sum(-1), output.grippers
 
     def _adapt_temperature(self, log_probability: torch.Tensor) -> None:
         surplus = (-log_probability - self.target_entropy).mean()
@@ -218,3 +217,8 @@ class HilSerl(nn.Module):
     def _follow(self, target: nn.Module, source: nn.Module) -> None:
         for old, new in zip(target.parameters(), source.parameters(), strict=True):
             old.lerp_(new, self.settings.target_rate)
+
+
+def _by_gripper(values: torch.Tensor) -> torch.Tensor:
+    """(1, batch, grippers · choices) → (batch, grippers, choices)."""
+    return values[0].unflatten(-1, (-1, CHOICES))

@@ -1,5 +1,6 @@
 """HIL-SERL learns: a point that must reach a goal, with a person who corrects now and then."""
 
+from typing import cast
 from uuid import UUID
 
 import numpy as np
@@ -12,12 +13,15 @@ from robot_rl.learner.algorithms.hil_serl import HilSerl
 from robot_rl.learner.columns import PHASES, SOURCES, Array, Trajectory
 from robot_rl.learner.derived import BOOTSTRAP, NEXT_FEATURES, PENALTY, REWARD
 from robot_rl.learner.replay import CPU, Batch, Replay
-from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
+from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadPolicy, HeadSettings
+from robot_rl.policy.interface import Backbone
+from robot_rl.policy.starting import head_shape
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
 from safety.vocabulary import Phase, Source
 
 STEP, NEAR, HORIZON = 0.2, 0.15, 25
+SHAPE = HeadSettings(features=3, size=7, axes=(0, 1), gripper_columns=(6,), width=32)
 type Vector = np.ndarray
 
 
@@ -47,8 +51,7 @@ def choose(head: Head, features: Vector, rng: np.random.Generator | None) -> Vec
     raw = output.mean[0].numpy()
     if rng is not None:
         raw = raw + output.log_std[0].exp().numpy() * rng.standard_normal(2)
-    assert output.gripper is not None
-    grip = GRIPPER_VALUES[int(output.gripper[0].argmax())]
+    grip = GRIPPER_VALUES[int(output.grippers[0, 0].argmax())]
     return np.array([*np.tanh(raw), 0, 0, 0, 0, grip])
 
 
@@ -66,7 +69,7 @@ def learner(seed: int, **changes: float) -> tuple[HilSerl, Replay]:
     settings = HilSerlSettings().model_copy(update={**fast, **changes})
     task = task.model_copy(update={"learner": settings})
     torch.manual_seed(seed)
-    head = Head(HeadSettings(features=3, axes=(0, 1), gripper=True, width=32))
+    head = Head(SHAPE)
     return HilSerl(settings, head, seed, CPU), Replay(task, 3, capacity=20_000)
 
 
@@ -146,7 +149,7 @@ def test_the_bootstrap_is_masked_where_an_episode_terminated(seed: int) -> None:
     assert bool(ended.any())
     assert grasp is not None
     assert torch.equal(target[ended], batch[REWARD][ended])
-    assert torch.equal(grasp[ended], (batch[REWARD] + batch[PENALTY])[ended])
+    assert torch.equal(grasp[ended, 0], (batch[REWARD] + batch[PENALTY])[ended])
     assert not torch.equal(target[~ended], batch[REWARD][~ended])
 
 
@@ -171,7 +174,7 @@ def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:
     algorithm, replay = learner(seed % 1000)
     train(algorithm, replay, seed, episodes=2, helps=1.0)
     torch.manual_seed(seed % 1000)
-    head = Head(HeadSettings(features=3, axes=(0, 1), gripper=False, width=32))
+    head = Head(SHAPE.model_copy(update={"gripper_columns": ()}))
     bare = HilSerl(algorithm.settings, head, seed % 1000, CPU)
     assert not [name for name, _ in bare.named_parameters() if "grasp" in name]
     assert "grasp" not in bare.update(replay, np.random.default_rng(seed))
@@ -183,3 +186,34 @@ def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:
     again = HilSerl(algorithm.settings, Head(head.settings), 0, CPU)
     again.load_state(older)
     assert all(torch.equal(value, again.state()[key]) for key, value in bare.state().items())
+
+
+def test_two_arms_have_a_grasp_critic_each(seed: int) -> None:
+    """Twice as many columns, two grippers: one learns to close, the other to stay as it is."""
+    plain = load_task("lift_cube")
+    arms = plain.action.model_copy(update={"arms": ("left", "right")})
+    task = plain.model_copy(update={"action": arms})
+    shape = head_shape(task, 3)
+    assert (shape.size, shape.gripper_columns) == (14, (6, 13))
+    settings = HilSerlSettings(batch=32, width=32, learning_rate=1e-3, critic_warmup_updates=10)
+    torch.manual_seed(seed % 1000)
+    algorithm = HilSerl(settings, Head(shape), seed % 1000, CPU)
+    replay, rng = Replay(task, 3, capacity=100), np.random.default_rng(seed)
+    executed = rng.uniform(-1, 1, (30, 14)).astype(np.float32)
+    executed[:, 6], executed[:, 13] = -1.0, 0.0
+    given: dict[str, Array] = {
+        "features": rng.normal(size=(30, 3)).astype(np.float32),
+        "executed": executed,
+        "human": executed,
+        "source": np.full(30, SOURCES.index(Source.HUMAN)),
+        "phase": np.full(30, PHASES.index(Phase.CORRECTION)),
+    }
+    episode_id = new_id()
+    replay.start(episode_id)
+    replay.add(episode_id, 0, Trajectory.made(given), [None] * 30)
+    losses = [algorithm.update(replay, rng) for _ in range(300)]
+    assert np.isfinite(list(losses[-1].values())).all()
+    policy = HeadPolicy(cast(Backbone, None), algorithm.head)
+    action = policy.decide(np.zeros(3, np.float32), rng, deterministic=True)
+    assert action.shape == (14,)
+    assert (action[6], action[13]) == (-1.0, 0.0)
