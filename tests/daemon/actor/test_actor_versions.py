@@ -172,7 +172,7 @@ def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
         case "axes":
             stand.publish(shape.model_copy(update={"axes": (0, 1)}))
         case "gripper":
-            stand.publish(shape.model_copy(update={"gripper": False}))
+            stand.publish(shape.model_copy(update={"gripper_columns": ()}))
         case "backbone":
             stand.publish(standing_on="f" * 64)
         case "file" | "hash":
