@@ -4,6 +4,10 @@ It runs in a thread of the link with an event loop of its own: no fsync holds up
 
 One batch is in flight at a time. A lost answer is met by sending the batch again, which the server
 recognises by its sequence numbers, so nothing is stored twice and nothing is skipped.
+
+What the server will never store is set aside in the outbox, row by row, and stands in nobody's way,
+however much of it there is: the rows that the server names (schema.ingest.ItemRefused), and a row
+to which it gives the same useless answer again and again.
 """
 
 import asyncio
@@ -12,32 +16,22 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from uuid import UUID
 
 import httpx
 from pydantic import ValidationError
 
+from robot_rl.daemon.link.uplink_answer import Answer, Verdict, ack_or_none, read_answer
 from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, UplinkBatch, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import BadOutbox, OutboxRow, UnreadableRow
 from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader, PendingRows
-from robot_rl.schema.ingest import BatchAck
+from robot_rl.schema.ingest import BatchAck, ItemRefused
 from robot_rl.schema.segment import RecordedStep
 
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 _ARROW = "application/vnd.apache.arrow.file"
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 10.0
-_REFUSED = frozenset({400, 413, 415, 422})  # the server read the batch and will not have it
-_REFUSED_EPISODES = 3  # refused in a row: then it is not the data
-
-
-class _Verdict(Enum):
-    """What the server made of a batch."""
-
-    STORED = "stored"
-    AGAIN = "again"  # no answer, or one that says nothing about the batch
-    CONFLICT = "conflict"  # the server's cursor is elsewhere
-    REFUSED = "refused"
+_SAME_ANSWERS = 5  # to one row alone: then they are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +61,10 @@ class Uplink:
         self._longest_backoff_s = longest_backoff_s
         self._waiting: PendingRows | None = None
         self._since = 0.0  # monotonic time at which the oldest waiting row was first seen
-        self._singly_until = 0  # up to this row number, rows are sent one by one
-        self._refused_episodes: set[UUID | int] = set()
+        self._cut_before = 0  # a batch ends before this row, which the server refuses
+        self._short_until = 0  # up to this row, a batch has at most `_short_rows`
+        self._short_rows = BATCH_ROWS
+        self._same_answers = 0  # in a row, to one row alone
         self._told: set[UUID | None] = set()
         self._backoff_s = 0.0
         self._connected = False
@@ -157,8 +153,11 @@ class Uplink:
             return None
         linger_s = 0.0 if self._draining else self._linger_s
         count = ripe_rows(waiting.rows, time.monotonic() - self._since, linger_s)
-        if waiting.rows[0].number <= self._singly_until:
-            count = 1
+        first = waiting.rows[0].number
+        if first <= self._short_until:
+            count = self._short_rows
+        if first < self._cut_before:
+            count = self._cut_before - first
         return cut_batch(waiting, waiting.rows[:count], self._robot) if count else None
 
     def _drop_waiting(self, through: int) -> None:
@@ -173,38 +172,34 @@ class Uplink:
     # ---- what came of it ------------------------------------------------------------------------
 
     async def _deliver(self, batch: UplinkBatch) -> None:
-        verdict, ack, sentence = await self._post(batch)
-        if verdict is _Verdict.CONFLICT and ack is None:
+        answer = await self._post(batch)
+        ack = answer.ack
+        if answer.verdict is Verdict.CONFLICT and ack is None:
             ack = await self._cursor(batch.header.boot_epoch)
-            verdict = _Verdict.AGAIN if ack is None else verdict
-        match verdict:
-            case _Verdict.STORED | _Verdict.CONFLICT if ack is not None:
-                self._answered()
-                self._apply(batch, ack)
-            case _Verdict.REFUSED:
-                self._connected = True
-                self._refuse(batch, sentence)
-            case _:
-                self._connected = False
-                self._say(sentence)
-                self._back_off()
+        if ack is not None:
+            self._answered()
+            self._apply(batch, ack)
+        elif answer.refused is not None:
+            self._answered()
+            self._refuse(batch, answer.refused)
+        else:
+            self._connected = False
+            self._say(answer.sentence)
+            self._back_off()
+            if answer.verdict is Verdict.USELESS:
+                self._suspect(batch, answer.sentence)
 
-    async def _post(self, batch: UplinkBatch) -> tuple[_Verdict, BatchAck | None, str]:
+    async def _post(self, batch: UplinkBatch) -> Answer:
         parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
             ("header", (None, batch.header.model_dump_json().encode(), "application/json"))
         ]
         parts += [(name, (name, data, _ARROW)) for name, data in batch.files.items()]
         try:
             response = await self._client.post("/api/ingest", files=parts, timeout=_TIMEOUT)
-            status = response.status_code
-            if status == 200:
-                return _Verdict.STORED, BatchAck.model_validate_json(response.content), ""
-            if status == 409:
-                return _Verdict.CONFLICT, _ack_or_none(response.content), _sentence(response)
+            return read_answer(response)
         except (httpx.HTTPError, ValidationError) as error:
-            return _Verdict.AGAIN, None, f"the server does not take what was recorded: {error!r}"
-        verdict = _Verdict.REFUSED if status in _REFUSED else _Verdict.AGAIN
-        return verdict, None, _sentence(response)
+            sentence = f"the server does not take what was recorded: {error!r}"
+            return Answer(verdict=Verdict.AGAIN, sentence=sentence)
 
     async def _cursor(self, epoch: UUID) -> BatchAck | None:
         """Up to where the server has this outbox; None when it does not say."""
@@ -216,7 +211,7 @@ class Uplink:
             )
         except httpx.HTTPError:
             return None
-        return _ack_or_none(response.content) if response.status_code == 200 else None
+        return ack_or_none(response.content) if response.status_code == 200 else None
 
     def _apply(self, batch: UplinkBatch, ack: BatchAck) -> None:
         """Delete what the server has; go on from its cursor."""
@@ -238,27 +233,39 @@ class Uplink:
             self._back_off()
             return
         self._acknowledged_training += self._reader.delete_through(through)
-        self._refused_episodes.clear()
+        self._same_answers = 0
         self._drop_waiting(through)
 
-    def _refuse(self, batch: UplinkBatch, sentence: str) -> None:
-        """The server will never take this: find the row at fault, and keep it out of the way."""
-        if batch.last_number > batch.first_number:
-            self._singly_until = batch.last_number
+    def _refuse(self, batch: UplinkBatch, refused: ItemRefused) -> None:
+        """Set the rows that the server names aside, once those before them are sent."""
+        behind = batch.first_number - batch.header.first_sequence
+        first, last = behind + refused.first_sequence, behind + refused.last_sequence
+        if first > batch.first_number:
+            self._cut_before = first
+        else:
+            self._set_aside(batch, min(last, batch.last_number), refused.detail)
+
+    def _suspect(self, batch: UplinkBatch, sentence: str) -> None:
+        """Something in the batch may be what the server cannot answer to: halve it, then count."""
+        rows = batch.last_number - batch.first_number + 1
+        if rows > 1:
+            self._short_until, self._short_rows = batch.last_number, rows // 2
+            self._same_answers = 0
             return
+        self._same_answers += 1
+        if self._same_answers >= _SAME_ANSWERS:
+            self._set_aside(batch, batch.last_number, sentence)
+
+    def _set_aside(self, batch: UplinkBatch, last: int, sentence: str) -> None:
+        """Rows from the first one of `batch` to number `last`."""
+        self._same_answers = 0
         waiting = self._waiting
-        row = waiting.rows[0] if waiting else None
-        episode = None if row is None else _episode_of(row)
-        self._refused_episodes.add(batch.first_number if episode is None else episode)
-        if len(self._refused_episodes) >= _REFUSED_EPISODES:
-            self._say(f"the server refuses everything this robot recorded: {sentence}")
-            self._back_off()
-            return
+        episode = None if waiting is None else _episode_of(waiting.rows[0])
         if episode is None or episode not in self._told:
             self._told.add(episode)
             what = "an event" if episode is None else f"a part of episode {episode}"
             self._log(f"the server refuses {what}, kept in the outbox and set aside: {sentence}")
-        self._reader.set_aside(batch.first_number, batch.last_number, sentence)
+        self._reader.set_aside(batch.first_number, last, sentence)
         self._waiting = None
 
     def _answered(self) -> None:
@@ -280,25 +287,3 @@ class Uplink:
 def _episode_of(row: OutboxRow) -> UUID | None:
     content = row.content
     return content.step.episode_id if isinstance(content, RecordedStep) else content.episode_id
-
-
-def _ack_or_none(content: bytes) -> BatchAck | None:
-    try:
-        return BatchAck.model_validate_json(content)
-    except ValidationError:
-        return None
-
-
-def _sentence(response: httpx.Response) -> str:
-    """The server's own sentence, or one about its status."""
-    if response.status_code in (401, 403):
-        return "the server refuses this robot's token: make a new one and start the daemon with it"
-    try:
-        detail = response.json()
-    except ValueError:
-        detail = None
-    if isinstance(detail, dict):
-        text = detail.get("detail") or detail.get("message")
-        if isinstance(text, str):
-            return text
-    return f"the server answers {response.status_code} to what was recorded"

@@ -34,9 +34,11 @@ class IngestServer:
         self.steps: list[tuple[UUID, int]] = []
         self.events: list[object] = []
         self.batches: list[BatchHeader] = []
+        self.refusals = 0
         self.lose_answer: Callable[[], bool] = lambda: False  # stored, and the answer is lost
         self.fail: Callable[[], int] = lambda: 0  # an HTTP status before anything is stored
         self.refuse: Callable[[object], bool] = lambda item: False
+        self.fail_at: Callable[[object], int] = lambda item: 0  # and names no item
         self.app = Starlette(
             routes=[
                 Route("/api/ingest", self.post, methods=["POST"]),
@@ -64,8 +66,16 @@ class IngestServer:
             return self._ack(header.boot_epoch)
         if header.first_sequence != last + 1:
             return JSONResponse({"detail": f"{last + 1} is the next one"}, 409)
-        if any(self.refuse(item) for item in header.items):
-            return JSONResponse({"detail": "this will never be taken"}, 422)
+        first = header.first_sequence
+        for item in header.items:
+            count = item.count if isinstance(item, SegmentRef) else 1
+            if self.refuse(item):
+                rows = {"first_sequence": first, "last_sequence": first + count - 1}
+                self.refusals += 1
+                return JSONResponse({"detail": "this will never be taken", **rows}, 422)
+            if status := self.fail_at(item):
+                return JSONResponse({"detail": "a defect of the server"}, status)
+            first += count
         for item in header.items:
             if isinstance(item, SegmentRef):
                 assert hashlib.sha256(files[item.part]).hexdigest() == item.sha256
@@ -183,21 +193,65 @@ def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(
     assert len([line for line in said if "set aside" in line]) == 1  # once per episode
 
 
-def test_a_server_that_refuses_everything_makes_nothing_be_set_aside_for_long(
-    tmp_path: Path,
+def test_refusals_in_a_row_hold_up_nothing(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        bad = {write_episode(writer, 2) for _ in range(6)}
+        good = write_episode(writer, 70)
+    server.refuse = lambda item: getattr(item, "episode_id", None) in bad
+    uplink, said = drain(path, server)
+    assert server.steps == [(good, index) for index in range(71)]
+    assert (uplink.state.counts.set_aside, uplink.state.problem) == (6 * 5, "")
+    assert len([line for line in said if "set aside" in line]) == 6
+    assert uplink.state.connected
+
+
+def test_one_bad_row_costs_itself_and_two_answers(tmp_path: Path) -> None:
+    """What is before it in the batch is stored first; the rows behind it are sent as ever."""
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        one, two = write_episode(writer, 3), write_episode(writer, 3)
+    server.refuse = lambda item: isinstance(item, EpisodeEnded) and item.episode_id == one
+    uplink, _ = drain(path, server)
+    assert server.steps == [(episode, index) for episode in (one, two) for index in range(4)]
+    assert uplink.state.counts.set_aside == 1
+    assert server.refusals == 2  # in its batch, and at the head of the next
+
+
+@pytest.mark.parametrize("status", [500, 422, 413])
+def test_an_answer_that_names_no_row_is_tried_again_and_then_costs_one_row(
+    tmp_path: Path, status: int
 ) -> None:
     path, server = tmp_path / "outbox.sqlite", IngestServer()
     with OutboxWriter(path, linger_s=0.0) as writer:
-        for _ in range(6):
-            write_episode(writer, 2)
-    server.refuse = lambda item: True
-    with pytest.raises(TimeoutError):
-        drain(path, server, seconds=1.5)
-    reader = OutboxReader(path)
-    counts = reader.counts()
-    assert counts.set_aside == 10  # two episodes: the third one said that it is not the data
-    assert counts.pending == 20
-    reader.close()
+        episodes = [write_episode(writer, 20) for _ in range(2)]
+    bad, asked = episodes[0], 0
+
+    def fail_at(item: object) -> int:
+        nonlocal asked
+        if isinstance(item, EpisodeEnded) and item.episode_id == bad:
+            asked += 1
+            return status
+        return 0
+
+    server.fail_at = fail_at
+    uplink, said = drain(path, server)
+    assert server.steps == [(episode, index) for episode in episodes for index in range(21)]
+    assert uplink.state.counts.set_aside == 1
+    assert asked >= 5
+    assert any("a defect of the server" in line and "set aside" in line for line in said)
+
+
+@pytest.mark.parametrize("status", [401, 426, 429, 502, 503])
+def test_an_answer_about_the_server_costs_nothing(tmp_path: Path, status: int) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = write_episode(writer, 3)
+    attempts = iter([status] * 20)
+    server.fail = lambda: next(attempts, 0)
+    uplink, _ = drain(path, server)
+    assert server.steps == [(episode, index) for index in range(4)]
+    assert uplink.state.counts.set_aside == 0
 
 
 def test_a_refused_token_keeps_everything(tmp_path: Path) -> None:

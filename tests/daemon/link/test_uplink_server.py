@@ -10,7 +10,9 @@ from sqlalchemy import text
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
-from tests.daemon.recording import write_episode
+from robot_rl.schema.episode import SafetyEvent
+from robot_rl.schema.message import new_id, utc_now
+from tests.daemon.recording import ended, recorded, started, write_episode
 from tests.server.conftest import (  # noqa: F401 (fixtures)
     RunningServer,
     blobs,
@@ -36,18 +38,18 @@ class _LosesAnswers(httpx.AsyncHTTPTransport):
         return response
 
 
-def test_the_real_server_stores_everything_once(tmp_path: Path, server: RunningServer) -> None:  # noqa: F811
-    path = tmp_path / "outbox.sqlite"
-    for _ in range(2):  # two boots
-        with OutboxWriter(path, linger_s=0.0) as writer:
-            for _ in range(2):
-                write_episode(writer, 30)
-    said: list[str] = []
+def deliver(
+    path: Path,
+    server: RunningServer,  # noqa: F811
+    said: list[str],
+    transport: httpx.AsyncHTTPTransport | None = None,
+) -> int:
+    """Run the uplink until the outbox is empty; returns how many transitions were acknowledged."""
 
-    async def deliver() -> int:
+    async def work() -> int:
         headers = server.bearer("robot", "panda-sim")
         async with httpx.AsyncClient(
-            transport=_LosesAnswers(), base_url=server.url, headers=headers
+            transport=transport, base_url=server.url, headers=headers
         ) as client:
             reader = OutboxReader(path)
             uplink = Uplink(
@@ -63,7 +65,50 @@ def test_the_real_server_stores_everything_once(tmp_path: Path, server: RunningS
             reader.close()
             return uplink.state.acknowledged_training
 
-    assert asyncio.run(deliver()) == 120
+    return asyncio.run(work())
+
+
+def test_what_the_real_server_can_never_store_holds_up_nothing(
+    tmp_path: Path,
+    server: RunningServer,  # noqa: F811
+) -> None:
+    path = tmp_path / "outbox.sqlite"
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        write_episode(writer, 5)
+        for note in ("it slipped\0", "x" * 900_000):
+            episode = new_id()
+            writer.append_event(started(episode))
+            writer.append_step(recorded(episode, 0, acted=False))
+            writer.append_event(ended(episode, 0).model_copy(update={"note": note}))
+        for _ in range(4):
+            lost = SafetyEvent(
+                event_id=new_id(), episode_id=new_id(), code="stop", cause="", by="ada",
+                t_robot_ns=1, t_utc=utc_now(),
+            )  # fmt: skip
+            writer.append_event(lost)
+        write_episode(writer, 5)
+    said: list[str] = []
+    deliver(path, server, said)
+    with server.database.engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT stored_steps, outcome FROM episodes ORDER BY started_t_utc, episode_id")
+        ).all()
+    assert [tuple(row) for row in rows] == [(6, "success"), (1, None), (1, None), (6, "success")]
+    reader = OutboxReader(path)
+    counts = reader.counts()
+    reader.close()
+    assert (counts.pending, counts.set_aside) == (0, 6), said
+    assert any("NUL" in line for line in said)
+
+
+def test_the_real_server_stores_everything_once(tmp_path: Path, server: RunningServer) -> None:  # noqa: F811
+    path = tmp_path / "outbox.sqlite"
+    for _ in range(2):  # two boots
+        with OutboxWriter(path, linger_s=0.0) as writer:
+            for _ in range(2):
+                write_episode(writer, 30)
+    said: list[str] = []
+    assert deliver(path, server, said, _LosesAnswers()) == 120
     with server.database.engine.connect() as connection:
         rows = connection.execute(
             text("SELECT stored_steps, steps, outcome FROM episodes")
