@@ -18,7 +18,15 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vector3, Vector6
+from robot_rl.schema.message import (
+    PROTOCOL_VERSION,
+    Message,
+    Name,
+    Quaternion,
+    Text,
+    Vector3,
+    Vector6,
+)
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from safety.faults import FaultCode
 from safety.vocabulary import Mode, Phase, Source
@@ -281,7 +289,7 @@ class Drive(Message):
     gripper: Literal[-1, 0, 1] = 0
     frame: DriveFrame = DriveFrame.BASE
     speed_scale: Annotated[float, Field(gt=0, le=1)] = 1.0
-    device: str = "keyboard"
+    device: Name = "keyboard"
 
 
 class Request(Message):
@@ -299,7 +307,7 @@ class AcquireLease(Request):
     """
 
     kind: Literal["acquire_lease"] = "acquire_lease"
-    preempt: Annotated[str, Field(max_length=200)] = ""  # the reason; empty: ask the holder
+    preempt: Name = ""  # the reason; empty: ask the holder
 
 
 class AnswerLease(Request):
@@ -317,8 +325,8 @@ class Takeover(Request):
     """Needs the lease and, within 500 ms, a drive message with the dead-man held."""
 
     kind: Literal["takeover"] = "takeover"
-    device: str
-    reason: str = ""
+    device: Name
+    reason: Name = ""
 
 
 class EndTakeover(Request):
@@ -356,8 +364,8 @@ class Label(Request):
 
     kind: Literal["label"] = "label"
     outcome: Outcome
-    failure_class: str | None = None
-    note: str = ""
+    failure_class: Name | None = None
+    note: Text = ""
 
 
 class BeginReset(Request):

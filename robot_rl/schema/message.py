@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 import uuid_utils
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 PROTOCOL_VERSION = 3
 """Raised when a message changes in a way that an older peer would misread."""
@@ -20,6 +20,18 @@ def unstorable_text(text: str, limit: int) -> str:
     if len(text) > limit:
         return f"has {len(text)} characters, at most {limit} are kept"
     return "holds a NUL character, which cannot be kept" if "\0" in text else ""
+
+
+def _storable(text: str) -> str:
+    if problem := unstorable_text(text, TEXT_LIMIT):
+        raise ValueError(f"the text {problem}")
+    return text
+
+
+type Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_storable)]
+"""What a person wrote, checked where it comes in: what is recorded can then also be stored."""
+type Name = Annotated[Text, Field(max_length=200)]
+"""A name, a class or a reason: one line."""
 
 
 class Message(BaseModel):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 from robot_rl.errors import BadInput
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.feed import Excluded, Relabelled
-from robot_rl.schema.message import Message, new_id, utc_now
+from robot_rl.schema.message import Message, Name, Text, new_id, utc_now
 from robot_rl.server import audit, feed
 from robot_rl.server.database import Database
 from robot_rl.server.episode import AnnotationRow, EpisodeMissing, ExclusionRow, LabelRow
@@ -23,15 +23,15 @@ class BadLabel(BadInput):
 
 class NewLabel(Message):
     outcome: Outcome
-    failure_class: str | None = None
-    note: Annotated[str, Field(max_length=4000)] = ""
+    failure_class: Name | None = None
+    note: Text = ""
 
 
 class NewExclusion(Message):
     """`excluded` False takes an earlier exclusion back."""
 
     excluded: bool
-    reason: Annotated[str, Field(max_length=4000)] = ""
+    reason: Text = ""
 
 
 class NewAnnotation(Message):
@@ -39,8 +39,8 @@ class NewAnnotation(Message):
 
     first_index: Annotated[int, Field(ge=0)]
     last_index: Annotated[int, Field(ge=0)]
-    failure_class: str | None = None
-    text: Annotated[str, Field(max_length=4000)] = ""
+    failure_class: Name | None = None
+    text: Text = ""
     replaces: UUID | None = None
     withdrawn: bool = False
 

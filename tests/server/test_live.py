@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live import (
     AcquireLease,
     ClientGone,
@@ -22,6 +23,7 @@ from robot_rl.schema.live import (
     FromClient,
     InterventionTrained,
     JoinLockstep,
+    Label,
     LearnerHeard,
     LockstepTurn,
     PolicyAnnounced,
@@ -119,6 +121,10 @@ def test_a_bad_frame_is_told_and_not_passed_on(server: RunningServer) -> None:
     with dial_robot(server) as robot, dial_client(server) as ada:
         ada.send('{"kind": "drive", "axes": [9]}')
         assert "a frame was not understood" in hear(ada, Problem).message
+        label = Label(request_id=new_id(), outcome=Outcome.FAILURE).model_dump_json()
+        for note in ("it slipped\\u0000", "x" * 4001):  # the robot could never have it stored
+            ada.send(label.replace('"note":""', f'"note":"{note}"'))
+            assert "label.note: " in hear(ada, Problem).message
         ada.send("no json")
         assert "a frame was not understood" in hear(ada, Problem).message
         stop = Stop(request_id=new_id())

@@ -603,11 +603,8 @@ export interface components {
              * @enum {string}
              */
             kind: "acquire_lease";
-            /**
-             * Preempt
-             * @default
-             */
-            preempt: string;
+            /** @default  */
+            preempt: components["schemas"]["Name"];
             /**
              * Request Id
              * Format: uuid
@@ -870,11 +867,8 @@ export interface components {
             axes: number[];
             /** Deadman */
             deadman: boolean;
-            /**
-             * Device
-             * @default keyboard
-             */
-            device: string;
+            /** @default keyboard */
+            device: components["schemas"]["Name"];
             echo_t_ns: components["schemas"]["Counter"];
             /** @default base */
             frame: components["schemas"]["DriveFrame"];
@@ -1466,21 +1460,15 @@ export interface components {
         Label: {
             /** @default 0 */
             echo_t_ns: components["schemas"]["Counter"];
-            /**
-             * Failure Class
-             * @default null
-             */
-            failure_class: string | null;
+            /** @default null */
+            failure_class: components["schemas"]["Name"] | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "label";
-            /**
-             * Note
-             * @default
-             */
-            note: string;
+            /** @default  */
+            note: components["schemas"]["Text"];
             outcome: components["schemas"]["Outcome"];
             /**
              * Request Id
@@ -1667,24 +1655,21 @@ export interface components {
          * @enum {string}
          */
         Mode: "idle" | "autonomous" | "takeover" | "paused" | "resetting" | "stopped" | "fault";
+        Name: components["schemas"]["Text"];
         /**
          * NewAnnotation
          * @description Steps `first_index` to `last_index`, both included.
          */
         NewAnnotation: {
-            /** Failure Class */
-            failure_class?: string | null;
+            failure_class?: components["schemas"]["Name"] | null;
             /** First Index */
             first_index: number;
             /** Last Index */
             last_index: number;
             /** Replaces */
             replaces?: string | null;
-            /**
-             * Text
-             * @default
-             */
-            text: string;
+            /** @default  */
+            text: components["schemas"]["Text"];
             /**
              * Withdrawn
              * @default false
@@ -1715,21 +1700,14 @@ export interface components {
         NewExclusion: {
             /** Excluded */
             excluded: boolean;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
+            /** @default  */
+            reason: components["schemas"]["Text"];
         };
         /** NewLabel */
         NewLabel: {
-            /** Failure Class */
-            failure_class?: string | null;
-            /**
-             * Note
-             * @default
-             */
-            note: string;
+            failure_class?: components["schemas"]["Name"] | null;
+            /** @default  */
+            note: components["schemas"]["Text"];
             outcome: components["schemas"]["Outcome"];
         };
         /** OutboxStatus */
@@ -2264,8 +2242,7 @@ export interface components {
          * @description Needs the lease and, within 500 ms, a drive message with the dead-man held.
          */
         Takeover: {
-            /** Device */
-            device: string;
+            device: components["schemas"]["Name"];
             /** @default 0 */
             echo_t_ns: components["schemas"]["Counter"];
             /**
@@ -2273,11 +2250,8 @@ export interface components {
              * @enum {string}
              */
             kind: "takeover";
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
+            /** @default  */
+            reason: components["schemas"]["Name"];
             /**
              * Request Id
              * Format: uuid
@@ -2344,6 +2318,7 @@ export interface components {
             tcp_twist: components["schemas"]["Vector6"];
             wrench: components["schemas"]["Vector6"];
         };
+        Text: string;
         /**
          * TrainedPoint
          * @description An intervention and the version in which it acts; None where none has acted yet.
