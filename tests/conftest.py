@@ -74,7 +74,8 @@ def rehearsed() -> Iterator["tuple[RehearsalReport, Path]"]:
     Shared by every test that looks at what a rehearsal leaves behind: it takes about a minute. The
     folder is not pytest's own: as root, Postgres runs as another user and must be able to enter it.
     """
-    from robot_rl.rehearsal.session import RehearsalSettings, rehearse
+    from robot_rl.rehearsal.session import rehearse
+    from robot_rl.rehearsal.settings import RehearsalSettings
 
     settings = RehearsalSettings(
         cell="simulation",

@@ -1,5 +1,7 @@
 """`episodes compare`: are two recorded runs the same, and if not, from which step on."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from robot_rl.server.blobs import BlobStore
     from robot_rl.server.database import Database
 
-type Fields = dict[str, object]
+type CountedStep = tuple[int, dict[str, object]]
+"""The number of its episode, and what of it counts (robot_rl/rehearsal/digest.py)."""
 
 Folder = Annotated[Path, typer.Argument(help="Data folder of a rehearsal (`rehearse --data`).")]
 
@@ -33,6 +36,7 @@ def compare_runs(
     """
     from robot_rl.rehearsal.digest import combined
     from robot_rl.schema.message import Message
+    from robot_rl.server.settings import DATABASE_URL_VARIABLE
 
     class Comparison(Message):
         """What `--json` prints. `difference`: one sentence, empty when the runs are equal."""
@@ -42,12 +46,17 @@ def compare_runs(
         steps: tuple[int, int]
         difference: str
 
+    if os.environ.get(DATABASE_URL_VARIABLE):
+        raise PlainError(
+            f"{DATABASE_URL_VARIABLE} names one database, and two data folders with a database "
+            "each are compared: unset it"
+        )
     runs = [_Run(folder, task) for folder in (first, second)]
     found = Comparison(
         first_sha256=combined(runs[0].digests),
         second_sha256=combined(runs[1].digests),
         steps=(len(runs[0].steps), len(runs[1].steps)),
-        difference=_first_difference(*runs),
+        difference=first_difference(runs[0].steps, runs[1].steps),
     )
     if as_json:
         print_json(found)
@@ -67,10 +76,11 @@ class _Run:
         from robot_rl.server import migration
         from robot_rl.server.blobs import FolderBlobs
         from robot_rl.server.episode import records
+        from robot_rl.server.settings import ServerSettings
 
         self.digests: list[EpisodeDigest] = []
-        self.steps: list[tuple[int, Fields]] = []  # (number of the episode, what counts)
-        blobs: BlobStore = FolderBlobs(folder / "blobs")
+        self.steps: list[CountedStep] = []
+        blobs: BlobStore = FolderBlobs(ServerSettings(data=folder).blob_folder)
         with opened(folder) as database:
             migration.check(database)
             for number, episode in enumerate(_newest_run(database, task, folder), start=1):
@@ -98,8 +108,9 @@ def _newest_run(database: "Database", task: str | None, folder: Path) -> list[UU
         return list(connection.execute(episodes.order_by(began)).scalars())
 
 
-def _first_difference(first: _Run, second: _Run) -> str:
-    for (number, one), (other_number, other) in zip(first.steps, second.steps, strict=False):
+def first_difference(first: Sequence[CountedStep], second: Sequence[CountedStep]) -> str:
+    """Where two runs part, as a sentence; empty when they are equal."""
+    for (number, one), (other_number, other) in zip(first, second, strict=False):
         where = f"episode {number}, step {one['index']}"
         if (number, one["index"]) != (other_number, other["index"]):
             return f"{where}: the other run is at episode {other_number}, step {other['index']}"
@@ -110,6 +121,6 @@ def _first_difference(first: _Run, second: _Run) -> str:
                 f"{where} is the first that differs, in {', '.join(fields)}; "
                 f"{name}: {one.get(name)} and {other.get(name)}"
             )
-    if len(first.steps) != len(second.steps):
-        return f"equal for {min(len(first.steps), len(second.steps))} steps, then one run goes on"
+    if len(first) != len(second):
+        return f"equal for {min(len(first), len(second))} steps, then one run goes on"
     return ""

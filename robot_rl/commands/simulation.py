@@ -83,7 +83,8 @@ def rehearse(
     if json is not None and not json.resolve().parent.is_dir():
         raise PlainError(f"--json {json}: there is no folder {json.resolve().parent}; make it")
 
-    from robot_rl.rehearsal.session import RehearsalSettings, run
+    from robot_rl.rehearsal.session import run
+    from robot_rl.rehearsal.settings import RehearsalSettings
 
     run(
         RehearsalSettings(

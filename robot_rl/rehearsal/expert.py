@@ -4,10 +4,12 @@ They exist for rehearsals only. A policy or a learner never sees what they see.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robot_rl.schema.live import SimulatorTruth, Telemetry
 
 type Vector = NDArray[np.float64]
 
@@ -23,6 +25,21 @@ class View:
     objects: dict[str, tuple[Vector, Vector]]  # name → position (3,), quaternion (4,)
     success: bool
     progress: float  # of the task, 0 … 1, by the simulator
+
+    @classmethod
+    def of(cls, telemetry: Telemetry, truth: SimulatorTruth) -> Self:
+        return cls(
+            t_s=telemetry.t_ns * 1e-9,
+            tcp_position_m=np.array(telemetry.tcp_position_m),
+            tcp_quaternion=np.array(telemetry.tcp_quaternion_wxyz),
+            gripper_m=telemetry.gripper_m,
+            objects={
+                item.name: (np.array(item.position_m), np.array(item.quaternion_wxyz))
+                for item in truth.objects
+            },
+            success=truth.success,
+            progress=truth.progress,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -225,9 +225,10 @@ class Pilot:
 
     def _work(self, telemetry: Telemetry) -> None:
         """The episode runs: look, decide, act."""
-        view = self._view(telemetry)
-        if view is None:
+        truth = self._client.seen.truth
+        if truth is None:
             return
+        view = View.of(telemetry, truth)
         self._mind, decision = decide(
             self._mind, view, telemetry.mode, self._expert, self._acting(), self._rng
         )
@@ -298,20 +299,3 @@ class Pilot:
     def _my_id(self) -> UUID | None:
         welcome = self._client.seen.welcome
         return welcome.client_id if welcome else None
-
-    def _view(self, telemetry: Telemetry) -> View | None:
-        truth = self._client.seen.truth
-        if truth is None:
-            return None
-        return View(
-            t_s=telemetry.t_ns * 1e-9,
-            tcp_position_m=np.array(telemetry.tcp_position_m),
-            tcp_quaternion=np.array(telemetry.tcp_quaternion_wxyz),
-            gripper_m=telemetry.gripper_m,
-            objects={
-                item.name: (np.array(item.position_m), np.array(item.quaternion_wxyz))
-                for item in truth.objects
-            },
-            success=truth.success,
-            progress=truth.progress,
-        )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.rehearsal.session import RehearsalSettings, rehearse
+from robot_rl.rehearsal.session import rehearse
+from robot_rl.rehearsal.settings import RehearsalSettings
 
 pytestmark = pytest.mark.slow
 
