@@ -19,6 +19,7 @@ NOTHING = -1
 SOURCES = (Source.HOLD, Source.POLICY, Source.HUMAN, Source.REWIND, Source.RESET)
 PHASES = (Phase.RECOVERY, Phase.CORRECTION)
 """Their places are the numbers in the columns `source` and `phase`, on disk too: add at the end."""
+HUMAN = SOURCES.index(Source.HUMAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

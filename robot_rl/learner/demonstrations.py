@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from robot_rl.learner.columns import SOURCES, STORED, Array, Trajectory
+from robot_rl.learner.columns import HUMAN, SOURCES, STORED, Array, Trajectory
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from safety.vocabulary import Source
@@ -82,7 +82,7 @@ def _with_sources(tensors: dict[str, Array]) -> dict[str, Array]:
     person = ~np.isnan(tensors["human"][:, 0])
     return {
         **tensors,
-        "source": np.where(person, SOURCES.index(Source.HUMAN), SOURCES.index(Source.HOLD)),
+        "source": np.where(person, HUMAN, SOURCES.index(Source.HOLD)),
     }
 
 

@@ -15,29 +15,17 @@ import numpy as np
 import torch
 
 from robot_rl.config.task import Task
-from robot_rl.learner.columns import NOTHING, PHASES, SOURCES, Array, Trajectory
+from robot_rl.learner.columns import HUMAN, NOTHING, Array, Trajectory
 from robot_rl.learner.derived import BatchColumn
-from robot_rl.learner.episodes import Episode, Intervention, Interventions
+from robot_rl.learner.episodes import Episode, Interventions
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.learner.samplers import Rows, Sampler
 from robot_rl.learner.storage import Storage
+from robot_rl.learner.transitions import TransitionJudge
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.intervention import InterventionUse
-from robot_rl.schema.transition import (
-    GRIPPER_AT_START,
-    demonstrates,
-    drove_alone,
-    gripper_changes,
-    is_costly,
-    is_over,
-    shows,
-    succeeds,
-    transition_reward,
-)
-from safety.vocabulary import Source
 
 CPU = torch.device("cpu")
-_HUMAN = SOURCES.index(Source.HUMAN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +59,6 @@ class Replay:
             action=task.action.size,
             features=features,
         )
-        self._grippers = list(task.action.gripper_columns)
         self.online = IndexSet(self.store.rows)
         self.demonstrated = IndexSet(self.store.rows)
         self.succeeded = IndexSet(self.store.rows)  # of D_on: steps of episodes that succeeded
@@ -80,6 +67,7 @@ class Replay:
         self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
         self.received = 0  # trainable steps that ever came from the feed
         self._interventions = Interventions()
+        self._judge = TransitionJudge(task, self.store, self._interventions)
         self._episodes: dict[UUID, Episode] = {}
         self._by_number: list[Episode] = []
         for trajectory in preloaded:
@@ -246,8 +234,8 @@ class Replay:
     def _take_row(self, episode: Episode, index: int, trajectory: Trajectory, offset: int) -> int:
         """What a person did, and what it led to, stays as long as what people do is kept."""
         before = episode.rows.get(index - 1)
-        after_person = before is not None and self.store.columns["source"][before] == _HUMAN
-        person = bool(after_person or trajectory["source"][offset] == _HUMAN)
+        after_person = before is not None and self.store.columns["source"][before] == HUMAN
+        person = bool(after_person or trajectory["source"][offset] == HUMAN)
         oldest = self.store.next_place(person=person)
         owner = self.store.owner(oldest)
         if owner is not None:
@@ -268,7 +256,7 @@ class Replay:
         if row is not None and after is not None:
             self.store.join(row, after)
 
-    # ---- what a transition is worth, and whether it can be sampled -----------------------------
+    # ---- what can be sampled -------------------------------------------------------------------
 
     def _set_outcome(self, episode: Episode, outcome: Outcome) -> None:
         episode.outcome = outcome
@@ -277,41 +265,17 @@ class Replay:
     def _judge_all(self, episode: Episode, indices: Iterable[int]) -> None:
         for index in sorted(indices):
             row = episode.rows.get(index)
-            if row is not None and not self._judge(episode, index, row):
+            if row is None:
+                continue
+            if self._judge.derive(episode, index, row):
+                self._enter(episode, row)
+            else:
                 self._withdraw(row)
 
     def _withdraw(self, row: int) -> None:
         self.store.usable[row] = self.store.shown[row] = False
         for view in (self.online, self.demonstrated, self.succeeded, self.failed):
             view.discard(row)
-
-    def _judge(self, episode: Episode, index: int, row: int) -> bool:
-        """Derive what a transition is worth. False: it cannot be sampled."""
-        if episode.excluded or self._unusable(row):
-            return False
-        store, rule = self.store, self.task.reward
-        columns, after = store.columns, int(store.next_row[row])
-        last = self._is_last(episode, index, row, after)
-        evidence = after != NOTHING and bool(columns["success"][after])
-        success = succeeds(rule, last=last, evidence=evidence, outcome=episode.outcome)
-        if success is None or (after == NOTHING and episode.outcome is None):
-            return False
-        goes_on = not success and not self._terminates(row, after)
-        if goes_on and (after == NOTHING or not columns["seen"][after]):
-            return False  # its worth depends on a moment that nobody saw
-        store.reward[row] = transition_reward(rule, success=success)
-        store.penalty[row] = rule.gripper_change * self._gripper_changes(episode, index)
-        store.cost[row] = is_costly(
-            int(columns["limits"][row]),
-            last=last,
-            outcome=episode.outcome,
-            failure_class=episode.failure_class,
-        )
-        store.bootstrap[row] = float(goes_on)
-        store.usable[row] = True
-        store.shown[row] = self._is_shown(episode, row)
-        self._enter(episode, row)
-        return True
 
     def _enter(self, episode: Episode, row: int) -> None:
         outcome = None if episode.preloaded else episode.outcome
@@ -322,67 +286,3 @@ class Replay:
             (self.failed, outcome not in (None, Outcome.SUCCESS)),
         ):
             (view.add if belongs else view.discard)(row)
-
-    def _unusable(self, row: int) -> bool:
-        """Unseen, no action, discarded, or the task was done before it by the simulator's word."""
-        columns, intervention = self.store.columns, self._intervention(row)
-        discarded = intervention is not None and intervention.use is InterventionUse.DISCARD
-        return bool(
-            discarded
-            or not columns["seen"][row]
-            or np.isnan(columns["executed"][row, 0])
-            or is_over(self.task.reward, evidence=bool(columns["success"][row]))
-        )
-
-    def _intervention(self, row: int) -> Intervention | None:
-        number = int(self.store.intervention[row])
-        return None if number == NOTHING else self._interventions[number]
-
-    def _is_shown(self, episode: Episode, row: int) -> bool:
-        columns, intervention = self.store.columns, self._intervention(row)
-        if columns["source"][row] != _HUMAN or np.isnan(columns["human"][row, 0]):
-            return False
-        phase = int(columns["phase"][row])
-        return (
-            demonstrates(demonstration=episode.demonstration, outcome=episode.outcome)
-            and shows(
-                Source.HUMAN,
-                None if phase == NOTHING else PHASES[phase],
-                demonstration=episode.demonstration,
-                use=None if intervention is None else intervention.use,
-                correction_steps=0 if intervention is None else intervention.correction_steps,
-            )
-            and drove_alone(columns["human"][row].tolist(), columns["executed"][row].tolist())
-        )
-
-    def _is_last(self, episode: Episode, index: int, row: int, after: int) -> bool:
-        """Whether this is the episode's last transition."""
-        if episode.steps is not None:
-            return index == episode.steps - 1
-        columns = self.store.columns
-        flagged = columns["terminated"][row] or columns["truncated"][row]
-        return bool(flagged or (after != NOTHING and np.isnan(columns["executed"][after, 0])))
-
-    def _terminates(self, row: int, after: int) -> bool:
-        """The flag may stand on the step that ended the episode or on the record after it."""
-        columns = self.store.columns
-        if columns["terminated"][row] or after == NOTHING:
-            return bool(columns["terminated"][row])
-        final = np.isnan(columns["executed"][after, 0])
-        return bool(final and columns["terminated"][after])
-
-    def _gripper_changes(self, episode: Episode, index: int) -> int:
-        """How many grippers the step orders another way than the episode's last order."""
-        executed = self.store.columns["executed"]
-        orders = executed[episode.rows[index], self._grippers].tolist()
-        standing = [0.0] * len(orders)
-        for earlier in range(index - 1, -1, -1) if any(orders) else ():
-            row = episode.rows.get(earlier)
-            if row is None or np.isnan(executed[row, 0]):
-                continue
-            said = executed[row, self._grippers].tolist()
-            standing = [old or new for old, new in zip(standing, said, strict=True)]
-            if all(standing):
-                break
-        start = GRIPPER_AT_START[self.task.reset.gripper]
-        return gripper_changes(orders, [order or start for order in standing])
