@@ -1,12 +1,23 @@
-"""The seam between control and an arm: what control reads, and the one call that moves it."""
+"""The seam of arms: what a driver is, what it says of its arm, and what `arm_process` asks of it.
 
+A driver is one `ArmDriver`, named by an entry point of the group `robot_rl.arms`. It is hosted by
+`hardware.arm_process`, which publishes what it measures, lets in only commands that pass the arm's
+own door (`hardware.arm_guard`), and runs the watchdog.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.command import SafeCommand
+from hardware.driver import DriverSettings
+from hardware.gripper import GripperDescription
+from hardware.memory import Record
+from safety.command import CartesianTarget, SafeCommand
+from safety.limits import ArmLimits
 
 type Vector = NDArray[np.float64]
 
@@ -19,7 +30,7 @@ class ArmState:
     tick: int
     q_rad: Vector  # (joints,)
     dq_rad_s: Vector  # (joints,)
-    torque_nm: Vector  # (joints,) commanded by the impedance law
+    torque_nm: Vector  # (joints,) as the arm's own loop commands them
     position_m: Vector  # (3,)
     quaternion_wxyz: Vector  # (4,)
     twist: Vector  # (6,) linear m/s, angular rad/s
@@ -27,32 +38,147 @@ class ArmState:
     gripper_m: float  # opening between the fingers
     gripper_target_m: float  # what it moves to, or squeezes towards
     gripper_moving: bool
-    limits: int  # bit flags of the limits that acted in the fast loop (safety.limits)
+    limits: int  # bit flags of the limits that acted in the arm's own loop (safety.vocabulary)
     braking: bool  # the arm's own watchdog or a fault holds it
     fault: str  # vendor fault or protective stop, empty when there is none
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulationDescription:
+    """What a simulated arm offers beside what any arm does (hardware.simulation_topics)."""
+
+    step_ns: int  # of its physics: the step grid of a task is a multiple of it
+    scenes: tuple[str, ...]  # names a task may ask for
+    cameras: tuple[str, ...]  # of every scene
+    renderer: str  # `module:function` of the process that draws them; takes an ArmLaunch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmDescription:
+    """What is fixed about an arm. Tuples have one value for each joint. SI units, radians."""
+
+    joint_names: tuple[str, ...]
+    position_min_rad: tuple[float, ...]
+    position_max_rad: tuple[float, ...]
+    velocity_rad_s: tuple[float, ...]
+    torque_nm: tuple[float, ...]  # the most its motors give
+    commands: tuple[type[SafeCommand], ...] = (CartesianTarget,)  # kinds that it can follow
+    watchdog: Literal["host", "vendor"]  # vendor: the arm also stops when its process is gone
+    gripper: GripperDescription | None
+    period_ns: int  # of its process: one tick of the driver
+    base_frame: str = "base"
+    tcp_frame: str = "tcp"
+    simulation: SimulationDescription | None = None  # None: a real robot
+
+    def __post_init__(self) -> None:
+        joints = len(self.joint_names)
+        for name in ("position_min_rad", "position_max_rad", "velocity_rad_s", "torque_nm"):
+            if len(getattr(self, name)) != joints:
+                raise ValueError(
+                    f"{name} has {len(getattr(self, name))} values; the arm has {joints} joints"
+                )
+        if self.period_ns <= 0:
+            raise ValueError(f"period_ns is {self.period_ns}: it must be above 0")
+        if CartesianTarget not in self.commands:
+            raise ValueError("commands must name CartesianTarget: the gate makes no other kind yet")
+
+    @property
+    def joints(self) -> int:
+        return len(self.joint_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SceneLaunch:
+    """What a simulated arm is started with besides."""
+
+    name: str  # one of the description's scenes
+    seed: int = 0  # of the first episode; later ones come with the placing requests
+    virtual: bool = False  # lock-step on the virtual clock
+    step_ns: int = 100_000_000  # of the step grid: cameras see the scene at its multiples
+    cameras: tuple[tuple[str, int, int], ...] = ()  # name, width, height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmLaunch:
+    """What the process of an arm is started with, whichever driver it hosts."""
+
+    folder: Path  # the daemon's shared memory
+    limits: ArmLimits  # the cell's, tightened by the task
+    control_period_ns: int = 5_000_000
+    watchdog_ns: int = 100_000_000  # without a new command for this long, the arm brakes
+    latch_ns: int = 250_000_000  # a loop that stood still longer brakes and says so
+    scene: SceneLaunch | None = None  # None: a real robot
+
+    @property
+    def virtual(self) -> bool:
+        return self.scene is not None and self.scene.virtual
+
+
+class Scene(Protocol):
+    """What a simulated arm stands in; it publishes what only a simulation knows."""
+
+    def place(self, seed: int, *, with_arm: bool) -> None:
+        """Put the objects where `seed` says; with_arm also puts the arm at its start, at rest."""
+        ...
+
+    def show(self, now_ns: int) -> None:
+        """Publish the scene for its cameras."""
+        ...
+
+    def tell(self, now_ns: int) -> None:
+        """Publish the true state (hardware.simulation_topics.TRUTH)."""
+        ...
+
+
 class Arm(Protocol):
-    """A driver. It accepts only a `SafeCommand`, which only the safety gate constructs."""
+    """An opened arm inside `arm_process`. Nothing here may block for longer than a period."""
 
-    joints: int
+    scene: Scene | None  # None: a real robot
 
-    def state(self) -> ArmState:
-        """The newest measurement. Raises ArmLost when the arm stopped answering."""
+    @property
+    def braking(self) -> bool:
+        """The arm stands by a brake of its own, by `brake` or by a stop of the vendor's."""
         ...
 
-    def send(self, command: SafeCommand) -> None:
-        """Hand a command to the arm's own control loop; never blocks."""
+    def warm_up(self) -> None:
+        """Do now what would make the first tick late."""
         ...
 
-    def clear_fault(self) -> None:
-        """Ask the arm to leave braking, after a person cleared it; never starts motion."""
+    def follow(self, command: Record, now_ns: int) -> None:
+        """The newest command that the door let in (hardware.arm_topics.COMMAND)."""
+        ...
+
+    def tick(self, now_ns: int) -> None:
+        """One period of the arm's own loop, ending at robot time `now_ns`. Raises ArmLost."""
+        ...
+
+    def measure(self, now_ns: int) -> ArmState:
+        """The newest measurement, of `now_ns` or as old as it really is; never an old one as new.
+        Arrays may be views that the next tick changes.
+        """
+        ...
+
+    def brake(self, why: str) -> None:
+        """Stop and hold; `why` is the fault until a person clears it. The gripper stays."""
+        ...
+
+    def clear(self) -> str:
+        """Leave braking without starting motion; why not, or nothing when it has."""
         ...
 
     def close(self) -> None:
-        """Stop sending. The arm holds or brakes by its own watchdog."""
+        """Let go of the device. The arm holds or brakes by itself."""
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmDriver:
+    """What an entry point of `robot_rl.arms` names. Importing it must load no device library."""
+
+    settings: type[DriverSettings]
+    describe: Callable[[Any], ArmDescription]  # of settings: ranges may depend on them
+    open: Callable[[Any, ArmLaunch], Arm]  # of settings; raises ArmLost
+
+
 class ArmLost(RuntimeError):
-    """The arm's measurements stopped arriving."""
+    """The arm's measurements stopped arriving, or it cannot be reached."""

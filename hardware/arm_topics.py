@@ -72,8 +72,6 @@ def state_type(joints: int) -> np.dtype[Any]:
             ("limits", np.int64),
             ("braking", np.bool_),
             ("fault", f"S{FAULT_BYTES}"),
-            ("reference_position", np.float64, 3),  # as the arm follows it
-            ("reference_quaternion", np.float64, 4),
             ("command_sequence", np.int64),  # of the newest command accepted
             ("commands", np.int64),  # accepted so far
             ("refused", np.int64),  # commands refused at the arm's own door so far

@@ -1,9 +1,14 @@
 """The seam between cameras and the rest: encoded frames with their own capture time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
+from pydantic import Field
+
+from hardware.clock import Clock
+from hardware.driver import DriverSettings
 from hardware.memory import Frames
 
 FRAME_SLOTS = 4
@@ -31,6 +36,22 @@ class Camera(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class CameraSettings(DriverSettings):
+    """What every camera's section of a cell file has."""
+
+    width: Annotated[int, Field(ge=64, le=1920)] = 640
+    height: Annotated[int, Field(ge=64, le=1920)] = 480
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraDriver:
+    """What an entry point of `robot_rl.cameras` names. Importing it must load no device library."""
+
+    settings: type[CameraSettings]
+    open: Callable[[str, Any, Clock], Camera] | None
+    """Of name, settings and clock; raises CameraLost. None: the simulation draws it."""
 
 
 def open_frames(folder: Path, camera: str) -> Frames:

@@ -3,12 +3,13 @@
 import ctypes
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+from pydantic import Field
 
-from hardware.camera import CameraFrame, CameraLost
+from hardware.camera import CameraDriver, CameraFrame, CameraLost, CameraSettings
 from hardware.clock import Clock
 
 _JPEG_QUALITY = 90
@@ -35,6 +36,11 @@ def _check_present(library: Any, name: str, serial: str) -> None:
             f"Camera {name}: no RealSense with the serial number {serial!r} is connected "
             f"(present: {', '.join(present) or 'none'}). Check the cable and the cell file."
         )
+
+
+class RealSenseSettings(CameraSettings):
+    serial: str
+    rate_hz: Annotated[int, Field(ge=5, le=90)] = 30
 
 
 class RealSense:
@@ -103,3 +109,18 @@ class RealSense:
 
     def close(self) -> None:
         self._pipeline.stop()
+
+
+def open_realsense(name: str, settings: RealSenseSettings, clock: Clock) -> RealSense:
+    """Raises CameraLost."""
+    return RealSense(
+        name,
+        clock,
+        serial=settings.serial,
+        width=settings.width,
+        height=settings.height,
+        rate_hz=settings.rate_hz,
+    )
+
+
+DRIVER = CameraDriver(settings=RealSenseSettings, open=open_realsense)

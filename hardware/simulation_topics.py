@@ -10,6 +10,8 @@ import numpy as np
 from hardware.memory import Records, Ring, Slot
 
 MAX_OBJECTS = 4
+CANNOT_DRAW = 3
+"""Exit code of a renderer on a machine that has no OpenGL: starting it again would not help."""
 
 TRUTH = np.dtype(
     [

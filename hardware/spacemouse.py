@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hardware.clock import Clock
-from hardware.teleop import DeviceLost, TeleopInput
+from hardware.teleop import DeviceLost, TeleopDriver, TeleopInput, TeleopSettings
 
 _MAX_REPORTS = 64  # per read: far more than arrive between two reads, and a bound all the same
 _AXES = ("x", "y", "z", "roll", "pitch", "yaw")
@@ -82,3 +82,15 @@ class SpaceMouse:
 
     def _on_axes(self, _state: object) -> None:
         self._moved_ns = self._clock.now_ns()
+
+
+class SpaceMouseSettings(TeleopSettings):
+    """The left button is the dead-man, or deflection is; the right one is the gripper's."""
+
+
+def open_spacemouse(_settings: SpaceMouseSettings, clock: Clock) -> SpaceMouse:
+    """Raises DeviceLost."""
+    return SpaceMouse(clock)
+
+
+DRIVER = TeleopDriver(settings=SpaceMouseSettings, open=open_spacemouse)

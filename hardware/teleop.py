@@ -1,10 +1,15 @@
 """The seam for input devices at the robot PC."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from hardware.clock import Clock
+from hardware.driver import DriverSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +39,18 @@ class TeleopDevice(Protocol):
 
 class DeviceLost(RuntimeError):
     """The input device was unplugged."""
+
+
+class TeleopSettings(DriverSettings):
+    """What every device's section of a cell file has. It acts under the console's lease holder."""
+
+    dead_band: Annotated[float, Field(ge=0, lt=0.5)] = 0.08
+    deflection_is_deadman: bool = False  # false: the first button is the dead-man
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeleopDriver:
+    """What an entry point of `robot_rl.teleop` names. Importing it must load no device library."""
+
+    settings: type[TeleopSettings]
+    open: Callable[[Any, Clock], TeleopDevice]  # of settings and clock; raises DeviceLost

@@ -1,14 +1,22 @@
 """A USB camera through OpenCV and Video4Linux. A recorded video file works in its place."""
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
+from pydantic import Field
 
-from hardware.camera import CameraFrame, CameraLost
+from hardware.camera import CameraDriver, CameraFrame, CameraLost, CameraSettings
 from hardware.clock import Clock
 
 _JPEG_QUALITY = 90
+
+
+class WebcamSettings(CameraSettings):
+    """Also a recorded video file in its place, played at `rate_hz`."""
+
+    device: str  # "/dev/video0", an index, or a video file
+    rate_hz: Annotated[int, Field(ge=5, le=120)] = 30
 
 
 class Webcam:
@@ -73,3 +81,18 @@ class Webcam:
 
     def close(self) -> None:
         self._capture.release()
+
+
+def open_webcam(name: str, settings: WebcamSettings, clock: Clock) -> Webcam:
+    """Raises CameraLost."""
+    return Webcam(
+        name,
+        settings.device,
+        clock,
+        width=settings.width,
+        height=settings.height,
+        rate_hz=settings.rate_hz,
+    )
+
+
+DRIVER = CameraDriver(settings=WebcamSettings, open=open_webcam)

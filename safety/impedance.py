@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from safety import rotation
 from safety.compiled import kernel
-from safety.limits import ArmLimits
+from safety.limits import ArmLimits, LimitError
 from safety.standstill import STILL_RAD_S
 from safety.vocabulary import Limit
 
@@ -33,6 +33,9 @@ TORQUE_RATE = int(Limit.TORQUE_RATE)
 NOT_FINITE = int(Limit.NOT_FINITE)
 BRAKE = int(Limit.BRAKE)
 JOINT = int(Limit.JOINT)
+
+JOINTS = 7
+"""The kernels are written out for arms of this many joints."""
 
 REGULARISATION = 1e-6
 """Added to J J^T so that the projection exists at singularities."""
@@ -67,7 +70,16 @@ class Law(NamedTuple):
 
 
 def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
-    """Constants for a loop of this period; `posture_rad` (7,) is the resting posture."""
+    """Constants for a loop of this period; `posture_rad` (7,) is the resting posture.
+
+    Raises LimitError for another number of joints: the kernels below are written for seven.
+    """
+    counts = {len(limits.joints.torque_nm), len(limits.brake.stiffness_nm_rad), len(posture_rad)}
+    if counts != {JOINTS}:
+        raise LimitError(
+            f"The impedance law is for {JOINTS} joints; joint limits, brake gains and posture have "
+            f"{sorted(counts)}."
+        )
     clip = np.concatenate([limits.cartesian.clip_m, limits.cartesian.clip_rad], axis=1)
     return Law(
         stiffness=np.array(limits.gains.stiffness),

@@ -160,13 +160,14 @@ class BrakeGains:
     )
 
     def __post_init__(self) -> None:
+        joints = (np.size(self.stiffness_nm_rad),)
         for name in ("stiffness_nm_rad", "damping_nm_s_rad"):
-            object.__setattr__(self, name, _not_negative(name, getattr(self, name), (7,)))
+            object.__setattr__(self, name, _not_negative(name, getattr(self, name), joints))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JointLimits:
-    """Limits of the seven joints."""
+    """Limits of the joints; arrays have one value for each."""
 
     position_min_rad: FloatArray
     position_max_rad: FloatArray
@@ -175,16 +176,16 @@ class JointLimits:
     torque_rate_nm_s: FloatArray
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
+        put, joints = object.__setattr__, (np.size(self.position_min_rad),)
         for name in ("position_min_rad", "position_max_rad"):
-            put(self, name, _array(name, getattr(self, name), (7,)))
+            put(self, name, _array(name, getattr(self, name), joints))
         if not (self.position_min_rad < self.position_max_rad).all():
             raise LimitError(
                 f"position_min_rad {self.position_min_rad.tolist()} must be below "
                 f"position_max_rad {self.position_max_rad.tolist()} for every joint."
             )
         for name in ("velocity_rad_s", "torque_nm", "torque_rate_nm_s"):
-            put(self, name, _all_positive(name, getattr(self, name), (7,)))
+            put(self, name, _all_positive(name, getattr(self, name), joints))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -3,22 +3,23 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
 
 from hardware import realtime, simulation_topics
+from hardware.arm import ArmLaunch, SceneLaunch
 from hardware.camera import open_frames
 from hardware.clock import open_clock
 from hardware.memory import Record
 from hardware.parent import Parent
 from hardware.sim import topics
-from hardware.sim.settings import SimSettings
+from hardware.sim.settings import SceneCamera
 
 if TYPE_CHECKING:
     from hardware.sim.rendering import SceneRenderer
 
-NO_GL = 3  # exit code
 _WAIT_S = 0.2
 
 
@@ -26,28 +27,37 @@ class CameraEnded(SystemExit):
     """SIGTERM arrived."""
 
 
-def main(settings: SimSettings) -> None:
-    """Render until SIGTERM or until the supervisor is gone. Exits with `NO_GL` without an EGL."""
+def main(launch: ArmLaunch) -> None:
+    """Render until SIGTERM or until the supervisor is gone. Exits with CANNOT_DRAW without EGL."""
 
     def stop(*_: object) -> None:
         raise CameraEnded(0)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    renderer = open_renderer(settings)
+    if launch.scene is None:
+        raise ValueError("simulated cameras need a scene")
+    renderer = open_renderer(launch.scene)
     try:
-        SimulatedCameras(settings, renderer).run()
+        SimulatedCameras(launch.folder, launch.scene, renderer).run()
     finally:
         renderer.close()
 
 
-def open_renderer(settings: SimSettings) -> "SceneRenderer":
+def scene_cameras(scene: SceneLaunch) -> tuple[SceneCamera, ...]:
+    return tuple(
+        SceneCamera(name=name, width=width, height=height) for name, width, height in scene.cameras
+    )
+
+
+def open_renderer(scene: SceneLaunch) -> "SceneRenderer":
     """A renderer on EGL. Exits the process with one plain sentence when there is none."""
+    os.environ.setdefault("MUJOCO_GL", "egl")
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa: small images gain nothing from more
     try:
         from hardware.sim.rendering import SceneRenderer
 
-        return SceneRenderer(settings.task, settings.cameras, settings.quality)
+        return SceneRenderer(scene.name, scene_cameras(scene), "fast")
     except (ImportError, AttributeError, RuntimeError) as error:  # what mujoco and PyOpenGL raise
         print(
             "The simulated cameras cannot draw: no OpenGL through EGL was found. Install the "
@@ -55,25 +65,25 @@ def open_renderer(settings: SimSettings) -> "SceneRenderer":
             file=sys.stderr,
             flush=True,
         )
-        raise SystemExit(NO_GL) from error
+        raise SystemExit(simulation_topics.CANNOT_DRAW) from error
 
 
 class SimulatedCameras:
     """All cameras of the cell; they expose at the same instants T_k."""
 
-    def __init__(self, settings: SimSettings, renderer: "SceneRenderer") -> None:
-        self._settings = settings
+    def __init__(self, folder: Path, scene: SceneLaunch, renderer: "SceneRenderer") -> None:
+        self._folder, self._scene = folder, scene
         self._renderer = renderer
-        self._snapshot = topics.open_snapshot(settings.folder)
-        self._rendering = simulation_topics.open_rendering(settings.folder)
+        self._snapshot = topics.open_snapshot(folder)
+        self._rendering = simulation_topics.open_rendering(folder)
         self._frames = [
-            (camera, open_frames(settings.folder, camera.name)) for camera in settings.cameras
+            (camera, open_frames(folder, camera.name)) for camera in scene_cameras(scene)
         ]
         self._parent = Parent()
 
     def run(self) -> None:
         realtime.quiet_collector()
-        if self._settings.virtual:
+        if self._scene.virtual:
             self._run_virtual()
         else:
             self._run_real_time()
@@ -105,10 +115,10 @@ class SimulatedCameras:
                     self.expose(self._snapshot.read())
 
     def _run_virtual(self) -> None:
-        clock = open_clock(self._settings.folder, virtual=True, party="camera")
-        frame_ns = self._settings.frame_dt_ns
+        clock = open_clock(self._folder, virtual=True, party="camera")
+        frame_ns = self._scene.step_ns
         if not self._snapshot.wait_beyond(0, 60.0):
-            raise SystemExit("The simulated cameras saw no scene for 60 s: sim_arm did not start.")
+            raise SystemExit("The simulated cameras saw no scene for 60 s: the arm did not start.")
         # Not at the instant of the start, when not everybody may have said what they want.
         due_ns = (clock.now_ns() // frame_ns + 1) * frame_ns
         try:

@@ -1,13 +1,12 @@
-"""What the arm does in every physics step: follow fresh commands, brake without them.
+"""The simulated arm: what it does in every physics step. Implements `hardware.arm.Arm`.
 
-The loop is a plain object with time passed in; `arm_process` gives it a clock and shared memory.
+A plain object with time passed in; `hardware.arm_process` gives it a clock, a door and a watchdog.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.arm import ArmState, Scene
 from hardware.memory import Record
 from hardware.sim import gripper
 from hardware.sim.physics import Physics
@@ -20,34 +19,23 @@ CLEAR_DISTANCE_M = (
     0.02  # clearing a fault must not start motion: the reference has to be at the arm
 )
 CLEAR_ANGLE_RAD = 0.2
-_UNIT = 1e-3  # how far a commanded quaternion may be from unit length
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopTiming:
-    """Times of the fast loop, ns."""
-
-    control_period_ns: int
-    watchdog_ns: int  # without a new command for this long, the arm brakes
 
 
 class FastLoop:
-    """The arm's own loop: interpolates references, watches the commands, brakes.
+    """The arm's own loop: interpolates references, looks at its joints, brakes.
 
-    Before the first command it holds its start pose; the watchdog begins with the first command.
+    Before the first command it holds its start pose.
     """
 
-    def __init__(self, physics: Physics, timing: LoopTiming) -> None:
+    def __init__(self, physics: Physics, control_period_ns: int) -> None:
         self.physics = physics
-        self.timing = timing
+        self.scene: Scene | None = None  # whoever opens the arm puts it there
+        self._control_period_ns = control_period_ns
         self.braking = False
         self.holding = True  # as the newest command says
         self.fault = ""
-        self.commands = 0
-        self.sequence = -1
-        self.watchdog_trips = 0
+        self._following = False  # a command has come
         self._newest_ns = 0
-        self._valid_until_ns = 0
         self._ordered_gripper: float | None = None
         self._gripper_held = False  # as the newest command says
         self._keep_grip = False  # the order that stands no longer counts
@@ -61,35 +49,19 @@ class FastLoop:
 
     # ---- commands ----------------------------------------------------------------------------
 
-    def accept(self, command: Record, now_ns: int) -> bool:
-        """Take a command that is new, finite and still valid; False for any other."""
-        sequence = int(command["sequence"])
-        if sequence == self.sequence or int(command["valid_until_ns"]) <= now_ns:
-            return False
-        position = np.array(command["position"])
-        quaternion = np.array(command["quaternion"])
-        clips = np.concatenate([command["clip_m"], command["clip_rad"]], axis=1)
-        opening = float(command["gripper"])
-        if not (
-            np.isfinite(position).all()
-            and abs(float(quaternion @ quaternion) - 1.0) < _UNIT
-            and (clips >= 0.0).all()
-            and np.isfinite(opening)
-        ):
-            return False
-        self.sequence = sequence
-        self.commands += 1
-        self._newest_ns = now_ns
-        self._valid_until_ns = int(command["valid_until_ns"])
+    def follow(self, command: Record, now_ns: int) -> None:
+        """Walk to the reference of a command that the arm's door let in."""
+        self._following, self._newest_ns = True, now_ns
         self._from_position[:] = self.reference_position
         self._from_quaternion[:] = self.reference_quaternion
-        self._to_position[:], self._to_quaternion[:] = position, quaternion
+        self._to_position[:] = command["position"]
+        self._to_quaternion[:] = command["quaternion"]
         self.holding = bool(command["hold"])
+        clips = np.concatenate([command["clip_m"], command["clip_rad"]], axis=1)
         # A command can only tighten the cell's clips.
         np.minimum(self._cell_minus, clips[0], out=self.physics.law.clip_minus)
         np.minimum(self._cell_plus, clips[1], out=self.physics.law.clip_plus)
-        self._order_gripper(opening, hold=bool(command["gripper_hold"]))
-        return True
+        self._order_gripper(float(command["gripper"]), hold=bool(command["gripper_hold"]))
 
     def _order_gripper(self, opening: float, *, hold: bool) -> None:
         if hold or opening != self._ordered_gripper:
@@ -114,14 +86,6 @@ class FastLoop:
 
     def tick(self, now_ns: int) -> None:
         """Advance the physics by one step, at robot time `now_ns`."""
-        if self.commands and not self.braking:
-            silence_ns = now_ns - self._newest_ns
-            if silence_ns > self.timing.watchdog_ns or now_ns > self._valid_until_ns:
-                self.watchdog_trips += 1
-                self.brake(
-                    f"no new command for {silence_ns / 1e6:.0f} ms: the arm stopped itself; "
-                    "see that control runs, then clear"
-                )
         if not self.braking and (fault := state_fault(self.physics)):
             self.brake(fault)
         if self.braking:
@@ -132,8 +96,8 @@ class FastLoop:
 
     def _interpolate(self, now_ns: int) -> None:
         # References come at the control rate: walk to the newest one over one control period.
-        share = (now_ns - self._newest_ns) / self.timing.control_period_ns
-        if not self.commands or share >= 1.0:
+        share = (now_ns - self._newest_ns) / self._control_period_ns
+        if not self._following or share >= 1.0:
             self.reference_position[:] = self._to_position
             self.reference_quaternion[:] = self._to_quaternion
             return
@@ -154,32 +118,49 @@ class FastLoop:
             self.physics.gripper.hold()
             self._keep_grip = True  # nor does the clear bring its order back
 
-    def clear(self, now_ns: int) -> bool:
-        """Leave braking. Refused, with the reason in `fault`, while a cause persists and without
-        commands near the arm.
-        """
-        if not self.braking:
-            return True
+    def clear(self) -> str:
+        """Leave braking; why not, while a cause persists and without commands near the arm."""
         physics = self.physics
         if fault := state_fault(physics):
-            self.fault = f"cannot clear: {fault}"
-            return False
-        if now_ns - self._newest_ns > self.timing.watchdog_ns or now_ns > self._valid_until_ns:
-            self.fault = "cannot clear: no fresh commands arrive; see that control runs"
-            return False
+            return fault
         distance = float(np.linalg.norm(self._to_position - physics.position_m))
         angle = float(np.linalg.norm(rotation.minus(self._to_quaternion, physics.quaternion)))
         if distance > CLEAR_DISTANCE_M or angle > CLEAR_ANGLE_RAD:
-            self.fault = (
-                f"cannot clear: the reference is {distance * 1e3:.0f} mm and "
+            return (
+                f"the reference is {distance * 1e3:.0f} mm and "
                 f"{np.degrees(angle):.0f}° from the arm, {CLEAR_DISTANCE_M * 1e3:.0f} mm and "
                 f"{np.degrees(CLEAR_ANGLE_RAD):.0f}° are allowed; hold first"
             )
-            return False
         self.braking, self.fault = False, ""
         self.reference_position[:] = self._from_position[:] = self._to_position
         self.reference_quaternion[:] = self._from_quaternion[:] = self._to_quaternion
-        return True
+        return ""
+
+    def close(self) -> None:
+        """There is no device to let go of."""
+
+    # ---- what others see ---------------------------------------------------------------------
+
+    def measure(self, now_ns: int) -> ArmState:
+        """Views of the physics, of this instant."""
+        physics = self.physics
+        return ArmState(
+            t_ns=now_ns,
+            tick=physics.tick,
+            q_rad=physics.q,
+            dq_rad_s=physics.dq,
+            torque_nm=physics.torque_nm,
+            position_m=physics.position_m,
+            quaternion_wxyz=physics.quaternion,
+            twist=physics.twist,
+            wrench=physics.wrench,
+            gripper_m=physics.gripper.opening_m,
+            gripper_target_m=physics.gripper.target_m,
+            gripper_moving=physics.gripper.moving,
+            limits=physics.acted,
+            braking=self.braking,
+            fault=self.fault,
+        )
 
     # ---- resets ------------------------------------------------------------------------------
 

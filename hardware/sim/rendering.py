@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hardware.memory import Record
 from hardware.sim import scene
-from hardware.sim.settings import CameraSettings, Quality
+from hardware.sim.settings import Quality, SceneCamera
 
 _MAX_GEOMS = 1000
 _SHADOWS = int(mujoco.mjtRndFlag.mjRND_SHADOW)
@@ -22,7 +22,7 @@ _REFLECTIONS = int(mujoco.mjtRndFlag.mjRND_REFLECTION)
 class SceneRenderer:
     """Draws one task's scene. Owns a GL context: use it from one thread, and close it."""
 
-    def __init__(self, task: str, cameras: tuple[CameraSettings, ...], quality: Quality) -> None:
+    def __init__(self, task: str, cameras: tuple[SceneCamera, ...], quality: Quality) -> None:
         self._model, _ = scene.build(task, quality=quality)
         self._data = mujoco.MjData(self._model)
         width = max(camera.width for camera in cameras)
@@ -54,7 +54,7 @@ class SceneRenderer:
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
 
-    def render(self, camera: CameraSettings) -> NDArray[np.uint8]:
+    def render(self, camera: SceneCamera) -> NDArray[np.uint8]:
         """(height, width, 3) RGB of the restored scene."""
         self._view.fixedcamid = self._model.camera(camera.name).id
         mujoco.mjv_updateScene(

@@ -1,21 +1,19 @@
 """A cell: a workplace with its robot, limits, cameras and input devices."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from robot_rl.config import drivers
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 from safety.faults import FaultCode, bound_ms
 
-SCENE_CAMERAS = ("front", "wrist")  # of hardware.sim
-
-
-class SimulatedArmSettings(Section):
-    """gym-hil's Panda in MuJoCo, torque-controlled by the impedance law in its own process."""
-
-    driver: Literal["simulated_panda"]
-    physics_dt_s: Annotated[float, Field(ge=0.0005, le=0.002)] = 0.002
+type ArmSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.ARMS))]
+type CameraSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.CAMERAS))]
+type TeleopSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.TELEOP))]
+"""Frozen models of the drivers themselves (hardware.driver.DriverSettings and what adds to it)."""
 
 
 class Limits(Section):
@@ -97,45 +95,6 @@ class Control(Section):
         return value
 
 
-class SimulatedCamera(Section):
-    """A camera of the simulated scene: `front` or `wrist`."""
-
-    driver: Literal["simulated"]
-    width: Annotated[int, Field(ge=64, le=1280)] = 128
-    height: Annotated[int, Field(ge=64, le=1280)] = 128
-
-
-class RealSenseCamera(Section):
-    driver: Literal["realsense"]
-    serial: str
-    width: Annotated[int, Field(ge=64, le=1920)] = 640
-    height: Annotated[int, Field(ge=64, le=1920)] = 480
-    rate_hz: Annotated[int, Field(ge=5, le=90)] = 30
-
-
-class WebcamSettings(Section):
-    """Also a recorded video file in its place, played at `rate_hz`."""
-
-    driver: Literal["webcam"]
-    device: str  # "/dev/video0", an index, or a video file
-    width: Annotated[int, Field(ge=64, le=1920)] = 640
-    height: Annotated[int, Field(ge=64, le=1920)] = 480
-    rate_hz: Annotated[int, Field(ge=5, le=120)] = 30
-
-
-type CameraConfig = Annotated[
-    SimulatedCamera | RealSenseCamera | WebcamSettings, Field(discriminator="driver")
-]
-
-
-class SpaceMouseSettings(Section):
-    """At the robot PC; acts under the console's lease holder."""
-
-    driver: Literal["spacemouse"]
-    dead_band: Annotated[float, Field(ge=0, lt=0.5)] = 0.08
-    deflection_is_deadman: bool = False  # false: the left button is the dead-man
-
-
 class Cell(Section):
     """`cells/*.toml`."""
 
@@ -144,39 +103,33 @@ class Cell(Section):
     robot: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     emergency_stop: str  # where the hard-wired one is; shown beside the console's stop button
     stale_camera_s: Positive = 0.2
-    arm: SimulatedArmSettings
+    arm: ArmSettings
     limits: Limits
     impedance: Impedance
     control: Control = Control()
-    cameras: dict[str, CameraConfig]
-    teleop: tuple[SpaceMouseSettings, ...] = ()
+    cameras: dict[str, CameraSettings] = Field(default_factory=dict)
+    teleop: tuple[TeleopSettings, ...] = ()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if not self.cameras:
-            raise ValueError("cameras is empty: a policy needs at least one camera")
-        for name in self.cameras:
-            if not name.isidentifier():
-                raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
-            if self.cameras[name].driver == "simulated" and name not in SCENE_CAMERAS:
-                raise ValueError(
-                    f"cameras.{name}: the simulated scene has the cameras "
-                    f"{' and '.join(SCENE_CAMERAS)} only"
-                )
-        if self.arm.physics_dt_s * self.control.rate_hz > 0.5 + 1e-9:
+        described = self.described_arm
+        self._cameras_fit(described)
+        if 2 * described.period_ns * self.control.rate_hz > 1_000_000_000:
             raise ValueError(
-                f"control.rate_hz is {self.control.rate_hz}, and the simulated arm steps "
-                f"{1 / self.arm.physics_dt_s:.0f} times a second, where it needs two steps to "
-                "follow each command: lower control.rate_hz or arm.physics_dt_s"
+                f"control.rate_hz is {self.control.rate_hz}, and the arm steps "
+                f"{1e9 / described.period_ns:.0f} times a second, where it needs two steps to "
+                "follow each command: lower control.rate_hz, or the arm's period if its driver "
+                "lets you"
             )
         if not self.simulated and self.control.freeze_latch_s > FREEZE_LATCH_AT_MOST_S:
             raise ValueError(
                 f"control.freeze_latch_s is {self.control.freeze_latch_s}; at most "
                 f"{FREEZE_LATCH_AT_MOST_S} s is allowed where the arm is not simulated"
             )
-        if len(self.limits.torque_nm) != 7:
+        if len(self.limits.torque_nm) != described.joints:
             raise ValueError(
-                f"limits.torque_nm has {len(self.limits.torque_nm)} values, 7 expected"
+                f"limits.torque_nm has {len(self.limits.torque_nm)} values, and the arm has "
+                f"{described.joints} joints: give one value for each"
             )
         for axis in range(3):
             clip = max(self.limits.clip_negative_m[axis], self.limits.clip_positive_m[axis])
@@ -189,6 +142,24 @@ class Cell(Section):
                 )
         return self
 
+    def _cameras_fit(self, described: drivers.ArmFacts) -> None:
+        scene = () if described.simulation is None else described.simulation.cameras
+        for name in self.cameras:
+            if not name.isidentifier():
+                raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
+            if self.drawn(name) and name not in scene:
+                has = f"has the cameras {' and '.join(scene)} only" if scene else "is not simulated"
+                raise ValueError(f"cameras.{name} is drawn by a simulation, and the arm {has}")
+
+    @property
+    def described_arm(self) -> drivers.ArmFacts:
+        """What the driver says of the arm (hardware.arm.ArmDescription)."""
+        return drivers.find(drivers.ARMS, self.arm.driver).describe(self.arm)
+
+    def drawn(self, camera: str) -> bool:
+        """Whether the simulation draws it; it then has no process of its own."""
+        return drivers.find(drivers.CAMERAS, self.cameras[camera].driver).open is None
+
     @property
     def joints(self) -> int:
         """Of the arm."""
@@ -196,4 +167,4 @@ class Cell(Section):
 
     @property
     def simulated(self) -> bool:
-        return self.arm.driver == "simulated_panda"
+        return self.described_arm.simulation is not None

@@ -9,7 +9,7 @@ def check_fit(cell: Cell, task: Task) -> None:
     _action(task)
     _cameras(cell, task)
     _workspaces(cell, task)
-    _simulated_time(cell, task)
+    _simulation(cell, task)
 
 
 def _action(task: Task) -> None:
@@ -57,11 +57,18 @@ def _workspaces(cell: Cell, task: Task) -> None:
             )
 
 
-def _simulated_time(cell: Cell, task: Task) -> None:
-    """The simulator shows its scene at every observation: its own steps must end there."""
-    physics_ns = round(cell.arm.physics_dt_s * 1e9)
-    if cell.simulated and task.step_ns % physics_ns:
+def _simulation(cell: Cell, task: Task) -> None:
+    """The scene exists, and is shown at every observation: the simulator's steps end there."""
+    simulation = cell.described_arm.simulation
+    if simulation is None:
+        return
+    if task.step_ns % simulation.step_ns:
         raise ValueError(
             f"{task.path}: step_s is {task.step_s:g} s, and the simulated cell {cell.name} "
-            f"needs a multiple of its arm.physics_dt_s ({cell.arm.physics_dt_s:g} s)"
+            f"needs a multiple of its own step ({simulation.step_ns / 1e9:g} s)"
+        )
+    if task.scene not in simulation.scenes:
+        raise ValueError(
+            f"{task.path}: the simulated cell {cell.name} has no scene {task.scene!r}; give "
+            f"simulation.scene one of: {', '.join(simulation.scenes)}"
         )

@@ -54,9 +54,9 @@ class InterventionRules(Section):
 
 
 class Simulation(Section):
-    """Which scene of hardware.sim plays this task when the cell is simulated."""
+    """Which scene of the arm's simulation plays this task when the cell is simulated."""
 
-    scene: Literal["lift_cube", "insert_peg"]
+    scene: str
 
 
 class StartingPolicy(Section):
@@ -96,6 +96,11 @@ class Task(Section):
         if len(set(self.failure_classes)) != len(self.failure_classes):
             raise ValueError("failure_classes names one class twice")
         return self
+
+    @property
+    def scene(self) -> str:
+        """Of a simulated cell; named as the task where the file gives none."""
+        return self.name if self.simulation is None else self.simulation.scene
 
     @property
     def step_ns(self) -> int:

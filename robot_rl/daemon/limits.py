@@ -1,22 +1,26 @@
 """From cell and task files to the limits of the arm. A task can only tighten its cell."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
-from hardware.sim.panda import default_limits
+from hardware.arm import ArmDescription
 from robot_rl.config import Cell, Task
 from robot_rl.config.section import Triple
-from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains
+from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
 
 
 def arm_limits(cell: Cell, task: Task) -> ArmLimits:
     """The arm's limits for this task. Raises LimitError when the files leave nothing to move in."""
     cartesian = _cell_cartesian(cell)
-    joints = replace(
-        default_limits().joints,
-        torque_nm=np.array(cell.limits.torque_nm),
-        torque_rate_nm_s=np.full(7, 1000.0 * cell.limits.torque_rate_nm_per_ms),
+    described = describe(cell)
+    joints = JointLimits(
+        position_min_rad=_array(described.position_min_rad),
+        position_max_rad=_array(described.position_max_rad),
+        velocity_rad_s=_array(described.velocity_rad_s),
+        torque_nm=_array(cell.limits.torque_nm),
+        torque_rate_nm_s=np.full(described.joints, 1000.0 * cell.limits.torque_rate_nm_per_ms),
     )
     stiffness = [*cell.impedance.stiffness_n_m, *cell.impedance.rotational_stiffness_nm_rad]
     gains = replace(
@@ -27,6 +31,11 @@ def arm_limits(cell: Cell, task: Task) -> ArmLimits:
         cartesian=cartesian, gains=gains, joints=joints, force_limit_n=cell.limits.static_force_n
     )
     return limits.tightened(_task_cartesian(cartesian, task))
+
+
+def describe(cell: Cell) -> ArmDescription:
+    """What the cell's driver says of its arm."""
+    return cast(ArmDescription, cell.described_arm)
 
 
 def _cell_cartesian(cell: Cell) -> CartesianLimits:

@@ -81,7 +81,7 @@ def _check_virtual_time(cell: Cell, task: Task) -> None:
 
     Raises ValueError.
     """
-    real = [name for name, camera in cell.cameras.items() if camera.driver != "simulated"]
+    real = [name for name in cell.cameras if not cell.drawn(name)]
     if real:
         raise ValueError(
             f"lockstep: the camera {real[0]} of the cell {cell.name} is a real one, and virtual "

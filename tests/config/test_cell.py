@@ -45,10 +45,13 @@ def test_an_arm_without_control_has_to_brake_within_100_ms(
         ("[control]\nrate_hz = 60", "control.rate_hz = 60: one control period"),
         (
             "[control]\nrate_hz = 500\nwatchdog_missed_commands = 50",
-            "cell.toml: control.rate_hz is 500, and the simulated arm steps 500 times a second",
+            "cell.toml: control.rate_hz is 500, and the arm steps 500 times a second",
         ),
         ('[cameras.side]\ndriver = "simulated"', "cameras front and wrist only"),
-        ('[[teleop]]\ndriver = "spacemouse"\naxes = "ros"', "axes is not a known key"),
+        (
+            '[[teleop]]\ndriver = "spacemouse"\naxes = "ros"',
+            "axes is not a known key of .*dead_band, def",
+        ),
     ],
 )
 def test_a_cell_that_cannot_run_is_refused(changed, lines: str, said: str) -> None:
@@ -71,3 +74,45 @@ def test_only_a_simulated_cell_may_latch_a_frozen_control_later(
     with pytest.raises(BadConfig, match=r"freeze_latch_s is 0\.25; at most 0\.05 s is allowed"):
         load_cell(changed(""))
     assert load_cell(changed("[control]\nrate_hz = 200\n")).control.freeze_latch_s == 0.05
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'driver = "simulated_panda"',
+            'driver = "simulated_pandas"',
+            "cell.toml: arm: there is no arm driver 'simulated_pandas'; installed are: .*sim",
+        ),
+        (
+            '[cameras.front]\ndriver = "simulated"',
+            '[cameras.front]\ndriver = "kinect"',
+            "cameras.front: there is no camera driver 'kinect'; installed are: realsense, sim",
+        ),
+        ('driver = "simulated_panda"', "", "arm: driver is missing; installed are: .*simulated_p"),
+        (
+            'driver = "simulated_panda"',
+            'driver = "simulated_panda"\nphysics_dt = 0.001',
+            "arm: physics_dt is not a known key of the driver 'simulated_panda'; known are: phys",
+        ),
+        (
+            'driver = "simulated_panda"',
+            'driver = "simulated_panda"\nphysics_dt_s = 0.01',
+            "arm: physics_dt_s = 0.01: input should be less than or equal to 0.002",
+        ),
+        (
+            "torque_nm = [87, 87, 87, 87, 12, 12, 12]",
+            "torque_nm = [87, 87, 87, 87, 12, 12]",
+            "torque_nm has 6 values, and the arm has 7 joints",
+        ),
+    ],
+)
+def test_a_driver_is_known_by_name_and_checks_its_own_settings(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = (CHECKOUT / "cells" / "simulation.toml").read_text()
+    assert old in text
+    file = tmp_path / "cell.toml"
+    file.write_text(text.replace(old, new))
+    with pytest.raises(BadConfig, match=said):
+        load_cell(str(file))

@@ -20,15 +20,14 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from hardware import arm_topics, simulation_topics
+from hardware import arm_process, arm_topics, simulation_topics
 from hardware.clock import VirtualClock, register
 from hardware.memory import Record
-from hardware.sim import arm_process, camera_process
-from hardware.sim.settings import SimSettings
+from hardware.sim import camera_process
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control import process as control_process
-from robot_rl.daemon.limits import arm_limits
+from robot_rl.daemon.devices.launch import arm_launch, hosted_arm
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema import live
 
@@ -67,25 +66,18 @@ class Robot:
     def start(self, *names: str, actor: Callable[..., None] | None = None) -> None:
         """Start processes; time waits for all of them before it moves."""
         settings = self.settings
-        sim = SimSettings(
-            folder=settings.memory,
-            task=settings.task.name,
-            limits=arm_limits(settings.cell, settings.task),
-            seed=settings.seed,
-            virtual=True,
-        )
-        table: dict[str, tuple[Callable[..., None] | None, Any]] = {
-            "sim_arm": (arm_process.main, sim),
-            "camera": (camera_process.main, sim),
-            "control": (control_process.main, settings),
-            "actor": (actor, settings),
+        table: dict[str, tuple[Callable[..., None] | None, tuple[Any, ...]]] = {
+            "arm": (arm_process.main, (hosted_arm(settings), 70)),
+            "camera": (camera_process.main, (arm_launch(settings),)),
+            "control": (control_process.main, (settings, 80)),
+            "actor": (actor, (settings,)),
         }
-        parties = tuple(name for name in names if name != "sim_arm")
-        register(settings.memory, (*parties, "link") if "sim_arm" in names else parties)
+        parties = tuple(name for name in names if name != "arm")
+        register(settings.memory, (*parties, "link") if "arm" in names else parties)
         context = multiprocessing.get_context("spawn")
         for name in names:
-            target, argument = table[name]
-            process = context.Process(target=target, args=(argument,), name=name)
+            target, arguments = table[name]
+            process = context.Process(target=target, args=arguments, name=name)
             process.start()
             self.processes[name] = process
 
@@ -95,11 +87,11 @@ class Robot:
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join(10)
-        if name != "sim_arm":
+        if name != "arm":
             VirtualClock(self.settings.memory, name).leave()
 
     def stop(self) -> None:
-        for name in ("actor", "control", "camera", "sim_arm"):
+        for name in ("actor", "control", "camera", "arm"):
             process = self.processes.pop(name, None)
             if process is None:
                 continue

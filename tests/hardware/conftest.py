@@ -4,6 +4,7 @@ import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from hardware import arm_topics
-from hardware.sim.fast_loop import FastLoop, LoopTiming
+from hardware.arm import ArmLaunch, SceneLaunch
+from hardware.arm_guard import CommandGuard, GuardedArm
+from hardware.arm_process import HostedArm
+from hardware.sim.driver import ARM, SimulatedArmSettings
+from hardware.sim.fast_loop import FastLoop
 from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from safety import rotation
@@ -22,6 +27,18 @@ type Vector = NDArray[np.float64]
 
 DT_NS = 2_000_000
 CONTROL_NS = 5_000_000
+WATCHDOG_NS = 100_000_000
+PRIORITY = 70
+FAR = np.full((2, 3), 10.0)
+NO_LIMITS = replace(
+    default_limits().cartesian,
+    box_min_m=-FAR[0],
+    box_max_m=FAR[0],
+    clip_m=FAR,
+    clip_rad=np.full((2, 3), 1.5),
+    angular_speed_rad_s=1000.0,
+)
+"""For tests of what is behind the arm's door: they drive it against its limits."""
 
 
 class Driver:
@@ -66,6 +83,7 @@ class LoopDriver(Driver):
 
     def __init__(self, loop: FastLoop) -> None:
         self.loop, self.now_ns, self.sequence, self._owed_ns = loop, 0, 0, 0
+        self.guarded = GuardedArm(loop, CommandGuard(NO_LIMITS, WATCHDOG_NS))
         physics = loop.physics
         super().__init__(self.step, (physics.position_m, physics.quaternion))
         self.gripper = 0.0 if physics.task.held_at_start else 1.0
@@ -73,14 +91,15 @@ class LoopDriver(Driver):
     def command(self, position: Vector, quaternion: Vector, gripper: float) -> Any:
         self.sequence += 1
         record = np.zeros((), arm_topics.COMMAND)
-        record["sequence"], record["valid_until_ns"] = self.sequence, self.now_ns + 100_000_000
+        record["sequence"], record["t_ns"] = self.sequence, self.now_ns
+        record["valid_until_ns"] = self.now_ns + WATCHDOG_NS
         record["position"], record["quaternion"] = position, quaternion
         record["clip_m"], record["clip_rad"], record["gripper"] = 1.0, 1.0, gripper
         record["gripper_hold"] = self.gripper_hold
         return record
 
     def step(self, position: Vector, quaternion: Vector, gripper: float) -> None:
-        assert self.loop.accept(self.command(position, quaternion, gripper), self.now_ns)
+        assert self.guarded.command(self.command(position, quaternion, gripper), self.now_ns)
         self.coast(CONTROL_NS)
 
     def coast(self, duration_ns: int) -> None:
@@ -89,13 +108,25 @@ class LoopDriver(Driver):
         while self._owed_ns >= DT_NS:
             self._owed_ns -= DT_NS
             self.now_ns += DT_NS
-            self.loop.tick(self.now_ns)
+            self.guarded.tick(self.now_ns)
 
 
 def make_loop(task: str, seed: int = 0) -> FastLoop:
-    return FastLoop(
-        Physics(task, default_limits(), seed=seed),
-        LoopTiming(control_period_ns=CONTROL_NS, watchdog_ns=100_000_000),
+    return FastLoop(Physics(task, default_limits(), seed=seed), CONTROL_NS)
+
+
+def hosted(
+    folder: Path, scene: str, *, seed: int = 0, virtual: bool = False, cameras: Any = ()
+) -> HostedArm:
+    """The simulated arm as its process is started with it."""
+    return HostedArm(
+        driver=ARM,
+        settings=SimulatedArmSettings(driver="simulated_panda"),
+        launch=ArmLaunch(
+            folder=folder,
+            limits=default_limits(),
+            scene=SceneLaunch(name=scene, seed=seed, virtual=virtual, cameras=cameras),
+        ),
     )
 
 

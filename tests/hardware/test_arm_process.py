@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hardware import arm_topics, simulation_topics
+from hardware import arm_process, arm_topics, simulation_topics
 from hardware.arm import ArmLost
 from hardware.arm_client import ArmClient
 from hardware.clock import MonotonicClock, VirtualClock, register
-from hardware.sim import arm_process
 from hardware.sim.panda import JOINTS
-from hardware.sim.settings import SimSettings
 from safety._seal import SEAL
 from safety.command import CartesianTarget, JointTarget
+from tests.hardware.conftest import PRIORITY, hosted
 
 MS = 1_000_000
 CONTROL_NS = 5 * MS
@@ -53,6 +52,8 @@ class VirtualControl:
 
     def send(self, position: Any, quaternion: Any, gripper: float) -> None:
         self.sequence += 1
+        measured = self.arm.state().position_m
+        position = np.clip(position, measured - 0.01, measured + 0.01)  # as the gate would
         self.arm.send(target(self.sequence, self.due_ns, position, quaternion, gripper))
         self.skip(CONTROL_NS)
 
@@ -71,8 +72,8 @@ def shut_down(folder: Path, process: Any) -> None:
 
 def start_virtual(memory: Path, processes: Any, task: str = "lift_cube", seed: int = 3):
     register(memory, ("control",))
-    settings = SimSettings(folder=memory, task=task, seed=seed, virtual=True)
-    process = processes.start(arm_process.main, settings)
+    started = hosted(memory, task, seed=seed, virtual=True)
+    process = processes.start(arm_process.main, started, PRIORITY)
     return process, VirtualControl(memory)
 
 
@@ -140,8 +141,8 @@ def test_lockstep_watchdog_clear_and_reset(memory: Path, processes: Any):
 
 def test_lockstep_time_waits_for_every_party(memory: Path, processes: Any):
     register(memory, ("control", "actor"))
-    settings = SimSettings(folder=memory, task="lift_cube", virtual=True)
-    process = processes.start(arm_process.main, settings)
+    started = hosted(memory, "lift_cube", virtual=True)
+    process = processes.start(arm_process.main, started, PRIORITY)
     control = VirtualControl(memory)
     actor = VirtualClock(memory, "actor")
     actor.grant_until_ns(20 * MS)
@@ -207,7 +208,8 @@ command["position"], command["quaternion"] = state["position"], state["quaternio
 command["clip_m"] = command["clip_rad"] = 0.01
 for sequence in range(1, 60):
     command["sequence"] = sequence
-    command["valid_until_ns"] = time.monotonic_ns() + 100_000_000
+    command["t_ns"] = time.monotonic_ns()
+    command["valid_until_ns"] = command["t_ns"] + 100_000_000
     slot.write(command)
     time.sleep(0.005)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -216,7 +218,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.fault
 def test_killing_control_brakes_the_arm_and_leaves_it_alive(memory: Path, processes: Any):
-    process = processes.start(arm_process.main, SimSettings(folder=memory, task="insert_peg"))
+    process = processes.start(arm_process.main, hosted(memory, "insert_peg"), PRIORITY)
     arm = ArmClient(memory, JOINTS, MonotonicClock(), requester="supervisor")
     control = subprocess.run([sys.executable, "-c", CONTROL_THAT_DIES, memory], timeout=60)
     assert control.returncode == -signal.SIGKILL
@@ -236,7 +238,7 @@ def test_killing_control_brakes_the_arm_and_leaves_it_alive(memory: Path, proces
 
 @pytest.mark.fault
 def test_a_frozen_arm_is_lost_and_brakes_when_it_continues(memory: Path, processes: Any):
-    process = processes.start(arm_process.main, SimSettings(folder=memory, task="lift_cube"))
+    process = processes.start(arm_process.main, hosted(memory, "lift_cube"), PRIORITY)
     clock = MonotonicClock()
     arm = ArmClient(memory, JOINTS, clock)
     sequence = send_for(arm, clock, 0.2)
@@ -256,11 +258,11 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from hardware.arm_client import ArmClient
 from hardware.clock import MonotonicClock
-from hardware.sim import arm_process
-from hardware.sim.settings import SimSettings
+from hardware import arm_process
+from tests.hardware.conftest import hosted
 folder = Path(sys.argv[1])
-settings = SimSettings(folder=folder, task="lift_cube")
-child = multiprocessing.get_context("spawn").Process(target=arm_process.main, args=(settings,))
+arguments = (hosted(folder, "lift_cube"), 70)
+child = multiprocessing.get_context("spawn").Process(target=arm_process.main, args=arguments)
 child.start()
 (folder / "arm_pid").write_text(str(child.pid))
 ArmClient(folder, 7, MonotonicClock(), requester="supervisor")

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from hardware import arm_topics, simulation_topics
+from hardware import arm_process, arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
-from hardware.sim import arm_process, camera_process, topics
-from hardware.sim.settings import CameraSettings, SimSettings
+from hardware.sim import camera_process, topics
+from hardware.sim.settings import SceneCamera
+from tests.hardware.conftest import PRIORITY, hosted
 
 MS = 1_000_000
 FRAME_NS = 100 * MS
+TWO = (("front", 128, 128), ("wrist", 96, 64))
 
 
 def decode(jpeg: bytes) -> np.ndarray:
@@ -30,14 +32,9 @@ def share_of_red(image: np.ndarray) -> float:
 
 def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, processes: Any):
     register(memory, ("control", "camera"))
-    settings = SimSettings(
-        folder=memory,
-        task="lift_cube",
-        virtual=True,
-        cameras=(CameraSettings(name="front"), CameraSettings(name="wrist", width=96, height=64)),
-    )
-    arm = processes.start(arm_process.main, settings)
-    camera = processes.start(camera_process.main, settings)
+    started = hosted(memory, "lift_cube", virtual=True, cameras=TWO)
+    arm = processes.start(arm_process.main, started, PRIORITY)
+    camera = processes.start(camera_process.main, started.launch)
     clock = VirtualClock(memory, "control")
     front, wrist = (open_frames(memory, name) for name in ("front", "wrist"))
     images: dict[int, np.ndarray] = {}
@@ -90,7 +87,7 @@ def test_cameras_see_different_things_in_both_qualities(task: str):
     from hardware.sim.physics import Physics
     from hardware.sim.rendering import SceneRenderer
 
-    cameras = (CameraSettings(name="front"), CameraSettings(name="wrist"))
+    cameras = (SceneCamera(name="front"), SceneCamera(name="wrist"))
     physics = Physics(task, default_limits(), seed=0)
     snapshot: Any = np.zeros((), topics.SNAPSHOT)
     snapshot["qpos"][: physics.model.nq] = physics.data.qpos
@@ -111,15 +108,15 @@ def test_cameras_see_different_things_in_both_qualities(task: str):
 
 def test_without_opengl_it_says_what_to_install(memory: Path):
     code = (
-        "import sys; from pathlib import Path; from hardware.sim.settings import SimSettings;"
+        "import sys; from pathlib import Path; from tests.hardware.conftest import hosted;"
         "sys.modules['mujoco.egl'] = None;"
         "from hardware.sim.camera_process import main;"
-        "main(SimSettings(folder=Path(sys.argv[1]), task='lift_cube'))"
+        "main(hosted(Path(sys.argv[1]), 'lift_cube', cameras=(('front', 64, 64),)).launch)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, memory], capture_output=True, text=True, timeout=60
     )
-    assert result.returncode == camera_process.NO_GL
+    assert result.returncode == simulation_topics.CANNOT_DRAW
     assert "libegl1" in result.stderr
     assert "libgl1-mesa-dri" in result.stderr
     assert "Traceback" not in result.stderr

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hardware.sim.fast_loop import FastLoop, LoopTiming
+from hardware.sim.fast_loop import FastLoop
 from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from safety import impedance
@@ -32,9 +32,7 @@ def arm(*, barrier: bool, brake: bool, speed_rad_s: float | None = None) -> Loop
         physics.joints = joints
     if speed_rad_s is not None:
         physics.joints = replace(limits.joints, velocity_rad_s=np.full(7, speed_rad_s))
-    return LoopDriver(
-        FastLoop(physics, LoopTiming(control_period_ns=CONTROL_NS, watchdog_ns=100_000_000))
-    )
+    return LoopDriver(FastLoop(physics, CONTROL_NS))
 
 
 def excursion_rad(driver: LoopDriver, target_m) -> float:

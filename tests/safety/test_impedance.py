@@ -7,7 +7,7 @@ import pytest
 
 from safety import rotation
 from safety.impedance import JOINT_ZONE_RAD, Law, brake_torque, impedance_torque, law, scratch
-from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains
+from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, LimitError
 from safety.vocabulary import Limit
 
 # Denavit-Hartenberg of a seven-joint arm (a, d, alpha), for tests only.
@@ -523,3 +523,8 @@ def test_a_joint_is_pushed_back_from_the_end_of_its_range(
     _, away = torque(limit - 2.0 * side * JOINT_ZONE_RAD, -side * 1.0)
     assert Limit.JOINT in towards
     assert Limit.JOINT not in away
+
+
+def test_the_law_is_refused_for_another_number_of_joints(arm_limits: ArmLimits) -> None:
+    with pytest.raises(LimitError, match=r"for 7 joints; .* have \[6, 7\]"):
+        law(arm_limits, POSTURE[:6], 0.002)

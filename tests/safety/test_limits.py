@@ -6,7 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, LimitError
+from safety.limits import (
+    ArmLimits,
+    BrakeGains,
+    CartesianLimits,
+    ImpedanceGains,
+    JointLimits,
+    LimitError,
+)
 from safety.settings import GateSettings
 
 NORMS = [
@@ -154,3 +161,16 @@ def test_gate_settings_refuse_bad_times(name: str, bad: float) -> None:
 def test_gate_settings_refuse_a_bad_threshold(bad: float) -> None:
     with pytest.raises(LimitError, match="risk_threshold"):
         GateSettings(period_s=0.005, risk_threshold=bad)
+
+
+def test_joint_limits_follow_the_number_of_joints(arm_limits: ArmLimits) -> None:
+    joints = arm_limits.joints
+    names = ("position_min_rad", "position_max_rad", "velocity_rad_s", "torque_nm")
+    six = {name: getattr(joints, name)[:6] for name in (*names, "torque_rate_nm_s")}
+    assert JointLimits(**six).torque_nm.shape == (6,)
+    with pytest.raises(LimitError, match=r"velocity_rad_s has shape \(7,\); it must be \(6,\)"):
+        JointLimits(**six | {"velocity_rad_s": joints.velocity_rad_s})
+    with pytest.raises(LimitError, match="position_min_rad has shape"):
+        replace(joints, position_min_rad=0.0)
+    with pytest.raises(LimitError, match="damping_nm_s_rad has shape"):
+        BrakeGains(stiffness_nm_rad=np.ones(6))

@@ -26,7 +26,6 @@ from robot_rl.schema import live
 from safety import modes
 from safety.warmup import warm_up_gate
 
-PRIORITY = 80  # above sim_arm's physics: the gate is never held back by them
 _DIVIDER = 4  # ticks per CONTROL record
 _HISTORY = 1000  # ticks: 5 s at 200 Hz
 _WAIT_S = 0.25
@@ -38,8 +37,11 @@ _REQUESTS: TypeAdapter[live.FromClient | live.ClientGone] = TypeAdapter(
 _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
 
 
-def main(settings: DaemonSettings) -> None:
-    """Run until SIGTERM or the supervisor is gone; the arm then brakes by its own watchdog."""
+def main(settings: DaemonSettings, priority: int) -> None:
+    """Run until SIGTERM or the supervisor is gone; the arm then brakes by its own watchdog.
+
+    `priority` is the SCHED_FIFO that it asks for.
+    """
     ending: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     signal.signal(
@@ -48,7 +50,7 @@ def main(settings: DaemonSettings) -> None:
     clock = open_clock(settings.memory, virtual=settings.lockstep, party="control")
     loop = ControlLoop(settings, clock)
     try:
-        loop.run(ending)
+        loop.run(ending, priority)
     finally:
         loop.close()
 
@@ -112,9 +114,9 @@ class ControlLoop:
         # Before the first tick: in lock-step others wait for it before they let time begin.
         self._control.write(control_record(self.controller, LoopTimes(), 0, now_ns))
 
-    def run(self, ending: list[int]) -> None:
+    def run(self, ending: list[int], priority: int) -> None:
         """Tick until `ending` holds a signal or the supervisor is gone."""
-        for refused in realtime.enter(PRIORITY) if not self.clock.virtual else []:
+        for refused in realtime.enter(priority) if not self.clock.virtual else []:
             print(f"control: {refused}", file=sys.stderr, flush=True)
         if self.clock.virtual:
             realtime.quiet_collector()

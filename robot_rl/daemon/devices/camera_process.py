@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hardware import realtime
-from hardware.camera import FRAME_BYTES, Camera, CameraLost, open_frames
-from hardware.clock import Clock, MonotonicClock
+from hardware.camera import (
+    FRAME_BYTES,
+    Camera,
+    CameraDriver,
+    CameraLost,
+    CameraSettings,
+    open_frames,
+)
+from hardware.clock import MonotonicClock
 from hardware.memory import Frames
 from hardware.parent import Parent
-from robot_rl.config.cell import RealSenseCamera, WebcamSettings
 from robot_rl.daemon.log import Log
 
 _TIMEOUT_S = 1.0
@@ -28,7 +34,8 @@ class RealCamera:
     """What the process is started with."""
 
     name: str
-    camera: RealSenseCamera | WebcamSettings
+    driver: CameraDriver
+    settings: CameraSettings
     memory: Path  # the daemon's shared-memory folder
     log_file: Path
 
@@ -83,26 +90,17 @@ class CameraFeed:
             self.log(sentence)
 
 
-def open_camera(name: str, camera: RealSenseCamera | WebcamSettings, clock: Clock) -> Camera:
-    """The driver that the cell names. Raises CameraLost."""
-    width, height, rate_hz = camera.width, camera.height, camera.rate_hz
-    if camera.driver == "webcam":
-        from hardware.webcam import Webcam as Driver
-
-        return Driver(name, camera.device, clock, width=width, height=height, rate_hz=rate_hz)
-    from hardware.realsense import RealSense
-
-    return RealSense(name, clock, serial=camera.serial, width=width, height=height, rate_hz=rate_hz)
-
-
 def main(settings: RealCamera) -> None:
     """Until SIGTERM, or until the supervisor is gone."""
     ending: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent, clock = Parent(), MonotonicClock()
+    open_camera = settings.driver.open
+    if open_camera is None:
+        raise ValueError(f"camera {settings.name} is drawn by the simulation")
     feed = CameraFeed(
-        open=lambda: open_camera(settings.name, settings.camera, clock),
+        open=lambda: open_camera(settings.name, settings.settings, clock),
         frames=open_frames(settings.memory, settings.name),
         log=Log(settings.log_file, f"camera_{settings.name}").say,
     )

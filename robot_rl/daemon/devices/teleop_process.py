@@ -1,11 +1,12 @@
-"""The process `teleop`: the SpaceMouse at the robot PC → `local_input`, 100 times a second."""
+"""The process `teleop`: the first device at the robot PC → `local_input`, 100 times a second."""
 
 import os
 import signal
+from typing import cast
 
 from hardware.clock import open_clock
-from hardware.spacemouse import SpaceMouse
-from hardware.teleop import TeleopDevice
+from hardware.teleop import TeleopDevice, TeleopDriver
+from robot_rl.config import drivers
 from robot_rl.daemon import topics
 from robot_rl.daemon.devices.teleop import LocalDevice, lost_record
 from robot_rl.daemon.log import Log
@@ -24,8 +25,11 @@ def main(settings: DaemonSettings) -> None:
     pace = open_clock(settings.memory, virtual=False, party=None)
     slot = topics.open_slot(settings.memory, "local_input")
 
+    chosen = settings.cell.teleop[0]
+    driver = cast(TeleopDriver, drivers.find(drivers.TELEOP, chosen.driver))
+
     def open_device() -> TeleopDevice:
-        return SpaceMouse(clock)
+        return driver.open(chosen, clock)
 
     device = LocalDevice(open=open_device, log=Log(settings.log_file, "teleop").say)
     due_ns = pace.now_ns()

@@ -9,12 +9,11 @@ import time
 from contextlib import suppress
 
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.daemon.supervisor.processes import needed, resolve
+from robot_rl.daemon.supervisor.processes import Orphaned, needed, resolve
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _ORPHAN_GRACE_S = 5.0
-_SELF_GUARDED = ("sim_arm", "control")  # they look for their supervisor in their own loops
 
 
 def run(name: str, settings: DaemonSettings, supervisor: int) -> None:
@@ -24,15 +23,14 @@ def run(name: str, settings: DaemonSettings, supervisor: int) -> None:
     os.environ.update(entry.environment)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NAME, f"robot-{name}".encode()[:15], 0, 0, 0)
-    if name != "sim_arm":
-        # Whatever happens to the supervisor, nobody else commands the arm; the arm itself sees
-        # that commands stop, brakes, and only then ends.
+    if entry.orphaned is not Orphaned.BY_ITSELF:
         libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != supervisor:
         return  # it died before the line above
-    if name not in _SELF_GUARDED:
+    if entry.orphaned is Orphaned.WATCHED:
         threading.Thread(target=_end_with, args=(supervisor,), daemon=True).start()
-    resolve(entry.target)(entry.argument(settings))
+    priority = () if entry.priority is None else (entry.priority,)
+    resolve(entry.target)(entry.argument(settings), *priority)
     # The row has closed what it had open. To take torch, numba and OpenGL down module by module
     # would use up, on a busy machine, the time in which all has to end.
     with suppress(OSError):  # a disk that is full

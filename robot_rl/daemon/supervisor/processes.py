@@ -1,14 +1,20 @@
-"""The process table of the robot PC: everything that runs, in the order in which it is started."""
+"""The process table of the robot PC: everything that runs, in the order in which it is started.
+
+What is special about a process stands in its row; nothing else in the supervisor knows a name.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 from functools import partial
 from importlib import import_module
 from typing import Any
 
-from robot_rl.config.cell import SimulatedCamera
+from hardware.simulation_topics import CANNOT_DRAW
+from robot_rl.daemon.devices.launch import arm_launch, hosted_arm, real_camera
+from robot_rl.daemon.limits import describe
 from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.daemon.supervisor.memory import Memory
 
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
@@ -25,107 +31,118 @@ class WhenItDies(Enum):
     RESTART = "it is started again, later each time"
 
 
+class VirtualTime(Enum):
+    """What it is in lock-step."""
+
+    OWNER = "it lets time pass"
+    PARTY = "time waits for it"
+    NONE = "time passes without it"
+
+
+class Orphaned(Enum):
+    """How it notices that the supervisor is gone."""
+
+    BY_ITSELF = "its own loop looks; nothing ends it from outside"
+    SIGNALLED = "its own loop looks, and the kernel sends SIGTERM at once"
+    WATCHED = "the kernel sends SIGTERM, and a thread ends it if it hangs"
+
+
+class Ends(IntEnum):
+    """When the daemon ends, in which order; after the first ones the arm is given time to stand."""
+
+    FIRST = 0  # what makes the robot move
+    THEN = 1  # what commands the arm
+    LATE = 2
+    LAST = 3  # the arm: it sees that commands stop, brakes, and is asked to end
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessEntry:
     """One row of the table. `target` is `module:function`, imported in the child only."""
 
     name: str
     target: str
-    argument: Callable[[DaemonSettings], Any]
+    argument: Callable[[DaemonSettings], Any]  # called in the child
     when_it_dies: WhenItDies
     needed: Callable[[DaemonSettings], bool] = lambda _: True
-    after_arm: bool = False  # started once the arm answers
-    party: bool = False  # virtual time waits for it in lock-step
-    priority: int | None = None  # SCHED_FIFO that it asks for itself
+    ready: Callable[[Memory], bool] | None = None
+    """Whether it has begun its work. A LATCH is needed only for what has."""
+    holds_up: bool = False  # the rows with `waits` are started once it is ready
+    waits: bool = False
+    virtual_time: VirtualTime = VirtualTime.NONE
+    orphaned: Orphaned = Orphaned.WATCHED
+    ends: Ends = Ends.LATE
+    ask_to_end: Callable[[Memory], None] | None = None  # None: SIGTERM
+    priority: int | None = None  # SCHED_FIFO that it asks for; passed to `target`
     hopeless_exit: int | None = None  # an exit code that no restart would mend
     environment: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def party(self) -> bool:
+        """Whether virtual time waits for it."""
+        return self.virtual_time is VirtualTime.PARTY
 
 
 def _itself(settings: DaemonSettings) -> DaemonSettings:
     return settings
 
 
-def _simulation(settings: DaemonSettings) -> Any:
-    """SimSettings, made in the child: the supervisor loads no numbers library."""
-    from hardware.sim.settings import CameraSettings, SimSettings
-    from robot_rl.daemon.limits import arm_limits
-
-    cell, task = settings.cell, settings.task
-    scene = task.name if task.simulation is None else task.simulation.scene
-    return SimSettings(
-        folder=settings.memory,
-        task=scene,
-        limits=arm_limits(cell, task),
-        seed=settings.seed,
-        virtual=settings.lockstep,
-        control_rate_hz=cell.control.rate_hz,
-        physics_dt_s=cell.arm.physics_dt_s,
-        watchdog_periods=cell.control.watchdog_missed_commands,
-        latch_s=cell.control.freeze_latch_s,
-        frame_dt_s=task.step_s,
-        cameras=tuple(
-            CameraSettings(name=name, width=camera.width, height=camera.height)
-            for name, camera in _simulated_cameras(settings).items()
-        ),
-    )
-
-
-def _simulated_cameras(settings: DaemonSettings) -> dict[Any, SimulatedCamera]:
-    """Their names are cameras of the scene: the cell was checked for that."""
-    cameras = settings.cell.cameras.items()
-    return {name: camera for name, camera in cameras if isinstance(camera, SimulatedCamera)}
-
-
-def _real_cameras(settings: DaemonSettings) -> tuple["ProcessEntry", ...]:
-    """A row for each: one that hangs holds up no other."""
-    return tuple(
+def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
+    """One row for all that the simulation draws, and one for each real one: one that hangs holds up
+    no other.
+    """
+    cell = settings.cell
+    simulation = describe(cell).simulation
+    real = tuple(
         ProcessEntry(
             name=f"camera_{name}",
             target="robot_rl.daemon.devices.camera_process:main",
-            argument=partial(_real_camera, name),
+            argument=partial(real_camera, name),
             when_it_dies=WhenItDies.RESTART,
             environment=_ONE_THREAD,
         )
-        for name, camera in settings.cell.cameras.items()
-        if not isinstance(camera, SimulatedCamera)
+        for name in cell.cameras
+        if not cell.drawn(name)
     )
-
-
-def _real_camera(name: str, settings: DaemonSettings) -> Any:
-    from robot_rl.daemon.devices.camera_process import RealCamera
-
-    camera = settings.cell.cameras[name]
-    assert not isinstance(camera, SimulatedCamera)
-    return RealCamera(name=name, camera=camera, memory=settings.memory, log_file=settings.log_file)
+    if simulation is None or len(real) == len(cell.cameras):
+        return real
+    drawn = ProcessEntry(
+        name="camera",
+        target=simulation.renderer,
+        argument=arm_launch,
+        when_it_dies=WhenItDies.RESTART,
+        virtual_time=VirtualTime.PARTY,
+        hopeless_exit=CANNOT_DRAW,
+        environment=_ONE_THREAD,
+    )
+    return (drawn, *real)
 
 
 TABLE: tuple[ProcessEntry, ...] = (
     ProcessEntry(
-        name="sim_arm",
-        target="hardware.sim.arm_process:main",
-        argument=_simulation,
-        needed=lambda settings: settings.cell.simulated,
+        name="arm",
+        target="hardware.arm_process:main",
+        argument=hosted_arm,
         when_it_dies=WhenItDies.END,
-        priority=70,
+        ready=Memory.arm_spoke,
+        holds_up=True,
+        virtual_time=VirtualTime.OWNER,
+        orphaned=Orphaned.BY_ITSELF,  # it brakes first, because commands stop
+        ends=Ends.LAST,
+        ask_to_end=Memory.ask_arm_to_end,
+        priority=70,  # below control's: a slow tick of the arm cannot hold back the gate
         environment=_ONE_THREAD,
-    ),
-    ProcessEntry(
-        name="camera",
-        target="hardware.sim.camera_process:main",
-        argument=_simulation,
-        needed=lambda settings: bool(_simulated_cameras(settings)),
-        when_it_dies=WhenItDies.RESTART,
-        party=True,
-        hopeless_exit=3,  # hardware.sim.camera_process.NO_GL
-        environment={**_ONE_THREAD, "MUJOCO_GL": "egl"},
     ),
     ProcessEntry(
         name="control",
         target="robot_rl.daemon.control.process:main",
         argument=_itself,
         when_it_dies=WhenItDies.LATCH,
-        after_arm=True,
-        party=True,
+        ready=Memory.control_spoke,
+        waits=True,
+        virtual_time=VirtualTime.PARTY,
+        orphaned=Orphaned.SIGNALLED,  # nobody else commands the arm, whatever became of us
+        ends=Ends.THEN,
         priority=80,
         environment=_ONE_THREAD,
     ),
@@ -133,9 +150,10 @@ TABLE: tuple[ProcessEntry, ...] = (
         name="actor",
         target="robot_rl.daemon.actor.process:main",
         argument=_itself,
-        after_arm=True,
+        waits=True,
         when_it_dies=WhenItDies.RESTART,
-        party=True,
+        virtual_time=VirtualTime.PARTY,
+        ends=Ends.FIRST,  # its first act is to have control hold; then it closes the outbox
         hopeless_exit=4,  # robot_rl.daemon.actor.process.NO_POLICY
         environment=_ONE_THREAD,
     ),
@@ -144,7 +162,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         target="robot_rl.daemon.link.process:main",
         argument=_itself,
         when_it_dies=WhenItDies.RESTART,
-        party=True,
+        virtual_time=VirtualTime.PARTY,
         environment=_ONE_THREAD,
     ),
     ProcessEntry(
@@ -153,18 +171,19 @@ TABLE: tuple[ProcessEntry, ...] = (
         argument=_itself,
         needed=lambda settings: bool(settings.cell.teleop),
         when_it_dies=WhenItDies.RESTART,
+        ends=Ends.FIRST,
         environment=_ONE_THREAD,
     ),
 )
 
 
 def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
-    """The rows that this cell needs, in order: those of the table, and one per real camera."""
+    """The rows that this cell needs, in order: those of the table, and those of its cameras."""
     table = (entry for entry in TABLE if entry.needed(settings))
-    return (*table, *_real_cameras(settings))
+    return (*table, *_cameras(settings))
 
 
-def resolve(target: str) -> Callable[[Any], None]:
+def resolve(target: str) -> Callable[..., None]:
     """`module:function` → the function."""
     module, function = target.split(":")
     return getattr(import_module(module), function)

@@ -22,11 +22,11 @@ from robot_rl.daemon.memory_folder import remove_leftovers
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
-from robot_rl.daemon.supervisor.processes import ProcessEntry, WhenItDies, needed
+from robot_rl.daemon.supervisor.processes import Ends, ProcessEntry, WhenItDies, needed
 from robot_rl.errors import PlainError
 from safety.faults import FaultCode, sentence
 
-_ARM_READY_S = 90.0  # the first start compiles the impedance law
+_READY_S = 90.0  # the first start compiles the impedance law
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 10.0
 _STEADY_S = 60.0  # a process that ran this long starts from the first back-off again
 _HOLD_S = 1.0
@@ -154,21 +154,22 @@ class Daemon:
             parties = tuple(c.entry.name for c in self._children.values() if c.entry.party)
             self._memory.register(parties)
         for child in self._children.values():  # side by side: loading and compiling take seconds
-            if not child.entry.after_arm:
+            if not child.entry.waits:
                 self._spawn(child)
-        arm = self._children.get("sim_arm")
-        if arm is not None and not self._wait_for_arm(arm):
-            self._failure = "the simulated arm did not start: its own message is above, in the log"
-            return
         for child in self._children.values():
-            if child.entry.after_arm and not self._stopping.is_set():
+            if child.entry.holds_up and not self._wait_until_ready(child, self._memory):
+                name = child.entry.name
+                self._failure = f"{name} did not start: its own message is above, in the log"
+                return
+        for child in self._children.values():
+            if child.entry.waits and not self._stopping.is_set():
                 self._spawn(child)
 
-    def _wait_for_arm(self, child: _Child) -> bool:
-        memory, process = self._memory, child.process
-        deadline = time.monotonic() + _ARM_READY_S
-        while memory is not None and process is not None and time.monotonic() < deadline:
-            if memory.arm_spoke():
+    def _wait_until_ready(self, child: _Child, memory: Memory) -> bool:
+        ready, process = child.entry.ready, child.process
+        deadline = time.monotonic() + _READY_S
+        while ready is not None and process is not None and time.monotonic() < deadline:
+            if ready(memory):
                 return True
             if not process.is_alive() or self._stopping.wait(0.02):
                 return self._stopping.is_set()
@@ -222,12 +223,16 @@ class Daemon:
                 "is above, in the log"
             )
             return
-        if entry.when_it_dies is WhenItDies.LATCH and self._memory and self._memory.control_spoke():
+        if entry.when_it_dies is WhenItDies.LATCH and self._had_begun(entry):
             self._latch(entry.name, how)
         ran_s = time.monotonic() - child.started_s
         doubled = min(max(2 * child.backoff_s, _FIRST_BACKOFF_S), _LONGEST_BACKOFF_S)
         child.backoff_s = _FIRST_BACKOFF_S if ran_s >= _STEADY_S else doubled
         child.restart_at_s = time.monotonic() + child.backoff_s
+
+    def _had_begun(self, entry: ProcessEntry) -> bool:
+        """Whether it may ever have moved the arm."""
+        return self._memory is not None and (entry.ready is None or entry.ready(self._memory))
 
     def _latch(self, name: str, how: str) -> None:
         """Control comes back stopped; a person clears it."""
@@ -247,26 +252,28 @@ class Daemon:
     # ---- the end --------------------------------------------------------------------------------
 
     def _bring_down(self) -> None:
-        """Arm first, then what was recorded, then everything else."""
+        """Hold the arm, then close what was recorded, then everything else, the arm last."""
         deadline = time.monotonic() + _ENDING_S
         self._log.say("ending", why=self._failure or "asked to")
-        self._end("actor", "teleop")  # the actor's first act is to have control hold
+        first, then, late, last = (self._that_end(stage) for stage in Ends)
+        self._end(first)
         memory = self._memory
         if memory is not None and not self.settings.lockstep:
             memory.wait_still(_HOLD_S)
-        self._join(("actor",), min(deadline - _FLUSH_S, time.monotonic() + _HOLD_S))
-        self._end("control")  # the arm's own watchdog brakes whatever still moved
-        others = tuple(name for name in self._children if name != "sim_arm")
-        self._end(*(name for name in others if name != "actor"))
-        self._join(others, deadline - 0.5)
-        if memory is not None:
-            memory.ask_arm_to_end()
-        self._join(("sim_arm",), deadline - 0.25)
-        self._end("sim_arm")
-        self._join(tuple(self._children), deadline)
-        for name, child in self._children.items():
+        self._join(first, min(deadline - _FLUSH_S, time.monotonic() + _HOLD_S))
+        self._end(then)  # the arm's own watchdog brakes whatever still moved
+        self._end(late)
+        self._join((*first, *then, *late), deadline - 0.5)
+        for child in last:
+            if memory is not None and child.entry.ask_to_end is not None:
+                child.entry.ask_to_end(memory)
+        self._join(last, deadline - 0.25)
+        self._end(last)
+        everything = tuple(self._children.values())
+        self._join(everything, deadline)
+        for child in everything:
             if child.process is not None:
-                self._log.say("killed: it did not end in time", child=name)
+                self._log.say("killed: it did not end in time", child=child.entry.name)
         self._kill_rest()
         self._log.say("ended")
 
@@ -275,7 +282,7 @@ class Daemon:
         for child in self._children.values():
             if child.process is not None:
                 child.process.kill()
-        self._join(tuple(self._children), time.monotonic() + 5.0)
+        self._join(tuple(self._children.values()), time.monotonic() + 5.0)
         if self._memory is not None:
             self._memory.remove()
             self._memory = None
@@ -283,26 +290,27 @@ class Daemon:
             os.close(self._lock)
             self._lock = -1
 
-    def _end(self, *names: str) -> None:
-        for name in names:
-            child = self._children.get(name)
-            if child is not None and child.process is not None:
+    def _that_end(self, stage: Ends) -> tuple[_Child, ...]:
+        return tuple(child for child in self._children.values() if child.entry.ends is stage)
+
+    def _end(self, children: tuple[_Child, ...]) -> None:
+        for child in children:
+            if child.process is not None:
                 child.process.terminate()
 
-    def _join(self, names: tuple[str, ...], deadline_s: float) -> None:
-        for name in names:
-            child = self._children.get(name)
-            if child is None or child.process is None:
+    def _join(self, children: tuple[_Child, ...], deadline_s: float) -> None:
+        for child in children:
+            if child.process is None:
                 continue
             child.process.join(max(deadline_s - time.monotonic(), 0.0))
             if child.process.exitcode is None:
                 continue
             if child.process.exitcode not in (0, -signal.SIGTERM):
-                self._log.say("ended", child=name, how=_how(child.process.exitcode))
+                self._log.say("ended", child=child.entry.name, how=_how(child.process.exitcode))
             child.process.close()
             child.process = None
             if self.settings.lockstep and child.entry.party and self._memory is not None:
-                self._memory.leave(name)
+                self._memory.leave(child.entry.name)
 
 
 def _how(code: int | None) -> str:

@@ -29,7 +29,7 @@ def running(make_robot, tmp_path_factory, request):
     settings.task.path.write_bytes(b"# the task under test\n")
     seed = request.config.getoption("--seed")
     write_untrained(folder / settings.task.policy.folder, settings.task, seed)
-    robot.start("sim_arm", "camera", "control", "actor", actor=actor_process.main)
+    robot.start("arm", "camera", "control", "actor", actor=actor_process.main)
     robot.run(300)
     assert stage(robot) == "ready"
     robot.after = 0

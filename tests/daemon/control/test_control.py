@@ -25,7 +25,7 @@ _EVENTS: TypeAdapter[messages.ControlEvent] = TypeAdapter(messages.ControlEvent)
 @pytest.fixture(scope="module")
 def running(make_robot):
     robot = make_robot()
-    robot.start("sim_arm", "control")
+    robot.start("arm", "control")
     robot.run(100)
     return robot
 

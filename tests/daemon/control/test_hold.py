@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from hardware import arm_topics
+from hardware.arm_guard import CommandGuard, GuardedArm
 from hardware.memory import Record
 from hardware.sim import kinematics
-from hardware.sim.fast_loop import FastLoop, LoopTiming
+from hardware.sim.fast_loop import FastLoop
 from hardware.sim.physics import Physics
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon.control.settings import gate_settings
@@ -41,9 +42,9 @@ class Cell:
         physics.q[:] = home
         physics.step(position_m, kinematics.downward(0.0))
         physics.dq[:] = 0.0
-        self.loop = FastLoop(
-            physics, LoopTiming(control_period_ns=CONTROL_MS * MS, watchdog_ns=100 * MS)
-        )
+        self.loop = FastLoop(physics, CONTROL_MS * MS)
+        # With the limits as they are: the arm's door must let in whatever the gate makes.
+        self.guarded = GuardedArm(self.loop, CommandGuard(limits.cartesian, 100 * MS))
         self.now_ns = 0
         settings = gate_settings(load_cell("simulation"), load_task("lift_cube"))
         self.gate = Gate(limits, settings, self.measured())
@@ -60,7 +61,7 @@ class Cell:
             if self.now_ns % (CONTROL_MS * MS) == 0:
                 self._command(propose(self.now_ns), state)
             if self.now_ns % (PHYSICS_MS * MS) == 0:
-                self.loop.tick(self.now_ns)
+                self.guarded.tick(self.now_ns)
                 self.speeds.append(float(np.linalg.norm(self.loop.physics.twist[:3])))
             self.now_ns += MS
 
@@ -72,7 +73,8 @@ class Cell:
         record["clip_m"], record["clip_rad"] = command.clip_m, command.clip_rad
         record["gripper"], record["hold"] = command.gripper, command.hold
         record["gripper_hold"] = command.gripper_hold
-        assert self.loop.accept(cast(Record, record), self.now_ns)
+        record["t_ns"], record["epoch"] = command.t_robot_ns, command.epoch
+        assert self.guarded.command(cast(Record, record), self.now_ns), self.guarded.guard.refusal
 
 
 def speeds_after(

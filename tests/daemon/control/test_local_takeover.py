@@ -15,7 +15,7 @@ DEVICE = "spacemouse"
 @pytest.fixture(scope="module")
 def robot(make_robot):
     robot = make_robot()
-    robot.start("sim_arm", "control")
+    robot.start("arm", "control")
     robot.run(100)
     return robot
 

@@ -15,8 +15,9 @@ import simplejpeg
 
 from hardware.camera import FRAME_BYTES, Camera, CameraFrame, CameraLost, open_frames
 from hardware.clock import MonotonicClock
+from hardware.realsense import RealSenseSettings
+from hardware.webcam import WebcamSettings
 from robot_rl.config import Cell, load_cell, load_task
-from robot_rl.config.cell import RealSenseCamera, WebcamSettings
 from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.daemon.devices.camera_process import CameraFeed, main
 from robot_rl.daemon.settings import DaemonSettings
@@ -26,7 +27,7 @@ from robot_rl.daemon.supervisor.supervisor import Daemon
 SIDE = WebcamSettings(driver="webcam", device="/dev/video99")
 
 
-def cell_with(**cameras: WebcamSettings | RealSenseCamera) -> Cell:
+def cell_with(**cameras: WebcamSettings | RealSenseSettings) -> Cell:
     cell = load_cell("simulation")
     return cell.model_copy(update={"cameras": {**cell.cameras, **cameras}})
 
@@ -88,13 +89,13 @@ def eventually(true: Callable[[], object], what: str) -> None:
 
 
 def test_every_real_camera_has_a_row_of_its_own(tmp_path: Path) -> None:
-    wrist = RealSenseCamera(driver="realsense", serial="1")
+    wrist = RealSenseSettings(driver="realsense", serial="1")
     settings = settings_in(tmp_path, cell_with(side=SIDE, wrist=wrist))
     rows = {entry.name: entry for entry in needed(settings)}
     assert {"camera", "camera_side", "camera_wrist"} <= set(rows)
-    assert [c.name for c in rows["camera"].argument(settings).cameras] == ["front"]
+    assert [c[0] for c in rows["camera"].argument(settings).scene.cameras] == ["front"]
     started = rows["camera_wrist"].argument(settings)
-    assert (started.name, started.camera.serial) == ("wrist", "1")
+    assert (started.name, started.settings.serial) == ("wrist", "1")
     only_real = settings.cell.model_copy(update={"cameras": {"front": SIDE, "wrist": wrist}})
     assert "camera" not in {entry.name for entry in needed(settings_in(tmp_path, only_real))}
 
@@ -139,7 +140,7 @@ def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
 ) -> None:
     cell = cell_with(
         side=WebcamSettings(driver="webcam", device=str(video)),
-        back=RealSenseCamera(driver="realsense", serial="000000000000"),
+        back=RealSenseSettings(driver="realsense", serial="000000000000"),
     )
     settings = settings_in(tmp_path / "data", cell)
     daemon = Daemon(settings)

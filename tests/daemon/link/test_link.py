@@ -134,7 +134,7 @@ class Rig:
         )  # fmt: skip
         self.memory = Memory(self.settings)
         folder.mkdir(exist_ok=True)
-        names = ("sim_arm", "camera", "control", "link")
+        names = ("arm", "camera", "control", "link")
         if lockstep:
             register(self.settings.memory, names[1:])
         context = multiprocessing.get_context("spawn")

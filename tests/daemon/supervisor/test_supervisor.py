@@ -14,7 +14,7 @@ import pytest
 
 from hardware import arm_topics
 from hardware.memory import Slot
-from hardware.sim import camera_process
+from hardware.simulation_topics import CANNOT_DRAW
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.actor import process as actor_process
@@ -55,17 +55,19 @@ def mode(control: Slot) -> str:
 
 
 def test_the_table_says_what_each_death_means() -> None:
-    meaning = {entry.name: entry.when_it_dies for entry in TABLE}
-    assert meaning["sim_arm"] is WhenItDies.END
+    entries = (*TABLE, *needed(settings_in(Path("unused"))))
+    meaning = {entry.name: entry.when_it_dies for entry in entries}
+    assert meaning["arm"] is WhenItDies.END
     assert meaning["control"] is WhenItDies.LATCH
     assert {meaning[name] for name in ("camera", "actor", "link", "teleop")} == {WhenItDies.RESTART}
     names = [entry.name for entry in needed(settings_in(Path("unused")))]
-    assert names == ["sim_arm", "camera", "control", "actor", "link"]  # no SpaceMouse in this cell
+    assert names == ["arm", "control", "actor", "link", "camera"]  # no SpaceMouse in this cell
 
 
 def test_the_table_names_the_exit_codes_that_no_restart_mends() -> None:
-    codes = {entry.name: entry.hopeless_exit for entry in TABLE if entry.hopeless_exit is not None}
-    assert codes == {"camera": camera_process.NO_GL, "actor": actor_process.NO_POLICY}
+    codes = {entry.name: entry.hopeless_exit for entry in needed(settings_in(Path("unused")))}
+    del codes["arm"], codes["control"], codes["link"]
+    assert codes == {"camera": CANNOT_DRAW, "actor": actor_process.NO_POLICY}
 
 
 def test_a_starting_policy_that_is_broken_ends_the_daemon(tmp_path: Path) -> None:
@@ -115,15 +117,15 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
         assert (latch.stopped_by, latch.fault) == ("the supervisor", FaultCode.CONTROL_LOST)
         assert "control ended unexpectedly (signal SIGKILL)" in (latch.cause or "")
         assert int(arm.read()["tick"]) > tick  # the physics ran on
-        assert daemon.pids()["sim_arm"] == before["sim_arm"]
+        assert daemon.pids()["arm"] == before["arm"]
 
         last = daemon.pids()
-        os.kill(last["sim_arm"], signal.SIGKILL)
+        os.kill(last["arm"], signal.SIGKILL)
         eventually(lambda: not daemon.running, "the daemon did not end with its robot")
     finally:
         daemon.stop()
     assert daemon.failure is not None
-    assert "sim_arm ended unexpectedly (signal SIGKILL)" in daemon.failure
+    assert "arm ended unexpectedly (signal SIGKILL)" in daemon.failure
     assert all(gone(pid) for pid in last.values())
     assert not settings.memory.exists()
     log = settings.log_file.read_text()
@@ -137,14 +139,14 @@ def test_a_start_that_fails_half_way_leaves_nothing_running(
     daemon = Daemon(settings)
     started: dict[str, int] = {}
 
-    def break_down(_child: object) -> bool:
+    def break_down(*_: object) -> bool:
         started.update(daemon.pids())
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(daemon, "_wait_for_arm", break_down)
+    monkeypatch.setattr(daemon, "_wait_until_ready", break_down)
     with pytest.raises(DaemonFailed, match="No space left on device"):
         daemon.run()
-    assert "sim_arm" in started
+    assert "arm" in started
     assert all(gone(pid) for pid in started.values())
     assert not settings.memory.exists()
     assert "Traceback" in settings.log_file.read_text()
