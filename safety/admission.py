@@ -42,7 +42,7 @@ def judge(
     match proposal:
         case PolicyTarget():
             if proposal.observed_ns < state.since_ns:
-                return Reject.STALE  # What it saw was somebody else's doing.
+                return Reject.STALE  # It was observed before this mode began.
             return _policy_timing(proposal, last_sequence, settings, now_ns)
         case Twist():
             fresh = 0 <= now_ns - proposal.received_ns <= settings.silence_s * 1e9

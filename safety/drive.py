@@ -29,9 +29,9 @@ class DriveSettings:
     speed_m_s: float
     angular_speed_rad_s: float
     dead_band: float = 0.08
-    """An axis at rest wakes up only beyond this."""
+    """An axis at rest counts as pushed only beyond this."""
     hysteresis: float = 0.03
-    """An axis in motion falls asleep only below dead_band minus this."""
+    """A pushed axis counts as at rest only below dead_band minus this."""
     deflection_is_dead_man: bool = False
     """A deflected axis counts as the dead-man, for devices without a button to hold."""
     age_limit_s: float = 0.1
@@ -51,7 +51,7 @@ class DriveSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriveState:
-    """Which of the six axes are awake."""
+    """Which of the six axes are pushed."""
 
     awake: tuple[bool, bool, bool, bool, bool, bool] = (
         False,
@@ -99,7 +99,7 @@ def shape(
         threshold = settings.dead_band - (settings.hysteresis if state.awake[i] else 0.0)
         awake[i] = deflection > threshold
         if awake[i]:
-            # From zero at the threshold, so that waking up is not a step.
+            # From zero at the threshold, so that there is no step where an axis begins to count.
             out[i] = math.copysign(max(deflection - settings.dead_band, 0.0), axis)
     after = DriveState(awake=(awake[0], awake[1], awake[2], awake[3], awake[4], awake[5]))
     if not (reading.dead_man or (settings.deflection_is_dead_man and any(awake))):

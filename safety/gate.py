@@ -40,8 +40,8 @@ FOLLOW_S = 0.3
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
 
-WALL_M = 1e-4
-"""A reference this close to the workspace's wall is at it."""
+FACE_M = 1e-4
+"""A reference this close to a face of the workspace box is at it."""
 
 _SOURCE: dict[type[Proposal], Source] = {
     PolicyTarget: Source.POLICY,
@@ -275,13 +275,13 @@ class Gate:
         return Limit.WORKSPACE if (inside != position_m).any() else Limit.NONE
 
     def _drive(self, twist: FloatArray) -> Limit:
-        """Track a velocity, slowing before a wall so as to stop there."""
+        """Track a velocity, slowing before a face of the workspace box, to stop there."""
         twist, limits = self._slowed(twist, 1.0)
         tracker = self._tracker
         low, high = self._box(tracker.position_m)
         room = np.where(twist[:3] > 0.0, high - tracker.position_m, tracker.position_m - low)
         tracker.along(twist, room)
-        at_wall = (room < WALL_M) & (twist[:3] != 0.0)
+        at_wall = (room < FACE_M) & (twist[:3] != 0.0)
         return limits | Limit.WORKSPACE if at_wall.any() else limits
 
     def _box(self, present_m: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -29,7 +29,7 @@ class BeginAutonomy(Message):
 
 
 class EndMotion(Message):
-    """The episode ended: hold, whoever drives."""
+    """The episode ended: hold, also when a person drives."""
 
     kind: Literal["end_motion"] = "end_motion"
     reason: str

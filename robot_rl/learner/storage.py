@@ -59,7 +59,7 @@ class Storage:
         return self._next_person if person else self._next_autonomous
 
     def take(self, episode: Episode, index: int, *, person: bool) -> int:
-        """The row for a new record; what stood there was let go of."""
+        """The row for a new record; what it held before is forgotten."""
         row = self.next_place(person=person)
         if person:
             self._next_person = self.capacity + (row + 1 - self.capacity) % self.capacity
@@ -88,7 +88,7 @@ class Storage:
         self.next_row[row], self.previous_row[after] = after, row
 
     def release(self, row: int) -> None:
-        """Nothing stands here any more, and nothing leads here or from here."""
+        """Empty the row and unlink it from the records before and after it."""
         before, after = int(self.previous_row[row]), int(self.next_row[row])
         if before != NOTHING:
             self.next_row[before] = NOTHING

@@ -17,7 +17,7 @@ from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.manifest import SUBGOAL, KeypointSettings
 
 KIND = "keypoint_cnn"
-FEATURE_CLIP = 5.0  # standard deviations; keeps a view never seen before from shouting
+FEATURE_CLIP = 5.0  # standard deviations; bounds the effect of a view never seen before
 
 
 class CameraEncoder(nn.Module):

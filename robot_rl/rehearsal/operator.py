@@ -1,4 +1,4 @@
-"""The scripted operator's mind: watch, react late, take over, recover, correct, let go. Pure."""
+"""The scripted operator decides: watch, react late, take over, recover, correct, let go. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -68,7 +68,7 @@ def decide(
     settings: OperatorSettings,
     rng: np.random.Generator,
 ) -> tuple[Mind, OperatorDecision]:
-    """One look at the robot: the new state of mind, and what the person does."""
+    """One look at the robot: the new state, and what the person does."""
     if mode is Mode.TAKEOVER:
         return _drive(mind, view, expert, settings, rng)
     if mind.driving:

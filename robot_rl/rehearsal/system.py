@@ -30,7 +30,7 @@ _SERVER_S = 1.5  # the server's share at the end
 
 
 class SystemProblem(PlainError):
-    """A part did not start or ended by itself; names the part, its last words and its log."""
+    """A part did not start or ended by itself; names the part, its last output and its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

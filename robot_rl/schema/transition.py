@@ -148,7 +148,7 @@ def succeeds(
 
 
 def is_over(rule: RewardRule, *, evidence: bool) -> bool:
-    """Whether the task was done before a step, by the simulator's word: nothing is left to do."""
+    """Whether the simulator saw the task done before a step: nothing is left to do."""
     return rule.source == "simulator" and evidence
 
 

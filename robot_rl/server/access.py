@@ -165,7 +165,7 @@ class AccessGuard:
         self._forgotten = asyncio.Event()
 
     async def admit(self, connection: HTTPConnection) -> Principal:
-        """Who is calling; the database is asked about strangers only. Raises AccessRefused."""
+        """Who is calling; the database is asked only when needed. Raises AccessRefused."""
         key, otherwise = self._identify(connection)
         now = time.monotonic()
         entry = self._remembered.get(key)

@@ -1,4 +1,4 @@
-"""What people say a takeover is for training. Nothing is overwritten: every word is a new row.
+"""What people say a takeover is for training. Nothing is overwritten: every statement is a new row.
 
 A person may be faster than the robot's record of the takeover. Such a decision is kept, and enters
 the feed right after that record.

@@ -81,7 +81,7 @@ def _check_given_out(connection: Connection, after: int) -> None:
 
 
 class FeedNotifier:
-    """Wakes those who wait for a task's next event. Postgres rings it (LISTEN), whoever wrote."""
+    """Wakes readers that wait for a task's next event. Postgres notifies it (LISTEN)."""
 
     def __init__(self, database: Database) -> None:
         self._dsn = database.dsn
@@ -92,7 +92,7 @@ class FeedNotifier:
         """How many wait now."""
 
     def count(self, task: str) -> int:
-        """How often a task's bell has rung; look before reading the feed."""
+        """How many notices a task has had; ask before reading the feed."""
         return self._rung[task]
 
     @property
@@ -100,7 +100,7 @@ class FeedNotifier:
         return self._closed
 
     async def wait(self, task: str, seen: int, timeout_s: float) -> None:
-        """Until the bell has rung since `seen`, the time is over, or the server stops."""
+        """Until there is a notice after `seen`, the time is over, or the server stops."""
         self.waiting += 1
         try:
             async with asyncio.timeout(timeout_s):

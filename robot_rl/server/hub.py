@@ -119,14 +119,14 @@ class Hub:
         return self._stations.setdefault(robot, _Station(name=robot))
 
     def _tidy(self, station: _Station) -> None:
-        """Of a robot that never came, only what somebody waits for is kept."""
+        """For a robot that never connected, only what a client waits for is kept."""
         if station.hello is None and not station.clients and not station.viewers:
             self._stations.pop(station.name, None)
 
     # ---- robots ----------------------------------------------------------------------------------
 
     def join_robot(self, hello: RobotHello) -> RobotLink:
-        """Closes an older link of the same robot, which has lost its network and dials in anew."""
+        """Closes an older link of the same robot, which lost its network and connects again."""
         station = self._station(hello.robot)
         link = RobotLink(hello=hello)
         if station.link is not None:

@@ -1,4 +1,4 @@
-"""What people say about episodes afterwards. Nothing is overwritten: every word is a new row."""
+"""What people say about episodes later. Nothing is overwritten: every statement is a new row."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -19,7 +19,7 @@ class MailboxClosed(Exception):
 class Mailbox[F: (str, bytes)]:
     """Frames in the order of their arrival; one put in a slot replaces the one that waits there.
 
-    Memory is bounded by the number of slots and by `limit` queued frames: whoever reads slowly
+    Memory is bounded by the number of slots and by `limit` queued frames: a slow reader
     gets fewer, newer values, and is closed when even answers pile up.
     """
 
@@ -35,7 +35,7 @@ class Mailbox[F: (str, bytes)]:
         return len(self._frames)
 
     def put_latest(self, slot: Hashable, frame: F) -> None:
-        """Replaces what waits in the slot, and goes to the end of the line."""
+        """Replaces what waits in the slot, and goes to the end of the queue."""
         self._frames.pop(slot, None)
         self._frames[slot] = frame
         self._ready.set()

@@ -1,4 +1,4 @@
-"""What the routes stand on: made when the application starts, gone when it stops."""
+"""What the routes use: made when the application starts, closed when it stops."""
 
 import asyncio
 import time
@@ -32,19 +32,19 @@ class Services:
         self.blobs = blobs
         self.incoming = IncomingParts(settings.incoming_folder, blobs)
         self.gate = AccessGuard(database, settings)
-        self.bell = FeedNotifier(database)
+        self.feed_notifier = FeedNotifier(database)
         self.hub = Hub()
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._learners: dict[str, _Learner] = {}
 
     def begin(self) -> None:
-        self._listening = asyncio.create_task(self.bell.listen())
+        self._listening = asyncio.create_task(self.feed_notifier.listen())
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
         self.stopping.set()
-        self.bell.close()
+        self.feed_notifier.close()
         self.hub.stop()
 
     async def end(self) -> None:

@@ -18,7 +18,7 @@ class ServerProblem(PlainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A token that whoever starts the server chose in advance, so that it need not ask for one."""
+    """A token that the person who starts the server chose in advance."""
 
     role: str
     name: str

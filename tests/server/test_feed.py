@@ -74,7 +74,7 @@ def test_a_waiting_reader_is_woken(server: RunningServer) -> None:
         waiting = threading.Thread(target=wait)
         started = time.monotonic()
         waiting.start()
-        while not server.app.state.services.bell.waiting:
+        while not server.app.state.services.feed_notifier.waiting:
             time.sleep(0.01)
         post(robot, recording.batch())
         waiting.join(15)

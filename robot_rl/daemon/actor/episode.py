@@ -172,7 +172,7 @@ def _observe(state: EpisodeState, event: Observed, rules: Rules) -> Result:
 
 
 def _unjudged(cause: str, rules: Rules) -> Ending:
-    """An ending without success: by the simulator's word a failure, else a person says."""
+    """An ending without success: by the simulator's judgement a failure, else a person says."""
     known = rules.reward_source == SIMULATOR
     return Ending(
         outcome=Outcome.FAILURE if known else None,

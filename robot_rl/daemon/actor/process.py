@@ -140,8 +140,8 @@ class ActorLoop:
             clock.grant_until_ns(grid_ns + self._attend_ns)
             if not self._wait(grid_ns + self._attend_ns, ending):
                 return
-            # What a slow policy slept through is missed before the results of it are taken in: a
-            # result without an observation would be nobody's.
+            # Grid times that passed while the policy was slow are marked as missed before their
+            # results are taken in: a result is joined with its observation.
             grid_ns = self._miss_from(grid_ns + step_ns)
             self.actor.attend(clock.now_ns())
             if clock.virtual and self._outbox.accepting:

@@ -74,7 +74,7 @@ class StepRecorder:
         return index
 
     def miss(self, grid_ns: int) -> int | None:
-        """A T_k that was slept through: what was done is recorded, and that nothing was seen.
+        """A T_k that passed unobserved: what was done is recorded, and that nothing was seen.
 
         Its index; None before the first observation, with which the episode begins.
         """

@@ -21,7 +21,7 @@ class Refusals:
         self._task, self._senses, self._ports = task, sensors, ports
 
     def of_motion(self, sender: live.FromClient) -> str | None:
-        """Whoever holds the lease decides; a latched robot moves for nobody."""
+        """The lease holder decides; a latched robot moves for no request."""
         control = self._ports.control.read()
         holder = bytes(control["lease_client"])
         if any(holder) and holder != sender.client_id.bytes:

@@ -1,4 +1,4 @@
-"""What the actor sees at T_k: the arm, one JPEG per camera, and in simulation the judge's word."""
+"""What the actor sees at T_k: the arm, one JPEG per camera, in simulation its success."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -6,7 +6,7 @@ from uuid import UUID
 from robot_rl.schema.policy import LearnerProgress
 
 PATIENCE_S = 30.0  # wall time of silence after which nobody is waited for any longer
-START_PATIENCE_S = 180.0  # for the learner's first word: it loads, and may read old data first
+START_PATIENCE_S = 180.0  # for the learner's first message: it loads, and may read old data first
 
 
 @dataclass(slots=True)

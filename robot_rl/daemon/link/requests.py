@@ -32,7 +32,7 @@ _NOBODY = bytes(16)
 
 
 class Router:
-    """Decides nothing but the address: control judges lease, age and authority."""
+    """Decides only where a message goes: control judges lease, age and authority."""
 
     def __init__(
         self, folder: Path, clock: Clock, turns: Turns, control: Slot, mailbox: LiveOutbound

@@ -1,4 +1,4 @@
-"""One WebSocket that dials in, stays, and comes back by itself."""
+"""One WebSocket that connects, stays open, and reconnects by itself."""
 
 import asyncio
 import random

@@ -2,7 +2,7 @@
 
 What is appended is on the disk within `linger_s` plus one fsync. A disk that fails never raises in
 the actor: `accepting` turns False, what is queued is tried again every second, and only a full
-queue drops: `state.dropped` counts it, and `damaged` tells it of the episode.
+queue drops: `state.dropped` counts it, and `damaged` says of which episode.
 """
 
 import sqlite3
@@ -31,7 +31,7 @@ from robot_rl.daemon.outbox.file import (
 from robot_rl.schema.episode import RobotEvent
 from robot_rl.schema.segment import RecordedStep
 
-LINGER_S = 0.1  # how long a commit waits for company; a power cut loses at most this much
+LINGER_S = 0.1  # how long a commit waits for further rows; a power cut loses at most this much
 QUEUE_ROWS = 4096
 QUEUE_BYTES = 128 * 2**20
 _NOT_YET = "the outbox is not open yet"
@@ -181,7 +181,7 @@ class OutboxWriter:
                     self._changed.wait_for(lambda: self._closing, _RETRY_S)
 
     def _wait_for_rows(self) -> bool:
-        """Wait for the first row, then a little for company. False: look at the disk again."""
+        """Wait for the first row, then a little for more. False: look at the disk again."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._queue or self._closing, _RETRY_S):
                 return False

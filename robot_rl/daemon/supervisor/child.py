@@ -18,7 +18,7 @@ _ORPHAN_GRACE_S = 5.0
 
 def run(name: str, settings: DaemonSettings, supervisor: int) -> None:
     """Run one row of the table. Imported modules are the row's, after its environment is set."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor handles Ctrl-C
     entry = next(entry for entry in needed(settings) if entry.name == name)
     os.environ.update(entry.environment)
     libc = ctypes.CDLL(None, use_errno=True)

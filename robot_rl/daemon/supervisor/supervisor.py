@@ -127,7 +127,7 @@ class Daemon:
             self._ready.set()
             while not self._stopping.is_set() and self._failure is None:
                 self._watch()
-        except Exception as error:  # noqa: BLE001 (in a thread nobody would hear of it)
+        except Exception as error:  # noqa: BLE001 (nothing reports an error in a thread)
             self._fail(error)
         finally:
             try:
@@ -138,7 +138,7 @@ class Daemon:
             self._ready.set()
 
     def _fail(self, error: Exception) -> None:
-        """Whatever the supervisor's thread trips over ends the daemon, and `run` says so."""
+        """An unexpected error in the supervisor's thread ends the daemon; `run` reports it."""
         what = str(error) or type(error).__name__
         if isinstance(error, OSError) and error.strerror:
             what = f"{error.strerror} ({error.filename})" if error.filename else error.strerror

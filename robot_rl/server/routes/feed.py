@@ -36,12 +36,12 @@ async def get_feed(
     """The task's events after number `after`, in order; waits up to `wait_s` for the first one."""
     deadline = time.monotonic() + wait_s
     while True:
-        seen = services.bell.count(task)
+        seen = services.feed_notifier.count(task)
         page = await run_in_threadpool(feed.read, services.database, task, after, limit)
         remaining_s = deadline - time.monotonic()
-        if page.items or remaining_s <= 0 or services.bell.closed:
+        if page.items or remaining_s <= 0 or services.feed_notifier.closed:
             return page
-        await services.bell.wait(task, seen, min(remaining_s, LOOK_AGAIN_S))
+        await services.feed_notifier.wait(task, seen, min(remaining_s, LOOK_AGAIN_S))
 
 
 @router.get("/segments/{segment_id}", response_class=Response)
