@@ -7,6 +7,7 @@ alone, never on how fast a process, a disk or a network was.
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from robot_rl.daemon.link.download import Downloads
 from robot_rl.daemon.link.lockstep import LearnerWatch
 from robot_rl.daemon.link.uplink_thread import UplinkThread
+from robot_rl.daemon.outbox.file import BadOutbox
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.feed import FeedPage
@@ -94,9 +96,16 @@ class Meetings:
         if learner.given_up or not self._online() or (uplink is not None and uplink.problem):
             return True  # what it waits for would not come true
         progress = learner.progress
-        if progress is None or self._outbox.counts().pending:
+        if progress is None or self._recorded_waits():
             return False
         return progress.paused or await self._has_read_all(progress)
+
+    def _recorded_waits(self) -> bool:
+        """Whether something recorded is not stored yet, or cannot be read just now."""
+        try:
+            return self._outbox.counts().pending > 0
+        except (sqlite3.Error, OSError, BadOutbox):
+            return True  # the uplink reads it too: what it says of it ends this wait
 
     async def _has_read_all(self, progress: LearnerProgress) -> bool:
         """Whether the server has nothing for the learner beyond its cursor."""

@@ -1,6 +1,7 @@
 """Lock-step meetings: virtual time waits for the durable path and the learner, and not for ever."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from robot_rl.daemon.link import lockstep
 from robot_rl.daemon.link.lockstep import PATIENCE_S, START_PATIENCE_S, LearnerWatch
 from robot_rl.daemon.link.meeting import Meetings
 from robot_rl.daemon.outbox.outbox import OutboxWriter
-from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.feed import Excluded, FeedItem, FeedPage
 from robot_rl.schema.message import new_id, utc_now
@@ -141,6 +142,26 @@ def test_nobody_is_waited_for_while_the_server_is_away(lab: Lab, what: str) -> N
     lab.problem = "the server does not answer" if what == "uplink" else ""
     lab.run(story)
     assert not lab.said
+
+
+def test_an_outbox_that_cannot_be_read_just_now_is_read_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(lab: Lab) -> None:
+        broken = [sqlite3.OperationalError("disk I/O error"), OSError("gone")]
+        whole = OutboxReader.counts
+
+        def counts(reader: OutboxReader) -> OutboxCounts:
+            if broken:
+                raise broken.pop()
+            return whole(reader)
+
+        monkeypatch.setattr(OutboxReader, "counts", counts)
+        lab.meetings.hear(progress(0))
+        await lab.meetings.hold()
+        assert not broken
+
+    lab.run(story)
 
 
 def test_a_silent_learner_is_given_up_until_it_is_heard_again(
