@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares .venv. `setup-python.sh venv` only creates it, `packages` installs exactly what
 # requirements.lock names, `project` this project; no argument does all three. `lock` pins anew.
+# `packages EXTRA` installs only what that extra of pyproject.toml needs, at the lock's versions.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -44,8 +45,14 @@ create_venv() {
 # Compiled now, once: whoever runs a part later may not be allowed to write here, and would compile
 # torch, numba and scipy at every start.
 install_packages() {
-    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode \
-        requirements.lock
+    "$uv" pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode "$1"
+}
+
+# setuptools beside the extra: it builds this project.
+pin_extra() {
+    echo setuptools | "$uv" pip compile pyproject.toml - --extra "$1" --constraint requirements.lock \
+        --quiet --generate-hashes --python-version 3.12 --no-emit-index-url --no-emit-find-links \
+        --no-annotate --no-header --output-file .venv/requirements.txt
 }
 
 install_project() {
@@ -59,21 +66,26 @@ venv)
     ;;
 lock)
     # The lock names packages and hashes only: no index, no host.
-    exec "$uv" pip compile pyproject.toml --extra dev --quiet --generate-hashes \
+    exec "$uv" pip compile pyproject.toml --extra all --extra dev --quiet --generate-hashes \
         --python-version 3.12 --python-platform x86_64-manylinux_2_28 \
         --no-emit-index-url --no-emit-find-links \
         --custom-compile-command "make lock" --output-file requirements.lock
     ;;
 packages)
     create_venv
-    install_packages
+    if [ -n "${2:-}" ]; then
+        pin_extra "$2"
+        install_packages .venv/requirements.txt
+    else
+        install_packages requirements.lock
+    fi
     ;;
 project)
     install_project
     ;;
 install)
     create_venv
-    install_packages
+    install_packages requirements.lock
     install_project
     ;;
 *)

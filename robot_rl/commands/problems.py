@@ -2,6 +2,7 @@
 
 import errno
 
+from robot_rl.commands.extras import extras_that_bring
 from robot_rl.errors import PlainError
 
 _DEVICES_AND_LIMITS = {
@@ -27,6 +28,8 @@ def plain(error: Exception) -> PlainError | None:
     kind = type(error)
     if (kind.__module__, kind.__name__) in _DEVICES_AND_LIMITS:
         return PlainError(str(error))
+    if isinstance(error, ModuleNotFoundError):
+        return _missing(str(error.name))
     if isinstance(error, OSError) and error.errno in _DISK:
         where = f"{error.filename}: " if error.filename else ""
         return PlainError(f"{where}{_DISK[error.errno]}")
@@ -36,3 +39,13 @@ def plain(error: Exception) -> PlainError | None:
             f"the database does not answer any more ({reason}): look at its log, and start again"
         )
     return None
+
+
+def _missing(module: str) -> PlainError | None:
+    """A library of another role. A module that nothing brings is a defect of ours."""
+    library = module.partition(".")[0]
+    extras = extras_that_bring(library)
+    if not extras:
+        return None
+    wanted = " or ".join(f"'robot-rl[{extra}]'" for extra in extras)
+    return PlainError(f"{library} is not installed here, and this needs it: install {wanted}")
