@@ -75,8 +75,9 @@ def requirement_name(requirement: str) -> str:
 def declared(*, dev: bool) -> set[str]:
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = list(table["dependencies"])
-    if dev:
-        requirements += table["optional-dependencies"]["dev"]
+    for extra, lines in table["optional-dependencies"].items():
+        if dev or extra != "dev":
+            requirements += lines
     return {requirement_name(requirement) for requirement in requirements}
 
 
