@@ -78,7 +78,7 @@ def declared(*, dev: bool) -> set[str]:
     for extra, lines in table["optional-dependencies"].items():
         if dev or extra != "dev":
             requirements += lines
-    return {requirement_name(requirement) for requirement in requirements}
+    return {requirement_name(requirement) for requirement in requirements} - {"robot-rl"}
 
 
 def locked() -> dict[str, str]:
