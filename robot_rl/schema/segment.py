@@ -9,6 +9,7 @@ bytes.
 # pyright: reportMissingTypeStubs=false, reportUnknownParameterType=false
 
 import io
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from robot_rl.errors import BadInput
+from robot_rl.schema.arrow_file import may_expand
 from robot_rl.schema.step import Step
 from robot_rl.schema.transition import is_trainable
 
@@ -123,9 +125,12 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
 def read_table(data: bytes) -> pa.Table:
     """The segment as an Arrow table. Raises BadSegment."""
     try:
-        table = pa.ipc.open_file(pa.BufferReader(data)).read_all()
+        reader = pa.ipc.open_file(pa.BufferReader(data))
+        if may_expand(data):
+            raise BadSegment("it is compressed; a segment is not")
+        table = reader.read_all()
         table.validate(full=True)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, struct.error) as error:
         raise BadSegment(f"not an Arrow IPC file: {error}") from error
     version = (table.schema.metadata or {}).get(b"robot_rl.segment", b"").decode()
     if version != FORMAT_VERSION:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from robot_rl.schema.episode import InterventionEnded, ResetEnded, SafetyEvent
 from robot_rl.schema.ingest import ItemRefused
 from robot_rl.schema.message import TEXT_LIMIT, new_id, utc_now
-from robot_rl.schema.segment import RecordedStep, read_table
+from robot_rl.schema.segment import BadSegment, RecordedStep, read_table
 from robot_rl.server.tables import Base, EpisodeTable, FeedTable, SegmentTable
 from tests.server.conftest import RunningServer
 from tests.server.recordings import ROBOT, Batch, Recording, post
@@ -161,6 +161,21 @@ def test_a_file_that_is_no_segment_is_refused_whole(
     recording.episode(5)
     said = refused(post(robot, with_part(recording.batch(), "segment0", b"x" * 100)), 2, 7)
     assert "not an Arrow IPC file" in said
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+def test_a_small_file_that_would_decode_to_a_huge_one_is_not_decoded(compression: str) -> None:
+    rows = pa.table({"index": pa.array([0] * 10**6)})
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with pa.ipc.new_file(sink, rows.schema, options=options) as writer:
+        writer.write_table(rows)
+    data = sink.getvalue().to_pybytes()
+    assert len(data) < rows.nbytes / 50
+    before = pa.total_allocated_bytes()
+    with pytest.raises(BadSegment, match="compressed"):
+        read_table(data)
+    assert pa.total_allocated_bytes() == before
 
 
 def test_rows_that_are_counted_and_not_sent_are_not_acknowledged(
