@@ -89,6 +89,7 @@ class Situation:
     device_name: str | None = None  # a device at the robot, whose dead-man is held there
     taken_over_with: str | None = None
     position_m: tuple[float, float, float] = (0.42, 0.0, 0.22)
+    away: bool = False  # from the start pose, while the scene is prepared
     drive: Drive | None = None
     drive_t_s: float = -math.inf
     ranges: list[tuple[UUID, int, int]] = field(default_factory=list)
@@ -200,7 +201,10 @@ class StandIn:
             case "label":
                 self._end(message, command.user)
             case "begin_reset":
+                now.away = False
                 self._prepare()
+            case "confirm_reset" if now.away:
+                return "The arm is 100 mm from its start pose; begin the reset first."
             case "confirm_reset":
                 now.stage, now.instructions, now.episode_id = EpisodeStage.READY, "", None
                 self._go(Mode.IDLE, Source.HOLD)

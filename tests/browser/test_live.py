@@ -153,6 +153,18 @@ def test_a_lost_connection_is_loud_and_an_unsent_stop_says_so(
     expect(console.part("stop-status")).to_contain_text("NOT SENT")
 
 
+def test_an_arm_that_was_driven_away_is_sent_home_again(console: Console, robot: StandIn) -> None:
+    """While "Prepare the scene" stood, no button led out."""
+    console.start_episode()
+    console.succeed()
+    console.expect_stage("confirm_reset")
+    robot.now.away = True
+    console.part("action-reset").click()
+    expect(console.part("notice")).to_contain_text("begin the reset first")
+    console.part("action-home").click()
+    console.confirm_reset()
+
+
 def test_after_a_lost_connection_only_a_new_press_takes_over(
     console: Console, robot: StandIn
 ) -> None:

@@ -12,7 +12,9 @@ import classes from "@/cockpit/controls.module.css";
 import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
+import { type EpisodeButton, enabled, episodeButtons } from "@/live/offers";
 import { useLive } from "@/live/robots";
+import { leaseOf } from "@/live/state";
 
 const PURPOSES: readonly Purpose[] = ["training", "evaluation", "demonstration"];
 const NO_CLASSES: readonly string[] = [];
@@ -57,6 +59,19 @@ function ActionButton({
   );
 }
 
+type Look = { action: PressedAction; look?: "main" | "success" | "failure"; Icon: typeof Play };
+
+const LOOKS: Readonly<Record<EpisodeButton, Look>> = {
+  start: { action: "start", look: "main", Icon: Play },
+  success: { action: "success", look: "success", Icon: Check },
+  failure: { action: "failure", look: "failure", Icon: Cross },
+  pause: { action: "pause", Icon: Bars },
+  resume: { action: "pause", Icon: Play },
+  reset: { action: "reset", Icon: Home },
+  confirm: { action: "reset", look: "main", Icon: Check },
+  home: { action: "home", Icon: Home },
+};
+
 function StageButtons({
   connection,
   onAction,
@@ -67,48 +82,27 @@ function StageButtons({
   const { t } = useTranslation();
   const stage = useLive(connection, (state) => state.telemetry?.episode.stage ?? "ready");
   const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
+  const lease = useLive(connection, leaseOf);
   const simulated = useLive(connection, (state) => state.presence?.simulated ?? false);
-  const labels = stage === "running" || stage === "await_label";
+  const now = { stage, mode, lease };
   return (
     <div className={classes.buttons}>
-      {stage === "ready" && (
-        <ActionButton action="start" look="main" icon={<Play />} onAction={onAction}>
-          {t("control.start")}
-        </ActionButton>
-      )}
-      {labels && (
-        <>
-          <ActionButton action="success" look="success" icon={<Check />} onAction={onAction}>
-            {t("control.success")}
+      {episodeButtons(now).map((button) => {
+        const { action, look = "plain", Icon } = LOOKS[button];
+        const placed = button === "confirm" && simulated;
+        return (
+          <ActionButton
+            key={button}
+            action={action}
+            look={look}
+            icon={<Icon />}
+            disabled={!enabled(button, now)}
+            onAction={onAction}
+          >
+            {t(placed ? "control.confirm_simulated" : `control.${button}`)}
           </ActionButton>
-          <ActionButton action="failure" look="failure" icon={<Cross />} onAction={onAction}>
-            {t("control.failure")}
-          </ActionButton>
-        </>
-      )}
-      {stage === "running" && (
-        <ActionButton
-          action="pause"
-          icon={mode === "paused" ? <Play /> : <Bars />}
-          onAction={onAction}
-        >
-          {t(mode === "paused" ? "control.resume" : "control.pause")}
-        </ActionButton>
-      )}
-      {stage === "confirm_reset" ? (
-        <ActionButton action="reset" look="main" icon={<Check />} onAction={onAction}>
-          {t(simulated ? "control.confirm_simulated" : "control.confirm")}
-        </ActionButton>
-      ) : (
-        <ActionButton
-          action="reset"
-          icon={<Home />}
-          disabled={stage === "resetting"}
-          onAction={onAction}
-        >
-          {t("control.reset")}
-        </ActionButton>
-      )}
+        );
+      })}
     </div>
   );
 }

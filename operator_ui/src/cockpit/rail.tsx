@@ -13,8 +13,9 @@ import { localTakeover } from "@/drive/engagement";
 import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
+import { handButton } from "@/live/offers";
 import { useDrawing, useLive } from "@/live/robots";
-import { holdsLease, isWaiting, type LiveState } from "@/live/state";
+import { holdsLease, isWaiting, type LiveState, leaseOf } from "@/live/state";
 
 interface Gauge {
   readonly value: number;
@@ -175,11 +176,12 @@ function Control({
   onAction: (action: PressedAction) => void;
 }) {
   const { t } = useTranslation();
-  const ours = useLive(connection, holdsLease);
-  const mode = useLive(connection, (state) => state.telemetry?.mode);
+  const lease = useLive(connection, leaseOf);
+  const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
+  const button = handButton({ mode, lease });
   const keys = useStore(driveSettings, (settings) => settings.keys);
   const device = useLive(connection, (state) => state.telemetry?.device_name ?? null);
-  const driving = mode === "takeover" && ours;
+  const driving = button === "give_back";
   const names = { key: keyName(keys.deadman), back: keyName(keys.give_back), device };
   return (
     <Panel title={t("rail.control")}>
@@ -207,11 +209,13 @@ function Control({
           onClick={() =>
             request(
               connection,
-              ours ? { kind: "release_lease" } : { kind: "acquire_lease", preempt: "" },
+              button === "release"
+                ? { kind: "release_lease" }
+                : { kind: "acquire_lease", preempt: "" },
             )
           }
         >
-          {t(ours ? "rail.release" : "rail.acquire")}
+          {t(`rail.${button}`)}
         </Button>
       )}
       <Asked connection={connection} />

@@ -5,7 +5,7 @@
  * switches it on again. It never labels, never clears, never takes the lease.
  */
 import type { Command, EpisodeStage, Mode } from "@/api/messages";
-import { holdsLease, isWaiting, type LiveState } from "@/live/state";
+import { isWaiting, type LiveState, leaseOf } from "@/live/state";
 
 /** Between reaching a stage and leaving it: long enough to be seen, and to switch off. */
 export const DWELL_MS = 500;
@@ -68,14 +68,13 @@ export function situationOf(state: LiveState, hidden: boolean): Situation | null
   const { telemetry, presence, notice, stop } = state;
   if (telemetry === null || presence === null) return null;
   const { lease } = telemetry;
-  const held = lease.holder === null ? "nobody" : "other";
   return {
     simulated: presence.simulated,
     connected: state.link === "open" && presence.connected,
     hidden,
     mode: telemetry.mode,
     stage: telemetry.episode.stage,
-    holder: holdsLease(state) ? "us" : held,
+    holder: leaseOf(state),
     leaseSuspended: lease.suspended,
     stopping: stop.phase !== "idle" && stop.phase !== "stopped",
     notice: notice?.number ?? 0,

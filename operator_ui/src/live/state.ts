@@ -10,6 +10,7 @@ import type {
   Telemetry,
   TrainingStatus,
 } from "@/api/messages";
+import { latched, type Situation } from "@/live/offers";
 import { extend, type Segment } from "@/live/segments";
 
 const KEPT_CORRECTIONS = 20;
@@ -103,8 +104,14 @@ export function holdsLease(state: LiveState): boolean {
   return lease?.client_id != null && lease.client_id === state.clientId;
 }
 
+/** Who holds it, as the page sees it. */
+export function leaseOf(state: LiveState): Situation["lease"] {
+  if (state.telemetry == null || state.telemetry.lease.holder === null) return "nobody";
+  return holdsLease(state) ? "us" : "other";
+}
+
 export function isLatched(state: LiveState): boolean {
-  return state.telemetry?.mode === "stopped" || state.telemetry?.mode === "fault";
+  return state.telemetry != null && latched(state.telemetry.mode);
 }
 
 /** Is this command still unanswered? */
