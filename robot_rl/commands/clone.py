@@ -95,7 +95,7 @@ def _from_folder(folder: Path, most: int) -> "Iterator[list[RecordedStep]]":
 def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[RecordedStep]]":
     from robot_rl.commands.database import opened
     from robot_rl.schema.episode import Outcome, Purpose
-    from robot_rl.server import migration
+    from robot_rl.server import identities, migration
     from robot_rl.server.blobs import FolderBlobs
     from robot_rl.server.episode import records
     from robot_rl.server.episodes import EpisodeFilter, page
@@ -113,8 +113,9 @@ def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[Record
             database, wanted, sort="started", descending=True, limit=most, after=None, offset=0
         )
         blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
+        fitting = identities.trained_on(database, task)
         for row in reversed(found.episodes):
-            if row.complete:
+            if row.complete and row.episode_id in fitting:
                 yield records(database, blobs, row.episode_id)
 
 
@@ -129,7 +130,7 @@ def _from_server(url: str, task: "Task", most: int) -> "list[list[RecordedStep]]
     preflight.server_answers(url, 10.0)
     client = ServerClient(url, secret, threading.Event(), say=lambda text: print(text, flush=True))
     try:
-        return fetch_demonstrations(client, task.name)[-most:]
+        return fetch_demonstrations(client, task)[-most:]
     finally:
         client.close()
 

@@ -97,6 +97,71 @@ def show_episode(
         _describe(found)
 
 
+@episodes.command("identities")
+def list_identities(
+    task: Annotated[str, typer.Option(help="A file, or the name of one in tasks/.")],
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Data of a task by its meaning: what is trained on, and how other data differs.
+
+    Example: `robot-rl episodes identities --task lift_cube`
+    """
+    from robot_rl.config.document import load_task
+    from robot_rl.server import migration
+    from robot_rl.server.identities import listed
+
+    wanted = load_task(task)
+    with opened(data) as database:
+        migration.check(database)
+        found = listed(database, wanted)
+    if as_json:
+        print_json(found)
+        return
+    for row in found:
+        if row.admitted_by:
+            status = f"admitted by {row.admitted_by}; differs: {row.difference}"
+        else:
+            status = f"left out: {row.difference}" if row.difference else "trained on"
+        print(
+            f"{row.sha256[:12]}  {row.episodes:>5} episodes  {row.trainable_steps:>7} steps  "
+            f"{_time(row.first_t_utc)} – {_time(row.last_t_utc)}  {status}"
+        )
+    kept = sum(row.episodes for row in found if row.trained_on)
+    print(f"{kept} of {sum(row.episodes for row in found)} episodes are trained on")
+
+
+@episodes.command("admit")
+def admit_identity(
+    identity: Annotated[str, typer.Argument(help="The beginning of its hash.")],
+    task: Annotated[str, typer.Option(help="A file, or the name of one in tasks/.")],
+    by: Annotated[str | None, typer.Option(help="Who decides it; you, if not given.")] = None,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Take data of another identity into training, as it is and as it comes. The audit names you.
+
+    Example: `robot-rl episodes admit --task lift_cube 3f9a0c11d2e4`
+    """
+    import getpass
+
+    from robot_rl.config.document import load_task
+    from robot_rl.server import migration
+    from robot_rl.server.identities import admit
+
+    wanted = load_task(task)
+    with opened(data) as database:
+        migration.check(database)
+        row = admit(database, wanted, identity, by or getpass.getuser())
+    if as_json:
+        print_json(row)
+    else:
+        print(
+            f"{row.episodes} episodes with {row.trainable_steps} steps are trained on from now on, "
+            f"although they differ: {row.difference}"
+        )
+
+
 @policies.command("list")
 def list_policies(
     task: Task = None,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import numpy as np
 
+from robot_rl.config.identity import IdentityRule
 from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.feed import Delivery
@@ -16,10 +17,15 @@ from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
     InterventionEnded,
-    Provenance,
     Purpose,
 )
-from robot_rl.schema.feed import Excluded, FeedItem, InterventionDecided, Relabelled
+from robot_rl.schema.feed import (
+    Excluded,
+    FeedItem,
+    IdentityAdmitted,
+    InterventionDecided,
+    Relabelled,
+)
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 from robot_rl.schema.transition import TRAINED_ON
 
@@ -30,14 +36,13 @@ class Intake:
     def __init__(
         self,
         task: Task,
-        task_sha256: str,
         backbone: Backbone,
         replay: Replay,
         say: Callable[[str], None],
     ) -> None:
-        self._task, self._task_sha256 = task, task_sha256
+        self._task, self._identities = task, IdentityRule(task)
+        self._left_out: set[str] = set()  # identities that were said to be left out
         self._backbone, self._replay, self._say = backbone, replay, say
-        self._provenance: Provenance | None = None
         self._instructions: dict[UUID, str] = {}
         self.cursor = 0
         self.history = ""  # of everything up to the cursor: another database has another one
@@ -46,7 +51,9 @@ class Intake:
         """Enter an item; yields the number of training steps after each record that added one."""
         event = delivery.item.event
         replay = self._replay
-        if isinstance(event, EpisodeStarted):
+        if isinstance(event, IdentityAdmitted):
+            self._identities.admit(event.identity_sha256)
+        elif isinstance(event, EpisodeStarted):
             self._start(event)
         elif replay.holds(event.episode_id):
             if isinstance(event, EpisodeEnded):
@@ -73,35 +80,23 @@ class Intake:
     def _start(self, event: EpisodeStarted) -> None:
         if event.purpose not in TRAINED_ON:
             return
-        reason = self._foreign(event.provenance)
-        if reason:
-            self._say(f"episode {event.episode_id} is left out of training: {reason}")
+        difference = self._identities.difference(event.provenance)
+        if difference:
+            self._leave_out(event, difference)
             return
         self._instructions[event.episode_id] = event.instruction
         demonstration = event.purpose is Purpose.DEMONSTRATION
         self._replay.start(event.episode_id, demonstration=demonstration)
 
-    def _foreign(self, provenance: Provenance) -> str:
-        """Why an episode must not be mixed with the others; empty when it may."""
-        if provenance.task_sha256 != self._task_sha256:
-            return (
-                f"it was recorded with another version of the task file {self._task.path.name}; "
-                "start the learner with that version to train on it"
+    def _leave_out(self, event: EpisodeStarted, difference: str) -> None:
+        """Said once for all episodes of an identity."""
+        sha256 = event.provenance.data_sha256
+        if sha256 not in self._left_out:
+            self._left_out.add(sha256)
+            self._say(
+                f"data recorded with {difference} is left out of training; an engineer can admit "
+                f"it: robot-rl episodes admit --task {event.task} {sha256[:12]}"
             )
-        known = self._provenance
-        if known is None:
-            self._provenance = provenance
-            return ""
-        for what, own, other in (
-            ("cell file", known.cell_sha256, provenance.cell_sha256),
-            ("calibration", known.calibration_sha256, provenance.calibration_sha256),
-        ):
-            if own != other:
-                return (
-                    f"it was recorded with another {what} than the episodes before it; "
-                    "train on the new data with a new database"
-                )
-        return ""
 
     def _steps(self, episode_id: UUID, data: bytes) -> Iterator[int]:
         try:
@@ -132,5 +127,7 @@ class Intake:
 
 def _continued(history: str, item: FeedItem) -> str:
     """A hash over the items so far, by what never changes with the form that they are sent in."""
-    fact = f"{history} {item.number} {item.event.kind} {item.event.episode_id}"
+    event = item.event
+    what = event.identity_sha256 if isinstance(event, IdentityAdmitted) else event.episode_id
+    fact = f"{history} {item.number} {event.kind} {what}"
     return hashlib.sha256(fact.encode()).hexdigest()

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics, make_algorithm
 from robot_rl.learner.columns import Trajectory
@@ -87,9 +86,7 @@ class Learner:
         self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
         self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
         self.rng = np.random.default_rng([settings.seed, 1])
-        self.intake = Intake(
-            self.task, file_sha256(self.task.path), policy.backbone, self.replay, self._say
-        )
+        self.intake = Intake(self.task, policy.backbone, self.replay, self._say)
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._saved = SavedState(
             settings.data_folder,

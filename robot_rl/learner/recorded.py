@@ -3,20 +3,27 @@
 from collections.abc import Callable
 from uuid import UUID
 
+from robot_rl.config.identity import IdentityRule
+from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Purpose
-from robot_rl.schema.feed import Excluded, FeedItem, Relabelled, SegmentStored
+from robot_rl.schema.feed import Excluded, FeedItem, IdentityAdmitted, Relabelled, SegmentStored
 from robot_rl.schema.segment import RecordedStep, decode_segment
 
 
 def fetch_demonstrations(
-    client: ServerClient, task: str, progress: Callable[[int, int], None] = lambda _done, _all: None
+    client: ServerClient,
+    task: Task,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[list[RecordedStep]]:
-    """Demonstration episodes of a task in recorded order. Raises ServerRefused, BadSegment."""
+    """Demonstrations of a task, of its identity or admitted, in recorded order.
+
+    Raises ServerRefused or BadSegment.
+    """
     items: list[FeedItem] = []
-    while page := client.page(task, items[-1].number if items else 0, 0.0).items:
+    while page := client.page(task.name, items[-1].number if items else 0, 0.0).items:
         items.extend(page)
-    wanted = _wanted(items)
+    wanted = _wanted(items, IdentityRule(task))
     segments: dict[UUID, dict[int, SegmentStored]] = {episode: {} for episode in wanted}
     for item in items:
         if isinstance(item.event, SegmentStored) and item.event.episode_id in segments:
@@ -32,15 +39,18 @@ def fetch_demonstrations(
     return episodes
 
 
-def _wanted(items: list[FeedItem]) -> list[UUID]:
+def _wanted(items: list[FeedItem], rule: IdentityRule) -> list[UUID]:
     """Started as demonstrations, ended whole, and a success by the latest label."""
     outcomes: dict[UUID, Outcome | None] = {}
     excluded: set[UUID] = set()
     for item in items:
         event = item.event
         match event:
+            case IdentityAdmitted():
+                rule.admit(event.identity_sha256)
             case EpisodeStarted(purpose=Purpose.DEMONSTRATION):
-                outcomes[event.episode_id] = None
+                if not rule.difference(event.provenance):
+                    outcomes.setdefault(event.episode_id, None)
             case EpisodeEnded(complete=True) | Relabelled() if event.episode_id in outcomes:
                 outcomes[event.episode_id] = event.outcome
             case Excluded():

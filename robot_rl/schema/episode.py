@@ -1,5 +1,6 @@
 """Episodes, interventions and the events around them, as they leave the robot."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.message import Message
 
 
@@ -27,14 +29,21 @@ class Purpose(StrEnum):
 
 
 class Provenance(Message):
-    """Hashes of everything that shaped the data; data of different provenance is never mixed
-    silently.
-    """
+    """What shaped the data; data of another identity is never mixed silently."""
 
     cell_sha256: str
     task_sha256: str
     calibration_sha256: str
     code_version: str
+    identity: DataIdentity | None = None  # None in data from before it was kept
+
+    @property
+    def data_sha256(self) -> str:
+        """What names the meaning of the data; without an identity, the files that it came from."""
+        if self.identity is not None:
+            return self.identity.sha256
+        files = f"{self.task_sha256} {self.cell_sha256} {self.calibration_sha256}"
+        return hashlib.sha256(files.encode()).hexdigest()
 
 
 class EpisodeStarted(Message):

@@ -53,6 +53,19 @@ class InterventionDecided(Message):
     t_utc: datetime
 
 
+class IdentityAdmitted(Message):
+    """An engineer took data of another identity in (Provenance.data_sha256).
+
+    What the feed said about its episodes follows once more.
+    """
+
+    kind: Literal["identity_admitted"] = "identity_admitted"
+    task: str
+    identity_sha256: str
+    author: str
+    t_utc: datetime
+
+
 type FeedEvent = Annotated[
     SegmentStored
     | EpisodeStarted
@@ -60,7 +73,8 @@ type FeedEvent = Annotated[
     | InterventionEnded
     | InterventionDecided
     | Relabelled
-    | Excluded,
+    | Excluded
+    | IdentityAdmitted,
     Field(discriminator="kind"),
 ]
 

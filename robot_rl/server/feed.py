@@ -20,7 +20,7 @@ PAGE_LIMIT = 500
 RECONNECT_S = 1.0
 
 _log = logging.getLogger(__name__)
-_EVENT: TypeAdapter[FeedEvent] = TypeAdapter(FeedEvent)
+EVENT: TypeAdapter[FeedEvent] = TypeAdapter(FeedEvent)
 
 
 def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> None:
@@ -39,7 +39,7 @@ def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> No
     connection.execute(
         insert(FeedTable),
         [
-            {"number": number, "task": task, "event": _EVENT.dump_python(event, mode="json")}
+            {"number": number, "task": task, "event": EVENT.dump_python(event, mode="json")}
             for number, event in enumerate(events, start=first)
         ],
     )
@@ -65,7 +65,7 @@ def read(database: Database, task: str, after: int, limit: int = PAGE_LIMIT) -> 
         if not rows:
             _check_given_out(connection, after)
     items = tuple(
-        FeedItem(number=row.number, event=_EVENT.validate_python(row.event)) for row in rows
+        FeedItem(number=row.number, event=EVENT.validate_python(row.event)) for row in rows
     )
     return FeedPage(items=items, cursor=items[-1].number if items else after)
 

@@ -340,6 +340,18 @@ class FeedCounterTable(Base):
     last_number: Mapped[int]
 
 
+class IdentityAdmissionTable(Base):
+    """Data of another identity that an engineer took into the training of a task."""
+
+    __tablename__ = "identity_admissions"
+    admission_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    identity_sha256: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str]
+    t_utc: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("task", "identity_sha256"),)
+
+
 class FeedTable(Base):
     __tablename__ = "feed"
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -22,6 +22,7 @@ from robot_rl.schema.episode import (
     Purpose,
 )
 from robot_rl.schema.feed import FeedEvent, FeedItem, FeedPage, SegmentStored
+from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import (
     LearnerProgress,
@@ -148,6 +149,7 @@ def record_episode(
     segment: int = 3,
     cell: str = "cell",
     task_sha256: str = "",
+    identity: DataIdentity | None = None,
     unseen: tuple[int, ...] = (),
 ) -> tuple[UUID, UUID]:
     """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
@@ -159,8 +161,9 @@ def record_episode(
     provenance = Provenance(
         cell_sha256=cell,
         task_sha256=task_sha256 or file_sha256(task.path),
-        calibration_sha256="calibration",
+        calibration_sha256=f"calibration of {cell}",
         code_version="test",
+        identity=identity,
     )
     lab.put(
         EpisodeStarted(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from robot_rl.config.document import file_sha256, load_task
+from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.derived import EXECUTED, IMITATED, SHOWN
@@ -48,7 +48,6 @@ class Training:
         self.replay = Replay(task, 1, capacity=100)
         self._intake = Intake(
             task,
-            file_sha256(task.path),
             Numbered(task.cameras),
             self.replay,
             self.said.append,

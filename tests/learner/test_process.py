@@ -4,10 +4,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from robot_rl.config.document import load_task
+from robot_rl.config import load_cell
+from robot_rl.config.document import CHECKOUT, load_task
+from robot_rl.config.identity import FIRST_CELLS, FIRST_TASKS, data_identity
 from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import BadLearnerState
@@ -18,9 +21,11 @@ from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.weights import decode_head
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.feed import Excluded
+from robot_rl.schema.feed import Excluded, IdentityAdmitted
 from robot_rl.schema.message import new_id
 from tests.learner.lab import NOON, Lab, record_episode
+
+FIRST_TASK, FIRST_CELL = next(iter(FIRST_TASKS)), next(iter(FIRST_CELLS))
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +231,58 @@ def test_evaluation_and_foreign_data_stay_out(task: Task, tmp_path: Path) -> Non
     lab.put(Excluded(episode_id=new_id(), excluded=True, author="anna", t_utc=NOON))
     again = session(lab, task, tmp_path, whole(lab))
     assert len(again.replay.online) == 8
+
+
+def test_a_comment_a_discount_and_a_reward_keep_all_data(task: Task, tmp_path: Path) -> None:
+    """Recorded by the first release and since, then the task file is edited."""
+    text = (CHECKOUT / "tasks/lift_cube.toml").read_text()
+    edited = tmp_path / "lift_cube.toml"
+    edited.write_text(
+        "# one more comment\n"
+        + text.replace("discount = 0.97", "discount = 0.95")
+        + "\n[reward]\nsuccess = 5.0\n"
+    )
+    changed = load_task(str(edited))
+    assert changed.learner.model_dump()["discount"] == 0.95
+    assert changed.reward.success == 5.0
+    now = task.model_copy(update={"path": edited, "reward": changed.reward})
+    identity = data_identity(load_cell("simulation"), task)
+    lab = Lab()
+    for seed in range(1, 4):
+        record_episode(lab, task, seed, task_sha256=FIRST_TASK, cell=FIRST_CELL)
+        record_episode(lab, task, 10 + seed, cell=f"edited {seed} times", identity=identity)
+    learner = session(lab, now, tmp_path, whole(lab))
+    assert learner.replay.received == 6 * 8, "6 of 6 episodes are kept"
+    assert not any(progress.message for progress in lab.progress)
+
+
+def test_admitted_data_enters_in_the_same_order_at_every_start(task: Task, tmp_path: Path) -> None:
+    identity = data_identity(load_cell("simulation"), task.model_copy(update={"step_s": 0.2}))
+    lab = Lab()
+    record_episode(lab, task, 1, identity=data_identity(load_cell("simulation"), task))
+    before = len(lab.items)
+    record_episode(lab, task, 2, identity=identity, human=(1, 2))
+    again = [item.event for item in lab.items[before:]]
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 8
+    assert lab.progress[-1].message == (
+        "data recorded with step_s 0.2 → 0.1 is left out of training; an engineer can admit it: "
+        f"robot-rl episodes admit --task lift_cube {identity.sha256[:12]}"
+    )
+    lab.put(
+        IdentityAdmitted(task=task.name, identity_sha256=identity.sha256, author="eve", t_utc=NOON)
+    )
+    for event in again:
+        lab.put(event)
+    record_episode(lab, task, 3, identity=identity)
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 3 * 8
+    unbroken = session(lab, task, tmp_path / "other", whole(lab))
+    assert unbroken.replay.received == 3 * 8
+    one, other = (
+        each.replay.online.sample(200, np.random.default_rng(0)) for each in (unbroken, learner)
+    )
+    assert np.array_equal(one, other)
 
 
 def test_a_damaged_state_is_refused_in_words(task: Task, tmp_path: Path) -> None:

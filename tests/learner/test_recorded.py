@@ -37,6 +37,6 @@ def test_only_whole_successful_demonstrations_are_cloned_from() -> None:
     client = ServerClient(
         "http://lab", "secret", threading.Event(), say=print, transport=lab.transport()
     )
-    episodes = fetch_demonstrations(client, task.name)
+    episodes = fetch_demonstrations(client, task)
     assert [records[0].step.episode_id for records in episodes] == [good, mended]
     assert all(len(records) == 9 for records in episodes)

@@ -838,6 +838,16 @@ export interface components {
         };
         Counter: number;
         /**
+         * DataIdentity
+         * @description Name of a fact → its value as text: "step_s" → "0.1". Numbers have one way of writing.
+         */
+        DataIdentity: {
+            /** Facts */
+            facts: {
+                [key: string]: string;
+            };
+        };
+        /**
          * DecisionRow
          * @description `by_default`: the person's console said it, by what that person chose before.
          */
@@ -1218,7 +1228,7 @@ export interface components {
          * @enum {string}
          */
         FaultCode: "operator_lost" | "operator_half_open" | "page_frozen" | "two_takeovers" | "old_epoch" | "learner_lost" | "actor_lost" | "inference_slow" | "action_invalid" | "target_jump" | "target_outside" | "critic_invalid" | "limiter_failed" | "control_lost" | "control_frozen" | "software_stop" | "cleared_early" | "arm_stopped" | "camera_lost" | "camera_repeats" | "device_lost" | "wall_clock_jump" | "disk_full" | "power_cut" | "network_cut" | "arm_silent" | "arm_unusable" | "control_silent" | "latch_unreadable";
-        FeedEvent: components["schemas"]["SegmentStored"] | components["schemas"]["EpisodeStarted"] | components["schemas"]["EpisodeEnded"] | components["schemas"]["InterventionEnded"] | components["schemas"]["InterventionDecided"] | components["schemas"]["Relabelled"] | components["schemas"]["Excluded"];
+        FeedEvent: components["schemas"]["SegmentStored"] | components["schemas"]["EpisodeStarted"] | components["schemas"]["EpisodeEnded"] | components["schemas"]["InterventionEnded"] | components["schemas"]["InterventionDecided"] | components["schemas"]["Relabelled"] | components["schemas"]["Excluded"] | components["schemas"]["IdentityAdmitted"];
         /**
          * FeedItem
          * @description `number` is assigned in commit order: a reader that has seen n never misses a smaller one
@@ -1285,6 +1295,30 @@ export interface components {
         Health: {
             /** Protocol */
             protocol: number;
+        };
+        /**
+         * IdentityAdmitted
+         * @description An engineer took data of another identity in (Provenance.data_sha256).
+         *
+         *     What the feed said about its episodes follows once more.
+         */
+        IdentityAdmitted: {
+            /** Author */
+            author: string;
+            /** Identity Sha256 */
+            identity_sha256: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "identity_admitted";
+            /**
+             * T Utc
+             * Format: date-time
+             */
+            t_utc: string;
+            /** Task */
+            task: string;
         };
         /**
          * InterventionDecided
@@ -1883,8 +1917,7 @@ export interface components {
         };
         /**
          * Provenance
-         * @description Hashes of everything that shaped the data; data of different provenance is never mixed
-         *     silently.
+         * @description What shaped the data; data of another identity is never mixed silently.
          */
         Provenance: {
             /** Calibration Sha256 */
@@ -1893,6 +1926,7 @@ export interface components {
             cell_sha256: string;
             /** Code Version */
             code_version: string;
+            identity?: components["schemas"]["DataIdentity"] | null;
             /** Task Sha256 */
             task_sha256: string;
         };

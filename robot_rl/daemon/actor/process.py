@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hardware.clock import Clock, open_clock
 from robot_rl.config.document import file_sha256
+from robot_rl.config.identity import data_identity
 from robot_rl.daemon import topics
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import EndMotion
@@ -193,4 +194,5 @@ def provenance(settings: DaemonSettings) -> Provenance:
         task_sha256=file_sha256(settings.task.path),
         calibration_sha256=hashlib.sha256(cameras.encode()).hexdigest(),
         code_version=code,
+        identity=data_identity(settings.cell, settings.task),
     )

@@ -1,0 +1,143 @@
+"""The identity of the data that a cell and a task record, and which data may be mixed.
+
+Provenance from before identities were kept holds hashes of whole files. What the files of the first
+release meant is known; any other file is compared by its hash.
+"""
+
+from collections.abc import Iterable
+
+from robot_rl.config.cell import Cell
+from robot_rl.config.document import file_sha256
+from robot_rl.config.task import Task
+from robot_rl.schema.episode import Provenance
+from robot_rl.schema.identity import DataIdentity, changes
+
+type Facts = dict[str, str]
+
+_NOT_MEANING = {"serial", "device", "rate_hz"}
+"""Of a camera: which one of its kind it is, and how often people see it."""
+_CAMERA = "camera."
+
+_FIRST_TASK: Facts = {
+    "action.columns": "dx dy dz rx ry rz gripper",
+    "action.gripper": "yes",
+    "action.scale": "0.025 0.025 0.025 0 0 0",
+    "action.space": "tcp_delta",
+    "action_delay_s": "0.05",
+    "cameras": "front wrist",
+    "frame": "tcp_in_base",
+    "step_s": "0.1",
+}
+FIRST_TASKS: dict[str, Facts] = {
+    "e500c50ffda999b4f754e7ab6a605f69663ff61ce6fe9e835f676cfe985db4fb": _FIRST_TASK,  # lift_cube
+    "858f7ced429551f5d72df4507bb8bcbd3bf184eedfa1b14b39be921e9eda8d57": _FIRST_TASK,  # insert_peg
+}
+FIRST_CELLS: dict[str, Facts] = {
+    "a6b922f88ee96b348139aa80fd437d3fdf19dd0c6eaf9e0c21bda8a92c5cc5f6": {  # simulation
+        "arm": "simulated_panda",
+        "camera.front": "driver simulated, height 256, width 256",
+        "camera.wrist": "driver simulated, height 256, width 256",
+    },
+}
+
+
+def data_identity(cell: Cell, task: Task) -> DataIdentity:
+    """Of what a robot with these two files records."""
+    return DataIdentity(facts={**task_facts(task), **cell_facts(cell, task)})
+
+
+def task_facts(task: Task) -> Facts:
+    action = task.action
+    return {
+        "action.columns": " ".join(action.names),
+        "action.gripper": "yes" if action.gripper else "no",
+        "action.scale": _numbers(action.scale),
+        "action.space": action.space,
+        "action_delay_s": _numbers([task.action_delay_s]),
+        "cameras": " ".join(task.cameras),
+        "frame": "tcp_in_base" if action.space == "tcp_delta" else "joints",
+        "step_s": _numbers([task.step_s]),
+    }
+
+
+def cell_facts(cell: Cell, task: Task) -> Facts:
+    """The cameras that the task uses, and the arm."""
+    facts = {"arm": cell.arm.driver}
+    for name in task.cameras:
+        settings = cell.cameras[name].model_dump(exclude=_NOT_MEANING)
+        facts[_CAMERA + name] = ", ".join(f"{key} {settings[key]}" for key in sorted(settings))
+    return facts
+
+
+class IdentityRule:
+    """Which episodes are trained on together: those whose action space, step and cameras are the
+    task file's, and whose arm and camera images are those of the first such episode.
+
+    The same episodes in the same order give the same answers.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task_facts(task)
+        self._task_sha256 = file_sha256(task.path)
+        self._cameras = task.cameras
+        self._measure: Provenance | None = None
+        self._admitted: set[str] = set()
+
+    def admit(self, sha256: str) -> None:
+        """An engineer takes data of this identity in (Provenance.data_sha256)."""
+        self._admitted.add(sha256)
+
+    def difference(self, provenance: Provenance) -> str:
+        """Why an episode must not be mixed with the others; empty when it may be."""
+        if provenance.data_sha256 in self._admitted:
+            return ""
+        found = self._of_task(provenance)
+        if found is None:
+            return (
+                "the task file, which was another one and is not known (the data is from before "
+                "its meaning was kept with it)"
+            )
+        differing = [*changes(found, self._task), *self._of_cell(provenance)]
+        return ", ".join(differing)
+
+    def _of_task(self, provenance: Provenance) -> Facts | None:
+        identity = provenance.identity
+        if identity is not None:
+            return {name: identity.facts[name] for name in self._task if name in identity.facts}
+        if provenance.task_sha256 == self._task_sha256:
+            return self._task
+        return FIRST_TASKS.get(provenance.task_sha256)
+
+    def _of_cell(self, provenance: Provenance) -> Iterable[str]:
+        """How arm and images differ from the measure, which the first episode becomes."""
+        measure = self._measure
+        if measure is None:
+            self._measure = provenance
+            return ()
+        mine, other = self._cell_facts_of(provenance), self._cell_facts_of(measure)
+        if mine is not None and other is not None:
+            return changes(mine, other)
+        same = (
+            provenance.cell_sha256 == measure.cell_sha256
+            or provenance.calibration_sha256 == measure.calibration_sha256
+        )
+        if same:
+            self._measure = measure if mine is None else provenance
+            return ()
+        return (
+            f"the cell file {provenance.cell_sha256[:12]} → {measure.cell_sha256[:12]} (data from "
+            "before its meaning was kept with it)",
+        )
+
+    def _cell_facts_of(self, provenance: Provenance) -> Facts | None:
+        identity = provenance.identity
+        facts = FIRST_CELLS.get(provenance.cell_sha256) if identity is None else identity.facts
+        if facts is None:
+            return None
+        wanted = {"arm", *(_CAMERA + name for name in self._cameras)}
+        return {name: value for name, value in facts.items() if name in wanted}
+
+
+def _numbers(values: Iterable[float]) -> str:
+    """0.1 and 0.10, 1 and 1.0 are the same."""
+    return " ".join(f"{value:.12g}" for value in values)
