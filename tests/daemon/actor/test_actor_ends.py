@@ -20,61 +20,61 @@ from robot_rl.schema.episode import (
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
 from safety.vocabulary import LATCHED, Mode
-from tests.daemon.actor.stand import SEED, Stand, of, steps_of
+from tests.daemon.actor.rig import SEED, Rig, of, steps_of
 
 STOPPED = "Stopped by the supervisor, because control ended unexpectedly (signal SIGKILL)."
 
 
 @pytest.fixture
-def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
-    stand = Stand(tmp_path, seed, max_steps=6)
-    yield stand
-    stand.outbox.close()
+def rig(tmp_path: Path, seed: int) -> Iterator[Rig]:
+    rig = Rig(tmp_path, seed, max_steps=6)
+    yield rig
+    rig.outbox.close()
 
 
-def ends(stand: Stand) -> list[messages.EndMotion]:
-    return of(messages.EndMotion, stand.intents())
+def ends(rig: Rig) -> list[messages.EndMotion]:
+    return of(messages.EndMotion, rig.intents())
 
 
 # ---- control started again: it says STOPPED ------------------------------------------------------
 
 
-def test_an_episode_whose_control_was_restarted_is_aborted(stand: Stand) -> None:
-    stand.start()
-    stand.run(2)
-    stand.mode("stopped", tell=STOPPED)
-    stand.run(14)
-    assert stand.stage == "ready"
-    contents = stand.recorded()
+def test_an_episode_whose_control_was_restarted_is_aborted(rig: Rig) -> None:
+    rig.start()
+    rig.run(2)
+    rig.mode("stopped", tell=STOPPED)
+    rig.run(14)
+    assert rig.stage == "ready"
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     assert (ended.outcome, ended.labeller, ended.cause) == (Outcome.ABORTED, "robot", STOPPED)
     (stopped,) = of(SafetyEvent, contents)
     assert (stopped.code, stopped.episode_id) == ("stop", ended.episode_id)
-    assert stand.ask(live.StartEpisode).accepted is False
+    assert rig.ask(live.StartEpisode).accepted is False
 
 
 @pytest.mark.parametrize("latched", ["stopped", "fault"])
 def test_a_latch_that_stands_when_the_software_starts_is_no_new_event(
-    stand: Stand, latched: str
+    rig: Rig, latched: str
 ) -> None:
-    stand.mode(latched)
-    stand.restart()
+    rig.mode(latched)
+    rig.restart()
     for _ in range(2):  # control starts with the latch, and is started again
-        stand.mode(latched, tell=STOPPED, previous=latched)
-        stand.run(1)
-    assert not of(SafetyEvent, stand.recorded())
-    assert not stand.said.sentences
+        rig.mode(latched, tell=STOPPED, previous=latched)
+        rig.run(1)
+    assert not of(SafetyEvent, rig.recorded())
+    assert not rig.said.sentences
 
 
 def test_a_control_that_comes_back_stopped_is_told_once_and_ends_the_episode(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
-    stand.start()
-    stand.run(2)
+    rig.start()
+    rig.run(2)
     for _ in range(2):
-        stand.mode("stopped", tell=STOPPED, previous="stopped")
-        stand.run(7)
-    contents = stand.recorded()
+        rig.mode("stopped", tell=STOPPED, previous="stopped")
+        rig.run(7)
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     (stopped,) = of(SafetyEvent, contents)
     assert (ended.outcome, ended.cause) == (Outcome.ABORTED, STOPPED)
@@ -82,46 +82,46 @@ def test_a_control_that_comes_back_stopped_is_told_once_and_ends_the_episode(
 
 
 @pytest.mark.parametrize("leg", ["home", "place", "start"])
-def test_a_reset_whose_control_was_restarted_does_not_hang(stand: Stand, leg: str) -> None:
-    assert stand.ask(live.BeginReset, seed=SEED).accepted
+def test_a_reset_whose_control_was_restarted_does_not_hang(rig: Rig, leg: str) -> None:
+    assert rig.ask(live.BeginReset, seed=SEED).accepted
     if leg != "home":
-        stand.happens(messages.HomeReached(t_ns=0))
-        stand.run(1)
-        assert stand.ask(live.ConfirmReset).accepted
+        rig.happens(messages.HomeReached(t_ns=0))
+        rig.run(1)
+        assert rig.ask(live.ConfirmReset).accepted
     if leg == "start":
-        stand.place()
-        stand.run(1)
-    assert stand.stage == "resetting"
-    stand.mode("stopped", tell=STOPPED)
-    stand.run(1)
-    assert stand.stage == "ready"
+        rig.place()
+        rig.run(1)
+    assert rig.stage == "resetting"
+    rig.mode("stopped", tell=STOPPED)
+    rig.run(1)
+    assert rig.stage == "ready"
     if leg == "place":
-        stand.place()  # too late: that reset is over
-        stand.run(1)
-    stand.mode("idle")
-    refused = stand.ask(live.StartEpisode)
+        rig.place()  # too late: that reset is over
+        rig.run(1)
+    rig.mode("idle")
+    refused = rig.ask(live.StartEpisode)
     assert "has not been reset" in refused.reason
-    assert not of(ResetEnded, stand.recorded())
-    stand.reset()
-    assert stand.ask(live.StartEpisode).accepted
+    assert not of(ResetEnded, rig.recorded())
+    rig.reset()
+    assert rig.ask(live.StartEpisode).accepted
 
 
 # ---- the actor started again ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_a_restarted_actor_leaves_no_episode_to_return_to(stand: Stand, mode: Mode) -> None:
-    stand.start()
-    stand.run(1)
-    before = stand.intents()
-    stand.mode(mode)
-    stand.restart()
+def test_a_restarted_actor_leaves_no_episode_to_return_to(rig: Rig, mode: Mode) -> None:
+    rig.start()
+    rig.run(1)
+    before = rig.intents()
+    rig.mode(mode)
+    rig.restart()
     control = Authority(ModeState(), resumes=True)
     for intent in before:
         control.intent(intent, 0)
     assert (control.running, control.mode.mode) == (Running.EPISODE, Mode.AUTONOMOUS)
     control.mode = ModeState(mode=mode, epoch=control.mode.epoch)
-    for intent in stand.intents():
+    for intent in rig.intents():
         control.intent(intent, 0)
     assert control.running is Running.NOTHING
     assert control.mode.mode is (mode if mode in LATCHED else Mode.IDLE)
@@ -130,13 +130,13 @@ def test_a_restarted_actor_leaves_no_episode_to_return_to(stand: Stand, mode: Mo
 # ---- SIGTERM -------------------------------------------------------------------------------------
 
 
-def test_the_end_of_the_software_closes_the_running_episode(stand: Stand) -> None:
-    stand.start()
-    stand.run(3)
-    stand.intents()
-    stand.end()
-    assert ends(stand), "nothing moves any more"
-    contents = stand.recorded()
+def test_the_end_of_the_software_closes_the_running_episode(rig: Rig) -> None:
+    rig.start()
+    rig.run(3)
+    rig.intents()
+    rig.end()
+    assert ends(rig), "nothing moves any more"
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     assert (ended.outcome, ended.labeller) == (Outcome.ABORTED, "robot")
     steps = steps_of(contents)
@@ -147,14 +147,14 @@ def test_the_end_of_the_software_closes_the_running_episode(stand: Stand) -> Non
     assert contents[-1] is ended
 
 
-def test_it_ends_an_intervention_with_the_episode(stand: Stand) -> None:
-    stand.start()
-    stand.run(1)
+def test_it_ends_an_intervention_with_the_episode(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
     intervention = new_id()
-    stand.takes_over(intervention)
-    stand.run(3)
-    stand.end()
-    contents = stand.recorded()
+    rig.takes_over(intervention)
+    rig.run(3)
+    rig.end()
+    contents = rig.recorded()
     (over,) = of(InterventionEnded, contents)
     (ended,) = of(EpisodeEnded, contents)
     assert over.intervention_id == intervention
@@ -162,75 +162,73 @@ def test_it_ends_an_intervention_with_the_episode(stand: Stand) -> None:
     assert contents.index(over) < contents.index(ended)
 
 
-def test_the_end_before_anything_was_seen_leaves_an_incomplete_episode(stand: Stand) -> None:
-    stand.start()
-    stand.end()
-    contents = stand.recorded()
+def test_the_end_before_anything_was_seen_leaves_an_incomplete_episode(rig: Rig) -> None:
+    rig.start()
+    rig.end()
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     assert (ended.outcome, ended.steps, ended.complete) == (Outcome.ABORTED, 0, False)
     assert not steps_of(contents)
 
 
-def test_the_end_drives_nowhere_even_when_the_episode_had_just_ended(stand: Stand) -> None:
-    stand.start()
-    stand.run(3)
-    assert stand.ask(live.Label, outcome="success").accepted
-    stand.intents()
-    stand.end()
-    intents = stand.intents()
+def test_the_end_drives_nowhere_even_when_the_episode_had_just_ended(rig: Rig) -> None:
+    rig.start()
+    rig.run(3)
+    assert rig.ask(live.Label, outcome="success").accepted
+    rig.intents()
+    rig.end()
+    intents = rig.intents()
     assert not of(messages.GoHome, intents)
     assert isinstance(intents[-1], messages.EndMotion)
-    (ended,) = of(EpisodeEnded, stand.recorded())
+    (ended,) = of(EpisodeEnded, rig.recorded())
     assert (ended.outcome, ended.labeller) == (Outcome.SUCCESS, "ada")
 
 
 def test_an_episode_that_waited_for_its_label_is_kept_whole(tmp_path: Path, seed: int) -> None:
-    stand = Stand(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
-    stand.start()
-    stand.run(8)
-    assert stand.stage == "await_label"
-    stand.end()
-    contents = stand.recorded()
+    rig = Rig(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
+    rig.start()
+    rig.run(8)
+    assert rig.stage == "await_label"
+    rig.end()
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     assert (ended.outcome, ended.complete, ended.steps) == (Outcome.ABORTED, True, 6)
     assert ended.cause.startswith("The limit of 6 steps was reached.")
-    stand.outbox.close()
+    rig.outbox.close()
 
 
-def test_the_end_of_a_reset_and_of_nothing(stand: Stand) -> None:
-    assert stand.ask(live.BeginReset, seed=SEED).accepted
-    stand.intents()
-    stand.end()
-    assert ends(stand)
-    assert not stand.recorded()
+def test_the_end_of_a_reset_and_of_nothing(rig: Rig) -> None:
+    assert rig.ask(live.BeginReset, seed=SEED).accepted
+    rig.intents()
+    rig.end()
+    assert ends(rig)
+    assert not rig.recorded()
 
 
 # ---- resets --------------------------------------------------------------------------------------
 
 
-def test_a_reset_is_told_with_what_it_cleared_and_who_confirmed(stand: Stand) -> None:
-    stand.start()
-    stand.run(10)
-    assert stand.stage == "resetting"
-    stand.reset()
-    contents = stand.recorded()
+def test_a_reset_is_told_with_what_it_cleared_and_who_confirmed(rig: Rig) -> None:
+    rig.start()
+    rig.run(10)
+    assert rig.stage == "resetting"
+    rig.reset()
+    contents = rig.recorded()
     (started,) = of(EpisodeStarted, contents)
     (reset,) = of(ResetEnded, contents)
     assert (reset.episode_id, reset.by) == (started.episode_id, "ada")
     assert reset.started_t_utc < reset.ended_t_utc
-    stand.reset()
-    (reset,) = of(ResetEnded, stand.recorded())
+    rig.reset()
+    (reset,) = of(ResetEnded, rig.recorded())
     assert (reset.episode_id, reset.seed) == (None, SEED), "nothing lay there to clear away"
 
 
-def test_a_reset_that_does_not_come_home_says_so(stand: Stand) -> None:
-    assert stand.ask(live.BeginReset, seed=SEED).accepted
-    stand.happens(
-        messages.HomeMissed(why="The arm is 80 mm away; look what is in its way.", t_ns=1)
-    )
-    stand.run(1)
-    assert stand.stage == "ready"
-    contents = stand.recorded()
+def test_a_reset_that_does_not_come_home_says_so(rig: Rig) -> None:
+    assert rig.ask(live.BeginReset, seed=SEED).accepted
+    rig.happens(messages.HomeMissed(why="The arm is 80 mm away; look what is in its way.", t_ns=1))
+    rig.run(1)
+    assert rig.stage == "ready"
+    contents = rig.recorded()
     (event,) = of(SafetyEvent, contents)
     assert (event.code, event.by) == ("reset", "robot")
     assert "80 mm away" in event.cause
@@ -240,14 +238,14 @@ def test_a_reset_that_does_not_come_home_says_so(stand: Stand) -> None:
 # ---- requests ------------------------------------------------------------------------------------
 
 
-def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(stand: Stand) -> None:
-    stand.clock.t_ns *= 10
+def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(rig: Rig) -> None:
+    rig.clock.t_ns *= 10
     for kind in (live.StartEpisode, live.BeginReset, live.ConfirmReset):
-        refused = stand.ask(kind, age_ms=2001)
+        refused = rig.ask(kind, age_ms=2001)
         assert not refused.accepted
         assert "last 2 s" in refused.reason
-    assert stand.stage == "ready"
-    stand.sense(stand.clock.t_ns)
-    stand.start(age_ms=1999)
-    stand.run(2)
-    assert stand.ask(live.Label, age_ms=8_000, outcome="failure").accepted
+    assert rig.stage == "ready"
+    rig.sense(rig.clock.t_ns)
+    rig.start(age_ms=1999)
+    rig.run(2)
+    assert rig.ask(live.Label, age_ms=8_000, outcome="failure").accepted

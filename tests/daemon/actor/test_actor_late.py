@@ -17,14 +17,14 @@ from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
 from safety.vocabulary import Source
-from tests.daemon.actor.stand import DELAY, MS, STEP, Stand, of, steps_of
+from tests.daemon.actor.rig import DELAY, MS, STEP, Rig, of, steps_of
 
 
 @pytest.fixture
-def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
-    stand = Stand(tmp_path, seed, max_steps=6)
-    yield stand
-    stand.outbox.close()
+def rig(tmp_path: Path, seed: int) -> Iterator[Rig]:
+    rig = Rig(tmp_path, seed, max_steps=6)
+    yield rig
+    rig.outbox.close()
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ def test_an_instant_is_met_within_half_a_step_or_not_at_all(late_ms: int, met: i
 
 
 def test_what_was_slept_through_is_a_hold_without_images_and_the_lag_is_gone(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
-    stand.start()
-    stand.run(2)
-    late_ns = (stand.clock.t_ns // STEP + 1) * STEP
-    stand.late_ns[late_ns] = 230 * MS
-    stand.run(8)
-    contents = stand.recorded()
+    rig.start()
+    rig.run(2)
+    late_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.late_ns[late_ns] = 230 * MS
+    rig.run(8)
+    contents = rig.recorded()
     records = of(RecordedStep, contents)
     steps = steps_of(contents)
     assert [step.index for step in steps] == list(range(7))
@@ -61,32 +61,32 @@ def test_what_was_slept_through_is_a_hold_without_images_and_the_lag_is_gone(
             abs(stamp.capture_ns - record.step.t_robot_ns) <= late_by
             for stamp in record.step.frames.values()
         )
-    assert any("2 steps were not observed" in sentence for sentence in stand.said.sentences)
+    assert any("2 steps were not observed" in sentence for sentence in rig.said.sentences)
 
 
-def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(stand: Stand) -> None:
-    stand.start()
-    stand.run(1)
-    stand.late_ns[(stand.clock.t_ns // STEP + 1) * STEP] = 70 * MS
-    stand.run(8)
-    records = of(RecordedStep, stand.recorded())
+def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    rig.late_ns[(rig.clock.t_ns // STEP + 1) * STEP] = 70 * MS
+    rig.run(8)
+    records = of(RecordedStep, rig.recorded())
     sent = decode_segment(encode_segment(records[1:]))  # the first of a segment may be the missed
     assert [bool(record.images) for record in sent] == [False, *[True] * 5]
-    counts = OutboxReader(stand.settings.outbox_file).counts()
+    counts = OutboxReader(rig.settings.outbox_file).counts()
     assert counts.pending_training == 5, "six actions, and one of them without an observation"
 
 
 @pytest.mark.parametrize(("slow_ms", "missed"), [(190, 1), (280, 2), (460, 4)])
 def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
-    stand: Stand, slow_ms: int, missed: int
+    rig: Rig, slow_ms: int, missed: int
 ) -> None:
-    stand.start()
-    stand.run(1)
+    rig.start()
+    rig.run(1)
     intervention = new_id()
-    stand.takes_over(intervention)
-    stand.slow_ns[(stand.clock.t_ns // STEP + 1) * STEP] = slow_ms * MS
-    stand.run(10)
-    contents = stand.recorded()
+    rig.takes_over(intervention)
+    rig.slow_ns[(rig.clock.t_ns // STEP + 1) * STEP] = slow_ms * MS
+    rig.run(10)
+    contents = rig.recorded()
     steps = steps_of(contents)
     assert [step.index for step in steps] == list(range(7))
     assert set(np.diff([step.t_robot_ns for step in steps])) == {STEP}
@@ -101,37 +101,37 @@ def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
 
 @pytest.mark.parametrize("lag_ms", [250, -250])
 def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
-    stand: Stand, lag_ms: int
+    rig: Rig, lag_ms: int
 ) -> None:
-    stand.cameras = {"wrist"}
-    due_ns = (stand.clock.t_ns // STEP + 1) * STEP
-    stand.show("front", due_ns - lag_ms * MS)
-    reading = stand.loop.actor.sensors.look(due_ns)
+    rig.cameras = {"wrist"}
+    due_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.show("front", due_ns - lag_ms * MS)
+    reading = rig.loop.actor.sensors.look(due_ns)
     assert reading.stale == ("front",)
 
 
-def test_a_blind_policy_ends_the_chunk_that_it_sent_before(stand: Stand) -> None:
-    stand.start()
-    stand.run(2)
+def test_a_blind_policy_ends_the_chunk_that_it_sent_before(rig: Rig) -> None:
+    rig.start()
+    rig.run(2)
     plan = ChunkPlan()
-    chunk = stand.chunks.read()
+    chunk = rig.chunks.read()
     chunk["count"] = 40  # as of a policy that decides four seconds ahead
     plan.see(chunk)
-    stand.cameras = {"wrist"}
-    last_image_ns = stand.clock.t_ns // STEP * STEP
-    stand.run(3)
-    void = stand.chunks.read()
+    rig.cameras = {"wrist"}
+    last_image_ns = rig.clock.t_ns // STEP * STEP
+    rig.run(3)
+    void = rig.chunks.read()
     plan.see(void)
     blind_ns = int(void["valid_from_ns"])
     assert (int(void["count"]), blind_ns) == (0, last_image_ns + 3 * STEP)
     assert plan.at(blind_ns - 1, None) is not None, "what was done until then stays known"
     assert plan.at(blind_ns, None) is None
     assert plan.at(blind_ns + 10 * STEP, None) is None
-    stand.cameras = {"front", "wrist"}
-    stand.run(1)
-    plan.see(stand.chunks.read())
-    assert plan.at(stand.clock.t_ns, None) is not None, "it goes on with fresh images"
-    blind = [sentence for sentence in stand.said.sentences if "see" in sentence]
+    rig.cameras = {"front", "wrist"}
+    rig.run(1)
+    plan.see(rig.chunks.read())
+    assert plan.at(rig.clock.t_ns, None) is not None, "it goes on with fresh images"
+    blind = [sentence for sentence in rig.said.sentences if "see" in sentence]
     assert blind == ["the policy cannot see: no fresh image of front", "the policy sees again"]
 
 
@@ -152,12 +152,12 @@ def test_a_chunk_that_follows_an_empty_one_is_followed() -> None:
 
 
 def test_an_action_that_control_never_accounted_for_is_unknown_and_not_trained_on(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
-    stand.start()
-    stand.lost.add((stand.clock.t_ns // STEP + 3) * STEP)
-    stand.run(8)
-    contents = stand.recorded()
+    rig.start()
+    rig.lost.add((rig.clock.t_ns // STEP + 3) * STEP)
+    rig.run(8)
+    contents = rig.recorded()
     steps = steps_of(contents)
     assert [step.executed_action is None for step in steps] == [
         *[False] * 2, True, *[False] * 3, True,
@@ -170,21 +170,21 @@ def test_an_action_that_control_never_accounted_for_is_unknown_and_not_trained_o
     assert np.isnan(trained["executed"][2]).all()
 
 
-def test_an_episode_of_lost_results_still_ends(stand: Stand) -> None:
-    stand.start()
-    stand.run(2)
-    stand.lost |= {stand.clock.t_ns // STEP * STEP + k * STEP for k in range(-1, 20)}
-    stand.mode("stopped", tell="Stopped by the supervisor, because control ended unexpectedly.")
-    stand.run(20)
-    contents = stand.recorded()
+def test_an_episode_of_lost_results_still_ends(rig: Rig) -> None:
+    rig.start()
+    rig.run(2)
+    rig.lost |= {rig.clock.t_ns // STEP * STEP + k * STEP for k in range(-1, 20)}
+    rig.mode("stopped", tell="Stopped by the supervisor, because control ended unexpectedly.")
+    rig.run(20)
+    contents = rig.recorded()
     (ended,) = of(EpisodeEnded, contents)
     assert ended.outcome is Outcome.ABORTED
     assert len(steps_of(contents)) == ended.steps + 1
 
 
-def test_an_actor_that_starts_late_lets_time_reach_the_next_instant(stand: Stand) -> None:
+def test_an_actor_that_starts_late_lets_time_reach_the_next_instant(rig: Rig) -> None:
     """In lock-step time runs on without it until it has granted for the first time."""
-    stand.late_ns[(stand.clock.t_ns // STEP + 1) * STEP] = 370 * MS
-    stand.run(8)  # the clock refuses to wait for what was not granted
-    assert stand.clock.t_ns % STEP > DELAY
-    assert stand.stage == "ready"
+    rig.late_ns[(rig.clock.t_ns // STEP + 1) * STEP] = 370 * MS
+    rig.run(8)  # the clock refuses to wait for what was not granted
+    assert rig.clock.t_ns % STEP > DELAY
+    assert rig.stage == "ready"

@@ -23,34 +23,34 @@ from robot_rl.schema import live
 from robot_rl.schema.episode import EpisodeStarted, PolicyActivated, Purpose
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyManifest
-from tests.daemon.actor.stand import Stand, of, steps_of
+from tests.daemon.actor.rig import Rig, of, steps_of
 
 
 @pytest.fixture
-def stand(tmp_path: Path, seed: int) -> Iterator[Stand]:
-    stand = Stand(tmp_path, seed, max_steps=6)
-    yield stand
-    stand.outbox.close()
+def rig(tmp_path: Path, seed: int) -> Iterator[Rig]:
+    rig = Rig(tmp_path, seed, max_steps=6)
+    yield rig
+    rig.outbox.close()
 
 
 def activated(contents: list[object]) -> list[int]:
     return [event.version for event in of(PolicyActivated, contents)]
 
 
-def evaluate(stand: Stand, version: int | None) -> list[object]:
+def evaluate(rig: Rig, version: int | None) -> list[object]:
     """A whole evaluation episode of a version, and the reset after it."""
-    stand.start(purpose=Purpose.EVALUATION, policy_version=version)
-    stand.run(9)
-    stand.reset()
-    return stand.recorded()
+    rig.start(purpose=Purpose.EVALUATION, policy_version=version)
+    rig.run(9)
+    rig.reset()
+    return rig.recorded()
 
 
-def test_a_version_that_is_ready_decides_from_the_next_step_on(stand: Stand) -> None:
-    stand.start()
-    stand.run(2)
-    published = stand.publish()
-    stand.run(3)
-    contents = stand.recorded()
+def test_a_version_that_is_ready_decides_from_the_next_step_on(rig: Rig) -> None:
+    rig.start()
+    rig.run(2)
+    published = rig.publish()
+    rig.run(3)
+    contents = rig.recorded()
     versions = [step.policy_version for step in steps_of(contents)]
     assert versions == [0, 0, 0, 1], "the third decision came before the swap"
     (first, swapped) = of(PolicyActivated, contents)
@@ -63,159 +63,159 @@ def test_a_version_that_is_ready_decides_from_the_next_step_on(stand: Stand) -> 
     assert any(step.proposed_action for step in steps_of(contents)[3:])
 
 
-def test_only_weights_that_decide_while_they_are_followed_are_said_to_act(stand: Stand) -> None:
-    stand.publish()
-    stand.run(2)
-    assert stand.version == 1, "loaded between two episodes"
-    assert not of(PolicyActivated, stand.recorded()), "and nothing decided yet"
-    stand.start()
-    stand.mode("paused")
-    stand.run(2)
-    assert not of(PolicyActivated, stand.recorded()), "it decides, and nobody follows"
-    stand.mode("autonomous")
-    stand.run(1)
-    assert activated(stand.recorded()) == [1]
-    stand.run(2)
-    assert not of(PolicyActivated, stand.recorded()), "told once"
+def test_only_weights_that_decide_while_they_are_followed_are_said_to_act(rig: Rig) -> None:
+    rig.publish()
+    rig.run(2)
+    assert rig.version == 1, "loaded between two episodes"
+    assert not of(PolicyActivated, rig.recorded()), "and nothing decided yet"
+    rig.start()
+    rig.mode("paused")
+    rig.run(2)
+    assert not of(PolicyActivated, rig.recorded()), "it decides, and nobody follows"
+    rig.mode("autonomous")
+    rig.run(1)
+    assert activated(rig.recorded()) == [1]
+    rig.run(2)
+    assert not of(PolicyActivated, rig.recorded()), "told once"
 
 
-def test_nothing_is_swapped_while_a_person_drives(stand: Stand) -> None:
-    stand.start()
-    stand.run(1)
-    stand.takes_over(new_id())
-    stand.publish()
-    stand.run(2)
-    assert stand.version == 0
-    stand.mode("autonomous")
-    stand.run(1)
-    assert stand.version == 1
+def test_nothing_is_swapped_while_a_person_drives(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    rig.takes_over(new_id())
+    rig.publish()
+    rig.run(2)
+    assert rig.version == 0
+    rig.mode("autonomous")
+    rig.run(1)
+    assert rig.version == 1
 
 
-def test_an_evaluation_freezes_its_version_and_the_newest_waits(stand: Stand) -> None:
-    stand.publish()
-    stand.run(1)
-    stand.start(purpose=Purpose.EVALUATION)
-    stand.run(1)
-    stand.publish()
-    stand.run(3)
-    assert stand.version == 1
-    stand.run(6)
-    assert stand.version == 2
-    assert {step.policy_version for step in steps_of(stand.recorded())} == {1, None}
+def test_an_evaluation_freezes_its_version_and_the_newest_waits(rig: Rig) -> None:
+    rig.publish()
+    rig.run(1)
+    rig.start(purpose=Purpose.EVALUATION)
+    rig.run(1)
+    rig.publish()
+    rig.run(3)
+    assert rig.version == 1
+    rig.run(6)
+    assert rig.version == 2
+    assert {step.policy_version for step in steps_of(rig.recorded())} == {1, None}
 
 
-def test_after_a_pinned_evaluation_the_robot_goes_on_with_the_newest(stand: Stand) -> None:
+def test_after_a_pinned_evaluation_the_robot_goes_on_with_the_newest(rig: Rig) -> None:
     for _ in range(2):
-        stand.publish()
-        stand.run(1)
-    contents = evaluate(stand, 1)
+        rig.publish()
+        rig.run(1)
+    contents = evaluate(rig, 1)
     assert {step.policy_version for step in steps_of(contents)[:-1]} == {1}
-    assert stand.version == 2
-    stand.start()
-    stand.run(1)
-    assert activated([*contents, *stand.recorded()]) == [1, 2]
+    assert rig.version == 2
+    rig.start()
+    rig.run(1)
+    assert activated([*contents, *rig.recorded()]) == [1, 2]
 
 
-def test_the_starting_policy_can_be_pinned_and_left(stand: Stand) -> None:
-    stand.publish()
-    stand.run(1)
-    contents = evaluate(stand, 0)
+def test_the_starting_policy_can_be_pinned_and_left(rig: Rig) -> None:
+    rig.publish()
+    rig.run(1)
+    contents = evaluate(rig, 0)
     assert {step.policy_version for step in steps_of(contents)[:-1]} == {0}
     assert activated(contents) == [0]
-    assert stand.version == 1
+    assert rig.version == 1
 
 
 def test_a_version_that_came_before_anything_was_offered_is_left_for_the_start(
-    stand: Stand,
+    rig: Rig,
 ) -> None:
     """A robot that started again has old downloads, and no word of the server yet."""
-    stand.publish()
-    stand.forget_offers()
-    stand.run(1)
-    assert stand.version == 0
-    contents = evaluate(stand, 1)
+    rig.publish()
+    rig.forget_offers()
+    rig.run(1)
+    assert rig.version == 0
+    contents = evaluate(rig, 1)
     assert {step.policy_version for step in steps_of(contents)[:-1]} == {1}
-    assert stand.version == 0
+    assert rig.version == 0
 
 
-def test_a_pin_on_what_is_not_here_leaves_everything_as_it_was(stand: Stand) -> None:
-    refused = stand.ask(live.StartEpisode, purpose=Purpose.EVALUATION, policy_version=9)
+def test_a_pin_on_what_is_not_here_leaves_everything_as_it_was(rig: Rig) -> None:
+    refused = rig.ask(live.StartEpisode, purpose=Purpose.EVALUATION, policy_version=9)
     assert not refused.accepted
     assert "version 9 is not on this robot" in refused.reason
-    assert stand.stage == "ready"
-    stand.publish()
-    stand.run(1)
-    assert stand.version == 1, "nothing is pinned"
+    assert rig.stage == "ready"
+    rig.publish()
+    rig.run(1)
+    assert rig.version == 1, "nothing is pinned"
 
 
-def test_a_folder_that_cannot_be_read_is_passed_over(stand: Stand) -> None:
-    damaged = stand.settings.policy_folder / "damaged"
+def test_a_folder_that_cannot_be_read_is_passed_over(rig: Rig) -> None:
+    damaged = rig.settings.policy_folder / "damaged"
     damaged.mkdir(parents=True)
     (damaged / "version.json").write_text(json.dumps({"version": 1}))
-    refused = stand.ask(live.StartEpisode, policy_version=1)
+    refused = rig.ask(live.StartEpisode, policy_version=1)
     assert "version 1 is not on this robot" in refused.reason
 
 
 @pytest.mark.parametrize("what", ["features", "axes", "gripper", "backbone", "file", "hash"])
 def test_a_head_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(
-    stand: Stand, what: str
+    rig: Rig, what: str
 ) -> None:
-    policy = stand.policy.policy
+    policy = rig.policy.policy
     assert isinstance(policy, HeadPolicy)
     shape = policy.head.settings
-    stand.publish()
-    stand.start()
-    stand.run(1)
+    rig.publish()
+    rig.start()
+    rig.run(1)
     match what:
         case "features":
-            stand.publish(shape.model_copy(update={"features": shape.features + 1}))
+            rig.publish(shape.model_copy(update={"features": shape.features + 1}))
         case "axes":
-            stand.publish(shape.model_copy(update={"axes": (0, 1)}))
+            rig.publish(shape.model_copy(update={"axes": (0, 1)}))
         case "gripper":
-            stand.publish(shape.model_copy(update={"gripper_columns": ()}))
+            rig.publish(shape.model_copy(update={"gripper_columns": ()}))
         case "backbone":
-            stand.publish(standing_on="f" * 64)
+            rig.publish(standing_on="f" * 64)
         case "file" | "hash":
-            published = stand.publish()
-            file = stand.settings.policy_folder / published.manifest.sha256 / HEAD
+            published = rig.publish()
+            file = rig.settings.policy_folder / published.manifest.sha256 / HEAD
             file.write_bytes(file.read_bytes()[:-1] if what == "hash" else b"")
-    stand.run(3)
-    assert stand.version == 1
-    (sentence,) = [one for one in stand.said.sentences if "was not taken" in one]
+    rig.run(3)
+    assert rig.version == 1
+    (sentence,) = [one for one in rig.said.sentences if "was not taken" in one]
     assert sentence.startswith("Policy version 2 was not taken: ")
-    versions = [step.policy_version for step in steps_of(stand.recorded())]
+    versions = [step.policy_version for step in steps_of(rig.recorded())]
     assert versions == [1, 1, 1]
-    stand.publish()
-    stand.run(1)
-    assert stand.version == 3, "the next one that fits is taken"
+    rig.publish()
+    rig.run(1)
+    assert rig.version == 3, "the next one that fits is taken"
 
 
-def other_backbone(stand: Stand, seed: int = 5, channels: int = 24) -> KeypointNet:
+def other_backbone(rig: Rig, seed: int = 5, channels: int = 24) -> KeypointNet:
     torch.manual_seed(seed)
-    return KeypointNet(KeypointSettings(cameras=stand.settings.task.cameras, keypoints=channels))
+    return KeypointNet(KeypointSettings(cameras=rig.settings.task.cameras, keypoints=channels))
 
 
-def test_a_version_may_bring_another_backbone_and_the_pair_acts_together(stand: Stand) -> None:
-    policy = stand.policy.policy
+def test_a_version_may_bring_another_backbone_and_the_pair_acts_together(rig: Rig) -> None:
+    policy = rig.policy.policy
     assert isinstance(policy, HeadPolicy)
-    net = other_backbone(stand)
+    net = other_backbone(rig)
     shape = policy.head.settings.model_copy(update={"features": net.settings.size, "width": 32})
-    stand.start()
-    stand.run(2)
-    stand.publish(shape, backbone=net)
-    stand.run(2)
-    changed = stand.policy.policy
+    rig.start()
+    rig.run(2)
+    rig.publish(shape, backbone=net)
+    rig.run(2)
+    changed = rig.policy.policy
     assert isinstance(changed, HeadPolicy)
     assert changed.backbone.sha256 != policy.backbone.sha256
     assert (changed.backbone.size, changed.head.settings) == (net.settings.size, shape)
-    versions = [step.policy_version for step in steps_of(stand.recorded())]
+    versions = [step.policy_version for step in steps_of(rig.recorded())]
     assert versions == [0, 0, 0], "no step is missed"
-    assert stand.policy.version == 1
-    stand.run(6)
-    stand.reset()
-    evaluate(stand, 0)
-    assert stand.policy.version == 1, "the start acted pinned, with its own backbone"
-    assert not stand.said.sentences or not any("taken" in one for one in stand.said.sentences)
+    assert rig.policy.version == 1
+    rig.run(6)
+    rig.reset()
+    evaluate(rig, 0)
+    assert rig.policy.version == 1, "the start acted pinned, with its own backbone"
+    assert not rig.said.sentences or not any("taken" in one for one in rig.said.sentences)
 
 
 def weights_of(policy: HeadPolicy) -> dict[str, torch.Tensor]:
@@ -223,30 +223,30 @@ def weights_of(policy: HeadPolicy) -> dict[str, torch.Tensor]:
     return dict(policy.backbone.net.named_parameters())
 
 
-def test_an_adapter_changes_what_the_backbone_sees(stand: Stand) -> None:
-    policy = stand.policy.policy
+def test_an_adapter_changes_what_the_backbone_sees(rig: Rig) -> None:
+    policy = rig.policy.policy
     assert isinstance(policy, HeadPolicy)
     name = "subgoal.0.weight"
     weight = weights_of(policy)[name]
     before = weight.clone()
     down, up = torch.randn(2, weight.shape[1]), torch.randn(weight.shape[0], 2)
-    stand.publish(adapter=encode_adapter({name: (down, up)}))
-    stand.run(1)
-    assert stand.version == 1
-    adapted = stand.policy.policy
+    rig.publish(adapter=encode_adapter({name: (down, up)}))
+    rig.run(1)
+    assert rig.version == 1
+    adapted = rig.policy.policy
     assert isinstance(adapted, HeadPolicy)
     assert adapted.backbone.sha256 != policy.backbone.sha256
     changed = weights_of(adapted)[name]
     assert torch.allclose(changed, before + up @ down)
     assert torch.equal(weight, before), "the start's own backbone is as it was"
-    stand.publish(adapter=encode_adapter({name: (down[:, :3], up)}))
-    stand.run(1)
-    assert stand.version == 1
-    assert any("was trained on another backbone" in one for one in stand.said.sentences)
+    rig.publish(adapter=encode_adapter({name: (down[:, :3], up)}))
+    rig.run(1)
+    assert rig.version == 1
+    assert any("was trained on another backbone" in one for one in rig.said.sentences)
 
 
 def test_the_version_before_acts_on_while_a_backbone_is_loaded(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In real time, where a large backbone takes seconds and the arm goes on."""
     go = threading.Event()
@@ -257,14 +257,14 @@ def test_the_version_before_acts_on_while_a_backbone_is_loaded(
         return load(folder, manifest)
 
     monkeypatch.setattr(policy_module, "load_encoder", slow)
-    holder = PolicyHolder(stand.settings.task, stand.settings.policy_folder, 0)
+    holder = PolicyHolder(rig.settings.task, rig.settings.policy_folder, 0)
     policy = holder.policy
     assert isinstance(policy, HeadPolicy)
-    net = other_backbone(stand)
+    net = other_backbone(rig)
     shape = policy.head.settings.model_copy(update={"features": net.settings.size})
     for expected in (1, 2):
-        published = stand.publish(shape, backbone=net)
-        folder = VersionStore(stand.settings.policy_folder).folder_of(published)
+        published = rig.publish(shape, backbone=net)
+        folder = VersionStore(rig.settings.policy_folder).folder_of(published)
         holder.offer(
             PolicyReady(folder=str(folder), version=expected, sha256=published.manifest.sha256)
         )

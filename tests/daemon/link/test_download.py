@@ -25,7 +25,7 @@ from robot_rl.schema.policy import (
     PolicyVersion,
     parts_sha256,
 )
-from tests.daemon.actor.stand import Stand, steps_of
+from tests.daemon.actor.rig import Rig, steps_of
 
 TASK = "lift_cube"
 BONE = b"backbone" * 1000
@@ -347,19 +347,19 @@ def test_old_versions_go_but_those_that_acted_and_the_acting_one_stay(
 def test_what_was_downloaded_acts_from_the_next_step_on(
     files: Files, url: str, tmp_path: Path, seed: int
 ) -> None:
-    stand = Stand(tmp_path, seed, max_steps=6)
-    policy, contents = stand.make_version()
+    rig = Rig(tmp_path, seed, max_steps=6)
+    policy, contents = rig.make_version()
     files.serve(policy, contents)
-    stand.start()
-    stand.run(2)
-    robot = Robot(url, stand.settings.policy_folder)
-    robot.take = stand.take
+    rig.start()
+    rig.run(2)
+    robot = Robot(url, rig.settings.policy_folder)
+    robot.take = rig.take
     robot.run(nothing, until=[policy.version])
-    stand.run(3)
-    stand.end()
-    versions = [step.policy_version for step in steps_of(stand.recorded())]
+    rig.run(3)
+    rig.end()
+    versions = [step.policy_version for step in steps_of(rig.recorded())]
     assert versions == [0, 0, 0, policy.version, None]
-    stand.outbox.close()
+    rig.outbox.close()
 
 
 def test_lock_step_follows_what_is_wanted_when_it_is_asked_to(

@@ -104,7 +104,7 @@ class SlowPolicy(PolicyHolder):
         return chunk
 
 
-class Stand:
+class Rig:
     """`late_ns`: T_k → how late the actor wakes. `slow_ns`: T_k → how long the policy thinks.
     `lost`: T_k whose result control never gives.
     """
