@@ -23,7 +23,7 @@ POSTURE = np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8])
 
 
 def run(*, quick: bool = False) -> Result:
-    """Gate and law on one core, as they run in the control process and in sim_arm."""
+    """Gate and law on one core, as they run in the processes of control and arm."""
     machine = Machine.here()
     repeats = 500 if quick else 20_000
     before = noise_us(0.1 if quick else 1.0)

@@ -38,9 +38,7 @@ def faults() -> str:
 
 def processes() -> str:
     """The process table of the robot PC."""
-    rows = [
-        ("Process", "Starts", "When it dies", "Priority (SCHED_FIFO)", "Lock-step waits for it")
-    ]
+    rows = [("Process", "Starts", "When it dies", "Priority (SCHED_FIFO)", "In virtual time")]
     for entry in TABLE:
         priority = "–" if entry.priority is None else str(entry.priority)
         where = entry.target.partition(":")[0].replace(".", "/") + ".py"
@@ -50,7 +48,7 @@ def processes() -> str:
                 f"`{where}`",
                 entry.when_it_dies.value,
                 priority,
-                "yes" if entry.party else "no",
+                entry.virtual_time.value,
             )
         )
     return _markdown(rows)

@@ -1,8 +1,8 @@
 """The robot's clock: monotonic in real time, virtual in lock-step. The same code runs on both.
 
-Lock-step is a conservative discrete-event simulation (Chandy & Misra 1979). sim_arm owns virtual
-time. Every registered party grants time up to its own next deadline, and time advances to the
-smallest grant: nobody is ever late, nobody waits longer than needed, and no process but sim_arm
+Lock-step is a conservative discrete-event simulation (Chandy & Misra 1979). The arm's process owns
+virtual time. Every registered party grants time up to its own next deadline, and time advances to
+the smallest grant: nobody is ever late, nobody waits longer than needed, and only the arm's process
 knows which parties exist.
 """
 
@@ -105,7 +105,7 @@ class VirtualClock:
 
 
 class VirtualTime:
-    """The owner's side, used by sim_arm alone."""
+    """The owner's side, used by the arm's process alone."""
 
     def __init__(self, folder: Path) -> None:
         self._now = Slot(folder / "clock", _NOW)

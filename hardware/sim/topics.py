@@ -16,7 +16,7 @@ SNAPSHOT = np.dtype(
         ("mocap", np.float64, (MAX_MOCAP, 7)),
     ]
 )
-"""sim_arm → camera: the scene at T_k = k · frame_dt."""
+"""arm → camera: the scene at T_k = k · frame_dt."""
 
 
 def open_snapshot(folder: Path) -> Slot:
