@@ -10,11 +10,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 MS, SECOND = 1_000_000, 1_000_000_000
-COMMAND_AGE_NS = 100 * MS
-"""An older command is dropped."""
+SPEED_BY_AGE = ((100 * MS, 1.0), (200 * MS, 0.5), (300 * MS, 0.25))
+"""Up to what age a command counts for what share of the full speed, so that the way travelled
+before a correction can act stays about equal. Age is one whole round trip."""
+COMMAND_AGE_NS = SPEED_BY_AGE[-1][0]
+"""An older command is dropped, and with such a round trip nobody may begin to drive."""
 SILENCE_NS = 100 * MS
-"""Longer silence: ramp to zero and hold. The arm must stand 200 ms after the last message of a page
-that froze (fault 3), and it needs 80 ms to stop."""
+"""Longer silence between accepted messages, however old each is: ramp to zero and hold. The arm
+must stand 200 ms after the last message of a page that froze (fault 3); it needs 80 ms to stop."""
 SUSPEND_NS = 500 * MS
 RELEASE_NS = 2_000 * MS
 REQUEST_AGE_NS = 2 * SECOND
@@ -43,25 +46,12 @@ class Transfer(StrEnum):
     SUPERVISOR = "supervisor"
 
 
-class Band(StrEnum):
-    """Quality of the connection, by round trip."""
-
-    NORMAL = "normal"
-    AMBER = "amber"
-    SPEED_CAPPED = "speed_capped"
-    NO_TAKEOVER = "no_takeover"
-
-
-SPEED_FACTOR = {Band.NORMAL: 1.0, Band.AMBER: 1.0, Band.SPEED_CAPPED: 0.5, Band.NO_TAKEOVER: 0.25}
-"""Share of the full speed that a person may use in each band."""
-
-
-def band(round_trip_s: float) -> Band:
-    """Band of a round trip; one that was never measured (NaN) is the worst."""
-    for limit_s, found in ((0.1, Band.NORMAL), (0.2, Band.AMBER), (0.3, Band.SPEED_CAPPED)):
-        if 0.0 <= round_trip_s <= limit_s:
-            return found
-    return Band.NO_TAKEOVER
+def speed_share(age_s: float) -> float:
+    """Share of the full speed for a command of this age; 0 when it is too old or unknown (NaN)."""
+    for limit_ns, share in SPEED_BY_AGE:
+        if 0.0 <= age_s <= limit_ns * 1e-9:
+            return share
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ import math
 from dataclasses import dataclass, replace
 
 from safety.faults import FaultCode, sentence
-from safety.lease import SUSPEND_NS
+from safety.lease import COMMAND_AGE_NS, SUSPEND_NS
 from safety.vocabulary import LATCHED, MOVING, Mode, Phase
 
-NEW_TAKEOVER_ROUND_TRIP_S = 0.3
+NEW_TAKEOVER_ROUND_TRIP_S = COMMAND_AGE_NS * 1e-9
 """Above this round trip nobody may start to drive (docs/safety.md, lease, age and silence)."""
 
 
@@ -316,8 +316,6 @@ def _take_over(state: ModeState, event: TakeOver, now_ns: int) -> Outcome:
         return _refuse(state, f"{state.holder} is driving; ask for the lease.")
     if not event.has_lease:
         return _refuse(state, "Taking over needs the lease; request it first.")
-    if not event.dead_man:
-        return _refuse(state, "Taking over needs the dead-man held.")
     # Written so that a round trip of NaN (never measured) is refused too.
     if not (math.isfinite(event.round_trip_s) and event.round_trip_s <= NEW_TAKEOVER_ROUND_TRIP_S):
         known = math.isfinite(event.round_trip_s)
@@ -327,6 +325,8 @@ def _take_over(state: ModeState, event: TakeOver, now_ns: int) -> Outcome:
             f"The round trip is {measured}; taking over needs "
             f"{NEW_TAKEOVER_ROUND_TRIP_S * 1e3:.0f} ms or less.",
         )
+    if not event.dead_man:
+        return _refuse(state, "Taking over needs the dead-man held.")
     after, effects = _enter(state, Mode.TAKEOVER, now_ns, DecayReference())
     return (
         replace(after, phase=Phase.RECOVERY, holder=event.holder, device=event.device),

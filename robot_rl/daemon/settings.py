@@ -71,6 +71,11 @@ class DaemonSettings:
         return self.data_folder / "daemon.log"
 
     @property
+    def starts_file(self) -> Path:
+        """How often control was started: its leases never use an epoch twice."""
+        return self.data_folder / "control_starts"
+
+    @property
     def latch_file(self) -> Path:
         """Where control keeps a latched stop or fault, so that a restart does not clear it."""
         return self.data_folder / "latch.json"

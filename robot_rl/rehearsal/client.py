@@ -22,12 +22,14 @@ from robot_rl.schema.live import (
     Problem,
     Ready,
     Request,
+    RobotTime,
     SimulatorTruth,
     Telemetry,
     TrainingStatus,
 )
 from robot_rl.schema.message import new_id
 
+RESTARTED_NS = 1_000_000_000
 _UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
 _MESSAGE: TypeAdapter[ClientMessage] = TypeAdapter(ClientMessage)
 
@@ -42,11 +44,17 @@ class Seen:
 
     welcome: ClientWelcome | None = None
     telemetry: Telemetry | None = None
+    robot_ns: int = 0  # newest robot time, which every command echoes
     truth: SimulatorTruth | None = None
     training: TrainingStatus | None = None
     turn_t_ns: int | None = None  # a lock-step turn that waits for our answer
     answers: dict[UUID, CommandResult] = field(default_factory=dict[UUID, CommandResult])
     trained: list[InterventionTrained] = field(default_factory=list[InterventionTrained])
+
+    def observe_time(self, t_ns: int) -> None:
+        """Telemetry may come a little after a newer time; far back is a robot started again."""
+        restarted = t_ns < self.robot_ns - RESTARTED_NS
+        self.robot_ns = t_ns if restarted else max(self.robot_ns, t_ns)
 
 
 class LiveClient:
@@ -83,6 +91,9 @@ class LiveClient:
         match update:
             case Telemetry():
                 self.seen.telemetry = update
+                self.seen.observe_time(update.t_ns)
+            case RobotTime():
+                self.seen.observe_time(update.t_ns)
             case SimulatorTruth():
                 self.seen.truth = update
             case LockstepTurn():
@@ -118,18 +129,15 @@ class LiveClient:
             Drive(
                 sequence=self._sequence,
                 lease_epoch=telemetry.lease.epoch,
-                echo_t_ns=telemetry.t_ns,
+                echo_t_ns=self.seen.robot_ns,
                 **what,
             )
         )
 
     def post[R: Request](self, kind: type[R], **what: Any) -> UUID:
         """Send a request without waiting for its answer; returns its id."""
-        telemetry = self.seen.telemetry
         request_id = new_id()
-        message: Any = kind(
-            request_id=request_id, echo_t_ns=telemetry.t_ns if telemetry else 0, **what
-        )
+        message: Any = kind(request_id=request_id, echo_t_ns=self.seen.robot_ns, **what)
         self.send(message)
         return request_id
 

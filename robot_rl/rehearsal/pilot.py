@@ -87,6 +87,7 @@ class Pilot:
         self._next_tick = 0.0
         self._episodes_before = 0
         self._stage_seen_ns = 0
+        self._release_first = False  # the robot wants to see the dead-man let go
         self.tally = Tally()
 
     @property
@@ -193,10 +194,12 @@ class Pilot:
                 raise LiveLost(f"the robot reports a fault: {telemetry.cause}")
             self._ask(Clear)
             return
+        stage = telemetry.episode.stage
+        if stage is not EpisodeStage.RUNNING or not self._started:
+            self._release()
         if telemetry.lease.client_id != self._my_id():
             self._ask(AcquireLease)
             return
-        stage = telemetry.episode.stage
         if stage is not EpisodeStage.RUNNING and telemetry.t_ns < self._stage_seen_ns:
             return  # this telemetry may be older than what the robot has just agreed to
         if stage is not EpisodeStage.RUNNING and telemetry.mode is Mode.TAKEOVER:
@@ -232,7 +235,9 @@ class Pilot:
         self._mind, decision = decide(
             self._mind, view, telemetry.mode, self._expert, self._acting(), self._rng
         )
-        if decision.advice is not None:
+        if decision.advice is None or self._release_first:
+            self._release()
+        else:
             self._drive(decision.advice)
         if self._pending is not None:
             return
@@ -261,6 +266,11 @@ class Pilot:
             device=_DEVICE,
         )
 
+    def _release(self) -> None:
+        """Hands off: nobody begins to drive whose dead-man the robot has not seen let go."""
+        self._release_first = False
+        self._client.drive(deadman=False, axes=(0.0,) * 6, device=_DEVICE)
+
     def _label(self) -> None:
         truth = self._client.seen.truth
         success = truth is not None and truth.success
@@ -283,6 +293,7 @@ class Pilot:
             self._stage_seen_ns = answer.t_ns + _STAGE_LAG_NS
         if not answer.accepted:
             self.tally.refused[name] = self.tally.refused.get(name, 0) + 1
+            self._release_first = name == "Takeover"
             if name == "StartEpisode":
                 self._placed = False  # a reset that was interrupted has to be done again
                 if self.tally.refused[name] > _START_REFUSALS:

@@ -104,7 +104,7 @@ class OutboxStatus(Message):
 
 
 class Telemetry(Message):
-    """10–20 Hz. `t_ns` is the robot's clock; clients echo it in their commands."""
+    """10–20 Hz. `t_ns` is the robot's clock; clients echo the newest they saw, see RobotTime."""
 
     kind: Literal["telemetry"] = "telemetry"
     t_ns: int
@@ -137,6 +137,20 @@ class Telemetry(Message):
     device_name: str | None
     round_trip_ms: float | None
     moving: bool
+
+
+class RobotTime(Message):
+    """The robot's time, 50 times a second to the client that holds the lease, which echoes the
+    newest in its commands: how old that is when a command arrives decides how fast it may drive.
+
+    A message of its own: one that waited for telemetry would make every command look 50 ms older.
+    Forwarded without a queue, the latest value wins. A client that answers at once, with a drive
+    message, spends none of the age that is allowed on waiting for its own timer.
+    """
+
+    kind: Literal["robot_time"] = "robot_time"
+    t_ns: int
+    client_id: UUID
 
 
 class CommandResult(Message):
@@ -203,7 +217,13 @@ class RobotHello(Message):
 
 
 type RobotMessage = Annotated[
-    RobotHello | Telemetry | CommandResult | StopProgress | SimulatorTruth | LockstepTurn,
+    RobotHello
+    | Telemetry
+    | RobotTime
+    | CommandResult
+    | StopProgress
+    | SimulatorTruth
+    | LockstepTurn,
     Field(discriminator="kind"),
 ]
 
@@ -261,6 +281,7 @@ type ClientUpdate = Annotated[
     ClientWelcome
     | RobotPresence
     | Telemetry
+    | RobotTime
     | CommandResult
     | StopProgress
     | SimulatorTruth
@@ -281,7 +302,7 @@ class Drive(Message):
     kind: Literal["drive"] = "drive"
     sequence: Counter
     lease_epoch: Counter
-    echo_t_ns: Counter  # newest robot time this client has seen; age = robot now − echo
+    echo_t_ns: Counter  # newest robot time seen (RobotTime, Telemetry); age = robot now − echo
     deadman: bool
     axes: Annotated[
         tuple[Annotated[float, Field(ge=-1, le=1)], ...], Field(min_length=6, max_length=6)

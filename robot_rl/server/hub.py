@@ -24,6 +24,7 @@ from robot_rl.schema.live import (
     RobotHello,
     RobotMessage,
     RobotPresence,
+    RobotTime,
     SimulatorTruth,
     Stop,
     StopProgress,
@@ -163,6 +164,10 @@ class Hub:
                 station.telemetry = frame
                 for client in station.clients:
                     client.send_latest(message, frame)
+            case RobotTime():
+                for client in station.clients:
+                    if client.client_id == message.client_id:
+                        client.send_latest(message, frame)
             case SimulatorTruth():
                 for client in station.clients:
                     if client.truth:
@@ -217,6 +222,8 @@ class Hub:
         """Passes a client's message to the robot, which decides; here, only who may ask."""
         is_stop = isinstance(message, Stop)
         if not is_stop and client.principal.role not in DRIVERS:
+            if isinstance(message, Drive | Ready):
+                return  # no request: every page says now and then that its dead-man is let go
             self.tell(client, f"a {client.principal.role} may watch and stop, and no more")
             return
         preempts = isinstance(message, AcquireLease) and bool(message.preempt)

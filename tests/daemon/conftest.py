@@ -183,6 +183,9 @@ class Robot:
         """Lease, dead-man, takeover."""
         if bytes(self.status["lease_client"]) != self.client.bytes:
             assert self.answer_of(live.AcquireLease).accepted
+        self.run(10)
+        self.drive(deadman=False)  # let go since the last takeover, then held
+        self.run(10)
         self.drive()
         self.ask(live.Takeover(request_id=uuid4(), device="keyboard"))
         self.drive_for(40)

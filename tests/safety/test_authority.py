@@ -151,7 +151,7 @@ class Cell(RuleBasedStateMachine):
 
     @rule(
         by=PEOPLE,
-        age_ns=st.integers(-10_000_000, 150_000_000),
+        age_ns=st.integers(-10_000_000, 350_000_000),
         old_epoch=FLAG,
         wish=st.lists(st.floats(-2.0, 2.0) | st.just(float("nan")), min_size=6, max_size=6).map(
             np.array
@@ -169,7 +169,7 @@ class Cell(RuleBasedStateMachine):
         )
         if admission is Admission.ACCEPTED:
             assert by == self.lease.holder
-            assert 0 <= age_ns <= 100_000_000
+            assert 0 <= age_ns <= 300_000_000
             self.wish, self.twist_at_ns = wish, self.now_ns
 
     @rule(by=PEOPLE)

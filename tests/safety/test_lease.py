@@ -6,13 +6,11 @@ from safety.lease import (
     COMMAND_AGE_NS,
     MS,
     REQUEST_AGE_NS,
-    SPEED_FACTOR,
     TRANSFER_TIMEOUT_NS,
     Admission,
     Answer,
     Asked,
     Audited,
-    Band,
     Denied,
     GiveUp,
     Granted,
@@ -24,8 +22,8 @@ from safety.lease import (
     Tick,
     Transfer,
     admit,
-    band,
     silent,
+    speed_share,
     step,
     timely,
 )
@@ -211,27 +209,22 @@ def test_admission(change: dict[str, object], expected: Admission) -> None:
 
 
 @pytest.mark.parametrize(
-    ("round_trip_s", "expected"),
+    ("age_s", "share"),
     [
-        (0.0, Band.NORMAL),
-        (0.1, Band.NORMAL),
-        (0.1001, Band.AMBER),
-        (0.2, Band.AMBER),
-        (0.2001, Band.SPEED_CAPPED),
-        (0.3, Band.SPEED_CAPPED),
-        (0.3001, Band.NO_TAKEOVER),
-        (float("inf"), Band.NO_TAKEOVER),
-        (float("nan"), Band.NO_TAKEOVER),
-        (-1.0, Band.NO_TAKEOVER),
+        (0.0, 1.0),
+        (0.1, 1.0),
+        (0.1001, 0.5),
+        (0.2, 0.5),
+        (0.2001, 0.25),
+        (0.3, 0.25),
+        (0.3001, 0.0),
+        (float("inf"), 0.0),
+        (float("nan"), 0.0),
+        (-1.0, 0.0),
     ],
 )
-def test_bands(round_trip_s: float, expected: Band) -> None:
-    assert band(round_trip_s) is expected
-
-
-def test_a_worse_connection_is_never_faster() -> None:
-    factors = [SPEED_FACTOR[b] for b in Band]
-    assert factors == sorted(factors, reverse=True)
+def test_the_age_of_a_command_decides_its_speed(age_s: float, share: float) -> None:
+    assert speed_share(age_s) == share
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -771,7 +771,7 @@ export interface components {
             request_id: string;
         };
         ClientMessage: components["schemas"]["Drive"] | components["schemas"]["Ready"] | components["schemas"]["AcquireLease"] | components["schemas"]["AnswerLease"] | components["schemas"]["ReleaseLease"] | components["schemas"]["Takeover"] | components["schemas"]["EndTakeover"] | components["schemas"]["MarkPhase"] | components["schemas"]["StartEpisode"] | components["schemas"]["Pause"] | components["schemas"]["Resume"] | components["schemas"]["Label"] | components["schemas"]["BeginReset"] | components["schemas"]["ConfirmReset"] | components["schemas"]["Stop"] | components["schemas"]["Clear"] | components["schemas"]["JoinLockstep"] | components["schemas"]["LeaveLockstep"];
-        ClientUpdate: components["schemas"]["ClientWelcome"] | components["schemas"]["RobotPresence"] | components["schemas"]["Telemetry"] | components["schemas"]["CommandResult"] | components["schemas"]["StopProgress"] | components["schemas"]["SimulatorTruth"] | components["schemas"]["LockstepTurn"] | components["schemas"]["TrainingStatus"] | components["schemas"]["InterventionTrained"] | components["schemas"]["Problem"];
+        ClientUpdate: components["schemas"]["ClientWelcome"] | components["schemas"]["RobotPresence"] | components["schemas"]["Telemetry"] | components["schemas"]["RobotTime"] | components["schemas"]["CommandResult"] | components["schemas"]["StopProgress"] | components["schemas"]["SimulatorTruth"] | components["schemas"]["LockstepTurn"] | components["schemas"]["TrainingStatus"] | components["schemas"]["InterventionTrained"] | components["schemas"]["Problem"];
         /** ClientWelcome */
         ClientWelcome: {
             /**
@@ -2043,6 +2043,29 @@ export interface components {
             /** Task */
             task: string;
         };
+        /**
+         * RobotTime
+         * @description The robot's time, 50 times a second to the client that holds the lease, which echoes the
+         *     newest in its commands: how old that is when a command arrives decides how fast it may drive.
+         *
+         *     A message of its own: one that waited for telemetry would make every command look 50 ms older.
+         *     Forwarded without a queue, the latest value wins. A client that answers at once, with a drive
+         *     message, spends none of the age that is allowed on waiting for its own timer.
+         */
+        RobotTime: {
+            /**
+             * Client Id
+             * Format: uuid
+             */
+            client_id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "robot_time";
+            /** T Ns */
+            t_ns: number;
+        };
         /** SafetyEventRow */
         SafetyEventRow: {
             /** By */
@@ -2294,7 +2317,7 @@ export interface components {
         };
         /**
          * Telemetry
-         * @description 10–20 Hz. `t_ns` is the robot's clock; clients echo it in their commands.
+         * @description 10–20 Hz. `t_ns` is the robot's clock; clients echo the newest they saw, see RobotTime.
          */
         Telemetry: {
             /** Action Age Ms */

@@ -13,13 +13,13 @@ import {
   type PressedAction,
   pressesFocus,
 } from "@/drive/keymap";
+import { isDue, maySend, PERIOD_MS } from "@/drive/pacing";
 import { follow, type Press, RELEASED, type Spent } from "@/drive/press";
 import { driveSettings } from "@/drive/settings";
 import type { Puck } from "@/drive/spacemouse";
 import type { RobotConnection } from "@/live/connection";
 import { holdsLease, isWaiting, type LiveState } from "@/live/state";
 
-const PERIOD_MS = 20;
 /** The gripper's wish lasts longer than one step of the task, or latest-value-wins could lose it. */
 const GRIPPER_MS = 250;
 /** Between the robot's answer and the telemetry that shows it. */
@@ -50,6 +50,8 @@ export class Driver {
   private refused = false;
   private noticeSeen = 0;
   private lastTickMs = 0;
+  private robotTimeMs = Number.NEGATIVE_INFINITY;
+  private sentMs = 0;
   private askedMs = 0;
   private lastAsk: Ask = null;
   private timer: ReturnType<typeof setInterval> | undefined;
@@ -79,11 +81,13 @@ export class Driver {
       signal,
     });
     this.lastTickMs = performance.now();
-    this.timer = setInterval(() => this.tick(performance.now()), PERIOD_MS);
+    this.timer = setInterval(() => this.tick(performance.now(), "timer"), PERIOD_MS);
+    this.connection.onRobotTime = (nowMs) => this.tick(nowMs, "robot_time");
   }
 
   stop(): void {
     this.letGo();
+    this.connection.onRobotTime = null;
     clearInterval(this.timer);
     this.listening.abort();
     void this.puck?.close();
@@ -123,7 +127,7 @@ export class Driver {
     this.keyboard.releaseAll();
     this.gripperUntilMs = 0;
     this.intent = { deadman: false, axes: ZERO, device: this.intent.device };
-    this.send(0);
+    this.send(performance.now());
   }
 
   private keyDown(event: KeyboardEvent): void {
@@ -160,7 +164,9 @@ export class Driver {
     this.padGripper = pad?.gripperPressed ?? false;
   }
 
-  private tick(nowMs: number): void {
+  private tick(nowMs: number, by: "robot_time" | "timer"): void {
+    if (!isDue(by, nowMs - this.robotTimeMs)) return;
+    if (by === "robot_time") this.robotTimeMs = nowMs;
     const dt_s = Math.min(0.1, (nowMs - this.lastTickMs) / 1000);
     this.lastTickMs = nowMs;
     const readings = this.readings(nowMs, dt_s);
@@ -213,7 +219,15 @@ export class Driver {
 
   private send(nowMs: number): void {
     const state = this.connection.store.getState();
-    if (!state.telemetry || !holdsLease(state)) return;
+    if (!state.telemetry) return;
+    const sending = {
+      leaseIsOurs: holdsLease(state),
+      free: state.telemetry.lease.client_id === null && connectionOf(state) !== null,
+      deadman: this.intent.deadman,
+      sinceSentMs: nowMs - this.sentMs,
+    };
+    if (!maySend(sending)) return;
+    this.sentMs = nowMs;
     const { frame, speed } = driveSettings.getState();
     const axes: Axes = this.intent.deadman ? this.intent.axes : ZERO;
     this.sequence += 1;

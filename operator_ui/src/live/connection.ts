@@ -21,6 +21,8 @@ export function socketUrl(path: string): string {
 export class RobotConnection {
   readonly store: StoreApi<LiveState> = createStore<LiveState>(() => UNKNOWN);
   readonly clock = new RobotClock();
+  /** Called with every robot time: what answers it at once is as young as can be. */
+  onRobotTime: ((nowMs: number) => void) | null = null;
   private socket: WebSocket | null = null;
   private attempts = 0;
   private redial: ReturnType<typeof setTimeout> | undefined;
@@ -94,6 +96,11 @@ export class RobotConnection {
     const nowMs = performance.now();
     this.heardMs = nowMs;
     const update = JSON.parse(data) as ClientUpdate;
+    if (update.kind === "robot_time") {
+      this.clock.observe(update.t_ns, nowMs);
+      this.onRobotTime?.(nowMs);
+      return; // 50 times a second, and nothing of it is shown
+    }
     if (update.kind === "telemetry") this.clock.observe(update.t_ns, nowMs);
     this.update((state) => received(state, update, nowMs));
   }

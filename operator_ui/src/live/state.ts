@@ -240,6 +240,7 @@ export function received(state: LiveState, update: ClientUpdate, nowMs: number):
       return { ...state, corrections: [update, ...state.corrections].slice(0, KEPT_CORRECTIONS) };
     case "problem":
       return { ...state, notice: notify(state, "problem", update.message) };
+    case "robot_time": // the connection answers it
     case "simulator_truth":
     case "lockstep_turn":
       return state; // the console is neither a scripted operator nor part of lock-step

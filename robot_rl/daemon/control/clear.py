@@ -7,8 +7,8 @@ Until then the robot stays latched, so that nothing can begin and no fault is ov
 
 from dataclasses import dataclass
 
-from robot_rl.daemon.control.apply import Apply
 from robot_rl.daemon.control.arm_watch import ArmCondition
+from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.stop import StopReport
 from robot_rl.schema import live
@@ -31,8 +31,8 @@ class _Waiting:
 class Clearing:
     """State: the clear that waits for the arm."""
 
-    def __init__(self, out: Outbound, apply: Apply, stop_report: StopReport) -> None:
-        self._out, self._apply, self._stop_report = out, apply, stop_report
+    def __init__(self, out: Outbound, machine: ModeMachine, stop_report: StopReport) -> None:
+        self._out, self._machine, self._stop_report = out, machine, stop_report
         self._waiting: _Waiting | None = None
 
     def request(
@@ -76,7 +76,7 @@ class Clearing:
 
     def _finish(self, sender: live.FromClient, cause: str | None, now_ns: int) -> None:
         event = modes.ClearRequested(by=sender.user, cause=cause)
-        refused = self._apply(event, now_ns, sender.user)
+        refused = self._machine.apply(event, now_ns, sender.user)
         if refused is None:
             self._stop_report.cleared()
         self._out.answer(sender, refused or "", now_ns)

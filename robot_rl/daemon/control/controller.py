@@ -16,8 +16,8 @@ from robot_rl.daemon.control.arm_watch import ArmWatch
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control.home import HomeDrive, HomePose, Leg
+from robot_rl.daemon.control.operator_input import OperatorInput
 from robot_rl.daemon.control.outbound import Outbound
-from robot_rl.daemon.control.person import Person
 from robot_rl.daemon.control.settings import ControlSettings
 from robot_rl.daemon.control.window import Driver, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
@@ -60,14 +60,23 @@ class TickOutput:
 
 
 class Controller:
-    """State: authority, gate, plan, person, account, the drive home."""
+    """State: authority, gate, plan, the operator's input, account, the drive home."""
 
     def __init__(
-        self, settings: ControlSettings, mode: modes.ModeState, arm: ArmState, now_ns: int
+        self,
+        settings: ControlSettings,
+        mode: modes.ModeState,
+        arm: ArmState,
+        now_ns: int,
+        *,
+        lease_epoch: int = 0,
     ) -> None:
         self.settings = settings
         self.authority = Authority(
-            mode, resumes=settings.resumes, unattended_ns=settings.unattended_ns
+            mode,
+            resumes=settings.resumes,
+            unattended_ns=settings.unattended_ns,
+            lease_epoch=lease_epoch,
         )
         self.arm = arm
         self._arm_watch = ArmWatch()
@@ -78,7 +87,7 @@ class Controller:
             gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
         )
         self.plan = ChunkPlan()
-        self.person = Person(settings.remote, settings.local, settings.grid.scale)
+        self.operator_input = OperatorInput(settings.remote, settings.local, settings.grid.scale)
         self.account = StepAccount(
             settings.grid, now_ns, self.gate.position_m, self.gate.quaternion
         )
@@ -101,12 +110,12 @@ class Controller:
         planned = self.plan.at(self.account.begins_ns, None)
         results = self.account.close_due(now_ns, planned, self.mode)
         self._look_for_faults(seen)
-        self._listen(seen)
-        remote = self.person.remote_input(now_ns, authority.lease)
-        local = self.person.local_input(now_ns)
+        self._read_inputs(seen)
+        remote = self.operator_input.remote_input(now_ns, authority.lease.state)
+        local = self.operator_input.local_input(now_ns)
         authority.tick(now_ns, self.speed_m_s, remote, local)
         out = authority.drain()
-        self._obey(out, now_ns)
+        self._apply_effects(out, now_ns)
         self._drive_home(now_ns)
         proposal = self._propose(now_ns)
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, authority.mode)
@@ -155,22 +164,22 @@ class Controller:
             authority.fault(found.code, now_ns, **found.details)
         authority.clearing.tick(self._arm_watch.condition, now_ns)
 
-    def _listen(self, seen: TickInput) -> None:
+    def _read_inputs(self, seen: TickInput) -> None:
         now_ns, authority = seen.now_ns, self.authority
         if seen.drive is not None:
-            self.person.hear(seen.drive, authority, now_ns)
+            self.operator_input.receive_drive(seen.drive, authority, now_ns)
         if seen.local is not None:
-            self.person.feel(seen.local)
+            self.operator_input.receive_local(seen.local)
         for message in seen.requests:
             if isinstance(message, live.ClientGone):
-                authority.gone(message.client_id, now_ns)
-                self.person.forget(message.client_id)
+                authority.client_gone(message.client_id, now_ns)
+                self.operator_input.client_gone(message.client_id)
             else:
                 authority.request(message, now_ns, self._arm_watch.condition)
         for intent in seen.intents:
             authority.intent(intent, now_ns)
 
-    def _obey(self, out: Outbound, now_ns: int) -> None:
+    def _apply_effects(self, out: Outbound, now_ns: int) -> None:
         """What the mode machine asks of gate and plan."""
         for effect in out.effects:
             match effect:
@@ -178,7 +187,7 @@ class Controller:
                     self.gate.take_over(now_ns, _measured(self.arm))
                 case modes.DropChunk():
                     self.plan.drop()
-                    self.person.let_go()
+                    self.operator_input.reset_shaping()
                 case _:
                     pass  # HoldStill: commands of the old epoch are void, so the gate holds
         if out.go_home is not None:
@@ -235,22 +244,22 @@ class Controller:
                 return Hold()
 
     def _follow_person(self, now_ns: int) -> Twist | Hold:
-        driver = self.authority.intervention
+        driver = self.authority.takeovers.intervention
         device = "" if driver is None else driver.device
-        return self.person.twist(
+        return self.operator_input.twist(
             device,
             self.gate.gripper,
             self.arm,
-            self.authority.lease,
+            self.authority.lease.state,
             epoch=self.authority.mode.epoch,
             scale=self.settings.speed_scale,
-            round_trip_s=self.authority.round_trip_s,
+            round_trip_s=self.authority.lease.round_trip_s,
             gripper_used=self.settings.gripper,
             now_ns=now_ns,
         )
 
     def _driver(self) -> Driver | None:
-        driver, phase = self.authority.intervention, self.authority.mode.phase
+        driver, phase = self.authority.takeovers.intervention, self.authority.mode.phase
         if driver is None or phase is None:
             return None
         return Driver(

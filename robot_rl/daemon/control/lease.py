@@ -1,14 +1,22 @@
-"""The lease as people meet it: who holds it, who asks for it, and how each of them hears of it.
+"""The right to drive: the one place where the robot keeps who holds it. No input or output.
 
-safety.lease decides and knows clients by id; here they have names, their requests get answers, and
-what becomes of the lease reaches the mode. No input or output.
+The rules are a pure machine in safety.lease, beside the other decisions about motion: epochs, ages,
+silences, transfers, for clients known by an id. Here they have names, their requests get answers,
+and what becomes of the lease reaches the mode. What lies elsewhere reads it and decides nothing:
+
+- schema/live.py has the requests, `LeaseStatus` (shown in telemetry) and `RobotTime` (the echo).
+- link/requests.py keeps the one slot for drive messages free of those who do not hold the lease,
+  and link/echo.py sends the holder the robot's time: both read the record of control.
+- operator_input.py, takeover.py and dead_man.py beside this file ask whether input may count, who
+  may begin to drive, and whether the dead-man was let go.
+- The server only says who may ask (server/hub.py: roles); it never holds or grants a lease.
 """
 
 import math
 from dataclasses import replace
 from uuid import UUID
 
-from robot_rl.daemon.control.apply import Apply
+from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.sentences import by_name
 from robot_rl.daemon.messages import LeasePreempted
@@ -17,17 +25,17 @@ from safety import lease as leases
 from safety import modes
 
 
-class LeaseDesk:
+class LeaseArbiter:
     """State: the lease, its holder, the holder's round trip, and who waits for the lease."""
 
-    def __init__(self, out: Outbound, apply: Apply) -> None:
-        self.state = leases.LeaseState()
+    def __init__(self, out: Outbound, machine: ModeMachine, *, first_epoch: int = 0) -> None:
+        self.state = leases.LeaseState(epoch=first_epoch)
         self.client: UUID | None = None
         self.user = ""
         self.since_ns = 0
         self.round_trip_s = math.nan
         self.asked: live.FromClient | None = None  # who waits for the lease, and its request
-        self._out, self._apply = out, apply
+        self._out, self._machine = out, machine
 
     # ---- requests: each comes back refused with a sentence, or as None --------------------------
 
@@ -67,7 +75,7 @@ class LeaseDesk:
             return "You do not hold the lease."
         return self._step(leases.GiveUp(by=str(sender.client_id)), now_ns)
 
-    def passing(self) -> str | None:
+    def transfer_under_way(self) -> str | None:
         """A sentence while the lease is on its way to another: until then nothing may move."""
         pending = self.state.pending
         if pending is None or self.asked is None:
@@ -81,14 +89,14 @@ class LeaseDesk:
 
     # ---- what else happens to it ----------------------------------------------------------------
 
-    def hear(
-        self, client_id: UUID, *, epoch: int, sequence: int, echoed_ns: int, now_ns: int
+    def admit(
+        self, client: UUID, *, epoch: int, sequence: int, echoed_ns: int, now_ns: int
     ) -> leases.Admission:
         """Judge a drive message; an admitted one keeps the lease.
 
         One that came too late measures the round trip as well: that is how a slow network shows.
         """
-        by = str(client_id)
+        by = str(client)
         self.state, admission = leases.admit(
             self.state, by=by, epoch=epoch, sequence=sequence, echoed_ns=echoed_ns, now_ns=now_ns
         )
@@ -103,12 +111,12 @@ class LeaseDesk:
             self.asked = None
             self.state = replace(self.state, pending=None)
 
-    def gone(self, client_id: UUID, now_ns: int) -> None:
+    def client_gone(self, client: UUID, now_ns: int) -> None:
         """A client's socket closed: the lease runs out by silence, and nobody waits for it."""
-        if client_id == self.client:
+        if client == self.client:
             silent_ns = now_ns - leases.SILENCE_NS - 1
             self.state = replace(self.state, heard_ns=min(self.state.heard_ns, silent_ns))
-        if self.asked is not None and self.asked.client_id == client_id:
+        if self.asked is not None and self.asked.client_id == client:
             self.asked = None
             self.state = replace(self.state, pending=None)
 
@@ -133,15 +141,15 @@ class LeaseDesk:
                 case leases.Granted(to=to) if to != before:
                     self._grant(to, asker, now_ns)
                 case leases.LeaseEnded():
-                    self._apply(modes.LeaseLost(), now_ns, self.user)
+                    self._machine.apply(modes.LeaseLost(), now_ns, self.user)
                     self.client, self.user = None, ""
                     self.round_trip_s = math.nan
                     before = None
                 case leases.Suspended():
-                    self._apply(modes.LeaseSuspended(), now_ns, self.user)
+                    self._machine.apply(modes.LeaseSuspended(), now_ns, self.user)
                 case leases.HoldForTransfer():
                     asked = "another operator" if self.asked is None else self.asked.user
-                    self._apply(modes.PauseRequested(by=asked), now_ns, asked)
+                    self._machine.apply(modes.PauseRequested(by=asked), now_ns, asked)
                 case leases.Audited(text=text) if asker is not None:
                     self._preempted(asker, by_name(text, self._names(asker)), now_ns)
                 case leases.Denied(to=to, reason=reason):

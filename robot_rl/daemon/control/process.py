@@ -19,6 +19,7 @@ from hardware.memory import Record, Slot
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
 from robot_rl.daemon.control.latch import LatchWriter, read_latch
+from robot_rl.daemon.control.lease_epoch import reserve_epochs
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.settings import DaemonSettings
@@ -98,7 +99,8 @@ class ControlLoop:
         # Counted on from the clock: a predecessor's epochs are never used again.
         latch = read_latch(settings.latch_file)
         mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
-        self.controller = Controller(wanted, mode, state, now_ns)
+        lease_epoch = reserve_epochs(settings.starts_file)
+        self.controller = Controller(wanted, mode, state, now_ns, lease_epoch=lease_epoch)
         self._limits = 0
         self._published = mode
         # The actor may have an episode running from before a restart: it learns where control is.

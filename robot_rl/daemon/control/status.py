@@ -31,7 +31,8 @@ class LoopTimes:
 def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns: int) -> Records:
     """One CONTROL record. `limits`: those that acted since the last one."""
     authority, gate = controller.authority, controller.gate
-    state, lease, stopping = authority.mode, authority.lease, authority.stop_report.stopping
+    state, stopping, holder = authority.mode, authority.stop_report.stopping, authority.lease
+    lease = holder.state
     record = np.zeros((), CONTROL)
     record["t_ns"] = now_ns
     record["mode"] = state.mode.encode()
@@ -40,23 +41,23 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     record["epoch"] = state.epoch
     record["source"] = controller.verdict.source.encode()
     record["phase"] = (state.phase or "").encode()
-    if authority.intervention is not None:
-        record["intervention_id"] = np.void(authority.intervention.intervention_id.bytes)
+    if authority.takeovers.intervention is not None:
+        record["intervention_id"] = np.void(authority.takeovers.intervention.intervention_id.bytes)
     record["lease_epoch"] = lease.epoch
-    record["lease_holder"] = bounded(authority.lease_user, 64)
-    if authority.lease_client is not None:
-        record["lease_client"] = np.void(authority.lease_client.bytes)
+    record["lease_holder"] = bounded(holder.user, 64)
+    if holder.client is not None:
+        record["lease_client"] = np.void(holder.client.bytes)
     record["lease_suspended"] = lease.suspended
-    record["lease_since_ns"] = authority.desk.since_ns
-    if authority.asked is not None and lease.pending is not None and lease.holder is not None:
-        record["lease_asked_by"] = bounded(authority.asked.user, 64)
+    record["lease_since_ns"] = holder.since_ns
+    if holder.asked is not None and lease.pending is not None and lease.holder is not None:
+        record["lease_asked_by"] = bounded(holder.asked.user, 64)
         record["lease_asked_until_ns"] = lease.pending.deadline_ns
     record["reference_position"] = gate.position_m
     record["reference_quaternion"] = gate.quaternion
     record["speed_limit"] = _speed_limit_m_s(controller)
     record["limits"] = limits
     record["moving"] = not at_rest(controller.speed_m_s)
-    record["round_trip_ms"] = authority.round_trip_s * 1e3
+    record["round_trip_ms"] = holder.round_trip_s * 1e3
     following = controller.following
     record["action_age_ms"] = (
         math.nan if following is None else (now_ns - following.observed_ns) / 1e6
@@ -90,5 +91,5 @@ def _speed_limit_m_s(controller: Controller) -> float:
     if controller.mode is not Mode.TAKEOVER:
         return limit
     settings = controller.settings
-    factor = leases.SPEED_FACTOR[leases.band(controller.authority.round_trip_s)]
+    factor = leases.speed_share(controller.authority.lease.round_trip_s)
     return min(limit, settings.remote.speed_m_s * settings.speed_scale * factor)

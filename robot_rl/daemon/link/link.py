@@ -21,6 +21,7 @@ from hardware.memory import Ring
 from robot_rl.daemon import topics
 from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.link.download import Downloads
+from robot_rl.daemon.link.echo import run_echo
 from robot_rl.daemon.link.lockstep import Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.meeting import Meetings
@@ -87,6 +88,8 @@ class Link:
         """Run until `stopping` is set; then send what can be sent within two seconds."""
         url = self._settings.server_url
         jobs = [self._watch_outbox(), *(self._forward(ring) for ring in self._answers)]
+        if not self._settings.lockstep:  # there, time stands while a client answers
+            jobs.append(run_echo(self._readings.control, self._clock, self._mailbox))
         client: httpx.AsyncClient | None = None
         if url is not None:
             client = httpx.AsyncClient(

@@ -120,7 +120,7 @@ def test_a_restarted_actor_leaves_no_episode_to_return_to(rig: Rig, mode: Mode) 
     for intent in before:
         control.intent(intent, 0)
     assert (control.running, control.mode.mode) == (Running.EPISODE, Mode.AUTONOMOUS)
-    control.mode = ModeState(mode=mode, epoch=control.mode.epoch)
+    control.machine.state = ModeState(mode=mode, epoch=control.mode.epoch)
     for intent in rig.intents():
         control.intent(intent, 0)
     assert control.running is Running.NOTHING

@@ -8,9 +8,10 @@ import numpy as np
 
 from hardware.arm import ArmState
 from robot_rl.config import load_cell, load_task
-from robot_rl.daemon import messages
+from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
 from robot_rl.daemon.control.settings import control_settings
+from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.schema import live
 from safety.modes import ModeState
 
@@ -45,6 +46,8 @@ class ControlStand:
         self.controller = Controller(replace(wanted, **settings), ModeState(), arm, 0)
         self.answers: list[live.CommandResult] = []
         self.clears_sent = 0
+        self.client = ADA
+        self._sequence = 0
         self.last: TickOutput | None = None
 
     @property
@@ -77,7 +80,31 @@ class ControlStand:
         return self.last
 
     def from_ada(self, message: live.ClientMessage) -> live.FromClient:
-        return live.FromClient(client_id=ADA, user="ada", message=message)
+        return live.FromClient(client_id=self.client, user="ada", message=message)
+
+    def drive(
+        self, *, dead_man: bool, age_ms: float = 0.0, axes: Any = (0.0,) * 6, late_ns: int = 0
+    ) -> TickOutput:
+        """One tick with a drive message; `age_ms`: of the robot time that it echoes."""
+        self._sequence += 1
+        now_ns = self.now_ns + 5 * MS
+        record = np.zeros(1, topics.DRIVE)[0]
+        record["client_id"], record["received_ns"] = np.void(self.client.bytes), now_ns
+        record["lease_epoch"] = self.status["lease_epoch"]
+        record["sequence"], record["echo_t_ns"] = self._sequence, now_ns - round(age_ms * MS)
+        record["deadman"], record["axes"], record["speed_scale"] = dead_man, axes, 1.0
+        record["device"] = b"keyboard"
+        return self.tick(drive=record, late_ns=late_ns)
+
+    def drive_for(self, duration_ms: int, **fields: Any) -> None:
+        """A person at 50 Hz."""
+        for _ in range(duration_ms // 20):
+            self.drive(**fields)
+            self.run(15)
+
+    @property
+    def status(self) -> Any:
+        return control_record(self.controller, LoopTimes(), 0, self.now_ns)
 
     def run(self, duration_ms: int) -> None:
         for _ in range(duration_ms // 5):

@@ -7,7 +7,8 @@ import pytest
 
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon.control.arm_watch import ArmCondition
-from robot_rl.daemon.control.authority import Authority, DeviceInput
+from robot_rl.daemon.control.authority import Authority
+from robot_rl.daemon.control.dead_man import DeviceInput
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
@@ -43,12 +44,13 @@ class Desk:
             self.now_ns += 20 * MS
             self.sequence += 1
             authority = self.authority
-            if authority.lease_client is not None:
-                authority.hear(
-                    authority.lease_client,
-                    epoch=authority.lease.epoch,
+            if authority.lease.client is not None:
+                authority.admit_drive(
+                    authority.lease.client,
+                    epoch=authority.lease.state.epoch,
                     sequence=self.sequence,
                     echoed_ns=self.now_ns,
+                    dead_man=self.remote is not None and self.remote.dead_man,
                     now_ns=self.now_ns,
                 )
             authority.tick(self.now_ns, self.speed_m_s, self.remote, None)
@@ -57,7 +59,9 @@ class Desk:
         self.events += out.events
 
     def take_over(self) -> UUID:
-        """Ada asks to drive, with the dead-man held."""
+        """Ada asks to drive, with the dead-man held, which she had let go before."""
+        self.remote = None
+        self.run(20 * MS)
         self.remote = DeviceInput(device="keyboard", dead_man=True, fresh=True)
         asked = self.ask(ADA, live.Takeover, device="keyboard")
         self.run(20 * MS)
@@ -75,33 +79,33 @@ def desk() -> Desk:
 def test_the_holder_agrees_and_the_one_who_asked_hears_of_it(desk: Desk) -> None:
     asked = desk.ask(BOB, live.AcquireLease)
     desk.run(100 * MS)
-    assert desk.authority.asked is not None
-    assert desk.authority.asked.user == "bob"
+    assert desk.authority.lease.asked is not None
+    assert desk.authority.lease.asked.user == "bob"
     assert "ada keeps it" in desk.answers_to(asked)[0][1]
     consent = desk.ask(ADA, live.AnswerLease, consent=True)
     desk.run(40 * MS)
-    assert desk.authority.lease_client == BOB
+    assert desk.authority.lease.client == BOB
     assert desk.answers_to(consent) == [(True, "")]
     assert desk.answers_to(asked)[1:] == [(True, "")]
-    assert desk.authority.asked is None
+    assert desk.authority.lease.asked is None
 
 
 def test_the_holder_keeps_it(desk: Desk) -> None:
     asked = desk.ask(BOB, live.AcquireLease)
     answered = desk.ask(ADA, live.AnswerLease, consent=False)
     desk.run(TRANSFER_TIMEOUT_NS + 100 * MS)
-    assert desk.authority.lease_client == ADA
+    assert desk.authority.lease.client == ADA
     assert desk.answers_to(answered) == [(True, "")]
     assert desk.answers_to(asked)[1:] == [(False, "ada keeps the lease.")]
-    assert desk.authority.asked is None
+    assert desk.authority.lease.asked is None
 
 
 def test_a_holder_who_does_not_answer_agrees(desk: Desk) -> None:
     asked = desk.ask(BOB, live.AcquireLease)
     desk.run(TRANSFER_TIMEOUT_NS - 40 * MS)
-    assert desk.authority.lease_client == ADA
+    assert desk.authority.lease.client == ADA
     desk.run(80 * MS)
-    assert desk.authority.lease_client == BOB
+    assert desk.authority.lease.client == BOB
     assert desk.answers_to(asked)[1:] == [(True, "")]
 
 
@@ -111,7 +115,7 @@ def test_only_the_holder_answers(desk: Desk, client: UUID) -> None:
     answered = desk.ask(client, live.AnswerLease, consent=True)
     desk.run(100 * MS)
     assert desk.answers_to(answered) == [(False, f"{NAMES[client]} has no request to answer.")]
-    assert desk.authority.lease_client == ADA
+    assert desk.authority.lease.client == ADA
 
 
 def test_an_engineer_takes_it_at_rest_and_the_reason_is_recorded(desk: Desk) -> None:
@@ -120,11 +124,11 @@ def test_an_engineer_takes_it_at_rest_and_the_reason_is_recorded(desk: Desk) -> 
     waited = desk.ask(BOB, live.AcquireLease)
     taken = desk.ask(SAM, live.AcquireLease, preempt="ada has left the room")
     desk.run(200 * MS)
-    assert desk.authority.lease_client == ADA, "it moves"
+    assert desk.authority.lease.client == ADA, "it moves"
     assert desk.authority.mode.mode is Mode.PAUSED
     desk.speed_m_s = 0.0
     desk.run(40 * MS)
-    assert desk.authority.lease_client == SAM
+    assert desk.authority.lease.client == SAM
     assert desk.answers_to(taken)[-1] == (True, "")
     assert not desk.answers_to(waited)[-1][0]
     (event,) = (each for each in desk.events if isinstance(each, LeasePreempted))
@@ -151,7 +155,7 @@ def test_a_driver_cannot_take_over_again_what_an_engineer_has_taken(desk: Desk) 
         assert desk.answers_to(resumed) == [(False, sentence)]
     desk.speed_m_s = 0.0
     desk.run(20 * MS)
-    assert desk.authority.lease_client == SAM
+    assert desk.authority.lease.client == SAM
     assert desk.answers_to(taken)[-1] == (True, "")
     assert desk.authority.mode.mode is Mode.PAUSED
 
@@ -177,7 +181,7 @@ def test_an_episode_that_starts_before_the_arm_rests_does_not_put_off_a_transfer
     assert desk.authority.mode.mode is Mode.PAUSED
     desk.speed_m_s = 0.0
     desk.run(20 * MS)
-    assert desk.authority.lease_client == SAM
+    assert desk.authority.lease.client == SAM
 
 
 def test_nobody_resumes_while_a_free_lease_waits_for_rest(desk: Desk) -> None:
@@ -191,7 +195,7 @@ def test_nobody_resumes_while_a_free_lease_waits_for_rest(desk: Desk) -> None:
     assert "passing to bob" in desk.answers_to(resumed)[0][1]
     desk.speed_m_s = 0.0
     desk.run(20 * MS)
-    assert desk.authority.lease_client == BOB
+    assert desk.authority.lease.client == BOB
 
 
 def test_a_request_does_not_take_the_robot_from_who_drives_meanwhile(desk: Desk) -> None:
@@ -199,7 +203,7 @@ def test_a_request_does_not_take_the_robot_from_who_drives_meanwhile(desk: Desk)
     desk.run(2000 * MS)
     desk.take_over()
     assert desk.authority.mode.mode is Mode.TAKEOVER
-    assert desk.authority.asked is None
+    assert desk.authority.lease.asked is None
     sentence = "ada is driving; the lease cannot change hands now."
     assert desk.answers_to(asked)[1:] == [(False, sentence)]
     desk.speed_m_s = 0.2

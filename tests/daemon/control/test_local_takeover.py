@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.daemon import topics
-from robot_rl.daemon.control.person import DEAD_MAN_BUTTON
+from robot_rl.daemon.control.operator_input import DEAD_MAN_BUTTON
 from robot_rl.schema import live
 
 DEVICE = "spacemouse"
@@ -41,6 +41,7 @@ def take_over(robot, local, *, held) -> live.CommandResult:
     """What the console's button does, and the answer to it."""
     robot.rest()
     assert robot.answer_of(live.AcquireLease).accepted
+    hand(robot, local, 40, held=False)
     hand(robot, local, 40, held=held)
     request = live.Takeover(request_id=uuid4(), device=DEVICE)
     robot.ask(request)

@@ -49,11 +49,12 @@ def test_a_console_that_goes_away_starts_the_time(unattended_ns: int | None) -> 
     )
     for sequence in range(1, 300):
         now_ns += 50 * MS
-        authority.hear(
+        authority.admit_drive(
             client,
-            epoch=authority.lease.epoch,
+            epoch=authority.lease.state.epoch,
             sequence=sequence,
             echoed_ns=now_ns,
+            dead_man=False,
             now_ns=now_ns,
         )
         authority.tick(now_ns, 0.0, None, None)

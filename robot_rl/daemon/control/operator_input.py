@@ -1,4 +1,4 @@
-"""A person's devices as control hears them: a remote one through the link, one at the robot."""
+"""A person's input devices: a remote one through the link, one at the robot. No input or output."""
 
 from uuid import UUID
 
@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from hardware.arm import ArmState
 from hardware.memory import Record
-from robot_rl.daemon.control.authority import Authority, DeviceInput
+from robot_rl.daemon.control.authority import Authority
+from robot_rl.daemon.control.dead_man import DeviceInput
 from safety import lease as leases
 from safety.drive import DriveFrame, DriveInput, DriveSettings, DriveState, shape
 from safety.lease import LeaseState
@@ -19,7 +20,7 @@ DEAD_MAN_BUTTON, GRIPPER_BUTTON = 0, 1
 """At the robot: hold the left button to drive, press the right one to open or close."""
 
 
-class Person:
+class OperatorInput:
     """The newest input of each device, and what of it may become a twist."""
 
     def __init__(self, remote: DriveSettings, local: DriveSettings, scale: Vector) -> None:
@@ -34,13 +35,14 @@ class Person:
         self._toggled = 0.0  # gripper entry of the press that is being held
         self.rejected = dict.fromkeys(leases.Admission, 0)
 
-    def hear(self, drive: Record, authority: Authority, now_ns: int) -> None:
+    def receive_drive(self, drive: Record, authority: Authority, now_ns: int) -> None:
         """A drive message: only the lease holder's, in order and of this lease, counts."""
-        admission = authority.hear(
+        admission = authority.admit_drive(
             UUID(bytes=bytes(drive["client_id"])),
             epoch=int(drive["lease_epoch"]),
             sequence=int(drive["sequence"]),
             echoed_ns=int(drive["echo_t_ns"]),
+            dead_man=bool(drive["deadman"]),
             now_ns=now_ns,
         )
         if admission is leases.Admission.ACCEPTED:
@@ -48,16 +50,16 @@ class Person:
         else:
             self.rejected[admission] += 1
 
-    def feel(self, local: Record) -> None:
+    def receive_local(self, local: Record) -> None:
         """The newest reading of the device at the robot."""
         self._local = local
 
-    def forget(self, client_id: UUID) -> None:
+    def client_gone(self, client_id: UUID) -> None:
         """A client is gone: its last input must not go on driving."""
         if self._remote is not None and bytes(self._remote["client_id"]) == client_id.bytes:
             self._remote = None
 
-    def let_go(self) -> None:
+    def reset_shaping(self) -> None:
         """Authority changed: axes have to wake up again."""
         self._states = {"remote": DriveState(), "local": DriveState()}
         self._toggled = 0.0
@@ -118,7 +120,7 @@ class Person:
             dead_man=True,
             age_s=(now_ns - received_ns) * 1e-9,
             speed_scale=scale
-            * leases.SPEED_FACTOR[leases.band(round_trip_s)]
+            * leases.speed_share(round_trip_s)
             * (float(record["speed_scale"]) if remote else 1.0),
             frame=DriveFrame.TOOL if remote and bool(record["tool_frame"]) else DriveFrame.BASE,
         )

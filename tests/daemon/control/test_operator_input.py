@@ -8,7 +8,7 @@ from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
-from robot_rl.daemon.control.person import Person
+from robot_rl.daemon.control.operator_input import OperatorInput
 from robot_rl.daemon.control.settings import drive_settings
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
@@ -30,19 +30,19 @@ def ask(authority: Authority, client: UUID, kind: type[live.Request], now_ns: in
 def test_what_the_last_holder_said_counts_for_nobody_else() -> None:
     cell, task = load_cell("simulation"), load_task("lift_cube")
     settings = drive_settings(cell, task, local=False)
-    person = Person(settings, settings, np.array(task.action.scale))
+    person = OperatorInput(settings, settings, np.array(task.action.scale))
     authority = Authority(ModeState(), resumes=True)
     ask(authority, ADA, live.AcquireLease, 0)
     drive = np.zeros(1, topics.DRIVE)
     drive["client_id"], drive["received_ns"] = np.void(ADA.bytes), 10 * MS
-    drive["lease_epoch"], drive["sequence"] = authority.lease.epoch, 1
+    drive["lease_epoch"], drive["sequence"] = authority.lease.state.epoch, 1
     drive["deadman"], drive["echo_t_ns"] = True, 10 * MS
-    person.hear(drive[0], authority, 10 * MS)
-    said = person.remote_input(10 * MS, authority.lease)
+    person.receive_drive(drive[0], authority, 10 * MS)
+    said = person.remote_input(10 * MS, authority.lease.state)
     assert said is not None
     assert said.dead_man
     ask(authority, ADA, live.ReleaseLease, 20 * MS)
-    assert person.remote_input(20 * MS, authority.lease) is None
+    assert person.remote_input(20 * MS, authority.lease.state) is None
     ask(authority, BOB, live.AcquireLease, 30 * MS)
-    assert authority.lease_client == BOB
-    assert person.remote_input(30 * MS, authority.lease) is None
+    assert authority.lease.client == BOB
+    assert person.remote_input(30 * MS, authority.lease.state) is None
