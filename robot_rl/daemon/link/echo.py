@@ -5,7 +5,7 @@ import time
 from uuid import UUID
 
 from hardware.clock import Clock
-from hardware.memory import Slot, TornRead
+from hardware.memory import Slot
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.schema.live import RobotTime
 
@@ -26,8 +26,5 @@ async def run_echo(control: Slot, clock: Clock, mailbox: LiveOutbound) -> None:
 
 def _holder(control: Slot) -> UUID | None:
     """The client that holds the lease, as control says."""
-    try:
-        client = bytes(control.read()["lease_client"])
-    except TornRead:
-        return None  # control has died; what it said last is no lease any more
+    client = bytes(control.read()["lease_client"])
     return None if client == _NOBODY else UUID(bytes=client)
