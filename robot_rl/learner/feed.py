@@ -9,7 +9,6 @@ import io
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +16,8 @@ import httpx
 from pydantic import TypeAdapter
 
 from robot_rl.errors import PlainError
-from robot_rl.schema.feed import FeedItem, FeedPage, SegmentStored
+from robot_rl.learner.encoder import Delivery, Encoder
+from robot_rl.schema.feed import FeedPage
 from robot_rl.schema.message import PROTOCOL_VERSION, Message
 from robot_rl.schema.policy import (
     PIECE_BYTES,
@@ -50,14 +50,6 @@ class HistoryLost(ServerRefused):
 
 class Stopped(Exception):
     """The learner was told to stop while it waited for the server."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A feed item; a stored segment comes with its bytes."""
-
-    item: FeedItem
-    segment: bytes | None = None
 
 
 class ServerClient:
@@ -196,14 +188,28 @@ def _detail(response: httpx.Response) -> str:
 
 
 class FeedReader:
-    """Reads ahead in a thread of its own, so that training never waits for the network."""
+    """Reads ahead and encodes in a thread of its own, so that training waits for neither."""
 
-    def __init__(self, client: ServerClient, task: str, after: int, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        client: ServerClient,
+        task: str,
+        after: int,
+        stop: threading.Event,
+        encoder: Encoder,
+    ) -> None:
         self._client, self._task, self._after, self._stop = client, task, after, stop
+        self._encoder = encoder
         self._queue: queue.Queue[Delivery] = queue.Queue(AHEAD)
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._read, name="feed", daemon=True)
         self._thread.start()
+
+    def end(self, timeout_s: float) -> None:
+        """Once the learner was told to stop: wait until nothing is encoded or stored any more."""
+        self._thread.join(timeout_s)
+        if not self._thread.is_alive():
+            self._encoder.close()
 
     def take(self, timeout_s: float) -> Delivery | None:
         """The next item, or None when none came in time. Raises what stopped the reader."""
@@ -217,19 +223,14 @@ class FeedReader:
     def _read(self) -> None:
         try:
             while not self._stop.is_set():
-                for item in self._client.page(self._task, self._after, WAIT_S).items:
-                    self._put(self._delivery(item))
-                    self._after = item.number
+                items = self._client.page(self._task, self._after, WAIT_S).items
+                for delivery in self._encoder.deliver(items):
+                    self._put(delivery)
+                    self._after = delivery.item.number
         except Stopped:
             return
         except Exception as error:  # noqa: BLE001  handed to the training loop, which ends with it
             self._failure = error
-
-    def _delivery(self, item: FeedItem) -> Delivery:
-        event = item.event
-        if isinstance(event, SegmentStored):
-            return Delivery(item=item, segment=self._client.segment(event.segment_id, event.sha256))
-        return Delivery(item=item)
 
     def _put(self, delivery: Delivery) -> None:
         while not self._stop.is_set():

@@ -4,15 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-import numpy as np
-
 from robot_rl.config.identity import IdentityRule
 from robot_rl.config.task import Task
-from robot_rl.learner.columns import Trajectory
-from robot_rl.learner.feed import Delivery
+from robot_rl.learner.encoder import Delivery
 from robot_rl.learner.replay import Replay
-from robot_rl.policy.images import observe
-from robot_rl.policy.interface import Backbone, BadObservation
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -26,7 +21,6 @@ from robot_rl.schema.feed import (
     InterventionDecided,
     Relabelled,
 )
-from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 from robot_rl.schema.transition import TRAINED_ON
 
 
@@ -36,14 +30,12 @@ class Intake:
     def __init__(
         self,
         task: Task,
-        backbone: Backbone,
         replay: Replay,
         say: Callable[[str], None],
     ) -> None:
-        self._task, self._identities = task, IdentityRule(task)
+        self._identities = IdentityRule(task)
         self._left_out: set[str] = set()  # identities that were said to be left out
-        self._backbone, self._replay, self._say = backbone, replay, say
-        self._instructions: dict[UUID, str] = {}
+        self._replay, self._say = replay, say
         self.cursor = 0
         self.history = ""  # of everything up to the cursor: another database has another one
 
@@ -72,8 +64,8 @@ class Intake:
                 replay.relabel(event.episode_id, event.outcome)
             elif isinstance(event, Excluded):
                 replay.exclude(event.episode_id, event.excluded)
-            elif delivery.segment is not None and replay.wants(event.episode_id):
-                yield from self._steps(event.episode_id, delivery.segment)
+            elif replay.wants(event.episode_id):
+                yield from self._steps(event.episode_id, delivery)
         self.cursor = delivery.item.number
         self.history = _continued(self.history, delivery.item)
 
@@ -84,7 +76,6 @@ class Intake:
         if difference:
             self._leave_out(event, difference)
             return
-        self._instructions[event.episode_id] = event.instruction
         demonstration = event.purpose is Purpose.DEMONSTRATION
         self._replay.start(event.episode_id, demonstration=demonstration)
 
@@ -98,31 +89,20 @@ class Intake:
                 f"it: robot-rl episodes admit --task {event.task} {sha256[:12]}"
             )
 
-    def _steps(self, episode_id: UUID, data: bytes) -> Iterator[int]:
-        try:
-            records = decode_segment(data)
-        except BadSegment as error:
-            self._say(f"a segment of episode {episode_id} is left out of training: {error}")
+    def _steps(self, episode_id: UUID, delivery: Delivery) -> Iterator[int]:
+        encoded = delivery.encoded
+        for problem in (delivery.problem,) if encoded is None else encoded.problems:
+            if problem:
+                self._say(problem)
+        if encoded is None:
             return
-        for record in records:
-            before = self._replay.received
-            self._add(episode_id, record)
-            if self._replay.received > before:
-                yield self._replay.received
-
-    def _add(self, episode_id: UUID, record: RecordedStep) -> None:
-        """A record that nobody saw is kept too: how the episode ended may stand in it."""
-        step = record.step
-        try:
-            observation = observe(record, self._instructions[episode_id], self._backbone.cameras)
-            features, seen = self._backbone.features(observation), True
-        except BadObservation as error:
-            self._say(f"a step of episode {episode_id} cannot be trained on: {error}")
-            features, seen = np.zeros(self._backbone.size, np.float32), False
-        trajectory = Trajectory.of(
-            [step], np.asarray(features)[None], action=self._task.action.size, seen=[seen]
-        )
-        self._replay.add(episode_id, step.index, trajectory, [step.intervention_id])
+        replay = self._replay
+        for offset, intervention in enumerate(encoded.interventions):
+            before = replay.received
+            record = encoded.trajectory.part(offset, offset + 1)
+            replay.add(episode_id, encoded.first_index + offset, record, [intervention])
+            if replay.received > before:
+                yield replay.received
 
 
 def _continued(history: str, item: FeedItem) -> str:

@@ -22,7 +22,9 @@ from robot_rl.learner.algorithm import Metrics, make_algorithm
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.demonstrations import decode_trajectories
 from robot_rl.learner.device import best_device
-from robot_rl.learner.feed import Delivery, FeedReader, ServerClient, Stopped
+from robot_rl.learner.encoder import Delivery, Encoder
+from robot_rl.learner.feature_store import FeatureStore
+from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
@@ -35,7 +37,9 @@ from robot_rl.policy.manifest import CheckpointManifest
 from robot_rl.policy.starting import starting_folder
 from robot_rl.schema.policy import LearnerProgress, Update
 
+FEATURES = "features"
 SAVE_EVERY_S = 30.0
+ENDING_S = 5.0  # for what is being encoded when the learner stops
 TELL_EVERY_S = 1.0
 MESSAGE_SHOWN_S = 60.0  # what the learner says goes out of the console after this
 IDLE_S = 0.2  # how long to wait for the feed when there is nothing to train
@@ -86,7 +90,8 @@ class Learner:
         self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
         self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
         self.rng = np.random.default_rng([settings.seed, 1])
-        self.intake = Intake(self.task, policy.backbone, self.replay, self._say)
+        self.intake = Intake(self.task, self.replay, self._say)
+        self._backbone, self._view = policy.backbone, manifest.backbone.model_dump_json()
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._saved = SavedState(
             settings.data_folder,
@@ -106,7 +111,7 @@ class Learner:
     def run(self) -> None:
         """Go on from the saved state, or begin; save at the end whatever ended it."""
         position = self._saved.read()
-        reader = FeedReader(self._client, self.task.name, 0, self._stop)
+        reader = self._reader()
         caught_up = position is None
         try:
             if position is not None:
@@ -125,6 +130,21 @@ class Learner:
         finally:
             if caught_up:
                 self._save()
+            self._stop.set()
+            reader.end(ENDING_S)
+
+    def _reader(self) -> FeedReader:
+        """Reads the feed from its beginning; what was encoded before is on the disk."""
+        settings, task = self.settings, self.task
+        store = FeatureStore(settings.data_folder / task.name / FEATURES, self._view)
+        encoder = Encoder(
+            self._backbone,
+            self._client.segment,
+            store,
+            action=task.action.size,
+            one_by_one=settings.lockstep,
+        )
+        return FeedReader(self._client, task.name, 0, self._stop, encoder)
 
     def _take_one(self, reader: FeedReader) -> None:
         """Enter the next item, whenever it comes, without training. Raises Stopped."""

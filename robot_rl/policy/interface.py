@@ -1,6 +1,6 @@
 """What a policy sees and answers, and two seams: a policy acts, a backbone only looks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -57,6 +57,12 @@ class Backbone(Protocol):
 
     def features(self, observation: Observation) -> NDArray[np.float32]:
         """(size,) features of one observation. Raises BadObservation."""
+        ...
+
+    def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
+        """(observations, size): of several at once, which is faster and may differ in the last
+        bits. Raises BadObservation when one of them cannot be used.
+        """
         ...
 
 

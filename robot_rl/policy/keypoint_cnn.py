@@ -102,14 +102,18 @@ class KeypointCnn:
         self._picks: dict[tuple[str, ...], list[int]] = {}
 
     def features(self, observation: Observation) -> NDArray[np.float32]:
-        images = pick_images(observation.images, self.cameras, self.settings.image_px)
-        state = observation.state[self._pick(observation.state_names)]
-        if not np.all(np.isfinite(state)):
+        return self.features_of([observation])[0]
+
+    def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
+        images = [
+            pick_images(each.images, self.cameras, self.settings.image_px) for each in observations
+        ]
+        states = np.stack([each.state[self._pick(each.state_names)] for each in observations])
+        if not np.all(np.isfinite(states)):
             raise BadObservation("the state vector holds a value that is not finite")
         with torch.inference_mode():
-            planes = [to_planes(image[None]) for image in images]
-            result = self.net(planes, torch.from_numpy(state.astype(np.float32))[None])
-        return result[0].numpy()
+            planes = [to_planes(np.stack(of_camera)) for of_camera in zip(*images, strict=True)]
+            return self.net(planes, torch.from_numpy(states.astype(np.float32))).numpy()
 
     def _pick(self, names: tuple[str, ...]) -> list[int]:
         """Where the proprioception stands in the named state."""

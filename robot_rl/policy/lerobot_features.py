@@ -4,6 +4,7 @@ Features: the hidden states of its vision-language model after the last layer, a
 and instruction tokens, and the state token's own, which has attended to all of them.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ class SmolVlaFeatures:
         self.size = 2 * int(text.hidden_size)
 
     def features(self, observation: Observation) -> NDArray[np.float32]:
-        batch = self._loaded.batch(observation)
+        return self.features_of([observation])[0]
+
+    def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
+        batch = _together([self._loaded.batch(each) for each in observations])
         policy, model = self._policy, self._policy.model
         with torch.inference_mode():
             images, masks = policy.prepare_images(batch)
@@ -63,7 +67,17 @@ class SmolVlaFeatures:
             weights = padding[..., None].to(hidden.dtype)
             mean = (hidden * weights).sum(1) / weights.sum(1)
             last = hidden[torch.arange(len(hidden)), padding.sum(1) - 1]
-        return torch.cat([mean, last], -1)[0].float().cpu().numpy()
+        return torch.cat([mean, last], -1).float().cpu().numpy()
+
+
+def _together(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Batches of one as one batch; their instructions are padded to one length by LeRobot."""
+    return {
+        key: torch.cat([batch[key] for batch in batches])
+        if isinstance(value, torch.Tensor)
+        else value
+        for key, value in batches[0].items()
+    }
 
 
 def load_feature_backbone(folder: Path, described: LeRobotBackbone) -> SmolVlaFeatures:

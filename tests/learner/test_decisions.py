@@ -11,13 +11,13 @@ from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.derived import EXECUTED, IMITATED, SHOWN
-from robot_rl.learner.feed import Delivery
+from robot_rl.learner.encoder import Encoder
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import HalfAndHalf
 from robot_rl.policy.interface import Observation
-from robot_rl.schema.feed import InterventionDecided, SegmentStored
+from robot_rl.schema.feed import InterventionDecided
 from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.message import new_id
 from tests.learner.lab import NOON, Lab, record_episode
@@ -39,6 +39,9 @@ class Numbered:
         self._next += 1
         return np.array([self._next - 1], np.float32)
 
+    def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
+        return np.stack([self.features(each) for each in observations])
+
 
 class Training:
     """A replay that is fed from a lab, one item after the other."""
@@ -48,21 +51,23 @@ class Training:
         self.replay = Replay(task, 1, capacity=100)
         self._intake = Intake(
             task,
-            Numbered(task.cameras),
             self.replay,
             self.said.append,
         )
         self.episode_id, self.intervention_id = record_episode(
             self.lab, task, 1, steps=STEPS, human=HUMAN, marked_from=marked_from
         )
+        self._encoder = Encoder(
+            Numbered(task.cameras),
+            lambda segment_id, _: self.lab.segments[segment_id],
+            action=task.action.size,
+            one_by_one=True,
+        )
         self.read()
 
     def read(self) -> None:
-        for item in self.lab.items[self._intake.cursor :]:
-            event = item.event
-            stored = isinstance(event, SegmentStored)
-            data = self.lab.segments[event.segment_id] if stored else None
-            list(self._intake.take(Delivery(item=item, segment=data)))
+        for delivery in self._encoder.deliver(self.lab.items[self._intake.cursor :]):
+            list(self._intake.take(delivery))
 
     def decide(self, use: InterventionUse, intervention_id: UUID | None = None) -> None:
         self.lab.put(

@@ -1,0 +1,158 @@
+"""Segments → features, in the thread that reads the feed: training never waits for a backbone.
+
+What was encoded once is taken from the store, and the segment is not even fetched. In lock-step the
+learner waits for each item, and every record is encoded by itself, as the robot does it, so that
+runs are equal bit for bit; else the records of several segments go through the backbone together.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robot_rl.learner.columns import Trajectory
+from robot_rl.learner.encoded import Encoded
+from robot_rl.learner.feature_store import FeatureStore, segment_key
+from robot_rl.policy.images import observe
+from robot_rl.policy.interface import Backbone, BadObservation, Observation
+from robot_rl.schema.episode import EpisodeStarted
+from robot_rl.schema.feed import FeedItem, SegmentStored
+from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
+from robot_rl.schema.transition import TRAINED_ON
+
+TOGETHER = 16  # items of the feed that are encoded together
+BATCH = 32  # records in one call of the backbone
+
+type _Row = NDArray[np.float32] | BadObservation
+"""Features of one record, or why it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A feed item; a stored segment that can be trained on comes encoded, or with the problem."""
+
+    item: FeedItem
+    encoded: Encoded | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fetched:
+    """A segment on its way: its records, and what the policy sees of each, or why it does not."""
+
+    key: bytes
+    records: list[RecordedStep]
+    seen: list[Observation | BadObservation]
+
+
+class Encoder:
+    """For the items of one feed in their order. `store` None: everything is encoded anew."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        fetch: Callable[[UUID, str], bytes],
+        store: FeatureStore | None = None,
+        *,
+        action: int,
+        one_by_one: bool,
+    ) -> None:
+        """`action`: columns of an action. `fetch`: id and SHA-256 of a segment → its bytes."""
+        self._backbone, self._fetch, self._store = backbone, fetch, store
+        self._action = action
+        self._together, self._batch = (1, 1) if one_by_one else (TOGETHER, BATCH)
+        self._instructions: dict[UUID, str] = {}  # of episodes that are trained on
+
+    def deliver(self, items: Sequence[FeedItem]) -> Iterator[Delivery]:
+        """Raises what `fetch` raises, or OSError when the store cannot be written."""
+        for group in batched(items, self._together):
+            prepared = [self._prepare(item) for item in group]
+            fetched = [each for each in prepared if isinstance(each, _Fetched)]
+            ready = iter(self._encode(fetched))
+            for item, each in zip(group, prepared, strict=True):
+                if isinstance(each, _Fetched):
+                    encoded = next(ready)
+                    if self._store is not None:
+                        self._store.put(each.key, encoded)
+                    yield Delivery(item=item, encoded=encoded)
+                else:
+                    yield each
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def _prepare(self, item: FeedItem) -> Delivery | _Fetched:
+        event = item.event
+        if isinstance(event, EpisodeStarted) and event.purpose in TRAINED_ON:
+            self._instructions[event.episode_id] = event.instruction
+        if not isinstance(event, SegmentStored):
+            return Delivery(item=item)
+        instruction = self._instructions.get(event.episode_id)
+        if instruction is None:
+            return Delivery(item=item)
+        key = segment_key(event.sha256, instruction)
+        known = None if self._store is None else self._store.get(key)
+        if known is not None:
+            return Delivery(item=item, encoded=known)
+        try:
+            records = decode_segment(self._fetch(event.segment_id, event.sha256))
+        except BadSegment as error:
+            problem = f"a segment of episode {event.episode_id} is left out of training: {error}"
+            return Delivery(item=item, problem=problem)
+        return self._look_at(key, records, instruction)
+
+    def _look_at(self, key: bytes, records: list[RecordedStep], instruction: str) -> _Fetched:
+        seen: list[Observation | BadObservation] = []
+        for record in records:
+            try:
+                seen.append(observe(record, instruction, self._backbone.cameras))
+            except BadObservation as error:
+                seen.append(error)
+        return _Fetched(key=key, records=records, seen=seen)
+
+    def _encode(self, fetched: Sequence[_Fetched]) -> Iterator[Encoded]:
+        observations = [
+            each for one in fetched for each in one.seen if isinstance(each, Observation)
+        ]
+        rows = iter(self._features(observations))
+        for one in fetched:
+            yield self._encoded(
+                one, [each if isinstance(each, BadObservation) else next(rows) for each in one.seen]
+            )
+
+    def _encoded(self, one: _Fetched, rows: Sequence[_Row]) -> Encoded:
+        """A record that nobody saw is kept too: how the episode ended may stand in it."""
+        steps = [record.step for record in one.records]
+        nothing = np.zeros(self._backbone.size, np.float32)
+        return Encoded(
+            trajectory=Trajectory.of(
+                steps,
+                np.stack([nothing if isinstance(row, BadObservation) else row for row in rows]),
+                action=self._action,
+                seen=[not isinstance(row, BadObservation) for row in rows],
+            ),
+            first_index=steps[0].index,
+            interventions=tuple(step.intervention_id for step in steps),
+            problems=tuple(
+                f"a step of episode {steps[0].episode_id} cannot be trained on: {row}"
+                for row in rows
+                if isinstance(row, BadObservation)
+            ),
+        )
+
+    def _features(self, observations: Sequence[Observation]) -> Iterator[_Row]:
+        for batch in batched(observations, self._batch):
+            try:
+                yield from self._backbone.features_of(batch)
+            except BadObservation:
+                yield from map(self._features_alone, batch)
+
+    def _features_alone(self, observation: Observation) -> _Row:
+        try:
+            return self._backbone.features(observation)
+        except BadObservation as error:
+            return error
