@@ -22,7 +22,8 @@ from robot_rl.daemon.actor import episode, episode_events
 from robot_rl.daemon.actor.episode import EpisodeState, ResetLeg, Rules
 from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.control.arm_watch import ArmCondition
-from robot_rl.daemon.control.authority import Authority, OngoingIntervention, Running
+from robot_rl.daemon.control.authority import Authority, Running
+from robot_rl.daemon.control.takeover import OngoingIntervention
 from robot_rl.schema import live
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live import EpisodeStage
@@ -87,7 +88,7 @@ class Robot:
         if holder is not None:
             self._ask_control(holder, live.AcquireLease(request_id=new_id()))
         if mode is Mode.TAKEOVER and holder is not None:
-            self.control.intervention = OngoingIntervention(
+            self.control.takeovers.intervention = OngoingIntervention(
                 intervention_id=new_id(), client_id=holder, operator=NAMES[holder], device="keys"
             )
         running = stage is EpisodeStage.RUNNING
@@ -96,9 +97,9 @@ class Robot:
 
     @property
     def state(self) -> str:
-        holder = self.control.lease_client
+        holder = self.control.lease.client
         lease = {None: "nobody", US: "us", OTHER: "other"}[holder]
-        if self.control.asked is not None and self.control.asked.client_id == US:
+        if self.control.lease.asked is not None and self.control.lease.asked.client_id == US:
             lease = "us"  # the holder is asked; without an answer it passes on within 5 s
         place = "home" if self.home else "away"
         return f"{self.episode.stage}/{self.control.mode.mode}/{lease}/{place}"
@@ -143,12 +144,12 @@ class Robot:
     def _refusals(self) -> Refusals:
         """The actor's own, with what control and the arm say in this state."""
         task, control = load_task("lift_cube"), self.control
-        client = control.lease_client
+        client = control.lease.client
         home_m = np.array(task.reset.home_position_m)
         position_m = home_m if self.home else home_m + 0.1
         slot = {
             "lease_client": bytes(16) if client is None else client.bytes,
-            "lease_holder": control.lease_user.encode(),
+            "lease_holder": control.lease.user.encode(),
             "cause": b"",
         }
         ports = SimpleNamespace(
@@ -168,7 +169,9 @@ class Robot:
         self.control.request(_from(client, message), self.now_ns, condition)
         results = self.control.out.results
         answers = [each for each in results if isinstance(each, live.CommandResult)]
-        asked = self.control.asked is not None and self.control.asked.client_id == client
+        asked = (
+            self.control.lease.asked is not None and self.control.lease.asked.client_id == client
+        )
         return asked or bool(answers and answers[-1].accepted)
 
     def _hear_control(self) -> None:
