@@ -7,7 +7,7 @@ force is bounded by the servos' stiffness times how far the reference may lead (
 import mujoco
 import numpy as np
 
-from hardware.arm import Arm, ArmDescription, ArmDriver, ArmLaunch, ArmState
+from hardware.arm import Arm, ArmDescription, ArmDriver, ArmLaunch, ArmState, Scene
 from hardware.driver import DriverSettings
 from hardware.gripper import GripperDescription
 from hardware.memory import Record
@@ -56,7 +56,7 @@ def model_xml(servo_nm_rad: float) -> str:
 class ExampleArm:
     """Implements `hardware.arm.Arm`."""
 
-    scene = None
+    scene: Scene | None = None  # a real robot has none
 
     def __init__(self, settings: ExampleArmSettings, launch: ArmLaunch) -> None:
         self._clip = launch.limits.cartesian.clip_m
