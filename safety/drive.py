@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +9,9 @@ from numpy.typing import NDArray
 from safety import rotation
 from safety.admission import defect
 from safety.limits import LimitError
-from safety.vocabulary import Reject
+from safety.vocabulary import DriveFrame, Reject
 
 FloatArray = NDArray[np.float64]
-
-
-class DriveFrame(StrEnum):
-    """Axes in which the person pushes."""
-
-    BASE = "base"
-    TOOL = "tool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,3 +76,10 @@ class Reject(StrEnum):
     REPLAYED = "replayed"
     RISK = "risk"
     MEASUREMENT = "measurement"
+
+
+class DriveFrame(StrEnum):
+    """Axes in which the person pushes."""
+
+    BASE = "base"
+    TOOL = "tool"

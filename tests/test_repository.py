@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tomllib
@@ -349,6 +350,22 @@ def test_no_file_is_called_a_drawer_for_everything() -> None:
         if path.stem in drawers or drawers & set(path.relative_to(ROOT).parent.parts)
     ]
     assert found == []
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    """Private classes and those inside functions are their module's own affair."""
+    owners: dict[str, list[str]] = {}
+    for path in source_files(*PACKAGES):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
+def test_files_stay_short() -> None:
+    lengths = sorted(len(path.read_text().splitlines()) for path in source_files(*PACKAGES))
+    assert statistics.median(lengths) <= 120
+    assert lengths[int(0.9 * len(lengths))] <= 300
 
 
 def tracked_text() -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ def joint_angles(opening_m: float) -> Vector:
     return np.tile([angle, 0.002, 1.004 * angle, -0.978 * angle], 2)
 
 
-class Gripper:
+class SimulatedGripper:
     """Moves its set-point towards the target no faster than `SPEED_M_S`."""
 
     def __init__(self, opening_m: float) -> None:

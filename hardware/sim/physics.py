@@ -38,7 +38,7 @@ class Physics:
         self.resets = 0
         self.tick = 0
         self.acted = 0  # limits that acted in the last tick
-        self.gripper = gripper.Gripper(gripper.MAX_OPENING_M)
+        self.gripper = gripper.SimulatedGripper(gripper.MAX_OPENING_M)
 
         model, data = self.model, self.data
         self._site = model.site(scene.TCP_SITE).id

@@ -10,7 +10,7 @@ from robot_rl.commands.options import DATA, DEFAULT_PORT, Cell, Data, Port, Seed
 from robot_rl.errors import PlainError
 
 
-class Part(StrEnum):
+class KilledPart(StrEnum):
     """What a rehearsal may kill."""
 
     learner = "learner"
@@ -63,7 +63,7 @@ def rehearse(
     noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
     skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
     kill: Annotated[
-        list[Part] | None,
+        list[KilledPart] | None,
         typer.Option(help="SIGKILL this part during the training, and start it again."),
     ] = None,
     seed: Seed = 0,

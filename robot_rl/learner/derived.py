@@ -31,7 +31,7 @@ class BatchColumn(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredColumn:
     """A column of robot_rl.learner.columns.STORED, or one that the replay derives from the labels:
     reward, penalty (of the gripper, ≤ 0), cost, bootstrap (0 where the episode terminated, else 1),
     shown.
@@ -74,10 +74,10 @@ class PreviousAction:
         return np.where(known[:, None], executed, np.float32(0))
 
 
-FEATURES, NEXT_FEATURES = Stored("features"), Next("features")
-EXECUTED, IMITATED, SHOWN = Stored("executed"), Imitated(), Stored("shown")
-REWARD, PENALTY, COST = Stored("reward"), Stored("penalty"), Stored("cost")
-BOOTSTRAP = Stored("bootstrap")
+FEATURES, NEXT_FEATURES = StoredColumn("features"), Next("features")
+EXECUTED, IMITATED, SHOWN = StoredColumn("executed"), Imitated(), StoredColumn("shown")
+REWARD, PENALTY, COST = StoredColumn("reward"), StoredColumn("penalty"), StoredColumn("cost")
+BOOTSTRAP = StoredColumn("bootstrap")
 
 
 # ---- over several steps: they end with the episode, or where the next step cannot be trained on --

@@ -29,7 +29,7 @@ from robot_rl.schema.message import (
 )
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from safety.faults import FaultCode
-from safety.vocabulary import Mode, Phase, Source
+from safety.vocabulary import DriveFrame, Mode, Phase, Source
 
 type Counter = Annotated[int, Field(ge=0, lt=2**63)]
 """What fits into the 64 bits that the robot keeps it in."""
@@ -44,11 +44,6 @@ class EpisodeStage(StrEnum):
     AWAIT_LABEL = "await_label"
     RESETTING = "resetting"
     CONFIRM_RESET = "confirm_reset"
-
-
-class DriveFrame(StrEnum):
-    BASE = "base"
-    TOOL = "tool"
 
 
 # ---- robot → server → clients -------------------------------------------------------------------

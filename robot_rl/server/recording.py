@@ -29,7 +29,7 @@ class OutOfOrder(Conflict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredBatch:
     """What a batch has brought about, after the commit."""
 
     ack: BatchAck
@@ -49,7 +49,7 @@ def read_cursor(database: Database, robot: str, boot_epoch: UUID) -> BatchAck:
 
 def store_batch(
     database: Database, blobs: BlobStore, header: BatchHeader, files: Mapping[str, bytes]
-) -> Stored:
+) -> StoredBatch:
     """Stores what of a batch is new; all of it is on disk when this returns.
 
     What came before is compared with what is stored, and refused where it differs.
@@ -82,7 +82,7 @@ def store_batch(
         )
         for task, events in stored.feed.items():
             feed.append(connection, task, events)
-    return Stored(
+    return StoredBatch(
         ack=BatchAck(boot_epoch=header.boot_epoch, last_sequence=last),
         trained=tuple(stored.trained),
         activated_tasks=frozenset(stored.activated_tasks),

@@ -14,7 +14,7 @@ from robot_rl.learner.derived import (
     NStepNext,
     NStepReward,
     PreviousAction,
-    Stored,
+    StoredColumn,
     Window,
     WindowMask,
 )
@@ -95,7 +95,7 @@ def test_what_it_cost(replay: Replay) -> None:
     whole["limits"][1] = Limit.BRAKE | Limit.SPEED
     feed(replay, braked, 0, whole)
     assert [float(value(replay, COST, index, 2)) for index in range(3)] == [0.0, 1.0, 0.0]
-    assert value(replay, Stored("limits"), 1, 2) == Limit.BRAKE | Limit.SPEED
+    assert value(replay, StoredColumn("limits"), 1, 2) == Limit.BRAKE | Limit.SPEED
 
 
 def shares(replay: Replay, sampler: Sampler) -> dict[float, float]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from safety import rotation
-from safety.drive import DriveFrame, DriveInput, DriveSettings, DriveState, shape
+from safety.drive import DriveInput, DriveSettings, DriveState, shape
 from safety.limits import LimitError
+from safety.vocabulary import DriveFrame
 
 SETTINGS = DriveSettings(speed_m_s=0.2, angular_speed_rad_s=0.8, dead_band=0.1, hysteresis=0.04)
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])

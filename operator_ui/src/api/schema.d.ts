@@ -903,6 +903,7 @@ export interface components {
         };
         /**
          * DriveFrame
+         * @description Axes in which the person pushes.
          * @enum {string}
          */
         DriveFrame: "base" | "tool";

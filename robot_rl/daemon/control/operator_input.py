@@ -10,9 +10,10 @@ from hardware.memory import Record
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.dead_man import DeviceInput
 from safety import lease as leases
-from safety.drive import DriveFrame, DriveInput, DriveSettings, DriveState, shape
+from safety.drive import DriveInput, DriveSettings, DriveState, shape
 from safety.lease import LeaseState
 from safety.proposal import Hold, Twist
+from safety.vocabulary import DriveFrame
 
 type Vector = NDArray[np.float64]
 

@@ -17,7 +17,6 @@ from robot_rl.schema.live import (
     CommandResult,
     ConfirmReset,
     Drive,
-    DriveFrame,
     FromClient,
     JoinLockstep,
     Label,
@@ -26,6 +25,7 @@ from robot_rl.schema.live import (
     Request,
     StartEpisode,
 )
+from safety.vocabulary import DriveFrame
 
 _ACTOR = (StartEpisode, Label, BeginReset, ConfirmReset)
 _NOBODY = bytes(16)

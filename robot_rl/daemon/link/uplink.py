@@ -21,7 +21,7 @@ from uuid import UUID
 import httpx
 from pydantic import ValidationError
 
-from robot_rl.daemon.link.uplink_answer import Answer, Verdict, ack_or_none, read_answer
+from robot_rl.daemon.link.uplink_answer import BatchAnswer, BatchVerdict, ack_or_none, read_answer
 from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, UplinkBatch, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import BadOutbox, OutboxRow, UnreadableRow
 from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader, PendingRows
@@ -174,7 +174,7 @@ class Uplink:
     async def _deliver(self, batch: UplinkBatch) -> None:
         answer = await self._post(batch)
         ack = answer.ack
-        if answer.verdict is Verdict.CONFLICT and ack is None:
+        if answer.verdict is BatchVerdict.CONFLICT and ack is None:
             ack = await self._cursor(batch.header.boot_epoch)
         if ack is not None:
             self._answered()
@@ -186,10 +186,10 @@ class Uplink:
             self._connected = False
             self._say(answer.sentence)
             self._back_off()
-            if answer.verdict is Verdict.USELESS:
+            if answer.verdict is BatchVerdict.USELESS:
                 self._suspect(batch, answer.sentence)
 
-    async def _post(self, batch: UplinkBatch) -> Answer:
+    async def _post(self, batch: UplinkBatch) -> BatchAnswer:
         parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
             ("header", (None, batch.header.model_dump_json().encode(), "application/json"))
         ]
@@ -199,7 +199,7 @@ class Uplink:
             return read_answer(response)
         except (httpx.HTTPError, ValidationError) as error:
             sentence = f"the server does not take what was recorded: {error!r}"
-            return Answer(verdict=Verdict.AGAIN, sentence=sentence)
+            return BatchAnswer(verdict=BatchVerdict.AGAIN, sentence=sentence)
 
     async def _cursor(self, epoch: UUID) -> BatchAck | None:
         """Up to where the server has this outbox; None when it does not say."""

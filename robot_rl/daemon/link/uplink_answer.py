@@ -11,7 +11,7 @@ from robot_rl.schema.ingest import BatchAck, ItemRefused
 _USELESS = frozenset({400, 413, 415, 422, 500})  # they may be about what the batch holds
 
 
-class Verdict(Enum):
+class BatchVerdict(Enum):
     """What the server made of a batch."""
 
     STORED = "stored"
@@ -22,26 +22,26 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    verdict: Verdict
+class BatchAnswer:
+    verdict: BatchVerdict
     sentence: str = ""
     ack: BatchAck | None = None
     refused: ItemRefused | None = None
 
 
-def read_answer(response: httpx.Response) -> Answer:
+def read_answer(response: httpx.Response) -> BatchAnswer:
     """Raises ValidationError where a 200 is no acknowledgement."""
     status, sentence = response.status_code, _sentence(response)
     if status == 200:
         ack = BatchAck.model_validate_json(response.content)
-        return Answer(verdict=Verdict.STORED, ack=ack)
+        return BatchAnswer(verdict=BatchVerdict.STORED, ack=ack)
     if status == 409:
         ack = ack_or_none(response.content)
-        return Answer(verdict=Verdict.CONFLICT, ack=ack, sentence=sentence)
+        return BatchAnswer(verdict=BatchVerdict.CONFLICT, ack=ack, sentence=sentence)
     if status == 422 and (refused := _refusal_or_none(response.content)):
-        return Answer(verdict=Verdict.REFUSED, refused=refused, sentence=sentence)
-    verdict = Verdict.USELESS if status in _USELESS else Verdict.AGAIN
-    return Answer(verdict=verdict, sentence=sentence)
+        return BatchAnswer(verdict=BatchVerdict.REFUSED, refused=refused, sentence=sentence)
+    verdict = BatchVerdict.USELESS if status in _USELESS else BatchVerdict.AGAIN
+    return BatchAnswer(verdict=verdict, sentence=sentence)
 
 
 def _refusal_or_none(content: bytes) -> ItemRefused | None:

@@ -31,7 +31,7 @@ class WhenItDies(Enum):
     RESTART = "it is started again, later each time"
 
 
-class VirtualTime(Enum):
+class LockstepRole(Enum):
     """What it is in lock-step."""
 
     OWNER = "it lets time pass"
@@ -69,7 +69,7 @@ class ProcessEntry:
     """Whether it has begun its work. A LATCH is needed only for what has."""
     holds_up: bool = False  # the rows with `waits` are started once it is ready
     waits: bool = False
-    virtual_time: VirtualTime = VirtualTime.NONE
+    virtual_time: LockstepRole = LockstepRole.NONE
     orphaned: Orphaned = Orphaned.WATCHED
     ends: Ends = Ends.LATE
     ask_to_end: Callable[[Memory], None] | None = None  # None: SIGTERM
@@ -80,7 +80,7 @@ class ProcessEntry:
     @property
     def party(self) -> bool:
         """Whether virtual time waits for it."""
-        return self.virtual_time is VirtualTime.PARTY
+        return self.virtual_time is LockstepRole.PARTY
 
 
 def _itself(settings: DaemonSettings) -> DaemonSettings:
@@ -111,7 +111,7 @@ def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
         target=simulation.renderer,
         argument=arm_launch,
         when_it_dies=WhenItDies.RESTART,
-        virtual_time=VirtualTime.PARTY,
+        virtual_time=LockstepRole.PARTY,
         hopeless_exit=CANNOT_DRAW,
         environment=_ONE_THREAD,
     )
@@ -126,7 +126,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         when_it_dies=WhenItDies.END,
         ready=Memory.arm_spoke,
         holds_up=True,
-        virtual_time=VirtualTime.OWNER,
+        virtual_time=LockstepRole.OWNER,
         orphaned=Orphaned.BY_ITSELF,  # it brakes first, because commands stop
         ends=Ends.LAST,
         ask_to_end=Memory.ask_arm_to_end,
@@ -140,7 +140,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         when_it_dies=WhenItDies.LATCH,
         ready=Memory.control_spoke,
         waits=True,
-        virtual_time=VirtualTime.PARTY,
+        virtual_time=LockstepRole.PARTY,
         orphaned=Orphaned.SIGNALLED,  # nobody else commands the arm, whatever became of us
         ends=Ends.THEN,
         priority=80,
@@ -152,7 +152,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         argument=_itself,
         waits=True,
         when_it_dies=WhenItDies.RESTART,
-        virtual_time=VirtualTime.PARTY,
+        virtual_time=LockstepRole.PARTY,
         ends=Ends.FIRST,  # its first act is to have control hold; then it closes the outbox
         hopeless_exit=4,  # robot_rl.daemon.actor.process.NO_POLICY
         environment=_ONE_THREAD,
@@ -162,7 +162,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         target="robot_rl.daemon.link.process:main",
         argument=_itself,
         when_it_dies=WhenItDies.RESTART,
-        virtual_time=VirtualTime.PARTY,
+        virtual_time=LockstepRole.PARTY,
         environment=_ONE_THREAD,
     ),
     ProcessEntry(
