@@ -1,4 +1,4 @@
-"""sim_arm as a process of its own: in lock-step, in real time, and when those around it die."""
+"""The arm as a process of its own: in lock-step, in real time, and when those around it die."""
 
 import os
 import signal

@@ -45,7 +45,7 @@ def test_a_full_disk_does_not_bring_an_old_epoch_back(
 
 def test_a_command_from_before_a_restart_of_control_is_refused(make_robot) -> None:
     robot = make_robot()
-    robot.start("sim_arm", "control")
+    robot.start("arm", "control")
     robot.run(100)
     robot.take_over()
     epoch = int(robot.status["lease_epoch"])

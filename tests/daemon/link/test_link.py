@@ -121,7 +121,7 @@ class LiveServer:
 
 
 class Rig:
-    """sim_arm, control and link, started as the supervisor starts them; the test is the server."""
+    """The arm, control and link, started as the supervisor starts them; the test is the server."""
 
     def __init__(
         self, folder: Path, server: LiveServer, *, lockstep: bool, clients: int = 0
