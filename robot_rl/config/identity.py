@@ -98,6 +98,8 @@ class IdentityRule:
                 "its meaning was kept with it)"
             )
         differing = [*changes(found, self._task), *self._of_cell(provenance)]
+        if not differing:
+            self._measure_by(provenance)
         return ", ".join(differing)
 
     def _of_task(self, provenance: Provenance) -> Facts | None:
@@ -109,10 +111,9 @@ class IdentityRule:
         return FIRST_TASKS.get(provenance.task_sha256)
 
     def _of_cell(self, provenance: Provenance) -> Iterable[str]:
-        """How arm and images differ from the measure, which the first episode becomes."""
+        """How arm and images differ from the measure, if there is one yet."""
         measure = self._measure
         if measure is None:
-            self._measure = provenance
             return ()
         mine, other = self._cell_facts_of(provenance), self._cell_facts_of(measure)
         if mine is not None and other is not None:
@@ -122,12 +123,19 @@ class IdentityRule:
             or provenance.calibration_sha256 == measure.calibration_sha256
         )
         if same:
-            self._measure = measure if mine is None else provenance
             return ()
         return (
             f"the cell file {provenance.cell_sha256[:12]} → {measure.cell_sha256[:12]} (data from "
             "before its meaning was kept with it)",
         )
+
+    def _measure_by(self, provenance: Provenance) -> None:
+        """The first episode that is taken in is the measure, or the first whose cell is known."""
+        measure = self._measure
+        if measure is None or (
+            self._cell_facts_of(measure) is None and self._cell_facts_of(provenance) is not None
+        ):
+            self._measure = provenance
 
     def _cell_facts_of(self, provenance: Provenance) -> Facts | None:
         identity = provenance.identity

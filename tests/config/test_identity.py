@@ -94,6 +94,24 @@ def test_images_of_another_size_differ_and_another_limit_does_not(tmp_path: Path
     assert "camera.front driver simulated, height 256, width 128 → " in difference
 
 
+def test_an_episode_that_is_left_out_is_no_measure_for_the_others(tmp_path: Path) -> None:
+    slow = edited(tmp_path, TASK, ("step_s = 0.1", "step_s = 0.2"))
+    small = edited(tmp_path, CELL, ("width = 256", "width = 128"))
+    for foreign in (
+        recorded(task=slow, cell=small),
+        recorded_before(task="t" * 64, cell="c" * 64),
+        recorded(task=slow).model_copy(update={"identity": None, "cell_sha256": "c" * 64}),
+    ):
+        rule = IdentityRule(load_task(str(TASK)))
+        assert rule.difference(foreign) != ""
+        assert [rule.difference(found) for found in (recorded(), recorded_before())] == ["", ""]
+    rule = IdentityRule(load_task(str(TASK)))
+    assert rule.difference(recorded()) == ""
+    both = rule.difference(recorded(task=slow, cell=small))
+    for words in ("step_s 0.2 → 0.1", "width 128 → "):
+        assert words in both, "all that differs is said"
+
+
 def test_a_file_of_before_that_nobody_knows_is_compared_by_its_hash(tmp_path: Path) -> None:
     path = edited(tmp_path, TASK, FREE[0])
     rule = IdentityRule(load_task(path))
