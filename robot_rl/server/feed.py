@@ -48,6 +48,11 @@ def append(connection: Connection, task: str, events: Sequence[FeedEvent]) -> No
     )
 
 
+def hold(connection: Connection) -> None:
+    """Until the commit nobody else appends: what is read from here on is the whole feed."""
+    connection.execute(select(FeedCounterTable.last_number).with_for_update())
+
+
 class FeedBehind(Conflict):
     """A reader has seen more than the database ever gave out: one plain sentence."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import ARRAY, Connection, Text, any_, insert, literal, select
 
 from robot_rl.config.identity import IdentityRule
 from robot_rl.config.task import Task
@@ -110,6 +110,7 @@ def admit(database: Database, task: Task, name: str, author: str) -> IdentityRow
         admitted = IdentityAdmitted(
             task=task.name, identity_sha256=row.sha256, author=author, t_utc=now
         )
+        feed.hold(connection)  # what is stored from here on comes behind the admission
         again = _recorded(connection, task.name, row.sha256)
         feed.append(connection, task.name, [admitted, *again])
     return row.model_copy(update={"admitted_by": author})
@@ -156,14 +157,13 @@ def _episodes(connection: Connection, task: str) -> list[Any]:
 
 def _recorded(connection: Connection, task: str, sha256: str) -> list[FeedEvent]:
     """What the feed said about the episodes of an identity, in its order."""
-    wanted = {
+    wanted = [
         str(row.episode_id)
         for row in _episodes(connection, task)
         if Provenance.model_validate(row.provenance).data_sha256 == sha256
-    }
-    query = select(FeedTable.event).where(FeedTable.task == task).order_by(FeedTable.number)
-    return [
-        feed.EVENT.validate_python(event)
-        for event in connection.execute(query).scalars()
-        if event.get("episode_id") in wanted
     ]
+    about_them = FeedTable.event["episode_id"].astext == any_(literal(wanted, ARRAY(Text)))
+    query = (
+        select(FeedTable.event).where(FeedTable.task == task, about_them).order_by(FeedTable.number)
+    )
+    return [feed.EVENT.validate_python(event) for event in connection.execute(query).scalars()]

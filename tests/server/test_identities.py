@@ -1,16 +1,26 @@
 """Data of another identity: listed with its difference, admitted, and sent to the learner again."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
 import pytest
+from sqlalchemy import text
 
 from robot_rl.config import load_cell, load_task
 from robot_rl.config.identity import data_identity
+from robot_rl.config.task import Task
 from robot_rl.errors import Conflict, NotFound
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Purpose
-from robot_rl.schema.feed import IdentityAdmitted, SegmentStored
+from robot_rl.schema.feed import Excluded, FeedEvent, IdentityAdmitted, SegmentStored
+from robot_rl.schema.message import utc_now
 from robot_rl.server import audit, feed
+from robot_rl.server.database import Database
 from robot_rl.server.identities import admit, listed, trained_on
 from tests.server.conftest import RunningServer
 from tests.server.recordings import PROVENANCE, ROBOT, TASK, Recording, post
+
+PATIENCE_S = 20.0
 
 
 def test_an_engineer_admits_data_of_another_identity(server: RunningServer) -> None:
@@ -58,3 +68,54 @@ def test_an_engineer_admits_data_of_another_identity(server: RunningServer) -> N
     assert len(again) == 2 * len(kinds)
     (entry,) = [each for each in audit.newest(server.database, 10, None) if "admit" in each.action]
     assert (entry.actor, entry.detail["difference"]) == ("eve", "step_s 0.2 → 0.1")
+
+
+def test_what_is_stored_while_data_is_admitted_reaches_the_learner(server: RunningServer) -> None:
+    task, slow_episode = load_task(TASK), _slow_episode(server)
+    (foreign,) = [row for row in listed(server.database, task) if row.difference]
+    before = feed.read(server.database, TASK, 0).cursor
+    meanwhile = Excluded(episode_id=slow_episode, excluded=True, author="ada", t_utc=utc_now())
+
+    with ThreadPoolExecutor(1) as pool:
+        with server.database.transaction() as other:
+            feed.append(other, TASK, [meanwhile])
+            admitting = pool.submit(admit, server.database, task, foreign.sha256, "eve")
+            _wait_for_blocked(server.database)
+        admitting.result(PATIENCE_S)
+
+    first, *rest = [item.event for item in feed.read(server.database, TASK, before).items]
+    assert first == meanwhile, "its number is smaller, so the learner leaves it out"
+    admission, *again = rest
+    assert isinstance(admission, IdentityAdmitted)
+    assert _kinds(again) == ["episode_started", "segment_stored", "episode_ended", "excluded"]
+    assert again[-1] == meanwhile
+
+
+def _slow_episode(server: RunningServer) -> UUID:
+    """A stored episode whose step is not the task's."""
+    task: Task = load_task(TASK).model_copy(update={"step_s": 0.2})
+    identity = data_identity(load_cell("simulation"), task)
+    recording = Recording()
+    episode_id = recording.start(provenance=PROVENANCE.model_copy(update={"identity": identity}))
+    for index in range(2):
+        recording.step(episode_id, index, last=index == 1)
+    recording.end(episode_id, 1)
+    with server.client("robot", ROBOT) as robot:
+        assert post(robot, recording.batch()).status_code == 200
+    return episode_id
+
+
+def _wait_for_blocked(database: Database) -> None:
+    """Until a connection waits for what another one has locked."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        with database.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waited for the feed")
+
+
+def _kinds(events: list[FeedEvent]) -> list[str]:
+    return [event.kind for event in events]
