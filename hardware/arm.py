@@ -42,6 +42,22 @@ class ArmState:
     braking: bool  # the arm's own watchdog or a fault holds it
     fault: str  # vendor fault or protective stop, empty when there is none
 
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """Names of the measurements that are NaN or infinite, by which nobody may go on."""
+        return tuple(name for name in _MEASURED if not np.isfinite(getattr(self, name)).all())
+
+
+_MEASURED = (
+    "q_rad",
+    "dq_rad_s",
+    "position_m",
+    "quaternion_wxyz",
+    "twist",
+    "wrench",
+    "gripper_m",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationDescription:

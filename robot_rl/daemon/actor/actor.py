@@ -90,13 +90,17 @@ class Actor:
         if recorder is None or recorder.last is not None:
             return
         reading = self.sensors.look(grid_ns)
-        self._seen(recorder, recorder.see(reading), reading.success)
+        if reading.arm.not_finite:
+            self.miss(grid_ns)  # control rides it out, or latches
+        else:
+            self._seen(recorder, recorder.see(reading), reading.success)
         if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
             self._decide(recorder, reading)
         self.publish(grid_ns)
 
     def miss(self, grid_ns: int) -> None:
-        """A T_k of the running episode that is past: nobody looked, and nothing is decided on it.
+        """A T_k of the running episode that nobody saw: it is past, or the arm's measurement is
+        not finite. Nothing is decided on it.
 
         Its step is what control did meanwhile: the rest of a chunk, a person's motion, or a hold.
         """
@@ -142,6 +146,8 @@ class Actor:
     def _answer_to(self, reading: SensorReading) -> Chunk | None:
         """What the policy decides; None when it cannot see. Said when it changes, not per step."""
         why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
+        if bad := reading.arm.not_finite:
+            why = f"the arm's measurement is not finite: {', '.join(bad)}"
         chunk = None
         if not why:
             try:
@@ -273,7 +279,10 @@ class Actor:
         for ended in self.interventions.finished(recorder.plan.episode_id, None):
             self._event_log.intervention(ended)
         if recorder.missed:
-            self._say(f"{recorder.missed} steps were not observed: the actor came too late")
+            self._say(
+                f"{recorder.missed} steps were not observed: the actor came too late, or the arm's "
+                "measurement was not finite"
+            )
         self.recorder = None
         self._event_log.recorded()
         self.policy.end()

@@ -59,7 +59,7 @@ class StepRecorder:
         self._next = 0
         self._newest: SensorReading | None = None
         self._told = False  # whether a step says how the episode ended
-        self.missed = 0  # T_k at which nobody looked
+        self.missed = 0  # T_k that nobody saw
         self.last: int | None = None  # index of the last observation, once the episode is ending
 
     @property

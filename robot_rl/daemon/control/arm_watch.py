@@ -12,8 +12,6 @@ from safety.standstill import at_rest
 UNUSABLE_NS = 25_000_000
 """Measurements that cannot be used for this long latch a fault; a single one is ridden out."""
 
-_VECTORS = ("q_rad", "dq_rad_s", "position_m", "quaternion_wxyz", "twist")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultFound:
@@ -83,10 +81,7 @@ def _sentence(found: FaultFound | None) -> str | None:
 
 
 def _problem(arm: ArmState) -> str | None:
-    bad = [name for name in _VECTORS if not np.isfinite(getattr(arm, name)).all()]
-    if not np.isfinite(arm.gripper_m):
-        bad.append("gripper_m")
-    if bad:
+    if bad := arm.not_finite:
         return f"not finite: {', '.join(bad)}"
     if not usable_pose(arm.position_m, arm.quaternion_wxyz):
         return "the quaternion is not of unit length"

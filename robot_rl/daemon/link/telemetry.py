@@ -64,13 +64,14 @@ class Readings:
         self._timing = arm_topics.open_timing(folder)
         self._truth = simulation_topics.open_truth(folder) if settings.cell.simulated else None
         self._pace = _Pace()
+        self._finite: Record | None = None  # the newest arm, as it is shown
         self._cameras = open_cameras(folder, settings)
 
     def snapshot(self, now_ns: int) -> Snapshot | None:
         """None until control, actor and arm have said something."""
         if not (self.control.count and self.episode.count and self._arm.count):
             return None
-        arm = self._arm.read()
+        arm = self._finite = _finite(self._arm.read(), self._finite)
         measured = float(self._timing.read()["real_time_factor"]) if self._timing.count else 0.0
         return Snapshot(
             now_ns=now_ns,
@@ -238,6 +239,16 @@ def _loop(control: Record, real_time_factor: float) -> LoopStatus:
         missed_ticks=int(control["missed_ticks"]),
         real_time_factor=real_time_factor,
     )
+
+
+def _finite(arm: Record, before: Record | None) -> Record:
+    """The record with each field that is NaN or infinite as it was before, or 0: a message holds
+    numbers only. That the measurements cannot be used is told by control's fault.
+    """
+    for name in arm.dtype.names or ():
+        if arm[name].dtype.kind == "f" and not np.isfinite(arm[name]).all():
+            arm[name] = 0.0 if before is None else before[name]
+    return arm
 
 
 def _read(slot: Slot) -> Record | None:

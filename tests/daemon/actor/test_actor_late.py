@@ -188,3 +188,29 @@ def test_an_actor_that_starts_late_lets_time_reach_the_next_instant(rig: Rig) ->
     rig.run(8)  # the clock refuses to wait for what was not granted
     assert rig.clock.t_ns % STEP > DELAY
     assert rig.stage == "ready"
+
+
+def test_a_measurement_of_the_arm_that_is_no_number_is_a_step_that_nobody_saw(rig: Rig) -> None:
+    rig.start()
+    rig.run(2)
+    bad_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.no_number = {bad_ns}
+    rig.run(1)
+    void = rig.chunks.read()
+    assert (int(void["count"]), int(void["valid_from_ns"])) == (0, bad_ns), (
+        "nothing runs on blindly"
+    )
+    rig.run(7)
+    contents = rig.recorded()
+    steps = steps_of(contents)
+    assert [step.index for step in steps] == list(range(7))
+    assert set(np.diff([step.t_robot_ns for step in steps])) == {STEP}
+    unseen = [not record.images for record in of(RecordedStep, contents)]
+    assert unseen == [step.t_robot_ns == bad_ns for step in steps]
+    (index,) = (step.index for step in steps if step.t_robot_ns == bad_ns)
+    assert steps[index].arm == steps[index - 1].arm, "the last measurement that was numbers"
+    said = [sentence for sentence in rig.said.sentences if "see" in sentence]
+    assert said == [
+        "the policy cannot see: the arm's measurement is not finite: twist",
+        "the policy sees again",
+    ]

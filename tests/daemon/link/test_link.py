@@ -16,11 +16,12 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from hardware import arm_topics
 from hardware.clock import VirtualClock, register
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.link.lockstep import Turns
-from robot_rl.daemon.link.telemetry import limit_names
+from robot_rl.daemon.link.telemetry import Readings, limit_names, telemetry_of
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
@@ -32,6 +33,7 @@ from robot_rl.schema.live import (
     FromClient,
     JoinLockstep,
     LockstepTurn,
+    OutboxStatus,
     Ready,
     RobotHello,
     RobotMessage,
@@ -41,6 +43,7 @@ from robot_rl.schema.live import (
 )
 from robot_rl.schema.message import new_id
 from robot_rl.schema.video import decode_frame
+from safety.faults import FaultCode
 
 _MESSAGES: TypeAdapter[RobotMessage] = TypeAdapter(RobotMessage)
 
@@ -67,6 +70,45 @@ def test_virtual_time_waits_for_everybody_who_joined_and_for_nobody_else() -> No
 def test_limits_have_names() -> None:
     assert limit_names(0) == ()
     assert limit_names(0b101) == ("speed", "workspace")
+
+
+@pytest.mark.parametrize("field", ["position", "twist", "wrench", "gripper_m"])
+def test_an_arm_that_measures_no_numbers_is_shown_with_its_fault(
+    tmp_path: Path, field: str
+) -> None:
+    settings = DaemonSettings(
+        cell=load_cell("simulation"),
+        task=load_task("lift_cube"),
+        data_folder=tmp_path / "data",
+        memory=tmp_path,
+    )
+    readings = Readings(settings)
+    control = np.zeros((), topics.CONTROL)
+    control["mode"], control["fault"] = b"fault", FaultCode.ARM_UNUSABLE.encode()
+    readings.control.write(control)
+    readings.episode.write(np.zeros((), topics.EPISODE))
+    arm_slot = arm_topics.open_state(tmp_path, settings.cell.joints)
+    arm: Any = np.zeros((), arm_topics.state_type(settings.cell.joints))
+    for name in ("position", "quaternion", "twist", "wrench", "gripper_m"):
+        arm[name] = 0.25
+    recorded = OutboxStatus(
+        pending=0,
+        recorded_steps=0,
+        acknowledged_sequence=0,
+        last_sequence=0,
+        connected=True,
+        free_bytes=0,
+        accepting=True,
+    )
+    shown: list[Telemetry] = []
+    for value in (0.25, np.nan, np.inf):
+        arm[field] = value
+        arm_slot.write(arm)
+        seen = readings.snapshot(0)  # no time passes
+        assert seen is not None
+        shown.append(telemetry_of(seen, instructions="", force_limit_n=1.0, recorded=recorded))
+    assert shown[1] == shown[2] == shown[0], "what is no number is as it was last"
+    assert shown[1].fault is FaultCode.ARM_UNUSABLE
 
 
 # ---- with the real simulator --------------------------------------------------------------------
