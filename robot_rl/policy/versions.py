@@ -2,7 +2,10 @@
 
     parts/<sha256>        a file of a part, kept once, whatever versions it belongs to
     parts/<sha256>.part   the beginning of one that is being fetched
-    <version>/version.json, head.safetensors, …   hard links to its files; `acted` once it acted
+    <sha256>/version.json, head.safetensors, …   hard links to its files; `acted` once it acted
+
+A folder is named after the hash of its manifest's parts. The same parts published again have a
+number of their own and the same folder: version.json holds the number that was wanted last.
 
 Folders from before there were parts have the same names in them, and `backbones/` in place of
 `parts/`. Nothing here loads torch: the link lays versions down, the actor finds them.
@@ -34,8 +37,12 @@ class VersionStore:
         return self.folder / policy.manifest.sha256
 
     def whole(self, policy: PolicyVersion) -> bool:
-        """Whether all of a version is here."""
-        return (self.folder_of(policy) / VERSION).is_file()
+        """Whether all of a version is here, under its number."""
+        try:
+            held = read_version(self.folder_of(policy))
+        except (OSError, ValueError):
+            return False
+        return (held.version, held.manifest.task) == (policy.version, policy.manifest.task)
 
     def holds(self, file: PartFile) -> bool:
         return self._source(file) is not None

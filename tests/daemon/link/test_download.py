@@ -155,6 +155,24 @@ def test_a_version_arrives_whole_and_its_backbone_once(
     assert not files.asked, "what is here is not fetched again"
 
 
+def test_the_same_parts_under_another_number_are_that_version(
+    files: Files, url: str, tmp_path: Path
+) -> None:
+    """Else an evaluation of it is refused, and it is pruned as old as its first number."""
+    old = files.publish(1, b"the same head")
+    newer = [files.publish(version) for version in range(2, KEPT + 3)]
+    again = files.publish(KEPT + 3, b"the same head")
+    for policy in (old, *newer):
+        fetch(url, tmp_path, policy)
+    files.asked.clear()
+    folder = fetch(url, tmp_path, again)
+    assert not files.asked, "its parts are here"
+    store = VersionStore(tmp_path)
+    assert store.find(TASK, again.version) == folder
+    store.prune(keep=(None, None))
+    assert folder.exists()
+
+
 @pytest.mark.parametrize("fault", ["other bytes", "404", "500"])
 @pytest.mark.parametrize("part", [weights, bone])
 def test_what_is_not_what_was_announced_leaves_nothing_behind(
