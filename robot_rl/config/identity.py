@@ -17,6 +17,7 @@ type Facts = dict[str, str]
 _NOT_MEANING = {"serial", "device", "rate_hz"}
 """Of a camera: which one of its kind it is, and how often people see it."""
 _CAMERA = "camera."
+_COLUMNS = "action.columns"
 
 _FIRST_TASK: Facts = {
     "action.columns": "dx dy dz rx ry rz gripper",
@@ -49,7 +50,7 @@ def data_identity(cell: Cell, task: Task) -> DataIdentity:
 def task_facts(task: Task) -> Facts:
     action = task.action
     return {
-        "action.columns": " ".join(action.names),
+        _COLUMNS: " ".join(action.names),
         "action.gripper": "yes" if action.gripper else "no",
         "action.scale": _numbers(action.scale),
         "action.space": action.space,
@@ -86,6 +87,18 @@ class IdentityRule:
     def admit(self, sha256: str) -> None:
         """An engineer takes data of this identity in (Provenance.data_sha256)."""
         self._admitted.add(sha256)
+
+    def refusal(self, provenance: Provenance) -> str:
+        """Why no engineer can take this data in; empty when one may."""
+        found = self._of_task(provenance)
+        columns = None if found is None else found.get(_COLUMNS)
+        wanted = self._task[_COLUMNS]
+        if columns is None or columns == wanted:
+            return ""
+        return (
+            f"its actions have the columns {columns} and the task's have {wanted}: they mean "
+            "other motions and cannot be trained on together, so keep it for a task of its own"
+        )
 
     def difference(self, provenance: Provenance) -> str:
         """Why an episode must not be mixed with the others; empty when it may be."""

@@ -1,5 +1,6 @@
 """Segments → features, in the thread that reads the feed: training never waits for a backbone.
 
+Only episodes that are trained on are encoded; of the others, the delivery says why they stay out.
 What was encoded once is taken from the store, and the segment is not even fetched. In lock-step the
 learner waits for each item, and every record is encoded by itself, as the robot does it, so that
 runs are equal bit for bit; else the records of several segments go through the backbone together.
@@ -13,13 +14,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from robot_rl.config.identity import IdentityRule
+from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.encoded import Encoded
 from robot_rl.learner.feature_store import FeatureStore, segment_key
 from robot_rl.policy.images import observe
 from robot_rl.policy.interface import Backbone, BadObservation, Observation
 from robot_rl.schema.episode import EpisodeStarted
-from robot_rl.schema.feed import FeedItem, SegmentStored
+from robot_rl.schema.feed import FeedItem, IdentityAdmitted, SegmentStored
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
 from robot_rl.schema.transition import TRAINED_ON
 
@@ -37,6 +40,7 @@ class Delivery:
     item: FeedItem
     encoded: Encoded | None = None
     problem: str = ""
+    difference: str = ""  # of an episode that starts: why it must not be mixed with the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,9 @@ class _Fetched:
 
 
 class Encoder:
-    """For the items of one feed in their order. `store` None: everything is encoded anew."""
+    """For the items of one feed, from the first on, in their order. `store` None: everything is
+    encoded anew.
+    """
 
     def __init__(
         self,
@@ -57,12 +63,13 @@ class Encoder:
         fetch: Callable[[UUID, str], bytes],
         store: FeatureStore | None = None,
         *,
-        action: int,
+        task: Task,
         one_by_one: bool,
     ) -> None:
-        """`action`: columns of an action. `fetch`: id and SHA-256 of a segment → its bytes."""
+        """`fetch`: id and SHA-256 of a segment → its bytes."""
         self._backbone, self._fetch, self._store = backbone, fetch, store
-        self._action = action
+        self._action = task.action.size
+        self._identities = IdentityRule(task)
         self._together, self._batch = (1, 1) if one_by_one else (TOGETHER, BATCH)
         self._instructions: dict[UUID, str] = {}  # of episodes that are trained on
 
@@ -87,8 +94,13 @@ class Encoder:
 
     def _prepare(self, item: FeedItem) -> Delivery | _Fetched:
         event = item.event
-        if isinstance(event, EpisodeStarted) and event.purpose in TRAINED_ON:
-            self._instructions[event.episode_id] = event.instruction
+        if isinstance(event, IdentityAdmitted):
+            self._identities.admit(event.identity_sha256)
+        elif isinstance(event, EpisodeStarted) and event.purpose in TRAINED_ON:
+            difference = self._identities.difference(event.provenance)
+            if not difference:
+                self._instructions[event.episode_id] = event.instruction
+            return Delivery(item=item, difference=difference)
         if not isinstance(event, SegmentStored):
             return Delivery(item=item)
         instruction = self._instructions.get(event.episode_id)
@@ -100,10 +112,20 @@ class Encoder:
             return Delivery(item=item, encoded=known)
         try:
             records = decode_segment(self._fetch(event.segment_id, event.sha256))
+            self._check_actions(records)
         except BadSegment as error:
             problem = f"a segment of episode {event.episode_id} is left out of training: {error}"
             return Delivery(item=item, problem=problem)
         return self._look_at(key, records, instruction)
+
+    def _check_actions(self, records: Sequence[RecordedStep]) -> None:
+        """Raises BadSegment: its actions have another number of columns than the task's."""
+        for step in (record.step for record in records):
+            for action in (step.executed_action, step.human_action, step.proposed_action):
+                if action is not None and len(action) != self._action:
+                    raise BadSegment(
+                        f"its actions have {len(action)} columns and the task's have {self._action}"
+                    )
 
     def _look_at(self, key: bytes, records: list[RecordedStep], instruction: str) -> _Fetched:
         seen: list[Observation | BadObservation] = []

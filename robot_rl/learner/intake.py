@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from robot_rl.config.identity import IdentityRule
-from robot_rl.config.task import Task
 from robot_rl.learner.encoder import Delivery
 from robot_rl.learner.replay import Replay
 from robot_rl.schema.episode import (
@@ -27,13 +25,7 @@ from robot_rl.schema.transition import TRAINED_ON
 class Intake:
     """Feeds one replay. Items come in feed order, from the first one on."""
 
-    def __init__(
-        self,
-        task: Task,
-        replay: Replay,
-        say: Callable[[str], None],
-    ) -> None:
-        self._identities = IdentityRule(task)
+    def __init__(self, replay: Replay, say: Callable[[str], None]) -> None:
         self._left_out: set[str] = set()  # identities that were said to be left out
         self._replay, self._say = replay, say
         self.cursor = 0
@@ -43,11 +35,9 @@ class Intake:
         """Enter an item; yields the number of training steps after each record that added one."""
         event = delivery.item.event
         replay = self._replay
-        if isinstance(event, IdentityAdmitted):
-            self._identities.admit(event.identity_sha256)
-        elif isinstance(event, EpisodeStarted):
-            self._start(event)
-        elif replay.holds(event.episode_id):
+        if isinstance(event, EpisodeStarted):
+            self._start(event, delivery.difference)
+        elif not isinstance(event, IdentityAdmitted) and replay.holds(event.episode_id):
             if isinstance(event, EpisodeEnded):
                 if event.complete:
                     replay.end(
@@ -69,10 +59,9 @@ class Intake:
         self.cursor = delivery.item.number
         self.history = _continued(self.history, delivery.item)
 
-    def _start(self, event: EpisodeStarted) -> None:
+    def _start(self, event: EpisodeStarted, difference: str) -> None:
         if event.purpose not in TRAINED_ON:
             return
-        difference = self._identities.difference(event.provenance)
         if difference:
             self._leave_out(event, difference)
             return

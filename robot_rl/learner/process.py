@@ -90,7 +90,7 @@ class Learner:
         self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
         self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
         self.rng = np.random.default_rng([settings.seed, 1])
-        self.intake = Intake(self.task, self.replay, self._say)
+        self.intake = Intake(self.replay, self._say)
         self._backbone, self._view = policy.backbone, manifest.backbone.model_dump_json()
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._saved = SavedState(
@@ -141,7 +141,7 @@ class Learner:
             self._backbone,
             self._client.segment,
             store,
-            action=task.action.size,
+            task=task,
             one_by_one=settings.lockstep,
         )
         return FeedReader(self._client, task.name, 0, self._stop, encoder)

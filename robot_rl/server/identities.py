@@ -92,6 +92,7 @@ def admit(database: Database, task: Task, name: str, author: str) -> IdentityRow
     whenever it reads the feed. Raises NotFound or Conflict.
     """
     row = _named(listed(database, task), task, name)
+    _check_columns(database, task, row)
     with database.transaction() as connection:
         if row.sha256 in _admitted(connection, task.name, lock=True):
             raise Conflict(f"the data {row.sha256[:12]} of {task.name} is admitted already")
@@ -131,6 +132,17 @@ def _named(rows: Iterable[IdentityRow], task: Task, name: str) -> IdentityRow:
             "trained on already"
         )
     return row
+
+
+def _check_columns(database: Database, task: Task, row: IdentityRow) -> None:
+    """Raises Conflict: its actions have other columns."""
+    with database.engine.connect() as connection:
+        episodes = _episodes(connection, task.name)
+    recorded = (Provenance.model_validate(each.provenance) for each in episodes)
+    provenance = next(each for each in recorded if each.data_sha256 == row.sha256)
+    refusal = IdentityRule(task).refusal(provenance)
+    if refusal:
+        raise Conflict(f"the data {row.sha256[:12]} of {task.name} is not admitted: {refusal}")
 
 
 def _admitted(connection: Connection, task: str, *, lock: bool = False) -> dict[str, str]:

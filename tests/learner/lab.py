@@ -151,6 +151,7 @@ def record_episode(
     task_sha256: str = "",
     identity: DataIdentity | None = None,
     unseen: tuple[int, ...] = (),
+    columns: int = 7,
 ) -> tuple[UUID, UUID]:
     """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
 
@@ -192,6 +193,7 @@ def record_episode(
             acts=index < steps,
             intervention_id=intervention_id if index in human else None,
             phase=Phase.CORRECTION if index >= marked_from else Phase.RECOVERY,
+            columns=columns,
         )
         for index in range(steps + 1)
     ]
@@ -239,10 +241,12 @@ def _record(
     acts: bool,
     intervention_id: UUID | None,
     phase: Phase,
+    columns: int,
 ) -> RecordedStep:
     human = intervention_id is not None
     image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     action = (*rng.uniform(-1, 1, 3).tolist(), 0.0, 0.0, 0.0, float(rng.integers(-1, 2)))
+    action += (0.0,) * (columns - len(action))
     arm = ArmObservation(
         tcp_position_m=tuple(rng.uniform(0, 0.5, 3).tolist()),
         tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),

@@ -49,18 +49,14 @@ class Training:
     def __init__(self, task: Task, marked_from: int) -> None:
         self.lab, self.said = Lab(), list[str]()
         self.replay = Replay(task, 1, capacity=100)
-        self._intake = Intake(
-            task,
-            self.replay,
-            self.said.append,
-        )
+        self._intake = Intake(self.replay, self.said.append)
         self.episode_id, self.intervention_id = record_episode(
             self.lab, task, 1, steps=STEPS, human=HUMAN, marked_from=marked_from
         )
         self._encoder = Encoder(
             Numbered(task.cameras),
             lambda segment_id, _: self.lab.segments[segment_id],
-            action=task.action.size,
+            task=task,
             one_by_one=True,
         )
         self.read()

@@ -47,9 +47,7 @@ class Reading:
         self.fetched = 0
         self._lab = lab
         store = None if folder is None else FeatureStore(folder, view)
-        self.encoder = Encoder(
-            self.backbone, self._fetch, store, action=task.action.size, one_by_one=False
-        )
+        self.encoder = Encoder(self.backbone, self._fetch, store, task=task, one_by_one=False)
 
     def _fetch(self, segment_id: UUID, _: str) -> bytes:
         self.fetched += 1

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from robot_rl.config import load_cell
+from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import CHECKOUT, load_task
 from robot_rl.config.identity import FIRST_CELLS, FIRST_TASKS, data_identity
 from robot_rl.config.task import StartingPolicy, Task
@@ -231,6 +232,29 @@ def test_evaluation_and_foreign_data_stay_out(task: Task, tmp_path: Path) -> Non
     lab.put(Excluded(episode_id=new_id(), excluded=True, author="anna", t_utc=NOON))
     again = session(lab, task, tmp_path, whole(lab))
     assert len(again.replay.online) == 8
+
+
+def test_actions_of_another_width_stay_out_and_training_goes_on(task: Task, tmp_path: Path) -> None:
+    """A second arm, while its data is not admitted, and after an old release admitted it."""
+    cell = load_cell("simulation")
+    arms = ActionSpace(arms=("left", "right"), translation_m=(0.025, 0.025, 0.025))
+    foreign = data_identity(cell, task.model_copy(update={"action": arms}))
+    lab = Lab()
+    record_episode(lab, task, 1, identity=foreign, columns=14)
+    again = [item.event for item in lab.items]
+    record_episode(lab, task, 2, identity=data_identity(cell, task))
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 8
+    assert "action.columns" in lab.progress[-1].message
+    lab.put(
+        IdentityAdmitted(task=task.name, identity_sha256=foreign.sha256, author="eve", t_utc=NOON)
+    )
+    for event in again:
+        lab.put(event)
+    record_episode(lab, task, 3, identity=data_identity(cell, task))
+    learner = session(lab, task, tmp_path, whole(lab))
+    assert learner.replay.received == 2 * 8
+    assert "its actions have 14 columns and the task's have 7" in lab.progress[-1].message
 
 
 def test_a_comment_a_discount_and_a_reward_keep_all_data(task: Task, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from robot_rl.config import load_cell, load_task
+from robot_rl.config.action import ActionSpace
 from robot_rl.config.identity import data_identity
 from robot_rl.config.task import Task
 from robot_rl.errors import Conflict, NotFound
@@ -89,6 +90,24 @@ def test_what_is_stored_while_data_is_admitted_reaches_the_learner(server: Runni
     assert isinstance(admission, IdentityAdmitted)
     assert _kinds(again) == ["episode_started", "segment_stored", "episode_ended", "excluded"]
     assert again[-1] == meanwhile
+
+
+def test_actions_with_other_columns_cannot_be_admitted(server: RunningServer) -> None:
+    task, cell = load_task(TASK), load_cell("simulation")
+    arms = ActionSpace(arms=("left", "right"), translation_m=(0.025, 0.025, 0.025))
+    foreign = data_identity(cell, task.model_copy(update={"action": arms}))
+    recording = Recording()
+    recording.end(
+        recording.start(provenance=PROVENANCE.model_copy(update={"identity": foreign})), 0
+    )
+    with server.client("robot", ROBOT) as robot:
+        assert post(robot, recording.batch()).status_code == 200
+    before = feed.read(server.database, TASK, 0).cursor
+    with pytest.raises(Conflict, match=r"its actions have the columns left.* keep it for a task"):
+        admit(server.database, task, foreign.sha256, "eve")
+    (row,) = listed(server.database, task)
+    assert not row.trained_on
+    assert feed.read(server.database, TASK, before).items == ()
 
 
 def _slow_episode(server: RunningServer) -> UUID:
