@@ -245,12 +245,13 @@ class Controller:
 
     def _follow_person(self, now_ns: int) -> Twist | Hold:
         driver = self.authority.takeovers.intervention
-        device = "" if driver is None else driver.device
+        if driver is None:
+            return Hold()
         return self.operator_input.twist(
-            device,
             self.gate.gripper,
             self.arm,
             self.authority.lease.state,
+            at_robot=driver.at_robot,
             epoch=self.authority.mode.epoch,
             scale=self.settings.speed_scale,
             round_trip_s=self.authority.lease.round_trip_s,

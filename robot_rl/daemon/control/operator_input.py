@@ -91,11 +91,11 @@ class OperatorInput:
 
     def twist(
         self,
-        device: str,
         gripper_now: float,
         arm: ArmState,
         lease: LeaseState,
         *,
+        at_robot: bool,
         epoch: int,
         scale: float,
         round_trip_s: float,
@@ -104,31 +104,31 @@ class OperatorInput:
     ) -> Twist | Hold:
         """What the driving person wants now; a hold while nothing may count.
 
-        A device at the robot counts only as long as the lease holder's console is heard.
+        `at_robot`: which kind of device the takeover began with; the other one never counts. A
+        device at the robot counts only as long as the lease holder's console is heard.
         """
         if leases.silent(lease, now_ns):
             return Hold()
-        local = self.local_input(now_ns)
-        kind = "local" if local is not None and local.device == device else "remote"
-        record = self._local if kind == "local" else self._remote
-        said = local if kind == "local" else self.remote_input(now_ns, lease)
+        kind = "local" if at_robot else "remote"
+        record = self._local if at_robot else self._remote
+        said = self.local_input(now_ns) if at_robot else self.remote_input(now_ns, lease)
         if record is None or said is None or not said.dead_man:
             return Hold()
-        received_ns = int(record["t_ns" if kind == "local" else "received_ns"])
-        remote = kind == "remote"
+        received_ns = int(record["t_ns" if at_robot else "received_ns"])
+        tool_frame = not at_robot and bool(record["tool_frame"])
         reading = DriveInput(
             axes=np.array(record["axes"]),
             dead_man=True,
             age_s=(now_ns - received_ns) * 1e-9,
             speed_scale=scale
             * leases.speed_share(round_trip_s)
-            * (float(record["speed_scale"]) if remote else 1.0),
-            frame=DriveFrame.TOOL if remote and bool(record["tool_frame"]) else DriveFrame.BASE,
+            * (1.0 if at_robot else float(record["speed_scale"])),
+            frame=DriveFrame.TOOL if tool_frame else DriveFrame.BASE,
         )
         twist, self._states[kind] = shape(
             self._settings[kind], self._states[kind], reading, arm.quaternion_wxyz
         )
-        gripper = float(record["gripper"]) if remote else self._press(record, gripper_now)
+        gripper = self._press(record, gripper_now) if at_robot else float(record["gripper"])
         return Twist(
             epoch=epoch,
             received_ns=received_ns,

@@ -30,6 +30,8 @@ class OngoingIntervention:
     client_id: UUID
     operator: str
     device: str
+    at_robot: bool
+    """Whether `device` was at the robot when it began; nothing else drives on in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ class Takeovers:
             refused = None  # the mode machine says what is missing
         self._waiting = None
         if refused is None:
-            refused = self._begin(waiting, now_ns, dead_man=held)
+            refused = self._begin(waiting, now_ns, dead_man=held, at_robot=at_robot)
         self._out.answer(waiting.sender, refused or "", now_ns)
 
     def end(self, sender: live.FromClient, now_ns: int, *, resume: bool) -> str | None:
@@ -120,7 +122,9 @@ class Takeovers:
         if self._waiting is not None and self._waiting.sender.client_id == client:
             self._waiting = None
 
-    def _begin(self, waiting: _Waiting, now_ns: int, *, dead_man: bool) -> str | None:
+    def _begin(
+        self, waiting: _Waiting, now_ns: int, *, dead_man: bool, at_robot: bool
+    ) -> str | None:
         sender, request = waiting.sender, waiting.request
         event = modes.TakeOver(
             holder=sender.user,
@@ -139,6 +143,7 @@ class Takeovers:
             client_id=sender.client_id,
             operator=sender.user,
             device=request.device,
+            at_robot=at_robot,
         )
         self._out.events.append(
             InterventionBegan(

@@ -83,7 +83,13 @@ class ControlStand:
         return live.FromClient(client_id=self.client, user="ada", message=message)
 
     def drive(
-        self, *, dead_man: bool, age_ms: float = 0.0, axes: Any = (0.0,) * 6, late_ns: int = 0
+        self,
+        *,
+        dead_man: bool,
+        age_ms: float = 0.0,
+        axes: Any = (0.0,) * 6,
+        late_ns: int = 0,
+        **seen: Any,
     ) -> TickOutput:
         """One tick with a drive message; `age_ms`: of the robot time that it echoes."""
         self._sequence += 1
@@ -94,7 +100,7 @@ class ControlStand:
         record["sequence"], record["echo_t_ns"] = self._sequence, now_ns - round(age_ms * MS)
         record["deadman"], record["axes"], record["speed_scale"] = dead_man, axes, 1.0
         record["device"] = b"keyboard"
-        return self.tick(drive=record, late_ns=late_ns)
+        return self.tick(drive=record, late_ns=late_ns, **seen)
 
     def drive_for(self, duration_ms: int, **fields: Any) -> None:
         """A person at 50 Hz."""

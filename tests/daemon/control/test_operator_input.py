@@ -8,11 +8,12 @@ from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import topics
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
-from robot_rl.daemon.control.operator_input import OperatorInput
+from robot_rl.daemon.control.operator_input import DEAD_MAN_BUTTON, OperatorInput
 from robot_rl.daemon.control.settings import drive_settings
 from robot_rl.schema import live
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
+from tests.daemon.control.stand import ControlStand
 
 MS = 1_000_000
 ADA, BOB = UUID(int=1), UUID(int=2)
@@ -46,3 +47,36 @@ def test_what_the_last_holder_said_counts_for_nobody_else() -> None:
     ask(authority, BOB, live.AcquireLease, 30 * MS)
     assert authority.lease.client == BOB
     assert person.remote_input(30 * MS, authority.lease.state) is None
+
+
+def test_a_takeover_at_the_robot_holds_when_its_device_is_unplugged() -> None:
+    """Fault 21: the page's held key and pushed axis must not drive on in its place."""
+    stand = ControlStand()
+    local = np.zeros(1, topics.LOCAL_INPUT)[0]
+    local["connected"], local["device"] = True, b"spacemouse"
+
+    def both(*, page: bool, hand: bool, ticks: int) -> list[float]:
+        """Page and hand push y, each with its dead-man or without; the speeds measured after."""
+        axes = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+        before_m = stand.controller.gate.position_m
+        speeds: list[float] = []
+        for _ in range(ticks):
+            local["t_ns"] = stand.now_ns + 5 * MS
+            local["buttons"][DEAD_MAN_BUTTON], local["axes"] = hand, axes
+            command = stand.drive(dead_man=page, axes=axes, local=local).command
+            speeds.append(float(np.linalg.norm(command.position_m - before_m)) / 0.005)
+            before_m = command.position_m.copy()
+            stand.measure(position_m=before_m, quaternion_wxyz=command.quaternion)
+        return speeds
+
+    stand.ask(live.AcquireLease)
+    both(page=False, hand=False, ticks=5)
+    both(page=False, hand=True, ticks=5)
+    request = live.Takeover(request_id=new_id(), echo_t_ns=stand.now_ns, device="spacemouse")
+    stand.tick(request)
+    assert both(page=True, hand=True, ticks=60)[-1] > 0.05
+    assert stand.mode == "takeover"
+    local["connected"] = False
+    assert max(both(page=True, hand=True, ticks=60)[40:]) < 1e-4
+    local["connected"] = True
+    assert both(page=True, hand=True, ticks=60)[-1] > 0.05, "plugged in again it drives on"
