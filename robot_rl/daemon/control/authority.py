@@ -155,6 +155,8 @@ class Authority:
     def fault(self, fault: FaultCode, now_ns: int, **details: object) -> None:
         """Latch a fault; `details` complete its sentence."""
         cause = sentence(fault, **details)
+        if fault is not FaultCode.ARM_STOPPED:  # that is what a clear waits for
+            self.clearing.void(f"A fault came before the robot was cleared: {cause}", now_ns)
         self._apply(modes.RaiseFault(fault=fault, cause=cause), now_ns, "control")
 
     # ---- time ---------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ class Authority:
     # ---- requests, one by one -----------------------------------------------------------------
 
     def _stop(self, sender: live.FromClient, now_ns: int) -> str | None:
-        self.clearing.stopped(now_ns)
+        self.clearing.void("The robot was stopped again before it was cleared.", now_ns)
         if self.mode.mode is not Mode.STOPPED:
             self.stop_report.begin(sender.user, now_ns)
             self._apply(modes.StopRequested(by=sender.user), now_ns, sender.user)

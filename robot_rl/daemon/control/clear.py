@@ -67,11 +67,10 @@ class Clearing:
         elif not waiting.asked and now_ns >= waiting.ask_arm_ns:
             waiting.asked = self._out.clear_arm = True
 
-    def stopped(self, now_ns: int) -> None:
-        """Somebody stops the robot: a clear that is under way is void."""
+    def void(self, why: str, now_ns: int) -> None:
+        """The robot has another reason to be latched: a clear that is under way counts no more."""
         if self._waiting is not None:
-            refused = "The robot was stopped again before it was cleared."
-            self._out.answer(self._waiting.sender, refused, now_ns)
+            self._out.answer(self._waiting.sender, why, now_ns)
             self._waiting = None
 
     def _finish(self, sender: live.FromClient, cause: str | None, now_ns: int) -> None:

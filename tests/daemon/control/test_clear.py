@@ -151,3 +151,20 @@ def test_the_reference_is_at_the_arm_before_it_leaves_its_brake(stand: ControlSt
         assert stand.now_ns < 1500 * MS
     assert stand.last is not None
     np.testing.assert_allclose(stand.last.command.position_m, moved, atol=1e-4)
+
+
+def test_a_fault_during_a_clear_keeps_the_robot_latched(stand: ControlStand) -> None:
+    """The fault came after the person had judged the latch: it has to be judged as well."""
+    brake(stand)
+    asked = stand.ask(live.Clear)
+    stand.run(50)
+    stand.tick(late_ns=stand.controller.settings.freeze_ns)
+    answer = stand.answer(asked)
+    assert answer is not None
+    assert not answer.accepted
+    assert "Control stood still" in answer.reason
+    stand.measure(braking=False, fault="")
+    stand.run(1500)
+    assert stand.mode == "fault"
+    stand.ask(live.Clear)
+    assert stand.mode == "idle", "the next clear knows of it"
