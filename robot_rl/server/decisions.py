@@ -82,24 +82,50 @@ def _event(values: dict[str, Any]) -> InterventionDecided:
 
 
 def _task(connection: Connection, episode_id: UUID, intervention_id: UUID) -> str | None:
-    """The task that a recorded intervention trains; None while it is not recorded."""
+    """The task that a recorded intervention trains; None while it is not recorded.
+
+    Raises BadLabel: no decision about it would ever count.
+    """
     row = connection.execute(
         select(InterventionTable.episode_id, EpisodeTable.task, EpisodeTable.purpose)
         .join(EpisodeTable, EpisodeTable.episode_id == InterventionTable.episode_id)
         .where(InterventionTable.intervention_id == intervention_id)
     ).one_or_none()
     if row is None:
+        _check_may_come(connection, episode_id, intervention_id)
         return None
     if row.episode_id != episode_id:
         raise BadLabel(
             f"intervention {intervention_id} belongs to episode {row.episode_id}, not {episode_id}"
         )
-    if row.purpose != Purpose.TRAINING:
+    _check_trains(row.purpose)
+    return row.task
+
+
+def _check_may_come(connection: Connection, episode_id: UUID, intervention_id: UUID) -> None:
+    """Of an episode that is not stored yet nothing is known. Raises BadLabel."""
+    row = connection.execute(
+        select(EpisodeTable.purpose, EpisodeTable.ended_t_utc).where(
+            EpisodeTable.episode_id == episode_id
+        )
+    ).one_or_none()
+    if row is None:
+        return
+    _check_trains(row.purpose)
+    if row.ended_t_utc is not None:  # the records of its takeovers come before its end
         raise BadLabel(
-            f"the takeovers of a {row.purpose} episode are not decided one by one; only those of "
+            f"episode {episode_id} has ended without an intervention {intervention_id}; decide "
+            "about one of those that its page shows"
+        )
+
+
+def _check_trains(purpose: str) -> None:
+    """Raises BadLabel."""
+    if purpose != Purpose.TRAINING:
+        raise BadLabel(
+            f"the takeovers of a {purpose} episode are not decided one by one; only those of "
             "training episodes are. Exclude the whole episode instead"
         )
-    return row.task
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> bool:

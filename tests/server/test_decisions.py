@@ -134,3 +134,19 @@ def test_what_does_not_fit_is_refused_in_a_sentence(
     assert (useless.status_code, "Exclude the whole" in useless.json()["detail"]) == (422, True)
     with server.client("robot", ROBOT) as robot:
         assert decide(robot, shown, in_evaluation, InterventionUse.DISCARD).status_code == 403
+
+
+def test_what_can_never_count_is_refused_also_before_the_robots_record(
+    server: RunningServer, person: httpx.Client
+) -> None:
+    recording = Recording()
+    demonstration = recording.start(purpose=Purpose.DEMONSTRATION)
+    over = recording.episode(2, human=(1,))
+    running = recording.start()
+    record(server, recording)
+    useless = decide(person, demonstration, new_id(), InterventionUse.DISCARD)
+    assert (useless.status_code, "Exclude the whole" in useless.json()["detail"]) == (422, True)
+    late = decide(person, over, new_id(), InterventionUse.DISCARD)
+    assert (late.status_code, "has ended without" in late.json()["detail"]) == (422, True)
+    for may_come in (running, new_id()):
+        assert decide(person, may_come, new_id(), InterventionUse.DISCARD).status_code == 201
