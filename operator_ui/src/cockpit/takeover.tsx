@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
+import { createJSONStorage, persist } from "zustand/middleware";
 import { createStore, type StoreApi } from "zustand/vanilla";
 import { DecisionQueue } from "@/api/decisions";
 import type { InterventionUse } from "@/api/messages";
@@ -20,10 +21,27 @@ import {
   type Question,
   type Takeover,
   takeoverOf,
+  unasked,
   type Watch,
 } from "@/live/takeover";
 
 const LOOK_MS = 100;
+
+/** One for all visits of the page: an old default must not overtake a newer answer. */
+const queue = new DecisionQueue(postDecision);
+
+interface Left {
+  /** The takeover whose driver left the page, so that its usual choice was sent. */
+  readonly told: string | null;
+}
+
+/** Outlives a reload. */
+const left = createStore<Left>()(
+  persist((): Left => ({ told: null }), {
+    name: "robot-rl.takeover",
+    storage: createJSONStorage(() => sessionStorage),
+  }),
+);
 
 /** Which key gives which answer. */
 export const ANSWERS = {
@@ -49,30 +67,31 @@ export interface TakeoverQuestion {
 /** Follows this page's takeovers; what is usual is sent at once, so that nothing waits. */
 export function useTakeoverQuestion(connection: RobotConnection): TakeoverQuestion {
   const store = useMemo(() => createStore<Watch>(() => NOTHING), []);
-  const queue = useMemo(() => new DecisionQueue(postDecision), []);
   const say = useCallback(
     ({ episodeId, interventionId }: Takeover, use: InterventionUse, byDefault: boolean) =>
       void queue.put({ episodeId, interventionId, use, byDefault }),
-    [queue],
+    [],
   );
   useEffect(() => {
+    const sayUnasked = (takeover: Takeover) => {
+      const use = unasked(takeover, driveSettings.getState().takeoverUse, left.getState().told);
+      if (use !== null) say(takeover, use, true);
+    };
     const look = () => {
       const before = store.getState();
       const next = follow(before, takeoverOf(connection.store.getState()), performance.now());
       if (next === before) return;
       store.setState(next, true);
       const opened = before.question === null && next.question !== null;
-      if (opened && next.question !== null && !next.question.takeover.marked) {
-        say(next.question.takeover, driveSettings.getState().takeoverUse, true);
-      }
+      if (opened && next.question !== null) sayUnasked(next.question.takeover);
     };
     // Nobody can be asked any more: what is usual counts.
     const leave = () => {
       const { driving } = store.getState();
       store.setState(NOTHING, true);
-      if (driving !== null && !driving.marked) {
-        say(driving, driveSettings.getState().takeoverUse, true);
-      }
+      if (driving === null) return;
+      sayUnasked(driving);
+      if (!driving.marked) left.setState({ told: driving.interventionId });
     };
     const timer = setInterval(look, LOOK_MS);
     const unsubscribe = connection.store.subscribe(look);
@@ -96,7 +115,7 @@ export function useTakeoverQuestion(connection: RobotConnection): TakeoverQuesti
     },
     [say, store],
   );
-  return useMemo(() => ({ store, queue, answer }), [store, queue, answer]);
+  return useMemo(() => ({ store, queue, answer }), [store, answer]);
 }
 
 function isAnswer(action: PressedAction): action is Answer {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { ANSWERED_MS, ASKED_MS, answered, follow, NOTHING, type Takeover } from "@/live/takeover";
+import {
+  ANSWERED_MS,
+  ASKED_MS,
+  answered,
+  follow,
+  NOTHING,
+  type Takeover,
+  unasked,
+} from "@/live/takeover";
 
 const FIRST: Takeover = { interventionId: "one", episodeId: "e", marked: false };
 const MARKED: Takeover = { ...FIRST, marked: true };
@@ -41,5 +49,17 @@ describe("the question after a takeover", () => {
 
   it("is not answered when it is not asked", () => {
     expect(answered(NOTHING, "discard", 0)).toBe(NOTHING);
+  });
+});
+
+describe("what counts while nobody has answered", () => {
+  it("is the usual choice, and key C where it was pressed", () => {
+    expect(unasked(FIRST, "recovery", null)).toBe("recovery");
+    expect(unasked(MARKED, "recovery", null)).toBeNull();
+    expect(unasked(MARKED, "recovery", SECOND.interventionId)).toBeNull();
+  });
+
+  it("is the correction when key C came after the usual choice was sent", () => {
+    expect(unasked(MARKED, "recovery", FIRST.interventionId)).toBe("correction");
   });
 });

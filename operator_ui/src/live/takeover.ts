@@ -61,6 +61,21 @@ export function follow(before: Watch, now: Takeover | null, nowMs: number): Watc
   return question !== null && nowMs >= question.untilMs ? NOTHING : before;
 }
 
+/**
+ * What is sent while nobody has answered; null: key C says it all.
+ *
+ * `told`: the takeover for which the usual choice went out when its driver left the page. That
+ * outweighs a key C that is pressed later, so key C is then told as well.
+ */
+export function unasked(
+  takeover: Takeover,
+  usual: InterventionUse,
+  told: string | null,
+): InterventionUse | null {
+  if (!takeover.marked) return usual;
+  return told === takeover.interventionId ? "correction" : null;
+}
+
 export function answered(before: Watch, answer: InterventionUse, nowMs: number): Watch {
   if (before.question === null) return before;
   return { ...before, question: { ...before.question, answer, untilMs: nowMs + ANSWERED_MS } };
