@@ -206,10 +206,11 @@ class FeedReader:
         self._thread.start()
 
     def end(self, timeout_s: float) -> None:
-        """Once the learner was told to stop: wait until nothing is encoded or stored any more."""
+        """Once the learner was told to stop: wait until nothing is encoded or stored any more.
+
+        The thread closes the encoder itself, also when a poll of the feed keeps it for longer.
+        """
         self._thread.join(timeout_s)
-        if not self._thread.is_alive():
-            self._encoder.close()
 
     def take(self, timeout_s: float) -> Delivery | None:
         """The next item, or None when none came in time. Raises what stopped the reader."""
@@ -231,6 +232,8 @@ class FeedReader:
             return
         except Exception as error:  # noqa: BLE001  handed to the training loop, which ends with it
             self._failure = error
+        finally:
+            self._encoder.close()
 
     def _put(self, delivery: Delivery) -> None:
         while not self._stop.is_set():
