@@ -1,4 +1,4 @@
-"""What can go wrong, what the robot must then do, and how soon. Standard library only.
+"""What can go wrong, what the robot must then do, and how soon. Loads no numpy.
 
 One table for control, console, documentation and tests. Rows 1 to 25 are the faults that the fault
 tests inject; the rows without a number are further causes that control latches. Codes are recorded
@@ -8,6 +8,8 @@ and sent: never change one. "Hold" means that the measured TCP moves slower than
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from safety.lease import RELEASE_NS, SECOND
 
 
 class FaultCode(StrEnum):
@@ -80,7 +82,7 @@ _TABLE = (
         number=1,
         code=FaultCode.OPERATOR_LOST,
         cause="the driver's socket closes while the arm moves",
-        effect="hold; lease released after 2 s; episode kept and marked",
+        effect=f"hold; lease released after {RELEASE_NS / SECOND:g} s; episode kept and marked",
         bound=Bound(count=200),
         told="The driver's connection was silent for {silent_ms:.0f} ms.",
     ),

@@ -19,7 +19,7 @@ SILENCE_NS = 100 * MS
 """Longer silence between accepted messages, however old each is: ramp to zero and hold. The arm
 must stand 200 ms after the last message of a page that froze (fault 3); it needs 80 ms to stop."""
 SUSPEND_NS = 500 * MS
-RELEASE_NS = 2_000 * MS
+RELEASE_NS = 2 * SECOND
 REQUEST_AGE_NS = 2 * SECOND
 """A request that moves, or lets somebody move, must not be older."""
 TRANSFER_TIMEOUT_NS = 5_000 * MS
@@ -272,7 +272,7 @@ def _tick(state: LeaseState, event: Tick, now_ns: int) -> LeaseOutcome:
         return after, (ended, *granted)
     silence_ns = now_ns - state.heard_ns
     if silence_ns > RELEASE_NS:
-        return _end(state, holder, "silent for 2 s")
+        return _end(state, holder, f"silent for {RELEASE_NS / SECOND:g} s")
     effects: tuple[LeaseEffect, ...] = ()
     if silence_ns > SUSPEND_NS and not state.suspended:
         state = replace(state, suspended=True)
