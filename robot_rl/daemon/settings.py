@@ -63,7 +63,7 @@ class DaemonSettings:
 
     @property
     def policy_folder(self) -> Path:
-        """Downloaded weights and backbones; `link/download.py` says how they lie there."""
+        """Downloaded versions; `robot_rl/policy/versions.py` says how they lie there."""
         return self.data_folder / "policies"
 
     @property
