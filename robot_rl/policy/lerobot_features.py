@@ -4,7 +4,7 @@ Features: the hidden states of its vision-language model after the last layer, a
 and instruction tokens, and the state token's own, which has attended to all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,13 @@ class SmolVlaFeatures:
         return self.features_of([observation])[0]
 
     def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
-        batch = _together([self._loaded.batch(each) for each in observations])
+        batches = [self._loaded.batch(each) for each in observations]
+        found = np.empty((len(batches), self.size), np.float32)
+        for places in _alike(batches):
+            found[places] = self._hidden_states(_together([batches[place] for place in places]))
+        return found
+
+    def _hidden_states(self, batch: dict[str, Any]) -> NDArray[np.float32]:
         policy, model = self._policy, self._policy.model
         with torch.inference_mode():
             images, masks = policy.prepare_images(batch)
@@ -70,8 +76,19 @@ class SmolVlaFeatures:
         return torch.cat([mean, last], -1).float().cpu().numpy()
 
 
+def _alike(batches: Sequence[dict[str, Any]]) -> Iterable[list[int]]:
+    """Places of batches whose tensors have the same shapes. Images come in several sizes, and
+    LeRobot pads an instruction only to the longest of its own batch.
+    """
+    places: dict[tuple[torch.Size, ...], list[int]] = {}
+    for place, batch in enumerate(batches):
+        shapes = tuple(each.shape for each in batch.values() if isinstance(each, torch.Tensor))
+        places.setdefault(shapes, []).append(place)
+    return places.values()
+
+
 def _together(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Batches of one as one batch; their instructions are padded to one length by LeRobot."""
+    """Batches of one, of the same shapes, as one batch."""
     return {
         key: torch.cat([batch[key] for batch in batches])
         if isinstance(value, torch.Tensor)

@@ -85,6 +85,26 @@ def test_instruction_image_and_state_all_matter(
         assert not np.allclose(before, backbone.features(changed), atol=1e-4)
 
 
+def test_instructions_and_images_of_any_size_stand_in_one_batch(
+    tiny: Path, tmp_path: Path, observation: Observation
+) -> None:
+    from dataclasses import replace
+
+    write_untrained_on(tmp_path, tiny, load_task("lift_cube"), seed=0)
+    backbone = load_policy(tmp_path).backbone
+    small = {name: image[::2, ::2] for name, image in observation.images.items()}
+    several = [
+        observation,
+        replace(observation, instruction="insert the red peg into the hole"),
+        replace(observation, images=small),
+        replace(observation, state=observation.state + 0.5),
+    ]
+    together = backbone.features_of(several)
+    alone = np.stack([backbone.features(each) for each in several])
+    assert np.allclose(together, alone, atol=1e-4)
+    assert not np.allclose(together[0], together[1], atol=1e-4)
+
+
 def test_a_head_on_a_vla_acts_like_any_other(
     tiny: Path, tmp_path: Path, observation: Observation
 ) -> None:
