@@ -31,7 +31,7 @@ type Metrics = dict[str, float]
 class Counts:
     """How much was learned so far."""
 
-    updates: int = 0  # calls of `update` that trained
+    updates: int = 0  # calls of `update`, also with nothing to learn from
     critic: int = 0
     actor: int = 0
 

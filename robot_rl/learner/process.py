@@ -104,12 +104,15 @@ class Learner:
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
+        self._entering = False  # in the middle of an item: only a part of its steps is trained on
         self._offline = True  # until what can be learned before the first step is learned
         self._message, self._said_at = "", 0.0
         self._saved_at = self._told_at = time.monotonic()
 
     def run(self) -> None:
-        """Go on from the saved state, or begin; save at the end whatever ended it."""
+        """Go on from the saved state, or begin; save at the end whatever ended it, unless that was
+        in the middle of an item.
+        """
         position = self._saved.read()
         reader = self._reader()
         caught_up = position is None
@@ -128,8 +131,8 @@ class Learner:
         except Stopped:
             _log.info("the learner stops")
         finally:
-            if caught_up:
-                self._save()
+            if caught_up and not self._entering:
+                self._save()  # else the state before the item is the one to go on from
             self._stop.set()
             reader.end(ENDING_S)
 
@@ -165,7 +168,8 @@ class Learner:
             self._save()  # a learner killed from now on does not publish the start again
             _log.info("the starting policy is version %d", version)
         learned = False
-        for metrics in self.algorithm.offline(self.replay, self.rng):
+        first = self.replay.received == 0
+        for metrics in self.algorithm.offline(self.replay, self.rng) if first else ():
             learned = True
             self._note(metrics)
             self._tell_and_save_when_due()
@@ -193,6 +197,7 @@ class Learner:
         that makes it due: a version does not depend on how the steps were cut into segments.
         """
         lockstep = self.settings.lockstep
+        self._entering = True
         for received in self.intake.take(delivery):
             if not lockstep:
                 continue
@@ -201,6 +206,7 @@ class Learner:
             self._publish_when_due()
             if time.monotonic() - self._told_at >= TELL_EVERY_S:
                 self._tell()
+        self._entering = False
         if lockstep:
             self._tell()  # the robot waits for the cursor
 

@@ -143,6 +143,34 @@ def test_a_restart_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
     assert not same(unbroken, weights(other)), "positive control: less training differs"
 
 
+def test_a_stop_within_a_segment_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
+    """After updates for some of its steps: it goes on from before the segment."""
+    lab = Lab()
+    record_episode(lab, task, 1, steps=9, human=(1, 2))
+    record_episode(lab, task, 2, steps=9, segment=10)
+    unbroken = weights(session(lab, task, tmp_path / "one", whole(lab)))
+
+    def in_the_second(cursor: int, _steps: int) -> bool:
+        lab.policies_away = cursor >= 7
+        return lab.refused > 0
+
+    stopped = session(lab, task, tmp_path / "two", in_the_second)
+    assert stopped.intake.cursor < len(lab.items) - 1, "in the middle of the second segment"
+    assert 9 < stopped.replay.received < 18
+    lab.policies_away = False
+    assert same(unbroken, weights(session(lab, task, tmp_path / "two", whole(lab))))
+
+
+def test_training_goes_on_after_everything_was_excluded(task: Task, tmp_path: Path) -> None:
+    lab = Lab()
+    only, _ = record_episode(lab, task, 1, steps=8)
+    lab.put(Excluded(episode_id=only, excluded=True, author="anna", t_utc=NOON))
+    record_episode(lab, task, 2, steps=8)
+    counts = session(lab, task, tmp_path, whole(lab)).algorithm.counts
+    assert counts.updates == 2 * (16 - 4)
+    assert 0 < counts.critic < counts.updates, "the first step of the second has no successor yet"
+
+
 def test_a_state_from_another_history_is_refused_in_words(task: Task, tmp_path: Path) -> None:
     """The database was emptied, restored from an older backup, or is another one."""
     lab = Lab()

@@ -102,7 +102,12 @@ class HilSerl(nn.Module):
         return iter(())
 
     def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
-        """One critic update, and one of the actor when it is due. Returns the losses."""
+        """One critic update, and one of the actor when it is due. Returns the losses; nothing while
+        there is nothing to learn from.
+        """
+        if not data.online and not data.demonstrated:
+            self.counts.updates += 1
+            return {}
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         losses = self.update_critics(batch)
         if self.counts.critic % self.settings.critic_to_actor == 0:

@@ -84,6 +84,17 @@ def test_it_goes_on_bit_for_bit_and_says_whose_state_it_was_given(
         session(lab, other, tmp_path / "one")
 
 
+def test_what_comes_later_is_no_reason_to_begin_offline(task: Task, tmp_path: Path) -> None:
+    """A starting policy without demonstrations, and a restart after the first corrections."""
+    settings = FAST.model_copy(update={"offline_updates": 500})
+    task = task.model_copy(update={"learner": settings})
+    lab = Lab()
+    for seed, until in ((1, 12), (2, 24)):
+        record_episode(lab, task, seed, steps=12, human=(3, 4, 5))
+        counts = session(lab, task, tmp_path).algorithm.counts
+        assert counts.updates == 2 * (until - 4)
+
+
 def test_offline_it_learns_the_demonstrations_and_goes_on_where_it_stopped(task: Task) -> None:
     settings = FAST.model_copy(update={"offline_updates": 30})
     _, shape = shapes(task)
