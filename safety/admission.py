@@ -5,6 +5,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from safety import lease
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
@@ -45,7 +46,7 @@ def judge(
                 return Reject.STALE  # It was observed before this mode began.
             return _policy_timing(proposal, last_sequence, settings, now_ns)
         case Twist():
-            fresh = 0 <= now_ns - proposal.received_ns <= settings.silence_s * 1e9
+            fresh = 0 <= now_ns - proposal.received_ns <= lease.SILENCE_NS
             return Reject.NONE if fresh else Reject.STALE
         case Home():  # pragma: no branch
             return Reject.NONE if now_ns < proposal.valid_until_ns else Reject.EXPIRED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from safety import rotation
+from safety import lease, rotation
 from safety.admission import defect
 from safety.limits import LimitError
 from safety.vocabulary import DriveFrame, Reject
@@ -26,11 +26,9 @@ class DriveSettings:
     """A pushed axis counts as at rest only below dead_band minus this."""
     deflection_is_dead_man: bool = False
     """A deflected axis counts as the dead-man, for devices without a button to hold."""
-    age_limit_s: float = 0.1
-    """Axes of a device silent for longer than this are zero."""
 
     def __post_init__(self) -> None:
-        for name in ("speed_m_s", "angular_speed_rad_s", "age_limit_s"):
+        for name in ("speed_m_s", "angular_speed_rad_s"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0.0):
                 raise LimitError(f"{name} is {value}; it must be finite and greater than 0.")
@@ -75,7 +73,7 @@ def shape(
     `tool_in_base` is the TCP's quaternion (w, x, y, z).
     """
     axes, scale = reading.axes, reading.speed_scale
-    fresh = 0.0 <= reading.age_s <= settings.age_limit_s
+    fresh = 0.0 <= reading.age_s <= lease.SILENCE_NS * 1e-9
     sound = all(
         (
             defect(axes, 6) is Reject.NONE,

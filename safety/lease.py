@@ -16,8 +16,9 @@ before a correction can act stays about equal. Age is one whole round trip."""
 COMMAND_AGE_NS = SPEED_BY_AGE[-1][0]
 """An older command is dropped, and with such a round trip nobody may begin to drive."""
 SILENCE_NS = 100 * MS
-"""Longer silence between accepted messages, however old each is: ramp to zero and hold. The arm
-must stand 200 ms after the last message of a page that froze (fault 3); it needs 80 ms to stop."""
+"""Longer silence between accepted messages, however old each is: ramp to zero and hold. No input of
+a person counts that arrived longer ago, whichever device it came from. The arm must stand 200 ms
+after the last message of a page that froze (fault 3); it needs 80 ms to stop."""
 SUSPEND_NS = 500 * MS
 RELEASE_NS = 2 * SECOND
 REQUEST_AGE_NS = 2 * SECOND

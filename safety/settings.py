@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from safety.limits import LimitError
 
-_TIMES = ("period_s", "command_life_s", "silence_s", "observation_age_s", "measurement_age_s")
+_TIMES = ("period_s", "command_life_s", "observation_age_s", "measurement_age_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,8 +13,6 @@ class GateSettings:
     period_s: float
     command_life_s: float = 0.1
     """A driver brakes when its command is older than this."""
-    silence_s: float = 0.1
-    """A person's input may be this old (docs/safety.md, lease, age and silence)."""
     observation_age_s: float = 1.0
     """An action may rest on an observation this old; covers latency and the chunk's horizon."""
     measurement_age_s: float = 0.1

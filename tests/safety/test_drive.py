@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from safety import rotation
+from safety import lease, rotation
+from safety.admission import judge
 from safety.drive import DriveInput, DriveSettings, DriveState, shape
 from safety.limits import LimitError
-from safety.vocabulary import DriveFrame
+from safety.modes import ModeState
+from safety.proposal import Twist
+from safety.settings import GateSettings
+from safety.vocabulary import DriveFrame, Mode, Reject
 
 SETTINGS = DriveSettings(speed_m_s=0.2, angular_speed_rad_s=0.8, dead_band=0.1, hysteresis=0.04)
 UPRIGHT = np.array([1.0, 0.0, 0.0, 0.0])
@@ -91,7 +95,6 @@ def test_an_unusable_tool_pose_is_zero(tool: np.ndarray) -> None:
     [
         {"speed_m_s": float("nan")},
         {"angular_speed_rad_s": 0.0},
-        {"age_limit_s": -1.0},
         {"dead_band": 1.0},
         {"hysteresis": 0.2},
         {"hysteresis": -0.1},
@@ -101,3 +104,19 @@ def test_an_unusable_tool_pose_is_zero(tool: np.ndarray) -> None:
 def test_impossible_settings_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(LimitError, match=next(iter(change))):
         replace(SETTINGS, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("age_ms", "fresh"), [(40, True), (60, False)])
+def test_one_constant_says_how_old_a_persons_input_may_be(
+    monkeypatch: pytest.MonkeyPatch, age_ms: int, fresh: bool
+) -> None:
+    """The lease's silence, the shaping of axes and the gate agree, whatever it is set to."""
+    monkeypatch.setattr(lease, "SILENCE_NS", 50_000_000)
+    now_ns = age_ms * 1_000_000
+    silent = lease.silent(lease.LeaseState(holder="ada", heard_ns=0), now_ns)
+    aged = replace(reading(x=1.0), age_s=age_ms * 1e-3)
+    shaped, _ = shape(SETTINGS, DriveState(), aged, UPRIGHT)
+    state = ModeState(mode=Mode.TAKEOVER)
+    twist = Twist(epoch=state.epoch, received_ns=0, twist=np.zeros(6))
+    judged = judge(twist, state, None, GateSettings(period_s=0.005), now_ns)
+    assert (not silent, bool(shaped.any()), judged is Reject.NONE) == (fresh, fresh, fresh)
