@@ -117,6 +117,9 @@ class Controller:
         out = authority.drain()
         self._apply_effects(out, now_ns)
         self._drive_home(now_ns)
+        late = authority.drain()  # a drive home that ended changed the mode
+        self._apply_effects(late, now_ns)
+        out.extend(late)
         proposal = self._propose(now_ns)
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, authority.mode)
         self.verdict = Verdict(
@@ -131,9 +134,6 @@ class Controller:
             self.gate.quaternion,
             self._driver(),
         )
-        late = authority.drain()
-        out.results += late.results
-        out.events += late.events
         return TickOutput(
             command=decision.command,
             verdict=self.verdict,

@@ -26,6 +26,15 @@ class Outbound:
             setattr(self, each.name, getattr(empty, each.name))
         return drained
 
+    def extend(self, later: Self) -> None:
+        """Add what piled up after this was drained."""
+        self.results += later.results
+        self.events += later.events
+        self.latch += later.latch
+        self.effects += later.effects
+        self.go_home = later.go_home or self.go_home
+        self.clear_arm |= later.clear_arm
+
     def answer(self, sender: live.FromClient, reason: str, now_ns: int) -> None:
         """A request was carried out, or refused for this reason."""
         message = sender.message

@@ -6,7 +6,10 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from robot_rl.daemon.messages import GoHome
 from robot_rl.schema import live
+from safety import modes
+from safety.faults import FaultCode
 from tests.daemon.control.stand import MS, START, ControlStand
 
 
@@ -65,3 +68,23 @@ def test_a_stop_holds_the_gripper_and_its_clear_orders_nothing() -> None:
     assert stand.mode == "idle"
     stand.begin_autonomy()
     assert stand.tick().command.gripper_hold
+
+
+def test_what_is_latched_late_in_a_tick_is_written_and_obeyed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand = ControlStand()
+    authority = stand.controller.authority
+    stand.run(50)
+
+    def late(now_ns: int) -> None:
+        authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=50.0)
+        authority.out.clear_arm = True
+        authority.out.go_home = GoHome()
+
+    monkeypatch.setattr(stand.controller, "_drive_home", late)
+    done = stand.tick()
+    assert [latch.fault for latch in done.out.latch] == [FaultCode.CONTROL_FROZEN]
+    assert modes.HoldStill() in done.out.effects
+    assert done.clear_arm
+    assert done.out.go_home == GoHome()
