@@ -7,7 +7,8 @@ recognises by its sequence numbers, so nothing is stored twice and nothing is sk
 
 What the server will never store is set aside in the outbox, row by row, and stands in nobody's way,
 however much of it there is: the rows that the server names (schema.ingest.ItemRefused), and a row
-to which it gives the same useless answer again and again.
+to which it gives a useless answer again and again while it takes a row of the same sort from behind
+it. Where it takes none of those either, the server is at fault: everything is kept and waits.
 """
 
 import asyncio
@@ -65,6 +66,9 @@ class Uplink:
         self._short_until = 0  # up to this row, a batch has at most `_short_rows`
         self._short_rows = BATCH_ROWS
         self._same_answers = 0  # in a row, to one row alone
+        self._server_works = False  # it took a row from behind the one that it does not answer to
+        self._tried = 0  # the last row from behind that was tried
+        self._stored: set[int] = set()  # rows that it took so: sent again they tell nothing
         self._told: set[UUID | None] = set()
         self._backoff_s = 0.0
         self._connected = False
@@ -157,7 +161,7 @@ class Uplink:
         if first <= self._short_until:
             count = self._short_rows
         if first < self._cut_before:
-            count = self._cut_before - first
+            count = min(count or BATCH_ROWS, self._cut_before - first)
         return cut_batch(waiting, waiting.rows[:count], self._robot) if count else None
 
     def _drop_waiting(self, through: int) -> None:
@@ -179,15 +183,15 @@ class Uplink:
         if ack is not None:
             self._answered()
             self._apply(batch, ack)
-        elif answer.refused is not None:
+        elif answer.refused is not None and _names_rows_of(batch, answer.refused):
             self._answered()
             self._refuse(batch, answer.refused)
         else:
             self._connected = False
-            self._say(answer.sentence)
             self._back_off()
-            if answer.verdict is BatchVerdict.USELESS:
-                self._suspect(batch, answer.sentence)
+            useless = answer.verdict in (BatchVerdict.USELESS, BatchVerdict.REFUSED)
+            problem = await self._suspect(batch, answer.sentence) if useless else answer.sentence
+            self._say(problem)
 
     async def _post(self, batch: UplinkBatch) -> BatchAnswer:
         parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
@@ -233,7 +237,7 @@ class Uplink:
             self._back_off()
             return
         self._acknowledged_training += self._reader.delete_through(through)
-        self._same_answers = 0
+        self._forget_suspicion(through)
         self._drop_waiting(through)
 
     def _refuse(self, batch: UplinkBatch, refused: ItemRefused) -> None:
@@ -243,22 +247,58 @@ class Uplink:
         if first > batch.first_number:
             self._cut_before = first
         else:
-            self._set_aside(batch, min(last, batch.last_number), refused.detail)
+            self._set_aside(batch, last, refused.detail)
 
-    def _suspect(self, batch: UplinkBatch, sentence: str) -> None:
-        """Something in the batch may be what the server cannot answer to: halve it, then count."""
+    async def _suspect(self, batch: UplinkBatch, sentence: str) -> str:
+        """Something in the batch may be what the server cannot answer to: halve it, then count.
+
+        Gives the sentence about it.
+        """
         rows = batch.last_number - batch.first_number + 1
         if rows > 1:
             self._short_until, self._short_rows = batch.last_number, rows // 2
             self._same_answers = 0
-            return
+            return sentence
         self._same_answers += 1
-        if self._same_answers >= _SAME_ANSWERS:
+        if self._same_answers < _SAME_ANSWERS:
+            return sentence
+        if self._server_works:
             self._set_aside(batch, batch.last_number, sentence)
+            return sentence
+        if await self._takes_another(batch.first_number):
+            # It may have come back just now: the row gets one more chance.
+            self._server_works, self._backoff_s = True, 0.0
+            return sentence
+        return f"the server refuses everything, which is kept and sent later: {sentence}"
+
+    async def _takes_another(self, suspect: int) -> bool:
+        """Whether the server takes, or judges, a row from behind; each time another one is tried.
+
+        The row stays in the outbox, where it begins an epoch: when its turn comes, the server
+        knows it. Further and further back, so that many bad rows are soon passed.
+        """
+        assert self._waiting is not None
+        step = max(2 * (self._tried - suspect), 1) if self._tried > suspect else 1
+        number = self._reader.similar(self._waiting.rows[0], suspect + step, self._stored)
+        self._tried = number or 0  # from the front again
+        if number is None:
+            return False
+        self._reader.divide_at(number)
+        self._waiting = None  # it ends before that row now
+        try:
+            behind = self._reader.pending(number - 1, 1)
+        except UnreadableRow:
+            return False
+        if behind is None:
+            return False
+        answer = await self._post(cut_batch(behind, behind.rows, self._robot))
+        if answer.verdict is BatchVerdict.STORED:
+            self._stored.add(number)
+        return answer.verdict in (BatchVerdict.STORED, BatchVerdict.REFUSED)
 
     def _set_aside(self, batch: UplinkBatch, last: int, sentence: str) -> None:
         """Rows from the first one of `batch` to number `last`."""
-        self._same_answers = 0
+        self._forget_suspicion(last)
         waiting = self._waiting
         episode = None if waiting is None else _episode_of(waiting.rows[0])
         if episode is None or episode not in self._told:
@@ -267,6 +307,11 @@ class Uplink:
             self._log(f"the server refuses {what}, kept in the outbox and set aside: {sentence}")
         self._reader.set_aside(batch.first_number, last, sentence)
         self._waiting = None
+
+    def _forget_suspicion(self, through: int) -> None:
+        """The rows up to `through` are dealt with."""
+        self._same_answers, self._server_works, self._tried = 0, False, 0
+        self._stored = {number for number in self._stored if number > through}
 
     def _answered(self) -> None:
         if self._problem:
@@ -282,6 +327,12 @@ class Uplink:
         """Exponential, with jitter, so that many robots do not come back at the same instant."""
         ceiling = min(max(2 * self._backoff_s, _FIRST_BACKOFF_S), self._longest_backoff_s)
         self._backoff_s = ceiling * random.uniform(0.5, 1.0)
+
+
+def _names_rows_of(batch: UplinkBatch, refused: ItemRefused) -> bool:
+    header = batch.header
+    first, last = refused.first_sequence, refused.last_sequence
+    return header.first_sequence <= first <= last <= header.last_sequence
 
 
 def _episode_of(row: OutboxRow) -> UUID | None:

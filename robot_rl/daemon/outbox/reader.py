@@ -1,6 +1,7 @@
 """The link's side of the outbox: what is waiting, and deleting what the server has acknowledged."""
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from robot_rl.daemon.outbox.file import (
     read_row,
     transaction,
 )
+from robot_rl.schema.segment import RecordedStep
 
 _VACUUM_PAGES = 4096  # 16 MiB of unused pages before the file is made smaller
 _COLUMNS = "number, kind, training, body, cameras, images"
@@ -103,7 +105,26 @@ class OutboxReader:
                 (reason, first, last),
             )
             connection.execute("DELETE FROM rows WHERE number BETWEEN ? AND ?", (first, last))
-            begin_epoch(connection, last + 1)
+            _divide(connection, last + 1)
+
+    def divide_at(self, number: int) -> None:
+        """Let an epoch begin at row `number`, if none does: it can be sent before those before."""
+        connection = self._open()
+        with transaction(connection):
+            _divide(connection, number)
+
+    def similar(self, row: OutboxRow, first: int, without: Collection[int]) -> int | None:
+        """The first row from number `first` on, not one of `without`, that the server stores as it
+        does `row`: a step, or an event of another episode; None when there is none.
+        """
+        step = isinstance(row.content, RecordedStep)
+        episode = None if isinstance(row.content, RecordedStep) else row.content.episode_id
+        rows = self._open().execute(
+            "SELECT number FROM rows WHERE number >= ? AND (kind = 'step') = ? "
+            "AND (kind = 'step' OR episode_id IS NOT ?) ORDER BY number",
+            (first, step, None if episode is None else str(episode)),
+        )
+        return next((int(number) for (number,) in rows if number not in without), None)
 
     def renumber_from(self, number: int) -> UUID:
         """Give the rows from `number` on a new epoch: the server has forgotten the old one."""
@@ -156,6 +177,12 @@ class OutboxReader:
             return self._path.stat().st_ino
         except FileNotFoundError:
             return 0
+
+
+def _divide(connection: sqlite3.Connection, number: int) -> None:
+    begun = connection.execute("SELECT 1 FROM epochs WHERE first = ?", (number,)).fetchone()
+    if begun is None:
+        begin_epoch(connection, number)
 
 
 def _readable(found: list[Any]) -> tuple[OutboxRow, ...]:

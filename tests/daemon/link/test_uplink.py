@@ -38,6 +38,8 @@ class IngestServer:
         self.lose_answer: Callable[[], bool] = lambda: False  # stored, and the answer is lost
         self.fail: Callable[[], int] = lambda: 0  # an HTTP status before anything is stored
         self.refuse: Callable[[object], bool] = lambda item: False
+        self.row_refused: int | None = None  # of a segment: this step only is named
+        self.names: Callable[[], tuple[int, int] | None] = lambda: None  # rows, before all else
         self.fail_at: Callable[[object], int] = lambda item: 0  # and names no item
         self.app = Starlette(
             routes=[
@@ -53,6 +55,9 @@ class IngestServer:
     async def post(self, request: Request) -> Response:
         if status := self.fail():
             return JSONResponse({"detail": "a fault of the test"}, status)
+        if named := self.names():
+            rows = {"first_sequence": named[0], "last_sequence": named[1]}
+            return JSONResponse({"detail": "a fault of the test", **rows}, 422)
         async with request.form() as form:
             header = BatchHeader.model_validate_json(str(form["header"]))
             files = {
@@ -71,6 +76,9 @@ class IngestServer:
             count = item.count if isinstance(item, SegmentRef) else 1
             if self.refuse(item):
                 rows = {"first_sequence": first, "last_sequence": first + count - 1}
+                if self.row_refused is not None and isinstance(item, SegmentRef):
+                    at = first + self.row_refused - item.first_index
+                    rows = {"first_sequence": at, "last_sequence": at}
                 self.refusals += 1
                 return JSONResponse({"detail": "this will never be taken", **rows}, 422)
             if status := self.fail_at(item):
@@ -240,6 +248,85 @@ def test_an_answer_that_names_no_row_is_tried_again_and_then_costs_one_row(
     assert uplink.state.counts.set_aside == 1
     assert asked >= 5
     assert any("a defect of the server" in line and "set aside" in line for line in said)
+
+
+@pytest.mark.parametrize("status", [500, 413])
+def test_a_server_that_answers_so_to_everything_costs_nothing(tmp_path: Path, status: int) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episodes = [write_episode(writer, 20) for _ in range(3)]
+    attempts = iter([status] * 120)
+    server.fail = lambda: next(attempts, 0)
+    uplink, said = drain(path, server)
+    assert uplink.state.counts.set_aside == 0
+    assert set(server.steps) == {(episode, index) for episode in episodes for index in range(21)}
+    assert len([line for line in said if "refuses everything" in line]) == 1
+
+
+def test_a_server_that_stores_events_and_no_steps_costs_nothing(tmp_path: Path) -> None:
+    """Its folder of pictures is read-only."""
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episodes = [write_episode(writer, 5) for _ in range(3)]
+    attempts = iter([500] * 40)
+    server.fail_at = lambda item: next(attempts, 0) if isinstance(item, SegmentRef) else 0
+    uplink, _ = drain(path, server)
+    assert uplink.state.counts.set_aside == 0
+    assert len(server.steps) == len(set(server.steps)) == 6 * len(episodes)
+
+
+@pytest.mark.parametrize("count", [2, 7])
+def test_rows_in_a_row_that_get_no_useful_answer_block_nothing(tmp_path: Path, count: int) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        one, two = write_episode(writer, 30), write_episode(writer, 30)
+    bad = range(5, 5 + count)
+
+    def fail_at(item: object) -> int:
+        if isinstance(item, SegmentRef) and item.episode_id == one:
+            hit = any(i in bad for i in range(item.first_index, item.first_index + item.count))
+            return 500 if hit else 0
+        return 0
+
+    server.fail_at = fail_at
+    uplink, _ = drain(path, server)
+    wanted = {(episode, index) for episode in (one, two) for index in range(31)}
+    assert set(server.steps) == wanted - {(one, index) for index in bad}
+    assert len(server.steps) == len(set(server.steps))
+    assert uplink.state.counts.set_aside == count
+
+
+def test_a_named_row_behind_one_that_gets_no_useful_answer_blocks_nothing(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        one, two = write_episode(writer, 8), write_episode(writer, 3)
+
+    def holds(item: object, index: int) -> bool:
+        return (
+            isinstance(item, SegmentRef)
+            and item.episode_id == one
+            and item.first_index <= index < item.first_index + item.count
+        )
+
+    server.row_refused = 3
+    server.refuse = lambda item: holds(item, 3)
+    server.fail_at = lambda item: 500 if holds(item, 1) else 0
+    uplink, _ = drain(path, server)
+    assert (two, 3) in server.steps
+    assert {(one, 0), (one, 2), (one, 4)} <= set(server.steps)
+    assert uplink.state.counts.set_aside == 2
+
+
+def test_a_refusal_that_names_rows_of_no_batch_names_nothing(tmp_path: Path) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = write_episode(writer, 3)
+    answers = iter([(900, 901), (3, 2), (1, 900)])
+
+    server.names = lambda: next(answers, None)
+    uplink, _ = drain(path, server)
+    assert server.steps == [(episode, index) for index in range(4)]
+    assert uplink.state.counts.set_aside == 0
 
 
 @pytest.mark.parametrize("status", [401, 426, 429, 502, 503])
