@@ -113,8 +113,11 @@ class Robot:
                 accepted = self._step(episode_events.StartRequested(plan=PLAN, refusal=refusal))
             case live.Label(outcome=outcome):
                 accepted = self._step(
-                    episode_events.Labelled(outcome=outcome, by="ada", failure_class=None, note="")
-                )
+                    episode_events.Labelled(
+                        outcome=outcome, by="ada", failure_class=None, note="",
+                        refusal=self._refusals.of_driving_home(_from(US, message)),
+                    )
+                )  # fmt: skip
             case live.BeginReset():
                 refusal = self._refusals.of_motion(_from(US, message))
                 accepted = self._step(episode_events.ResetRequested(seed=None, refusal=refusal))
@@ -198,6 +201,8 @@ class Robot:
                     self.control.intent(messages.BeginAutonomy(), self.now_ns)
                 case episode_events.StopMotion(reason=reason):
                     self.control.intent(messages.EndMotion(reason=reason), self.now_ns)
+                case episode_events.Conclude():
+                    self.home = False  # its scene is used up: a reset places the next one
                 case episode_events.DriveHome(to_start=to_start):
                     self.home = to_start
                     self.control.intent(messages.GoHome(), self.now_ns)

@@ -26,7 +26,7 @@ from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import Acted, Decided, StepRecorder, text_of
 from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
-from robot_rl.daemon.request_age import too_late
+from robot_rl.daemon.request_age import late, too_late
 from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.schema import live
@@ -313,7 +313,7 @@ class Actor:
             case live.StartEpisode():
                 return self._start(sender, message, now_ns)
             case live.Label():
-                return self._label(sender, message)
+                return self._label(sender, message, now_ns)
             case live.BeginReset(seed=seed):
                 refusal = self._refusals.of_motion(sender)
                 return self._step(events.ResetRequested(seed=seed, refusal=refusal))
@@ -358,7 +358,8 @@ class Actor:
         self.ports.render(True)
         self.ports.intend(messages.BeginAutonomy(takeover_only=plan.takeover_only))
 
-    def _label(self, sender: live.FromClient, label: live.Label) -> str | None:
+    def _label(self, sender: live.FromClient, label: live.Label, now_ns: int) -> str | None:
+        """What a person saw counts whoever they are and whenever it arrives; motion does not."""
         if label.failure_class is not None and label.failure_class not in self.task.failure_classes:
             known = ", ".join(self.task.failure_classes)
             return f"{label.failure_class!r} is no failure class of {self.task.name}: {known}."
@@ -368,6 +369,7 @@ class Actor:
                 by=sender.user,
                 failure_class=label.failure_class,
                 note=label.note,
+                refusal=late(label, now_ns) or self._refusals.of_driving_home(sender),
             )
         )
 

@@ -78,6 +78,7 @@ class EpisodeState:
     next_seed: int = 0
     reset_leg: ResetLeg | None = None
     reset_by: str = ""  # who confirmed the reset that is under way
+    stays: bool = False  # nothing drives home when this episode is concluded: a person has to ask
     ends: bool = False  # the daemon is being ended: nothing new begins
 
 
@@ -198,13 +199,14 @@ def _label(state: EpisodeState, event: Labelled) -> Result:
         note=event.note,
     )
     ending = state.ending
+    heard = replace(state, stays=state.stays or event.refusal is not None)
     if state.stage is EpisodeStage.RUNNING and ending is None:
-        return _end(state, label)
+        return _end(heard, label)
     waits = ending is not None and ending.outcome is None
     if ending is not None and waits and state.stage is EpisodeStage.RUNNING:
-        return replace(state, ending=_named(ending, label)), ()
+        return replace(heard, ending=_named(ending, label)), ()
     if ending is not None and waits and state.stage is EpisodeStage.AWAIT_LABEL:
-        return _conclude(replace(state, ending=_named(ending, label)))
+        return _conclude(replace(heard, ending=_named(ending, label)))
     if ending is not None and state.stage is EpisodeStage.RUNNING:
         return _refuse(state, f"The episode has ended already as {ending.outcome}.")
     return _refuse(state, "There is no episode to label now; past ones are relabelled in review.")
@@ -217,6 +219,8 @@ def _named(ending: Ending, label: Ending) -> Ending:
 
 def _halt(state: EpisodeState, cause: str) -> Result:
     match state.stage:
+        case EpisodeStage.RUNNING | EpisodeStage.AWAIT_LABEL if state.ending is not None:
+            return replace(state, stays=True), ()
         case EpisodeStage.RUNNING:
             return _end(
                 state,
@@ -249,12 +253,16 @@ def _recorded(state: EpisodeState) -> Result:
 
 
 def _conclude(state: EpisodeState) -> Result:
-    """The outcome is known. After a stop or a fault nothing moves until a person asks for it."""
+    """The outcome is known. Nothing moves until a person asks for it after a stop or a fault, and
+    after a label that came too late, or from somebody who may not move the robot.
+    """
     plan, ending = state.plan, state.ending
     assert plan is not None
     assert ending is not None
     told = Conclude(plan=plan, ending=ending, steps=state.steps, human_steps=state.human_steps)
-    if ending.labeller == ROBOT or state.ends:
+    stays = ending.labeller == ROBOT or state.stays or state.ends
+    state = replace(state, stays=False)
+    if stays:
         return replace(state, stage=EpisodeStage.READY, placed_seed=None), (told,)
     after = replace(state, stage=EpisodeStage.RESETTING, reset_leg=ResetLeg.HOME, placed_seed=None)
     return after, (told, DriveHome(to_start=False))

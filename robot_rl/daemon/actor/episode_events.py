@@ -70,10 +70,13 @@ class InterventionFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
+    """`refusal`: what keeps the arm from driving home because of it, one sentence, or None."""
+
     outcome: Outcome
     by: str
     failure_class: str | None
     note: str
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

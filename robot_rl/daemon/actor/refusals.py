@@ -21,7 +21,18 @@ class Refusals:
         self._task, self._senses, self._ports = task, sensors, ports
 
     def of_motion(self, sender: live.FromClient) -> str | None:
-        """The lease holder decides; a latched robot moves for no request."""
+        """As `of_driving_home`; and the robot begins nothing while somebody drives."""
+        if refusal := self.of_driving_home(sender):
+            return refusal
+        if self._ports.mode() is Mode.TAKEOVER:
+            return "Somebody is driving; end the takeover first."
+        return None
+
+    def of_driving_home(self, sender: live.FromClient) -> str | None:
+        """The lease holder decides; a latched robot moves for no request.
+
+        A label may come from the one who drives: it ends the takeover, then the arm drives home.
+        """
         control = self._ports.control.read()
         holder = bytes(control["lease_client"])
         if any(holder) and holder != sender.client_id.bytes:
@@ -29,8 +40,6 @@ class Refusals:
         mode = self._ports.mode()
         if mode in (Mode.STOPPED, Mode.FAULT):
             return f"The robot is latched: {text_of(control['cause'])} Clear it first."
-        if mode is Mode.TAKEOVER:
-            return "Somebody is driving; end the takeover first."
         return None
 
     def of_start(self) -> str | None:

@@ -232,11 +232,23 @@ class Rig:
 
     # ---- control --------------------------------------------------------------------------------
 
-    def mode(self, mode: str, *, tell: str | None = None, previous: str = "idle") -> None:
-        """Control is in a mode from now on; `tell`: and sends the event, with this cause."""
+    def mode(
+        self,
+        mode: str,
+        *,
+        tell: str | None = None,
+        previous: str = "idle",
+        holder: UUID | None = None,
+    ) -> None:
+        """Control is in a mode from now on; `tell`: and sends the event, with this cause.
+
+        `holder`: of the lease.
+        """
         record = np.zeros((), topics.CONTROL)
         record["t_ns"], record["mode"] = self.clock.t_ns, mode.encode()
         record["epoch"] = next(self._epoch)
+        if holder is not None:
+            record["lease_client"], record["lease_holder"] = np.void(holder.bytes), b"bob"
         self._control.write(record)
         if tell is not None:
             event = messages.ModeChanged(

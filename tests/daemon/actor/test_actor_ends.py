@@ -249,3 +249,57 @@ def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(rig: Rig) -> 
     rig.start(age_ms=1999)
     rig.run(2)
     assert rig.ask(live.Label, age_ms=8_000, outcome="failure").accepted
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("why", ["late", "lease", "latched", "halted"])
+def test_a_label_that_may_move_nothing_is_recorded_and_moves_nothing(
+    tmp_path: Path, seed: int, ended: bool, why: str
+) -> None:
+    """It is from seconds ago, from somebody without the lease, or the robot was halted since."""
+    rig = Rig(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
+    rig.clock.t_ns *= 10
+    rig.sense(rig.clock.t_ns)
+    rig.start()
+    rig.run(8 if ended else 3)
+    assert rig.stage == ("await_label" if ended else "running")
+    age_ms = 0
+    match why:
+        case "late":
+            age_ms = 2001
+        case "lease":
+            rig.mode("idle" if ended else "autonomous", holder=new_id())
+        case "latched":
+            rig.mode("stopped")
+        case _ if ended:  # stopped and cleared, while the episode waited
+            rig.mode("stopped", tell=STOPPED)
+            rig.run(1)
+            rig.mode("idle")
+    rig.intents()
+    answer = rig.ask(live.Label, age_ms=age_ms, outcome="failure")
+    assert answer.accepted, answer.reason
+    if why == "halted" and not ended:  # after the label, before the last record
+        rig.mode("stopped", tell=STOPPED)
+        rig.loop.actor.attend(rig.clock.t_ns)
+        rig.mode("idle")
+    rig.run(3)
+    assert not of(messages.GoHome, rig.intents())
+    assert rig.stage == "ready"
+    (told,) = of(EpisodeEnded, rig.recorded())
+    assert (told.outcome, told.labeller) == (Outcome.FAILURE, "ada")
+    assert rig.loop.actor.state.placed_seed is None  # a reset has to be asked for
+    rig.outbox.close()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_timely_label_of_who_may_move_the_robot_drives_it_home(
+    tmp_path: Path, seed: int, ended: bool
+) -> None:
+    rig = Rig(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
+    rig.start()
+    rig.run(8 if ended else 3)
+    assert rig.ask(live.Label, outcome="failure").accepted
+    rig.run(3)
+    assert of(messages.GoHome, rig.intents())
+    assert rig.stage == "resetting"
+    rig.outbox.close()

@@ -85,7 +85,9 @@ def test_the_step_limit_truncates(rules, outcome, stage):
 def test_a_label_given_late_keeps_how_the_episode_ended():
     state, _ = episodes.step(started(REAL), events.Observed(index=3, success=None), REAL)
     state, _ = episodes.step(state, events.Recorded(), REAL)
-    label = events.Labelled(outcome=Outcome.SUCCESS, by="ada", failure_class=None, note="")
+    label = events.Labelled(
+        outcome=Outcome.SUCCESS, by="ada", failure_class=None, note="", refusal=None
+    )
     state, effects = episodes.step(state, label, REAL)
     assert kinds(effects) == ["Conclude", "DriveHome"]
     concluded = effects[0]
@@ -99,7 +101,7 @@ def test_a_label_given_late_keeps_how_the_episode_ended():
     [(Outcome.SUCCESS, True), (Outcome.FAILURE, True), (Outcome.ABORTED, False)],
 )
 def test_a_label_ends_a_running_episode(outcome, terminated):
-    label = events.Labelled(outcome=outcome, by="ada", failure_class=None, note="")
+    label = events.Labelled(outcome=outcome, by="ada", failure_class=None, note="", refusal=None)
     state, effects = episodes.step(started(SIMULATED), label, SIMULATED)
     assert kinds(effects) == ["StopMotion"]
     assert state.ending is not None
@@ -181,9 +183,11 @@ class Lives(RuleBasedStateMachine):
     def observe(self, index, success):
         self._happen(events.Observed(index=index, success=success))
 
-    @rule(outcome=st.sampled_from(Outcome))
-    def label(self, outcome):
-        self._happen(events.Labelled(outcome=outcome, by="ada", failure_class=None, note=""))
+    @rule(outcome=st.sampled_from(Outcome), refusal=st.sampled_from([None, "No."]))
+    def label(self, outcome, refusal):
+        self._happen(
+            events.Labelled(outcome=outcome, by="ada", failure_class=None, note="", refusal=refusal)
+        )
 
     @rule(
         event=st.sampled_from(
