@@ -89,8 +89,9 @@ class Robot:
             self._ask_control(holder, live.AcquireLease(request_id=new_id()))
         if mode is Mode.TAKEOVER and holder is not None:
             self.control.takeovers.intervention = OngoingIntervention(
-                intervention_id=new_id(), client_id=holder, operator=NAMES[holder], device="keys"
-            )
+                intervention_id=new_id(), client_id=holder, operator=NAMES[holder], device="keys",
+                at_robot=False,
+            )  # fmt: skip
         running = stage is EpisodeStage.RUNNING
         self.control.running = Running.EPISODE if running else Running.NOTHING
         self.control.drain()
