@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from hardware.sim.panda import JOINTS, default_limits
+from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
 from safety.gate import Gate, Measured
 from safety.impedance import impedance_torque, law, scratch
 from safety.modes import ModeState
@@ -16,7 +17,6 @@ from safety.settings import GateSettings
 from safety.vocabulary import Mode
 
 PERIOD_NS = 5_000_000  # 200 Hz
-PRIORITY = 80  # of the control process
 WINDOW_NS = 100_000_000  # a 10 Hz policy
 UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
 POSTURE = np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8])
@@ -60,12 +60,12 @@ def _as_control_runs() -> Iterator[str]:
     """
     before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(CONTROL_PRIORITY))
     except PermissionError:
         yield "normal (SCHED_FIFO was refused)"
         return
     try:
-        yield f"SCHED_FIFO {PRIORITY}"
+        yield f"SCHED_FIFO {CONTROL_PRIORITY}"
     finally:
         os.sched_setscheduler(0, before, parameters)
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from robot_rl.commands.finding import Finding, ok, warning
+from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
 
-_PRIORITY = 80  # of the control process, robot_rl.daemon.supervisor.processes
 _MCL_CURRENT = 1
 _REAL_TIME = Path("/sys/kernel/realtime")
 _GOVERNORS = "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"
@@ -17,7 +17,7 @@ def scheduling() -> list[Finding]:
     """Asks for SCHED_FIFO and gives it back."""
     before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(CONTROL_PRIORITY))
     except PermissionError:
         return [
             warning(
@@ -28,7 +28,7 @@ def scheduling() -> list[Finding]:
             )
         ]
     os.sched_setscheduler(0, before, parameters)
-    return [ok("SCHED_FIFO", f"allowed at priority {_PRIORITY}")]
+    return [ok("SCHED_FIFO", f"allowed at priority {CONTROL_PRIORITY}")]
 
 
 def locked_memory() -> list[Finding]:

@@ -16,6 +16,8 @@ from robot_rl.daemon.limits import describe
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
 
+CONTROL_PRIORITY = 80
+"""SCHED_FIFO of control; `doctor` asks for it and the benchmark of control runs with it."""
 _ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -143,7 +145,7 @@ TABLE: tuple[ProcessEntry, ...] = (
         virtual_time=LockstepRole.PARTY,
         orphaned=Orphaned.SIGNALLED,  # nobody else commands the arm, whatever became of us
         ends=Ends.THEN,
-        priority=80,
+        priority=CONTROL_PRIORITY,
         environment=_ONE_THREAD,
     ),
     ProcessEntry(
