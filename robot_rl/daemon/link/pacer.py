@@ -55,8 +55,9 @@ class Pacer:
         """
         loop = asyncio.get_running_loop()
         offset_ns = self._settings.control_period_ns // 4
-        turn_ns = self._clock.now_ns() // TURN_NS * TURN_NS + offset_ns
         await self._begin()
+        # Only now: until a link that was started again begins, time may have gone on.
+        turn_ns = self._clock.now_ns() // TURN_NS * TURN_NS + offset_ns
         self._clock.grant_until_ns(turn_ns)
         while True:
             if not await loop.run_in_executor(

@@ -2,13 +2,15 @@
 
 What is appended is on the disk within `linger_s` plus one fsync. A disk that fails never raises in
 the actor: `accepting` turns False, what is queued is tried again every second, and only a full
-queue drops: `state.dropped` counts it, and `damaged` says of which episode.
+queue drops: `state.dropped` counts it, and `damaged` says of which episode. An error that is none
+of the disk's ends the thread: then everything drops, and `state.problem` says why.
 """
 
 import sqlite3
 import sys
 import threading
 import time
+import traceback
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -75,6 +77,7 @@ class OutboxWriter:
         self._flushing = 0
         self._in_doubt: tuple[int, int] | None = None  # (rows, last number) of a broken commit
         self._closing = False
+        self._broken = False  # the thread has ended by an error that is none of the disk's
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -128,7 +131,7 @@ class OutboxWriter:
             self._changed.notify_all()
             done = self._changed.wait_for(lambda: not self._queue, timeout_s)
             self._flushing -= 1
-            return done
+            return done and not self._broken
 
     def close(self, timeout_s: float = 3.0) -> bool:
         """Write what is queued and close; False when the disk did not take it in time."""
@@ -136,13 +139,13 @@ class OutboxWriter:
             self._closing = True
             self._changed.notify_all()
         self._thread.join(timeout_s)
-        return not self._thread.is_alive() and not self._queue
+        return not (self._thread.is_alive() or self._queue or self._broken)
 
     def _append(self, content: RecordedStep | RobotEvent, episode_id: UUID | None) -> bool:
         size = _image_bytes(content)
         with self._changed:
             full = len(self._queue) >= self._queue_rows or self._bytes + size > self._queue_bytes
-            if full or self._closing:
+            if full or self._closing or self._broken:
                 self._dropped += 1
                 if episode_id is not None:
                     self._damaged.add(episode_id)
@@ -155,6 +158,31 @@ class OutboxWriter:
     # ---- the writer's thread --------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._write()
+        except Exception as error:  # noqa: BLE001 (told as the state: nobody waits for the thread)
+            self._report(
+                "what the robot records cannot be kept until the software is started again: "
+                f"{self._path}: {error!r}"
+            )
+            with suppress(OSError):
+                traceback.print_exc()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Drop what is queued: nobody will write it."""
+        with self._changed:
+            self._broken = True
+            self._dropped += len(self._queue)
+            for row in self._queue:
+                episode = row.step.episode_id if isinstance(row, RecordedStep) else row.episode_id
+                if episode is not None:
+                    self._damaged.add(episode)
+            self._queue.clear()
+            self._bytes = 0
+            self._changed.notify_all()
+
+    def _write(self) -> None:
         connection: sqlite3.Connection | None = None
         opened_before = False
         while True:

@@ -268,6 +268,27 @@ def test_a_disk_that_fails_keeps_the_queue_and_heals(
     assert writer.close()
 
 
+def test_an_error_that_is_none_of_the_disks_is_told_and_nothing_piles_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("robot_rl.daemon.outbox.outbox.insert_step", breaks)
+    episode, later = new_id(), new_id()
+    writer = OutboxWriter(tmp_path / "outbox.sqlite", linger_s=0.0)
+    assert writer.append_step(recorded(episode, 0))
+    assert not writer.flush(5.0)
+    assert not writer.accepting
+    assert "a defect" in writer.state.problem
+    assert not writer.append_step(recorded(later, 0))
+    assert writer.damaged(episode)
+    assert writer.damaged(later)
+    assert (writer.state.queued, writer.state.dropped) == (0, 2)
+    assert not writer.close()
+    assert "RuntimeError" in capfd.readouterr().err
+
+
 def test_a_row_of_another_version_is_named(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     with OutboxWriter(path, linger_s=0.0) as writer:
