@@ -9,6 +9,7 @@ from robot_rl.learner.feed import ServerClient
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Purpose
 from robot_rl.schema.feed import Excluded, FeedItem, IdentityAdmitted, Relabelled, SegmentStored
 from robot_rl.schema.segment import RecordedStep, decode_segment
+from robot_rl.schema.transition import TRAINED_ON
 
 
 def fetch_demonstrations(
@@ -48,8 +49,10 @@ def _wanted(items: list[FeedItem], rule: IdentityRule) -> list[UUID]:
         match event:
             case IdentityAdmitted():
                 rule.admit(event.identity_sha256)
-            case EpisodeStarted(purpose=Purpose.DEMONSTRATION):
-                if not rule.difference(event.provenance):
+            case EpisodeStarted() if event.purpose in TRAINED_ON:
+                # The rule measures by the first episode of them all, as the learner does.
+                fits = not rule.difference(event.provenance)
+                if fits and event.purpose is Purpose.DEMONSTRATION:
                     outcomes.setdefault(event.episode_id, None)
             case EpisodeEnded(complete=True) | Relabelled() if event.episode_id in outcomes:
                 outcomes[event.episode_id] = event.outcome

@@ -10,6 +10,12 @@ from robot_rl.schema.feed import Excluded, Relabelled, SegmentStored
 from tests.learner.lab import NOON, Lab, record_episode
 
 
+def client_of(lab: Lab) -> ServerClient:
+    return ServerClient(
+        "http://lab", "secret", threading.Event(), say=print, transport=lab.transport()
+    )
+
+
 def test_only_whole_successful_demonstrations_are_cloned_from() -> None:
     lab, task = Lab(), load_task("lift_cube")
     shown = Purpose.DEMONSTRATION
@@ -34,9 +40,15 @@ def test_only_whole_successful_demonstrations_are_cloned_from() -> None:
     lab.items = [
         item.model_copy(update={"number": number}) for number, item in enumerate(lab.items, 1)
     ]
-    client = ServerClient(
-        "http://lab", "secret", threading.Event(), say=print, transport=lab.transport()
-    )
-    episodes = fetch_demonstrations(client, task)
+    episodes = fetch_demonstrations(client_of(lab), task)
     assert [records[0].step.episode_id for records in episodes] == [good, mended]
     assert all(len(records) == 9 for records in episodes)
+
+
+def test_demonstrations_are_measured_by_the_first_episode_as_the_learner_does() -> None:
+    lab, task = Lab(), load_task("lift_cube")
+    record_episode(lab, task, 1)
+    record_episode(lab, task, 2, purpose=Purpose.DEMONSTRATION, cell="another cell")
+    mine, _ = record_episode(lab, task, 3, purpose=Purpose.DEMONSTRATION)
+    episodes = fetch_demonstrations(client_of(lab), task)
+    assert [records[0].step.episode_id for records in episodes] == [mine]
