@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Connection, Text, any_, insert, literal, select
+from sqlalchemy import ARRAY, Connection, Text, any_, cast, func, insert, literal, select
 
 from robot_rl.config.identity import IdentityRule
 from robot_rl.config.task import Task
@@ -36,7 +36,7 @@ class IdentityRow(Message):
 
 
 def listed(database: Database, task: Task) -> tuple[IdentityRow, ...]:
-    """The oldest first, compared with the task file as the learner compares them."""
+    """In the order of the feed, compared with the task file as the learner compares them."""
     with database.engine.connect() as connection:
         admitted = _admitted(connection, task.name)
         episodes = _episodes(connection, task.name)
@@ -63,7 +63,8 @@ def listed(database: Database, task: Task) -> tuple[IdentityRow, ...]:
             update={
                 "episodes": known.episodes + 1,
                 "trainable_steps": known.trainable_steps + row.trainable_steps,
-                "last_t_utc": row.started_t_utc,
+                "first_t_utc": min(known.first_t_utc, row.started_t_utc),
+                "last_t_utc": max(known.last_t_utc, row.started_t_utc),
             }
         )
     return tuple(rows.values())
@@ -154,6 +155,15 @@ def _admitted(connection: Connection, task: str, *, lock: bool = False) -> dict[
 
 
 def _episodes(connection: Connection, task: str) -> list[Any]:
+    """In the order of the feed, in which the learner meets them: robots send when they can."""
+    event = FeedTable.event
+    episode_id = event["episode_id"].astext.label("episode_id")
+    started = (
+        select(episode_id, func.min(FeedTable.number).label("number"))
+        .where(FeedTable.task == task, event["kind"].astext == "episode_started")
+        .group_by("episode_id")
+        .subquery()
+    )
     query = (
         select(
             EpisodeTable.episode_id,
@@ -161,8 +171,11 @@ def _episodes(connection: Connection, task: str) -> list[Any]:
             EpisodeTable.trainable_steps,
             EpisodeTable.started_t_utc,
         )
+        .outerjoin(started, cast(EpisodeTable.episode_id, Text) == started.c.episode_id)
         .where(EpisodeTable.task == task, EpisodeTable.purpose != Purpose.EVALUATION)
-        .order_by(EpisodeTable.started_t_utc, EpisodeTable.episode_id)
+        .order_by(
+            started.c.number.nulls_last(), EpisodeTable.started_t_utc, EpisodeTable.episode_id
+        )
     )
     return list(connection.execute(query))
 

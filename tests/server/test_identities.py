@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from robot_rl.config.task import Task
 from robot_rl.errors import Conflict, NotFound
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Purpose
 from robot_rl.schema.feed import Excluded, FeedEvent, IdentityAdmitted, SegmentStored
+from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.message import utc_now
 from robot_rl.server import audit, feed
 from robot_rl.server.database import Database
@@ -90,6 +92,24 @@ def test_what_is_stored_while_data_is_admitted_reaches_the_learner(server: Runni
     assert isinstance(admission, IdentityAdmitted)
     assert _kinds(again) == ["episode_started", "segment_stored", "episode_ended", "excluded"]
     assert again[-1] == meanwhile
+
+
+def test_the_first_in_the_feed_is_the_measure_whenever_it_was_recorded(
+    server: RunningServer,
+) -> None:
+    """As for the learner; a robot that was away sends what it recorded before."""
+    task, cell = load_task(TASK), load_cell("simulation")
+    own = PROVENANCE.model_copy(update={"identity": data_identity(cell, task)})
+    facts = own.identity.facts | {"arm": "another"} if own.identity else {}
+    other = PROVENANCE.model_copy(update={"identity": DataIdentity(facts=facts)})
+    now, recording = utc_now(), Recording()
+    first = recording.start(provenance=own, t_utc=now)
+    recording.end(first, 0)
+    recording.end(recording.start(provenance=other, t_utc=now - timedelta(hours=1)), 0)
+    with server.client("robot", ROBOT) as robot:
+        assert post(robot, recording.batch()).status_code == 200
+    assert trained_on(server.database, task) == {first}
+    assert [row.difference == "" for row in listed(server.database, task)] == [True, False]
 
 
 def test_actions_with_other_columns_cannot_be_admitted(server: RunningServer) -> None:
