@@ -93,6 +93,8 @@ def _from_folder(folder: Path, most: int) -> "Iterator[list[RecordedStep]]":
 
 
 def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[RecordedStep]]":
+    from uuid import UUID
+
     from robot_rl.commands.database import opened
     from robot_rl.schema.episode import Outcome, Purpose
     from robot_rl.server import identities, migration
@@ -109,14 +111,21 @@ def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[Record
     )
     with opened(data) as database:
         migration.check(database)
-        found = page(
-            database, wanted, sort="started", descending=True, limit=most, after=None, offset=0
-        )
         blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
         fitting = identities.trained_on(database, task)
-        for row in reversed(found.episodes):
-            if row.complete and row.episode_id in fitting:
-                yield records(database, blobs, row.episode_id)
+        found: list[UUID] = []  # the newest first
+        after: str | None = None
+        while len(found) < most:
+            shown = page(
+                database, wanted, sort="started", descending=True, limit=500, after=after, offset=0
+            )
+            usable = [row.episode_id for row in shown.episodes if row.complete]
+            found += [episode_id for episode_id in usable if episode_id in fitting]
+            after = shown.next
+            if after is None:
+                break
+        for episode_id in reversed(found[:most]):
+            yield records(database, blobs, episode_id)
 
 
 def _from_server(url: str, task: "Task", most: int) -> "list[list[RecordedStep]]":

@@ -2,12 +2,14 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
+from robot_rl.commands.clone import _from_database
 from robot_rl.config import load_cell, load_task
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.identity import data_identity
@@ -110,6 +112,26 @@ def test_the_first_in_the_feed_is_the_measure_whenever_it_was_recorded(
         assert post(robot, recording.batch()).status_code == 200
     assert trained_on(server.database, task) == {first}
     assert [row.difference == "" for row in listed(server.database, task)] == [True, False]
+
+
+def test_what_does_not_fit_takes_no_place_among_the_demonstrations_to_clone(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, recording = load_task(TASK), Recording()
+    own = data_identity(load_cell("simulation"), task)
+    slow = data_identity(load_cell("simulation"), task.model_copy(update={"step_s": 0.2}))
+    episodes = []
+    for identity in (own, slow, slow):
+        provenance = PROVENANCE.model_copy(update={"identity": identity})
+        episodes.append(recording.start(provenance=provenance, purpose=Purpose.DEMONSTRATION))
+        recording.step(episodes[-1], 0)
+        recording.step(episodes[-1], 1, last=True)
+        recording.end(episodes[-1], 1)
+    with server.client("robot", ROBOT) as robot:
+        assert post(robot, recording.batch()).status_code == 200
+    monkeypatch.setattr("robot_rl.commands.database.opened", lambda _: nullcontext(server.database))
+    (found,) = _from_database(server.settings.data, task, 2)
+    assert found[0].step.episode_id == episodes[0]
 
 
 def test_actions_with_other_columns_cannot_be_admitted(server: RunningServer) -> None:
