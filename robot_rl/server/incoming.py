@@ -35,8 +35,7 @@ class IncomingParts:
         )
 
     def _begun(self, sha256: str) -> int:
-        path = self._folder / sha256
-        return path.stat().st_size if path.is_file() else 0
+        return _size_and_time(self._folder / sha256)[0]
 
     def add(self, sha256: str, size_bytes: int, offset: int, piece: bytes | bytearray) -> int:
         """Append a piece; returns how much is here then.
@@ -78,8 +77,17 @@ class IncomingParts:
     def _forget_given_up(self) -> None:
         before = time.time() - GIVEN_UP_S
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < before:
+            if _size_and_time(path)[1] < before:
                 path.unlink(missing_ok=True)
+
+
+def _size_and_time(path: Path) -> tuple[int, float]:
+    """Of a file that another sender may finish, and so remove, at any moment: 0 bytes, now."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, time.time()
+    return found.st_size, found.st_mtime
 
 
 def _content(file: BinaryIO) -> tuple[str, int]:

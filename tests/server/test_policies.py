@@ -2,12 +2,17 @@
 
 import hashlib
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import UUID
 
 import httpx
+import pytest
 
 from robot_rl.schema.policy import PIECE_BYTES, Part, PartsOffered
+from robot_rl.server.blobs import FolderBlobs
+from robot_rl.server.incoming import IncomingParts
 from tests.server.conftest import RunningServer
 from tests.server.recordings import ROBOT, TASK, Recording, policy, post, publish
 
@@ -43,6 +48,21 @@ def test_learners_at_once_get_different_numbers(server: RunningServer) -> None:
         with ThreadPoolExecutor(4) as pool:
             versions = sorted(pool.map(send, range(1, 9)))
     assert versions == list(range(2, 10))
+
+
+def test_a_file_that_another_sender_finishes_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incoming = IncomingParts(tmp_path / "incoming", FolderBlobs(tmp_path / "blobs"))
+    listed = Path.iterdir
+
+    def with_one_that_is_gone(folder: Path) -> Iterator[Path]:
+        yield folder / "finished"
+        yield from listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", with_one_that_is_gone)
+    data = b"weights"
+    assert incoming.add(hashlib.sha256(data).hexdigest(), len(data), 0, data) == len(data)
 
 
 def test_bad_policies_are_refused(server: RunningServer) -> None:
