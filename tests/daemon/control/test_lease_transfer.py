@@ -2,18 +2,21 @@
 
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
+from robot_rl.daemon.control.controller import Controller
 from robot_rl.daemon.control.dead_man import DeviceInput
+from robot_rl.daemon.control.settings import control_settings
+from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.messages import BeginAutonomy, LeasePreempted
 from robot_rl.schema import live
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
 from safety.modes import ModeState
 from safety.vocabulary import Mode
+from tests.daemon.control.stand import START
 
 ADA, BOB, SAM = UUID(int=1), UUID(int=2), UUID(int=3)
 NAMES = {ADA: "ada", BOB: "bob", SAM: "sam"}
@@ -215,30 +218,8 @@ def test_a_request_does_not_take_the_robot_from_who_drives_meanwhile(desk: Desk)
 
 
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
-    from hardware.arm import ArmState
-    from robot_rl.daemon.control.controller import Controller
-    from robot_rl.daemon.control.settings import control_settings
-    from robot_rl.daemon.control.status import LoopTimes, control_record
-
     cell, task = load_cell("simulation"), load_task("lift_cube")
-    arm = ArmState(
-        t_ns=0,
-        tick=0,
-        q_rad=np.zeros(7),
-        dq_rad_s=np.zeros(7),
-        torque_nm=np.zeros(7),
-        position_m=np.array([0.45, 0.0, 0.2]),
-        quaternion_wxyz=np.array([0.0, 1.0, 0.0, 0.0]),
-        twist=np.zeros(6),
-        wrench=np.zeros(6),
-        gripper_m=0.08,
-        gripper_target_m=0.08,
-        gripper_moving=False,
-        limits=0,
-        braking=False,
-        fault="",
-    )
-    controller = Controller(control_settings(cell, task), ModeState(), arm, 0)
+    controller = Controller(control_settings(cell, task), ModeState(), START, 0)
     desk = Desk()
     desk.ask(BOB, live.AcquireLease)
     controller.authority = desk.authority
