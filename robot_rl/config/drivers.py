@@ -2,6 +2,7 @@
 
 A package names its drivers in its metadata, as entry points of these groups; nothing here knows any
 of them. Each brings a frozen model of its own settings, which its section of a cell file must fit.
+The scripted experts of rehearsals are found in the same way, by the names of their scenes.
 """
 
 from functools import cache
@@ -13,8 +14,14 @@ from pydantic import BaseModel, ValidationError
 ARMS = "robot_rl.arms"  # hardware.arm.ArmDriver
 CAMERAS = "robot_rl.cameras"  # hardware.camera.CameraDriver
 TELEOP = "robot_rl.teleop"  # hardware.teleop.TeleopDriver
+EXPERTS = "robot_rl.experts"  # robot_rl.rehearsal.expert.ExpertMaker, named as its scene
 
-_WHAT = {ARMS: "arm", CAMERAS: "camera", TELEOP: "teleoperation"}
+_WHAT = {
+    ARMS: "arm driver",
+    CAMERAS: "camera driver",
+    TELEOP: "teleoperation driver",
+    EXPERTS: "scripted expert for the scene",
+}
 
 
 class SimulationFacts(Protocol):
@@ -40,7 +47,7 @@ class ArmFacts(Protocol):
 
 
 def known(group: str) -> tuple[str, ...]:
-    """Names of the installed drivers of a group."""
+    """Names of what is installed of a group."""
     return tuple(sorted({point.name for point in entry_points(group=group)}))
 
 
@@ -50,14 +57,14 @@ def find(group: str, name: str) -> Any:
     points = [point for point in entry_points(group=group) if point.name == name]
     if not points:
         raise ValueError(
-            f"there is no {_WHAT[group]} driver {name!r}; installed are: "
+            f"there is no {_WHAT[group]} {name!r}; installed are: "
             f"{', '.join(known(group)) or '(none: install robot-rl itself, with `make install`)'}"
         )
     try:
         return points[0].load()
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"the {_WHAT[group]} driver {name!r} ({points[0].value}) does not load ({error}): "
+            f"the {_WHAT[group]} {name!r} ({points[0].value}) does not load ({error}): "
             "install its package again"
         ) from error
 

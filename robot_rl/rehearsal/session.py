@@ -51,6 +51,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             f"{task.path}: a rehearsal needs a simulated cell and a task with a [simulation] "
             "section, because the scripted operator sees the simulator's true state"
         )
+    expert = expert_for(task.simulation.scene, task.action.scale)
     operator = _operator(settings)
     started = time.monotonic()
     system = System(
@@ -68,7 +69,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
     with system:
         pilot = Pilot(
             lambda: LiveClient(system.url, cell.robot, system.tokens.operator, truth=True),
-            expert_for(task.simulation.scene, task.action.scale),
+            expert,
             operator,
             lockstep=not settings.real_time,
             seed=settings.seed,

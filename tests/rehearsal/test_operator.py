@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_rl.rehearsal.expert import Advice, LiftCubeExpert, View, expert_for
+from robot_rl.rehearsal.expert import Advice, View
+from robot_rl.rehearsal.lift_cube import LiftCubeExpert
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
 from safety.vocabulary import Mode
 
@@ -92,11 +93,6 @@ def test_skill_and_noise_change_what_the_hand_does(rng: np.random.Generator) -> 
 def test_refuses_impossible_people(name: str, value: float) -> None:
     with pytest.raises(ValueError, match="allowed are"):
         replace(SETTINGS, **{name: value})
-
-
-def test_an_unknown_scene_has_no_expert() -> None:
-    with pytest.raises(KeyError, match="juggle"):
-        expert_for("juggle", (0.02,) * 6)
 
 
 def test_the_expert_goes_up_before_it_goes_across() -> None:

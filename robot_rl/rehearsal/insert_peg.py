@@ -1,0 +1,76 @@
+"""The scripted expert of the scene `insert_peg`."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from robot_rl.rehearsal.expert import Advice, Vector, View, towards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertPegExpert:
+    """Above the hole, turned with it, down; backs off when the peg sits on the rim."""
+
+    step_m: Vector
+    step_rad: float  # yaw scale of the task's action
+    tip_m: float = 0.067  # from the peg's origin to its tip
+    top_m: float = 0.040  # height of the socket
+    hover_m: float = 0.012  # between tip and socket while aligning
+    near_m: float = 0.0015
+    chamfer_m: float = 0.0065  # of the tip; until it is inside, the shaft may sit on the rim
+    wiggle: float = 0.1  # of the axes: a circle of about 1.5 mm
+    wiggle_hz: float = 1.5
+    # Eye, hand and arm answer after about 0.2 s: at 0.8 per step of 0.1 s the peg swings ± 7 mm
+    # about the hole for ever, as k·delay > 1 there.
+    gain: float = 0.35
+
+    @classmethod
+    def of(cls, scale: tuple[float, ...]) -> Self:
+        return cls(step_m=np.array(scale[:3]), step_rad=scale[5])
+
+    def advise(self, view: View) -> Advice:
+        peg, peg_quaternion = view.objects["peg"]
+        hole, hole_quaternion = view.objects["socket"]
+        aside = hole[:2] - peg[:2]
+        tip = float(peg[2]) - self.tip_m
+        turn = _quarter(_yaw_of(hole_quaternion) - _yaw_of(peg_quaternion))
+        aligned = float(np.linalg.norm(aside)) < self.near_m and abs(turn) < 0.03
+        inside = tip < self.top_m - 0.004
+        height = 0.0 if aligned or inside else self.top_m + self.hover_m
+        offset = np.array([aside[0], aside[1], height - tip])
+        if not aligned and not inside and tip < self.top_m + 0.5 * self.hover_m:
+            offset[:2] *= 0.5  # lift off the rim before sliding
+        axes = np.zeros(6)
+        axes[:3] = towards(offset, self.step_m, self.gain)
+        if aligned or inside:
+            axes[2] = max(axes[2], -0.6)
+        if self.top_m - self.chamfer_m < tip < self.top_m + 0.002:
+            # On the rim, pressed down, friction holds it a fraction of a millimetre off: wiggle.
+            phase = 2 * np.pi * self.wiggle_hz * view.t_s
+            axes[:2] += self.wiggle * np.array([np.cos(phase), np.sin(phase)])
+            axes[2] = max(axes[2], -0.3)
+        if self.step_rad > 0:
+            axes[5] = float(np.clip(self.gain * turn / self.step_rad, -1.0, 1.0))
+        return Advice(axes=axes, gripper=0)
+
+    def distance(self, view: View) -> float:
+        peg, hole = view.objects["peg"][0], view.objects["socket"][0]
+        tip = float(peg[2]) - self.tip_m
+        return float(np.linalg.norm(hole[:2] - peg[:2])) + max(0.0, tip - 0.012)
+
+    def recovered(self, view: View) -> bool:
+        peg, hole = view.objects["peg"][0], view.objects["socket"][0]
+        inside = float(np.linalg.norm(hole[:2] - peg[:2])) < 2 * self.near_m
+        return inside or float(peg[2]) - self.tip_m > self.top_m
+
+
+def _yaw_of(quaternion: Vector) -> float:
+    """Rotation about the vertical, rad."""
+    w, x, y, z = quaternion
+    return float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+
+
+def _quarter(angle: float) -> float:
+    """The equivalent turn of a square, in −45° … 45°."""
+    return float((angle + np.pi / 4) % (np.pi / 2) - np.pi / 4)
