@@ -65,8 +65,12 @@ class SimulationDescription:
 
     step_ns: int  # of its physics: the step grid of a task is a multiple of it
     scenes: tuple[str, ...]  # names a task may ask for
-    cameras: tuple[str, ...]  # of every scene
-    renderer: str  # `module:function` of the process that draws them; takes an ArmLaunch
+    cameras: tuple[str, ...] = ()  # of every scene
+    renderer: str = ""  # `module:function` of the process that draws them; takes an ArmLaunch
+
+    def __post_init__(self) -> None:
+        if self.cameras and not self.renderer:
+            raise ValueError("a simulation with cameras must name the renderer that draws them")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,7 @@ def ready(cell: str, task: str) -> None:
     """The files, the drawing of simulated cameras and the starting policy. Raises PlainError."""
     described, wanted = cell_and_task(cell, task)
     starting_policy(wanted)
-    if described.simulated:
-        graphics()
+    graphics(described)
 
 
 def starting_policy(task: "Task") -> None:
@@ -56,8 +55,10 @@ def starting_policy(task: "Task") -> None:
     check_folder((task.path.parent / task.policy.folder).resolve())
 
 
-def graphics() -> None:
-    """Raises PlainError where simulated cameras could not draw."""
+def graphics(cell: "Cell") -> None:
+    """Raises PlainError where the cell's simulated cameras, if it has any, could not draw."""
+    if not any(cell.drawn(name) for name in cell.cameras):
+        return
     draws, said = probe_graphics()
     if not draws:
         raise PlainError(

@@ -105,8 +105,7 @@ def daemon(
     except ValueError as error:
         raise PlainError(str(error)) from error
     preflight.starting_policy(wanted)
-    if described.simulated:
-        preflight.graphics()
+    preflight.graphics(described)
 
     from robot_rl.daemon.supervisor.supervisor import Daemon
 

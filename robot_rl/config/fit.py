@@ -31,7 +31,7 @@ def _cameras(cell: Cell, task: Task) -> None:
     if missing:
         raise ValueError(
             f"the task {task.name} needs the camera {missing[0]!r}, and the cell "
-            f"{cell.name} has: {', '.join(sorted(cell.cameras))}"
+            f"{cell.name} has: {', '.join(sorted(cell.cameras)) or '(none)'}"
         )
 
 

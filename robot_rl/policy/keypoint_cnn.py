@@ -2,7 +2,7 @@
 
 Spatial softmax (Levine et al. 2016): each channel answers with the image position where it is most
 active, so that a few dozen numbers say where things are. Frozen once cloning has trained it: its
-features are cached on arrival.
+features are cached on arrival. A task without cameras leaves proprioception and the subgoal.
 """
 
 from collections.abc import Sequence
@@ -72,11 +72,9 @@ class KeypointNet(nn.Module):
         """Before standardisation: (batch, 3, px, px) per camera, (batch, proprioception) in SI."""
         normal = (state - self.state_mean) / self.state_std
         normal = normal.clamp(-FEATURE_CLIP, FEATURE_CLIP)
-        keypoints = torch.cat(
-            [encode(image) for encode, image in zip(self.encoders, images, strict=True)], dim=-1
-        )
-        subgoal = self.subgoal(torch.cat([keypoints, normal], dim=-1))
-        return torch.cat([keypoints, subgoal, normal], dim=-1)
+        keypoints = [encode(image) for encode, image in zip(self.encoders, images, strict=True)]
+        subgoal = self.subgoal(torch.cat([*keypoints, normal], dim=-1))
+        return torch.cat([*keypoints, subgoal, normal], dim=-1)
 
     def forward(self, images: Sequence[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
         features = (self.raw(images, state) - self.feature_mean) / self.feature_std

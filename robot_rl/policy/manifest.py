@@ -33,7 +33,7 @@ trained by robot_rl.learner.cloning."""
 class KeypointSettings(Message):
     """Shape of the encoder; stored in the checkpoint's manifest."""
 
-    cameras: Annotated[tuple[str, ...], Field(min_length=1)]
+    cameras: tuple[str, ...]  # none: the arm's state alone
     proprioception: Annotated[tuple[str, ...], Field(min_length=1)] = PROPRIOCEPTION
     image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
     channels: Annotated[int, Field(ge=8, le=128)] = 16

@@ -1,0 +1,11 @@
+"""What a driver may say of its arm."""
+
+import pytest
+
+from hardware.arm import SimulationDescription
+
+
+def test_a_simulation_without_cameras_needs_no_renderer() -> None:
+    assert SimulationDescription(step_ns=2_000_000, scenes=("reach",)).cameras == ()
+    with pytest.raises(ValueError, match="must name the renderer that draws them"):
+        SimulationDescription(step_ns=2_000_000, scenes=("reach",), cameras=("front",))
