@@ -1,6 +1,10 @@
-"""An arm of another package: installed beside robot-rl, named in a cell, it runs an episode."""
+"""An arm of another package: installed beside robot-rl, named in a cell, it runs an episode; its
+simulation, with a scene and an expert of its own and without cameras, runs a rehearsal.
+"""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -102,8 +106,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as an installer puts it down, in a folder of its own: its wheel, unpacked."""
     target = tmp_path_factory.mktemp("site")
     source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "example_arm.py"):  # building leaves traces beside its source
-        (source / name).write_bytes((PACKAGE / name).read_bytes())
+    for file in (PACKAGE / "pyproject.toml", *PACKAGE.glob("*.py")):
+        (source / file.name).write_bytes(file.read_bytes())  # building leaves traces beside it
     build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
     subprocess.run(
         [sys.executable, "-c", build, str(source)],
@@ -149,3 +153,40 @@ def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Pa
     assert float(moved) > 0.01, "the policy moved it"
     assert int(commands) > 100
     assert int(refused) == 0, "the arm's door lets in whatever the gate makes"
+
+
+def robot_rl(installed: Path, *arguments: str | Path) -> None:
+    """Run `robot-rl …` where the package is installed too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "robot_rl.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{installed}"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_simulation_of_another_package_runs_a_rehearsal(
+    installed: Path, tmp_path: Path
+) -> None:
+    for name in ("reach.toml", "reach_cell.toml"):
+        shutil.copy(PACKAGE / name, tmp_path)
+    task, cell, said = (tmp_path / name for name in ("reach.toml", "reach_cell.toml", "report"))
+    robot_rl(installed, "clone", "--task", task, "--untrained")
+    robot_rl(
+        installed,
+        *("rehearse", "--cell", cell, "--task", task, "--json", said, "--quiet"),
+        *("--episodes", "3", "--evaluations", "2"),
+    )
+    report = json.loads(said.read_text())
+    assert report["episodes"] == 7
+    assert report["steps_recorded"] == report["steps_stored"] >= 7 * 5
+    assert report["steps_available"] == report["steps_trainable"] > 0
+    assert len(report["versions_acted"]) >= 1
+    assert report["interventions"] >= 1, "the person helped, and it was recorded"
+    assert report["human_seconds"] > 0.0
+    assert report["refused"] == {}
+    assert report["frame_age_ms"] == {}, "there is no camera"

@@ -31,8 +31,10 @@ class ExampleArmSettings(DriverSettings):
     servo_nm_rad: float = 400.0
 
 
-def model_xml(servo_nm_rad: float) -> str:
-    """Six links end to end, each turning about its axis; gravity is balanced, as in most servos."""
+def model_xml(servo_nm_rad: float, around: str = "") -> str:
+    """Six links end to end, each turning about its axis; gravity is balanced, as in most servos.
+    `around`: sections of a simulated scene.
+    """
     axes, body, closing, at = {"x": "1 0 0", "y": "0 1 0", "z": "0 0 1"}, "", "", 0.0
     for number, (axis, length) in enumerate(LINKS, 1):
         body += (
@@ -49,7 +51,7 @@ def model_xml(servo_nm_rad: float) -> str:
     return (
         f'<mujoco><option timestep="{PERIOD_S}" integrator="implicitfast"/><worldbody>{body}'
         f'<site name="tcp" pos="0 0 {at}"/>{closing}</worldbody>'
-        f"<actuator>{servos}</actuator></mujoco>"
+        f"<actuator>{servos}</actuator>{around}</mujoco>"
     )
 
 
@@ -58,14 +60,15 @@ class ExampleArm:
 
     scene: Scene | None = None  # a real robot has none
 
-    def __init__(self, settings: ExampleArmSettings, launch: ArmLaunch) -> None:
+    def __init__(self, settings: ExampleArmSettings, launch: ArmLaunch, around: str = "") -> None:
         self._clip = launch.limits.cartesian.clip_m
-        self._model = mujoco.MjModel.from_xml_string(model_xml(settings.servo_nm_rad))
+        self._model = mujoco.MjModel.from_xml_string(model_xml(settings.servo_nm_rad, around))
         self._data = mujoco.MjData(self._model)
         self._data.qpos[:] = self._target = np.array(START_RAD)
         self._planned = mujoco.MjData(self._model)  # the pose that the joint targets stand for
         self._site = self._model.site("tcp").id
         self._jacobian, self._quaternion = np.zeros((6, JOINTS)), np.zeros(4)
+        self._wrench = np.zeros(6)  # this arm has no force sensor
         self._fault, self._tick = "", 0
         self._opening_m = self._opening_target_m = OPENING_M
         self._measure()
@@ -132,7 +135,7 @@ class ExampleArm:
             position_m=data.site_xpos[self._site],
             quaternion_wxyz=self._quaternion,
             twist=self._jacobian @ data.qvel,
-            wrench=np.zeros(6),  # this arm has no force sensor
+            wrench=self._wrench,
             gripper_m=self._opening_m,
             gripper_target_m=self._opening_target_m,
             gripper_moving=self._opening_m != self._opening_target_m,
