@@ -151,6 +151,7 @@ EPISODE = np.dtype(
         ("recorded_steps", np.int64),  # since the daemon started
         ("born_ns", np.int64),  # when this actor process began: another one has another time
         ("loaded", np.bool_),  # the policy is loaded and warmed up
+        ("start_refusal", "S256"),  # what keeps an episode from starting; empty: nothing does
     ]
 )
 """actor → everyone."""
@@ -184,6 +185,11 @@ RINGS = {
     "intents": (MESSAGE, 64),  # actor → control: daemon.messages.Intent
     "control_events": (MESSAGE, 256),  # control → actor: daemon.messages.ControlEvent
 }
+
+
+def bounded(text: str, size: int) -> bytes:
+    """UTF-8 of at most `size` bytes, cut between characters."""
+    return text.encode()[:size].decode(errors="ignore").encode()
 
 
 def open_slot(folder: Path, name: str) -> Slot:

@@ -85,6 +85,7 @@ class EpisodeStatus(Message):
     elapsed_s: float
     instructions: str  # what the person should do now (reset instructions), may be empty
     success_seen: bool  # the simulator or the classifier believes the task is done
+    start_refusal: str = ""  # while ready: why no episode could start now; empty: it could
 
 
 class OutboxStatus(Message):

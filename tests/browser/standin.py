@@ -89,6 +89,7 @@ class Situation:
     device_name: str | None = None  # a device at the robot, whose dead-man is held there
     taken_over_with: str | None = None
     position_m: tuple[float, float, float] = (0.42, 0.0, 0.22)
+    start_refusal: str = ""
     away: bool = False  # from the start pose, while the scene is prepared
     drive: Drive | None = None
     drive_t_s: float = -math.inf
@@ -360,6 +361,7 @@ class StandIn:
                 "interventions": now.interventions,
                 "elapsed_s": now.step * TICK_S * TICKS_PER_STEP,
                 "instructions": now.instructions,
+                "start_refusal": now.start_refusal,
             }
         )
         lease = plain.lease.model_copy(

@@ -53,6 +53,16 @@ def test_a_person_watches_drives_lets_go_and_labels(console: Console, robot: Sta
     expect(console.part("label-history")).to_contain_text("success")
 
 
+def test_a_start_is_offered_when_the_robot_can_start(console: Console, robot: StandIn) -> None:
+    """Pressed while a camera had no fresh picture, the button led to a refusal only."""
+    robot.now.start_refusal = "Camera wrist delivers no fresh images."
+    expect(console.part("start-refusal")).to_have_text("Camera wrist delivers no fresh images.")
+    expect(console.part("action-start")).to_be_disabled()
+    robot.now.start_refusal = ""
+    console.start_episode()
+    expect(console.part("start-refusal")).to_have_count(0)
+
+
 def test_letting_go_is_an_explicit_zero(console: Console, robot: StandIn) -> None:
     console.start_episode()
     with console.driving("w"):
@@ -138,6 +148,7 @@ def test_a_robot_that_starts_says_what_is_waited_for(page: Page, server: Running
         banner = page.get_by_test_id("mode-banner")
         expect(banner).to_contain_text("STARTING")
         expect(banner).to_contain_text("Waiting for its control, arm and cameras")
+        expect(page.get_by_test_id("action-start")).to_be_disabled()
         say(robot, telemetry(1))
         expect(page.get_by_test_id("mode")).to_have_text("AUTONOMOUS")
     expect(page.get_by_test_id("mode")).to_have_text("NO DATA")

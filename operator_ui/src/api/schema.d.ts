@@ -1159,6 +1159,11 @@ export interface components {
             /** Seed */
             seed: number;
             stage: components["schemas"]["EpisodeStage"];
+            /**
+             * Start Refusal
+             * @default
+             */
+            start_refusal: string;
             /** Step */
             step: number;
             /** Success Seen */

@@ -84,7 +84,11 @@ function StageButtons({
   const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
   const lease = useLive(connection, leaseOf);
   const simulated = useLive(connection, (state) => state.presence?.simulated ?? false);
-  const now = { stage, mode, lease };
+  const startRefusal = useLive(connection, (state) => state.telemetry?.episode.start_refusal ?? "");
+  const reported = useLive(connection, (state) => state.telemetry !== null);
+  const now = { stage, mode, lease, startRefusal };
+  // The mode and the holder are shown above; this says what else is in the way.
+  const blocked = stage === "ready" && enabled("start", { ...now, startRefusal: "" });
   return (
     <div className={classes.buttons}>
       {episodeButtons(now).map((button) => {
@@ -96,13 +100,18 @@ function StageButtons({
             action={action}
             look={look}
             icon={<Icon />}
-            disabled={!enabled(button, now)}
+            disabled={!reported || !enabled(button, now)}
             onAction={onAction}
           >
             {t(placed ? "control.confirm_simulated" : `control.${button}`)}
           </ActionButton>
         );
       })}
+      {blocked && startRefusal && (
+        <Text size="sm" className={classes.refusal} role="status" data-testid="start-refusal">
+          {startRefusal}
+        </Text>
+      )}
     </div>
   );
 }

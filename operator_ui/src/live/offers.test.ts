@@ -9,11 +9,12 @@ const ANSWERS: Readonly<Record<string, Readonly<Record<string, string>>>> = tabl
 const STATES = Object.keys(ANSWERS);
 
 function situationOf(state: string): Situation {
-  const [stage, mode, lease] = state.split("/");
+  const [stage, mode, lease, place] = state.split("/");
   return {
     stage: stage as EpisodeStage,
     mode: mode as Mode,
     lease: lease as Situation["lease"],
+    startRefusal: place === "home" ? "" : "The arm is 100 mm from its start pose.",
   };
 }
 

@@ -10,6 +10,8 @@ export interface Situation {
   readonly stage: EpisodeStage;
   readonly mode: Mode;
   readonly lease: "nobody" | "us" | "other";
+  /** Why the robot would start no episode now, whoever asks; empty when it would. */
+  readonly startRefusal: string;
 }
 
 export type EpisodeButton =
@@ -61,7 +63,8 @@ export function episodeButtons({ stage, mode }: Situation): readonly EpisodeButt
   return stage === "running" || stage === "resetting" || moves ? [...shown, "pause"] : shown;
 }
 
-export function enabled(button: EpisodeButton, { mode, lease }: Situation): boolean {
+export function enabled(button: EpisodeButton, now: Situation): boolean {
+  const { mode, lease, startRefusal } = now;
   const free = lease !== "other";
   switch (button) {
     case "success":
@@ -72,7 +75,7 @@ export function enabled(button: EpisodeButton, { mode, lease }: Situation): bool
     case "resume":
       return free && mode === "paused";
     case "start":
-      return free && mode === "idle";
+      return free && mode === "idle" && startRefusal === "";
     case "reset":
     case "home":
     case "confirm":
@@ -83,7 +86,7 @@ export function enabled(button: EpisodeButton, { mode, lease }: Situation): bool
 export type HandButton = "give_back" | "release" | "acquire";
 
 /** The one button about who has the robot in hand. */
-export function handButton({ mode, lease }: Omit<Situation, "stage">): HandButton {
+export function handButton({ mode, lease }: Pick<Situation, "mode" | "lease">): HandButton {
   if (lease !== "us") return "acquire";
   return mode === "takeover" ? "give_back" : "release";
 }

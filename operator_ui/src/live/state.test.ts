@@ -56,6 +56,7 @@ const TELEMETRY: Telemetry = {
     elapsed_s: 0,
     instructions: "",
     success_seen: false,
+    start_refusal: "",
   },
   loop: {
     period_p50_us: 1,

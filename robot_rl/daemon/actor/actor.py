@@ -436,6 +436,7 @@ class Actor:
             version=self.policy.version,
             inference_s=self.policy.inference_s or math.nan,
             recorded_steps=self.recorded_steps,
+            start_refusal=self._refusals.of_next(state, self.rules) or "",
         )
 
 

@@ -136,6 +136,7 @@ class ActorPorts:
         version: int,
         inference_s: float,
         recorded_steps: int,
+        start_refusal: str,
     ) -> None:
         """Tell everyone where the episode stands."""
         record = np.zeros((), topics.EPISODE)
@@ -153,6 +154,7 @@ class ActorPorts:
         record["policy_version"], record["inference_s"] = version, inference_s
         record["recorded_steps"], record["born_ns"] = recorded_steps, self._born_ns
         record["loaded"] = True
+        record["start_refusal"] = topics.bounded(start_refusal, 256)
         self._episode.write(record)
 
     # ---- the simulator --------------------------------------------------------------------------

@@ -1,15 +1,22 @@
 """What keeps an episode or a reset from beginning now, as one sentence for the person who asked."""
 
+from uuid import UUID
+
 import numpy as np
 
 from robot_rl.config import Task
+from robot_rl.daemon.actor.episode import EpisodeState, Rules, step
+from robot_rl.daemon.actor.episode_events import Plan, RequestRefused, StartRequested
 from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import text_of
 from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.schema import live
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live import EpisodeStage
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
+_NONE = UUID(int=0)
 START_NEAR_M = 0.03
 """Start-state check: this far may the TCP be from the start pose."""
 
@@ -54,6 +61,16 @@ class Refusals:
         truth = self._senses.truth()
         start = self._task.reset.home_position_m if truth is None else truth["start_position"]
         return self._away_from(np.array(start))
+
+    def of_next(self, state: EpisodeState, rules: Rules) -> str | None:
+        """While ready: what a request to start would be answered now, whoever asks."""
+        if state.stage is not EpisodeStage.READY:
+            return None
+        seed = state.next_seed if state.placed_seed is None else state.placed_seed
+        plan = Plan(episode_id=_NONE, purpose=Purpose.TRAINING, seed=seed, policy_version=None)
+        request = StartRequested(plan=plan, refusal=self.of_start())
+        _, effects = step(state, request, rules)
+        return next((each.reason for each in effects if isinstance(each, RequestRefused)), None)
 
     def of_confirmation(self) -> str | None:
         """A scene is ready only when the arm is out of its way."""

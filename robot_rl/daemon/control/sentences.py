@@ -13,8 +13,3 @@ def by_name(sentence: str, names: Mapping[str, str]) -> str:
     for identity, name in names.items():
         sentence = sentence.replace(identity, name)
     return sentence
-
-
-def bounded(text: str, size: int) -> bytes:
-    """UTF-8 of at most `size` bytes, cut between characters."""
-    return text.encode()[:size].decode(errors="ignore").encode()

@@ -8,8 +8,7 @@ import numpy as np
 from hardware.memory import Records
 from hardware.realtime import Percentiles
 from robot_rl.daemon.control.controller import Controller
-from robot_rl.daemon.control.sentences import bounded
-from robot_rl.daemon.topics import CONTROL
+from robot_rl.daemon.topics import CONTROL, bounded
 from safety import lease as leases
 from safety.faults import FaultCode, sentence
 from safety.standstill import at_rest

@@ -225,6 +225,7 @@ def _episode(record: Record, stage: EpisodeStage, now_ns: int, instructions: str
         elapsed_s=max(now_ns - started, 0) * 1e-9 if running and started else 0.0,
         instructions=instructions,
         success_seen=bool(record["success_seen"]),
+        start_refusal=_text(record["start_refusal"]),
     )
 
 

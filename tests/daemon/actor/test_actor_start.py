@@ -1,0 +1,52 @@
+"""Before anybody asks, the actor says whether an episode could start; then it answers the same."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robot_rl.schema import live
+from safety.faults import FaultCode, sentence
+from tests.daemon.actor.rig import Rig
+
+
+@pytest.fixture
+def rig(tmp_path: Path, seed: int) -> Iterator[Rig]:
+    rig = Rig(tmp_path, seed, max_steps=6)
+    yield rig
+    rig.outbox.close()
+
+
+def says(rig: Rig) -> str:
+    return bytes(rig.episode.read()["start_refusal"]).decode()
+
+
+def test_what_keeps_an_episode_from_starting_is_said_before_anybody_asks(rig: Rig) -> None:
+    rig.run(1)
+    assert says(rig) == ""
+    rig.cameras = {"front"}
+    rig.run(3)
+    lost = sentence(FaultCode.CAMERA_LOST, camera="wrist")
+    assert says(rig) == lost
+    assert rig.ask(live.StartEpisode).reason == lost
+    rig.cameras = {"front", "wrist"}
+    rig.run(1)
+    assert says(rig) == ""
+    rig.mode("paused")
+    rig.run(1)
+    assert says(rig) == "An episode starts from idle; the robot is paused."
+    rig.mode("idle")
+    rig.start()
+    rig.run(1)
+    assert (rig.stage, says(rig)) == ("running", "")
+
+
+def test_a_scene_that_was_not_reset_is_told_as_well(rig: Rig) -> None:
+    rig.start()
+    rig.mode("stopped", tell="stopped by ada")
+    rig.run(2)
+    rig.mode("idle")
+    rig.run(1)
+    assert rig.stage == "ready"
+    assert "has not been reset" in says(rig)
+    assert rig.ask(live.StartEpisode).reason == says(rig)
