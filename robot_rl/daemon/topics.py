@@ -106,6 +106,7 @@ CONTROL = np.dtype(
         ("lease_suspended", np.bool_),
         ("lease_since_ns", np.int64),
         ("lease_asked_by", "S64"),  # empty: nobody asks the holder
+        ("lease_asked_client", "V16"),
         ("lease_asked_until_ns", np.int64),
         ("reference_position", np.float64, 3),
         ("reference_quaternion", np.float64, 4),

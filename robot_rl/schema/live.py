@@ -56,6 +56,7 @@ class LeaseStatus(Message):
     suspended: bool
     since_s: float
     asked_by: str | None = None  # who asks the holder for it; see AnswerLease
+    asked_client_id: UUID | None = None  # whose request that is; only it can withdraw it
     asked_s: float | None = None  # time left to answer; then it passes as if agreed
 
 
@@ -335,6 +336,8 @@ class AnswerLease(Request):
 
 
 class ReleaseLease(Request):
+    """Give the lease up; from who waits for it: withdraw the request, which is then answered."""
+
     kind: Literal["release_lease"] = "release_lease"
 
 

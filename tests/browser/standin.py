@@ -78,6 +78,7 @@ class Situation:
     holder: str | None = None
     holder_id: UUID | None = None
     epoch: int = 0
+    asked_by: UUID | None = None
     episode_id: UUID | None = None
     purpose: Purpose = Purpose.TRAINING
     number: int = 0
@@ -171,9 +172,12 @@ class StandIn:
         match message.kind:
             case "acquire_lease":
                 if now.holder is not None and not ours:
+                    now.asked_by = command.client_id
                     return f"{now.holder} has control: ask them to give it up"
                 now.holder, now.holder_id = command.user, command.client_id
                 now.epoch += 1
+            case "release_lease" if command.client_id == now.asked_by:
+                now.asked_by = None
             case "release_lease":
                 now.holder, now.holder_id = None, None
             case "stop":
@@ -365,7 +369,12 @@ class StandIn:
             }
         )
         lease = plain.lease.model_copy(
-            update={"epoch": now.epoch, "holder": now.holder, "client_id": now.holder_id}
+            update={
+                "epoch": now.epoch,
+                "holder": now.holder,
+                "client_id": now.holder_id,
+                "asked_client_id": now.asked_by,
+            }
         )
         return plain.model_copy(
             update={

@@ -1,6 +1,7 @@
 """The live page: watch, take over, let go, label, stop."""
 
 import re
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -61,6 +62,17 @@ def test_a_start_is_offered_when_the_robot_can_start(console: Console, robot: St
     robot.now.start_refusal = ""
     console.start_episode()
     expect(console.part("start-refusal")).to_have_count(0)
+
+
+def test_who_waits_for_control_can_withdraw(console: Console, robot: StandIn) -> None:
+    robot.now.holder, robot.now.holder_id = "bob", UUID(int=9)
+    button = console.part("lease")
+    button.click()
+    expect(button).to_have_text("Withdraw your request for control")
+    button.click()
+    expect(button).to_have_text("Take control")
+    assert robot.now.asked_by is None
+    assert robot.now.holder == "bob"
 
 
 def test_letting_go_is_an_explicit_zero(console: Console, robot: StandIn) -> None:

@@ -1582,6 +1582,11 @@ export interface components {
              */
             asked_by: string | null;
             /**
+             * Asked Client Id
+             * @default null
+             */
+            asked_client_id: string | null;
+            /**
              * Asked S
              * @default null
              */
@@ -1977,7 +1982,10 @@ export interface components {
              */
             t_utc: string;
         };
-        /** ReleaseLease */
+        /**
+         * ReleaseLease
+         * @description Give the lease up; from who waits for it: withdraw the request, which is then answered.
+         */
         ReleaseLease: {
             /** @default 0 */
             echo_t_ns: components["schemas"]["Counter"];

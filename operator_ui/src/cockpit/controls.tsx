@@ -14,7 +14,7 @@ import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
 import { type EpisodeButton, enabled, episodeButtons } from "@/live/offers";
 import { useLive } from "@/live/robots";
-import { leaseOf } from "@/live/state";
+import { asksForLease, leaseOf } from "@/live/state";
 
 const PURPOSES: readonly Purpose[] = ["training", "evaluation", "demonstration"];
 const NO_CLASSES: readonly string[] = [];
@@ -86,7 +86,8 @@ function StageButtons({
   const simulated = useLive(connection, (state) => state.presence?.simulated ?? false);
   const startRefusal = useLive(connection, (state) => state.telemetry?.episode.start_refusal ?? "");
   const reported = useLive(connection, (state) => state.telemetry !== null);
-  const now = { stage, mode, lease, startRefusal };
+  const asked = useLive(connection, asksForLease);
+  const now = { stage, mode, lease, asked, startRefusal };
   // The mode and the holder are shown above; this says what else is in the way.
   const blocked = stage === "ready" && enabled("start", { ...now, startRefusal: "" });
   return (

@@ -15,7 +15,7 @@ import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
 import { handButton } from "@/live/offers";
 import { useDrawing, useLive } from "@/live/robots";
-import { holdsLease, isWaiting, type LiveState, leaseOf } from "@/live/state";
+import { asksForLease, holdsLease, isWaiting, type LiveState, leaseOf } from "@/live/state";
 
 interface Gauge {
   readonly value: number;
@@ -178,7 +178,8 @@ function Control({
   const { t } = useTranslation();
   const lease = useLive(connection, leaseOf);
   const mode = useLive(connection, (state) => state.telemetry?.mode ?? "idle");
-  const button = handButton({ mode, lease });
+  const asked = useLive(connection, asksForLease);
+  const button = handButton({ mode, lease, asked });
   const keys = useStore(driveSettings, (settings) => settings.keys);
   const device = useLive(connection, (state) => state.telemetry?.device_name ?? null);
   const driving = button === "give_back";
@@ -209,9 +210,9 @@ function Control({
           onClick={() =>
             request(
               connection,
-              button === "release"
-                ? { kind: "release_lease" }
-                : { kind: "acquire_lease", preempt: "" },
+              button === "acquire"
+                ? { kind: "acquire_lease", preempt: "" }
+                : { kind: "release_lease" },
             )
           }
         >

@@ -14,6 +14,7 @@ function situationOf(state: string): Situation {
     stage: stage as EpisodeStage,
     mode: mode as Mode,
     lease: lease as Situation["lease"],
+    asked: false,
     startRefusal: place === "home" ? "" : "The arm is 100 mm from its start pose.",
   };
 }
@@ -44,6 +45,12 @@ function reachable(from: string): ReadonlySet<string> {
 }
 
 describe("the buttons of the live page", () => {
+  it("let who waits for the lease withdraw the request", () => {
+    const waits = { mode: "autonomous", lease: "other", asked: true } as const;
+    expect(ASKS[handButton(waits)]).toBe("release_lease");
+    expect(handButton({ ...waits, asked: false })).toBe("acquire");
+  });
+
   it("are held against every state of the robot", () => {
     expect(STATES.length).toBe(200);
   });

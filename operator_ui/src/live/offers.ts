@@ -10,6 +10,8 @@ export interface Situation {
   readonly stage: EpisodeStage;
   readonly mode: Mode;
   readonly lease: "nobody" | "us" | "other";
+  /** Whether its holder is asked for it by us. */
+  readonly asked: boolean;
   /** Why the robot would start no episode now, whoever asks; empty when it would. */
   readonly startRefusal: string;
 }
@@ -37,6 +39,7 @@ export const ASKS: Readonly<Record<EpisodeButton | HandButton, Command>> = {
   give_back: "end_takeover",
   release: "release_lease",
   acquire: "acquire_lease",
+  withdraw: "release_lease",
 };
 
 const BY_STAGE: Readonly<Record<EpisodeStage, readonly EpisodeButton[]>> = {
@@ -83,10 +86,11 @@ export function enabled(button: EpisodeButton, now: Situation): boolean {
   }
 }
 
-export type HandButton = "give_back" | "release" | "acquire";
+export type HandButton = "give_back" | "release" | "acquire" | "withdraw";
 
 /** The one button about who has the robot in hand. */
-export function handButton({ mode, lease }: Pick<Situation, "mode" | "lease">): HandButton {
-  if (lease !== "us") return "acquire";
+export function handButton(now: Pick<Situation, "mode" | "lease" | "asked">): HandButton {
+  const { mode, lease, asked } = now;
+  if (lease !== "us") return asked ? "withdraw" : "acquire";
   return mode === "takeover" ? "give_back" : "release";
 }

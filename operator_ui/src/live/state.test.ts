@@ -27,6 +27,7 @@ const TELEMETRY: Telemetry = {
     suspended: false,
     since_s: 0,
     asked_by: null,
+    asked_client_id: null,
     asked_s: null,
   },
   tcp_position_m: [0, 0, 0],

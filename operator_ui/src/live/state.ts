@@ -104,6 +104,12 @@ export function holdsLease(state: LiveState): boolean {
   return lease?.client_id != null && lease.client_id === state.clientId;
 }
 
+/** Whether its holder is asked for it by this page. */
+export function asksForLease(state: LiveState): boolean {
+  const asker = state.telemetry?.lease.asked_client_id;
+  return asker != null && asker === state.clientId;
+}
+
 /** Who holds it, as the page sees it. */
 export function leaseOf(state: LiveState): Situation["lease"] {
   if (state.telemetry == null || state.telemetry.lease.holder === null) return "nobody";

@@ -71,9 +71,20 @@ class LeaseArbiter:
         return self._step(answer, now_ns, asker=sender)
 
     def release(self, sender: live.FromClient, now_ns: int) -> str | None:
-        if sender.client_id != self.client:
-            return "You do not hold the lease."
-        return self._step(leases.GiveUp(by=str(sender.client_id)), now_ns)
+        """The holder gives the lease up, or who waits for it withdraws the request."""
+        waits, pending = self.asked, self.state.pending
+        if sender.client_id == self.client:
+            return self._step(leases.GiveUp(by=str(sender.client_id)), now_ns)
+        if waits is None or pending is None or waits.client_id != sender.client_id:
+            return "You neither hold the lease nor wait for it."
+        self._step(leases.GiveUp(by=pending.by), now_ns)
+        self._out.answer(waits, "You have withdrawn this request.", now_ns)
+        self.asked = None
+        if pending.transfer is leases.Transfer.SUPERVISOR:
+            rest = "the lease is free" if self.client is None else f"{self.user} keeps the lease"
+            text = f"{sender.user} withdrew the pre-emption; {rest}."
+            self._out.events.append(LeasePreempted(by=sender.user, text=text, t_ns=now_ns))
+        return None
 
     def transfer_under_way(self) -> str | None:
         """A sentence while the lease is on its way to another: until then nothing may move."""

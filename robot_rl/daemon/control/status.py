@@ -50,6 +50,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     record["lease_since_ns"] = holder.since_ns
     if holder.asked is not None and lease.pending is not None and lease.holder is not None:
         record["lease_asked_by"] = bounded(holder.asked.user, 64)
+        record["lease_asked_client"] = np.void(holder.asked.client_id.bytes)
         record["lease_asked_until_ns"] = lease.pending.deadline_ns
     record["reference_position"] = gate.position_m
     record["reference_quaternion"] = gate.quaternion

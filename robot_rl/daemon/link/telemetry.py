@@ -205,6 +205,7 @@ def _lease(control: Record, now_ns: int) -> LeaseStatus:
         suspended=bool(control["lease_suspended"]),
         since_s=max(now_ns - since, 0) * 1e-9 if holder else 0.0,
         asked_by=asked_by or None,
+        asked_client_id=_id(control["lease_asked_client"]),
         asked_s=left_ns * 1e-9 if asked_by else None,
     )
 

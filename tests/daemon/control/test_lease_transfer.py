@@ -217,6 +217,42 @@ def test_a_request_does_not_take_the_robot_from_who_drives_meanwhile(desk: Desk)
     assert desk.answers_to(again) == [(False, sentence)]
 
 
+def test_who_waits_can_withdraw_and_the_lease_stays_where_it_is(desk: Desk) -> None:
+    asked = desk.ask(BOB, live.AcquireLease)
+    desk.run(100 * MS)
+    withdrawn = desk.ask(BOB, live.ReleaseLease)
+    desk.run(20 * MS)
+    assert desk.answers_to(withdrawn) == [(True, "")]
+    assert desk.answers_to(asked)[1:] == [(False, "You have withdrawn this request.")]
+    assert desk.authority.lease.asked is None
+    desk.run(TRANSFER_TIMEOUT_NS + 100 * MS)
+    assert desk.authority.lease.client == ADA
+    assert desk.ask(SAM, live.AcquireLease)
+    assert desk.authority.lease.asked is not None
+    assert desk.authority.lease.asked.user == "sam", "the next one may ask"
+
+
+def test_a_decided_transfer_can_be_withdrawn_until_the_arm_rests(desk: Desk) -> None:
+    desk.speed_m_s = 0.2
+    taken = desk.ask(SAM, live.AcquireLease, preempt="ada has left the room")
+    desk.run(20 * MS)
+    desk.ask(SAM, live.ReleaseLease)
+    desk.speed_m_s = 0.0
+    desk.run(100 * MS)
+    assert desk.authority.lease.client == ADA
+    assert desk.answers_to(taken)[-1] == (False, "You have withdrawn this request.")
+    texts = [each.text for each in desk.events if isinstance(each, LeasePreempted)]
+    assert texts[1:] == ["sam withdrew the pre-emption; ada keeps the lease."]
+
+
+def test_who_neither_holds_it_nor_waits_has_nothing_to_give_up(desk: Desk) -> None:
+    desk.ask(BOB, live.AcquireLease)
+    released = desk.ask(SAM, live.ReleaseLease)
+    desk.run(20 * MS)
+    assert desk.answers_to(released) == [(False, "You neither hold the lease nor wait for it.")]
+    assert desk.authority.lease.asked is not None
+
+
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
     cell, task = load_cell("simulation"), load_task("lift_cube")
     controller = Controller(control_settings(cell, task), ModeState(), START, 0)
@@ -225,4 +261,5 @@ def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
     controller.authority = desk.authority
     record = control_record(controller, LoopTimes(), 0, 0)
     assert record["lease_asked_by"].item() == b"bob"
+    assert bytes(record["lease_asked_client"]) == BOB.bytes
     assert int(record["lease_asked_until_ns"]) == TRANSFER_TIMEOUT_NS
