@@ -217,7 +217,8 @@ _TABLE = (
         number=19,
         code=FaultCode.CAMERA_LOST,
         cause="a camera is unplugged",
-        effect="once its frame is older than 200 ms the policy holds and steps are marked",
+        effect="once its frame is older than 200 ms the policy holds and steps are marked; "
+        "after 1 s no episode starts",
         bound=Bound(count=200),
         told="The camera {camera} delivers no fresh images; look at its cable and process.",
     ),

@@ -162,7 +162,7 @@ class Robot:
             not_recording=lambda: None,
         )
         sensors = SimpleNamespace(
-            blind=tuple,
+            lost=tuple,
             truth=lambda: {"start_position": home_m},
             arm=lambda: SimpleNamespace(position_m=position_m),
         )

@@ -56,8 +56,8 @@ class Refusals:
             return f"An episode starts from idle; the robot is {mode}."
         if problem := self._ports.not_recording():
             return problem
-        if blind := self._senses.blind():
-            return sentence(FaultCode.CAMERA_LOST, camera=blind[0])
+        if lost := self._senses.lost():
+            return sentence(FaultCode.CAMERA_LOST, camera=lost[0])
         truth = self._senses.truth()
         start = self._task.reset.home_position_m if truth is None else truth["start_position"]
         return self._away_from(np.array(start))

@@ -18,6 +18,9 @@ LOCKSTEP_PATIENCE_S = 10.0  # wall time for a camera to draw a frame that virtua
 EARLY_NS = 15_000_000
 """A frame captured this shortly before T_k still shows T_k; waiting longer would cost more."""
 
+LOST_NS = 1_000_000_000
+"""A camera is late until then and lost afterwards; a busy PC makes one late by some 0.4 s."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFrame:
@@ -124,12 +127,15 @@ class Sensors:
         """The simulator's true state, if there is a simulator."""
         return None if self._truth is None else self._truth.read()
 
-    def blind(self) -> tuple[str, ...]:
-        """Cameras without a fresh frame now; in lock-step they draw on demand."""
+    def lost(self) -> tuple[str, ...]:
+        """Cameras that deliver nothing; in lock-step they draw on demand.
+
+        One late frame keeps no episode from starting: a policy is not asked without a fresh one.
+        """
         if self._clock.virtual:
             return ()
         newest = {name: frames.newest() for name, frames in self._cameras.items()}
-        oldest_ns = self._clock.now_ns() - self._stale_ns
+        oldest_ns = self._clock.now_ns() - max(LOST_NS, self._stale_ns)
         return tuple(
             name for name, frame in newest.items() if frame is None or frame[1] < oldest_ns
         )

@@ -25,7 +25,7 @@ def test_what_keeps_an_episode_from_starting_is_said_before_anybody_asks(rig: Ri
     rig.run(1)
     assert says(rig) == ""
     rig.cameras = {"front"}
-    rig.run(3)
+    rig.run(12)
     lost = sentence(FaultCode.CAMERA_LOST, camera="wrist")
     assert says(rig) == lost
     assert rig.ask(live.StartEpisode).reason == lost
@@ -39,6 +39,22 @@ def test_what_keeps_an_episode_from_starting_is_said_before_anybody_asks(rig: Ri
     rig.start()
     rig.run(1)
     assert (rig.stage, says(rig)) == ("running", "")
+
+
+def test_a_late_picture_keeps_no_episode_from_starting_and_the_policy_waits_for_it(
+    rig: Rig,
+) -> None:
+    """A person pressed start, and the picture of a busy PC happened to be 0.3 s old."""
+    rig.run(1)
+    rig.cameras = {"front"}
+    rig.run(3)
+    assert says(rig) == ""
+    rig.start()
+    rig.run(2)
+    assert int(rig.chunks.read()["count"]) == 0, "it decides nothing on old pictures"
+    rig.cameras = {"front", "wrist"}
+    rig.run(1)
+    assert int(rig.chunks.read()["count"]) > 0
 
 
 def test_a_scene_that_was_not_reset_is_told_as_well(rig: Rig) -> None:

@@ -158,10 +158,10 @@ def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
             settings.memory, MonotonicClock(), joints=7, cameras=("side",),
             stale_s=cell.stale_camera_s, wait_s=0.0, simulated=True,
         )  # fmt: skip
-        eventually(lambda: not eyes.blind(), "its frames are never fresh")
+        eventually(lambda: not eyes.lost(), "its frames are never fresh")
 
         video.unlink()  # at the end of the film the camera cannot be opened any more
-        eventually(eyes.blind, "the frames of a lost camera stay fresh")
+        eventually(eyes.lost, "the frames of a lost camera stay fresh")
         said = settings.log_file.read_text
         eventually(lambda: "could not be opened" in said(), "nobody says that it is away")
         assert "no RealSense with the serial number '000000000000'" in said()
