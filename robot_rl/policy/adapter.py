@@ -37,8 +37,8 @@ def merge(module: nn.Module, data: bytes, name: str) -> None:
         down, up, weight = tensors[key + _DOWN], tensors.get(key + _UP), weights.get(key)
         if weight is None or up is None:
             raise BadCheckpoint(f"{name}: it changes {key}, which this backbone does not have")
-        wanted = (up.shape[0], down.shape[1]) if up.ndim == down.ndim == 2 else ()
-        if wanted != weight.flatten(1).shape or up.shape[1] != down.shape[0]:
+        fits = up.ndim == down.ndim == 2 <= weight.ndim and up.shape[1] == down.shape[0]
+        if not fits or (up.shape[0], down.shape[1]) != weight.flatten(1).shape:
             raise BadCheckpoint(
                 f"{name}: its change of {key} is {tuple(up.shape)} · {tuple(down.shape)}, and the "
                 f"weight is {tuple(weight.shape)}: it was trained on another backbone"

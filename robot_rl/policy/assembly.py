@@ -10,12 +10,13 @@ from robot_rl.policy.head import Head
 from robot_rl.policy.interface import AdaptableBackbone, Backbone
 from robot_rl.policy.keypoint_cnn import KIND as KEYPOINT_CNN
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
-from robot_rl.policy.manifest import BadCheckpoint, KeypointSettings
+from robot_rl.policy.manifest import BadCheckpoint, KeypointSettings, loading
 from robot_rl.policy.parts import ADAPTER, ADAPTER_KIND, FOLDER, HEAD_KIND, SETTINGS
 from robot_rl.policy.weights import decode_head, load_into
 from robot_rl.schema.policy import Part, PolicyManifest
 
 SMOLVLA = "smolvla"
+_PUBLISH_AGAIN = "publish the policy again"
 
 
 def load_encoder(folder: Path, manifest: PolicyManifest) -> Backbone:
@@ -23,6 +24,11 @@ def load_encoder(folder: Path, manifest: PolicyManifest) -> Backbone:
 
     Raises BadCheckpoint.
     """
+    with loading(f"{folder}: its backbone cannot be loaded", _PUBLISH_AGAIN):
+        return _encoder(folder, manifest)
+
+
+def _encoder(folder: Path, manifest: PolicyManifest) -> Backbone:
     part = manifest.backbone
     if not part.files:
         raise BadCheckpoint(
@@ -60,7 +66,8 @@ def load_head(folder: Path, manifest: PolicyManifest, backbone: Backbone) -> Hea
             "the learner's release"
         )
     data = _read(folder / HEAD, part)
-    return decode_head(data, backbone, str(folder / HEAD))
+    with loading(f"{folder / HEAD}: it cannot be loaded", _PUBLISH_AGAIN):
+        return decode_head(data, backbone, str(folder / HEAD))
 
 
 def _keypoint_cnn(folder: Path, part: Part) -> KeypointCnn:

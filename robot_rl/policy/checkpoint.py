@@ -22,6 +22,7 @@ from robot_rl.policy.manifest import (
     CheckpointManifest,
     KeypointBackbone,
     LeRobotBackbone,
+    loading,
 )
 from robot_rl.policy.weights import decode_head, encode_head, load_into, tensors_of
 
@@ -93,6 +94,7 @@ def load_backbone(folder: Path, manifest: CheckpointManifest) -> Backbone:
 def load_policy(folder: Path) -> HeadPolicy:
     """Backbone and head of a folder, ready to act. Raises BadCheckpoint."""
     manifest = read_manifest(folder)
-    backbone = load_backbone(folder, manifest)
-    data = read_file(folder, manifest.head)
-    return HeadPolicy(backbone, decode_head(data, backbone, str(folder / HEAD)))
+    with loading(f"{folder}: this policy cannot be loaded", "copy it again, or clone another"):
+        backbone = load_backbone(folder, manifest)
+        data = read_file(folder, manifest.head)
+        return HeadPolicy(backbone, decode_head(data, backbone, str(folder / HEAD)))

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
-from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint
+from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint, loading
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
 
@@ -42,7 +42,11 @@ class LoadedPolicy:
         self.source = str(source)
         folder = Path(source)
         mapping = _mapping(folder)
-        try:
+        with loading(
+            f"{self.source}: LeRobot cannot load this policy",
+            "give a folder with its config.json, model.safetensors and processors, or a hub id "
+            "that is cached",
+        ):
             config = PreTrainedConfig.from_pretrained(self.source)
             config.device = device
             overrides: dict[str, Any] = {"device_processor": {"device": device}}
@@ -53,12 +57,6 @@ class LoadedPolicy:
             self.prepare, self.finish = make_pre_post_processors(
                 config, pretrained_path=self.source, preprocessor_overrides=overrides
             )
-        except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-            raise BadCheckpoint(
-                f"{self.source}: LeRobot cannot load this policy ({reason}); give a folder with "
-                "its config.json, model.safetensors and processors, or a hub id that is cached"
-            ) from error
         self.config = config
         self.model.eval().requires_grad_(False)
         self.cameras = self._camera_names(mapping)

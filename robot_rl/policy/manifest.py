@@ -3,6 +3,8 @@
 Nothing here loads torch: the link, the command line and the server's peers read it too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -15,6 +17,20 @@ FORMAT = 1
 
 class BadCheckpoint(BadInput):
     """A policy cannot be used: one sentence that says which file, what is wrong and what to do."""
+
+
+@contextmanager
+def loading(what: str, to_do: str) -> Iterator[None]:
+    """While weights are loaded: every error becomes a BadCheckpoint. torch, safetensors and LeRobot
+    raise errors of almost any type for files that do not fit, and a robot acts on without them.
+    """
+    try:
+        yield
+    except BadCheckpoint:
+        raise
+    except Exception as error:
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise BadCheckpoint(f"{what} ({reason}); {to_do}") from error
 
 
 PROPRIOCEPTION = (

@@ -69,7 +69,9 @@ def read_metadata(data: bytes, name: str) -> Mapping[str, str]:
     if not isinstance(header, dict):
         raise BadCheckpoint(f"{name}: it is damaged or cut off; copy or train it again")
     metadata = header.get("__metadata__", {})
-    return metadata if isinstance(metadata, dict) else {}
+    if not isinstance(metadata, dict):
+        return {}
+    return {key: value for key, value in metadata.items() if isinstance(value, str)}
 
 
 def load_into(module: nn.Module, data: bytes, name: str) -> None:

@@ -134,6 +134,15 @@ def test_a_head_is_refused_by_its_description_before_memory_is_taken(folder: Pat
         decode_head(wire, policy.backbone)
 
 
+def test_a_head_whose_description_is_no_text_is_refused(folder: Path) -> None:
+    policy = load_policy(folder)
+    wire = encode_head(policy.head, policy.backbone.sha256)
+    named = f'"{policy.backbone.sha256}"'.encode()
+    assert wire.count(named) == 1
+    with pytest.raises(BadCheckpoint, match="does not say which shape"):
+        decode_head(wire.replace(named, b"7".ljust(len(named))), policy.backbone)
+
+
 def test_weights_that_are_not_finite_never_load(folder: Path) -> None:
     policy = load_policy(folder)
     head = Head(policy.head.settings)

@@ -1,6 +1,7 @@
 """A LeRobot policy drives through the one interface, and carries a head as a frozen backbone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,15 @@ from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.checkpoint import load_policy
+from robot_rl.policy.folder import MODEL
 from robot_rl.policy.interface import BadObservation, Observation
-from robot_rl.policy.lerobot import MAPPING, columns_by_size, load_lerobot_policy, to_actions
+from robot_rl.policy.lerobot import (
+    MAPPING,
+    LoadedPolicy,
+    columns_by_size,
+    load_lerobot_policy,
+    to_actions,
+)
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy, write_untrained_on
 from robot_rl.schema.step import state_names
@@ -63,6 +71,19 @@ def test_it_acts_in_chunks_with_the_callers_dice(tiny: Path, observation: Observ
     assert np.array_equal(act(1), act(1))
     assert not np.array_equal(act(1), act(2))
     assert np.array_equal(act(1, True), act(2, True))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.0])
+def test_weights_that_are_cut_off_are_refused_in_words(
+    tiny: Path, tmp_path: Path, kept: float
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    weights = copy / MODEL
+    data = weights.read_bytes()
+    weights.write_bytes(data[: round(kept * len(data))])
+    with pytest.raises(BadCheckpoint, match=r"copy: LeRobot cannot load this policy \("):
+        LoadedPolicy(copy)
 
 
 def test_instruction_image_and_state_all_matter(

@@ -151,7 +151,8 @@ class PolicyHolder:
             self._check_fits(backbone, head.settings)
         except (BadCheckpoint, OSError, ValueError) as error:
             raise PolicyUnavailable(
-                f"Policy version {wanted.version} was not taken: {error}."
+                f"Policy version {wanted.version} was not taken: {error}. "
+                f"The robot stays with version {self.version}."
             ) from error
         return HeadPolicy(backbone, head, wanted.version)
 

@@ -245,6 +245,27 @@ def test_an_adapter_changes_what_the_backbone_sees(rig: Rig) -> None:
     assert any("was trained on another backbone" in one for one in rig.said.sentences)
 
 
+@pytest.mark.parametrize("what", ["bias", "type"])
+def test_an_adapter_that_torch_cannot_take_is_refused_and_the_robot_goes_on(
+    rig: Rig, what: str
+) -> None:
+    """The actor ended with torch's own error."""
+    rig.start()
+    rig.run(1)
+    adapter = encode_adapter({"subgoal.0.bias": (torch.ones(2, 1), torch.ones(128, 2))})
+    if what == "type":
+        adapter = adapter.replace(b'"F32"', b'"F4" ')
+    rig.publish(adapter=adapter)
+    rig.run(3)
+    assert (rig.stage, rig.version) == ("running", 0)
+    (sentence,) = [one for one in rig.said.sentences if "was not taken" in one]
+    assert sentence.startswith("Policy version 1 was not taken: ")
+    assert sentence.endswith(". The robot stays with version 0.")
+    rig.publish()
+    rig.run(1)
+    assert rig.version == 2, "the next one that fits is taken"
+
+
 def test_the_version_before_acts_on_while_a_backbone_is_loaded(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
