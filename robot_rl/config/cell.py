@@ -148,7 +148,9 @@ class Cell(Section):
             if not name.isidentifier():
                 raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
             if self.drawn(name) and name not in scene:
-                has = f"has the cameras {' and '.join(scene)} only" if scene else "is not simulated"
+                has = f"has the cameras {' and '.join(scene)} only" if scene else "draws none"
+                if described.simulation is None:
+                    has = "is not simulated"
                 raise ValueError(f"cameras.{name} is drawn by a simulation, and the arm {has}")
 
     @property

@@ -1,9 +1,12 @@
 """A cell file that would be unsafe or impossible is refused with a sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hardware.arm import SimulationDescription
+from hardware.sim.driver import SimulatedArmSettings, describe
 from robot_rl.config import Cell, load_cell
 from robot_rl.config.document import CHECKOUT, BadConfig
 
@@ -65,6 +68,25 @@ def test_a_control_loop_that_stood_still_for_50_ms_latches_unless_the_cell_says_
     """Fault 15; only the simulated cell, which runs on busy machines, says longer in its file."""
     assert load_cell(changed("[control]\nrate_hz = 200\n")).control.freeze_latch_s == 0.05
     assert load_cell("simulation").control.freeze_latch_s == 0.25
+
+
+@pytest.mark.parametrize(
+    ("simulation", "said"),
+    [
+        (None, "is not simulated"),
+        (SimulationDescription(step_ns=2_000_000, scenes=("reach",)), "draws none"),
+    ],
+)
+def test_a_camera_that_nobody_draws_is_refused(
+    changed, monkeypatch: pytest.MonkeyPatch, simulation: SimulationDescription | None, said: str
+) -> None:
+    settings = SimulatedArmSettings(driver="simulated_panda")
+    described = replace(describe(settings), simulation=simulation)
+    monkeypatch.setattr(Cell, "described_arm", property(lambda _: described))
+    with pytest.raises(
+        BadConfig, match=rf"cameras\.front is drawn by a simulation, and the arm {said}"
+    ):
+        load_cell(changed(""))
 
 
 def test_only_a_simulated_cell_may_latch_a_frozen_control_later(
