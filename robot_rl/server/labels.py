@@ -1,6 +1,7 @@
 """What people say about episodes later. Nothing is overwritten: every statement is a new row."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -55,11 +56,27 @@ def relabel(database: Database, episode_id: UUID, wanted: NewLabel, author: str)
         audit.note(
             connection, author, "episode.relabel", str(episode_id), {"outcome": wanted.outcome}
         )
-        event = Relabelled(
-            episode_id=episode_id, outcome=wanted.outcome, author=author, t_utc=row.t_utc
-        )
-        feed.append(connection, task, [event])
+        feed.append(connection, task, [relabelled(episode_id, row)])
     return row
+
+
+def given_after(connection: Connection, episode_id: UUID, t_utc: datetime) -> LabelRow | None:
+    """The newest label of an episode that was given later than this; None without one."""
+    query = (
+        select(*(getattr(LabelTable, name) for name in LabelRow.model_fields))
+        .where(LabelTable.episode_id == episode_id, LabelTable.t_utc > t_utc)
+        .order_by(LabelTable.t_utc.desc(), LabelTable.label_id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else LabelRow(**row._mapping)
+
+
+def relabelled(episode_id: UUID, label: LabelRow) -> Relabelled:
+    """A label as the learner hears of it."""
+    return Relabelled(
+        episode_id=episode_id, outcome=label.outcome, author=label.author, t_utc=label.t_utc
+    )
 
 
 def exclude(

@@ -24,7 +24,7 @@ from robot_rl.schema.feed import FeedEvent
 from robot_rl.schema.live import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
-from robot_rl.server import decisions
+from robot_rl.server import decisions, labels
 from robot_rl.server.batch import Unstorable
 from robot_rl.server.tables import (
     ActivationTable,
@@ -134,6 +134,9 @@ class EventRecorder:
             )
         if stored.stored_steps < event.steps + 1:  # some were refused and set aside on the robot
             event = event.model_copy(update={"complete": False})
+        # While the robot was away, somebody may have labelled what its episode ended with.
+        later = labels.given_after(self.connection, event.episode_id, event.t_utc)
+        standing = later or event
         self.connection.execute(
             update(EpisodeTable)
             .where(EpisodeTable.episode_id == event.episode_id)
@@ -145,9 +148,9 @@ class EventRecorder:
                 complete=event.complete,
                 ended_t_robot_ns=event.t_robot_ns,
                 ended_t_utc=event.t_utc,
-                outcome=event.outcome,
-                failure_class=event.failure_class,
-                note=event.note,
+                outcome=standing.outcome,
+                failure_class=standing.failure_class,
+                note=standing.note,
             )
         )
         self.connection.execute(
@@ -161,7 +164,10 @@ class EventRecorder:
                 t_utc=event.t_utc,
             )
         )
-        return Effect(task=task, events=(event,))
+        if later is None:
+            return Effect(task=task, events=(event,))
+        # Once more, after the ending: the learner goes by what comes last.
+        return Effect(task=task, events=(event, labels.relabelled(event.episode_id, later)))
 
     def _intervention_ended(self, event: InterventionEnded) -> Effect:
         task = self._task_of(event.episode_id)

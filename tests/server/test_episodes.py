@@ -1,6 +1,7 @@
 """What the review pages read and write."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,9 +9,9 @@ import httpx
 import pytest
 
 from robot_rl.config import load_task
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.episode import EpisodeEnded, Outcome, Purpose
 from robot_rl.schema.feed import Excluded, FeedPage, Relabelled
-from robot_rl.schema.message import new_id
+from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.step import RewardEvidence
 from robot_rl.server.rewards import shown_rewards
 from tests.server.conftest import RunningServer
@@ -199,6 +200,38 @@ def test_a_relabel_keeps_history_and_reaches_the_learner(
     with server.client("admin") as admin:
         actions = [entry["action"] for entry in admin.get("/api/audit").json()["entries"]]
     assert actions == ["episode.include", "episode.exclude", "episode.relabel"]
+
+
+@pytest.mark.parametrize(("ended_ago_s", "standing"), [(600, "failure"), (-600, "success")])
+def test_the_newest_label_counts_whichever_the_server_hears_of_first(
+    server: RunningServer, person: httpx.Client, ended_ago_s: float, standing: str
+) -> None:
+    """The robot was away: a person labelled in review before its own word on the ending came."""
+    recording = Recording()
+    episode_id = recording.start()
+    for index in range(4):
+        recording.step(episode_id, index, last=index == 3)
+    with server.client("robot", ROBOT) as robot:
+        post(robot, recording.batch(1)).raise_for_status()
+        sent = len(recording.rows)
+        label = {"outcome": "failure", "failure_class": "dropped", "note": "slipped"}
+        address = f"/api/episodes/{episode_id}/labels"
+        assert person.post(address, json=label).status_code == 201
+        ended = utc_now() - timedelta(seconds=ended_ago_s)
+        recording.end(episode_id, 3, outcome=Outcome.SUCCESS, t_utc=ended)
+        post(robot, recording.batch(sent + 1)).raise_for_status()
+    detail = person.get(f"/api/episodes/{episode_id}").json()
+    assert detail["labels"][-1]["outcome"] == standing
+    assert detail["episode"]["outcome"] == standing
+    assert detail["episode"]["failure_class"] == (None if standing == "success" else "dropped")
+    assert detail["episode"]["note"] == ("" if standing == "success" else "slipped")
+    assert detail["episode"]["steps"] == 3
+    with server.client("learner") as learner:
+        feed = learner.get("/api/feed", params={"task": TASK})
+    events = [item.event for item in FeedPage.model_validate_json(feed.content).items]
+    said = [each for each in events if isinstance(each, EpisodeEnded | Relabelled)]
+    assert said[-1].outcome == standing, "the learner goes by what comes last"
+    assert any(isinstance(each, EpisodeEnded) for each in said)
 
 
 def test_annotations_lie_within_the_episode(person: httpx.Client, varied: dict[str, UUID]) -> None:
