@@ -1,8 +1,9 @@
 """Encoded segments on the disk, so that a learner that starts again encodes nothing twice.
 
-A folder per backbone, crop and format; in it `segments.bin`, to which encoded segments are appended
-and which is read through a memory map, and `index.bin`, which says where each one is. A start after
-a crash finds every whole entry: an entry carries a checksum, and what is damaged is encoded again.
+A folder per backbone, crop, format and way of encoding; in it `segments.bin`, to which encoded
+segments are appended and which is read through a memory map, and `index.bin`, which says where each
+one is. A start after a crash finds every whole entry: an entry carries a checksum, and what is
+damaged is encoded again.
 """
 
 import hashlib
@@ -33,9 +34,13 @@ _META = "robot_rl.encoded"
 class FeatureStore:
     """`get` and `put` by the key of a segment. One writer; used from one thread at a time."""
 
-    def __init__(self, folder: Path, view: str) -> None:
-        """`view`: all that an encoding depends on beside the segment: backbone, cameras, crop."""
-        name = hashlib.sha256(f"{FORMAT} {view}".encode()).hexdigest()[:16]
+    def __init__(self, folder: Path, view: str, *, one_by_one: bool) -> None:
+        """`view` and `one_by_one`: all that an encoding depends on beside the segment: backbone,
+        cameras and crop, and whether each record went through the backbone by itself. Of records
+        that went together the last bits may differ, and runs in lock-step have to be equal.
+        """
+        way = " one by one" if one_by_one else ""
+        name = hashlib.sha256(f"{FORMAT} {view}{way}".encode()).hexdigest()[:16]
         self._folder = folder / name
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.touch()

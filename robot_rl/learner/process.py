@@ -139,13 +139,15 @@ class Learner:
     def _reader(self) -> FeedReader:
         """Reads the feed from its beginning; what was encoded before is on the disk."""
         settings, task = self.settings, self.task
-        store = FeatureStore(settings.data_folder / task.name / FEATURES, self._view)
+        alone = settings.lockstep
+        folder = settings.data_folder / task.name / FEATURES
+        store = FeatureStore(folder, self._view, one_by_one=alone)
         encoder = Encoder(
             self._backbone,
             self._client.segment,
             store,
             task=task,
-            one_by_one=settings.lockstep,
+            one_by_one=alone,
         )
         return FeedReader(self._client, task.name, 0, self._stop, encoder)
 
