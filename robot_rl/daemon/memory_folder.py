@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -31,17 +31,30 @@ def take(folder: Path) -> int:
     """
     # Locked before it has its name: nobody ever finds it without an owner.
     unnamed = folder.with_name(f".{folder.name}")
-    unnamed.mkdir(mode=0o700, parents=True)
-    lock = os.open(unnamed / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    while (lock := _locked(unnamed)) is None:
+        pass  # a daemon that starts as well took it for a leftover, before it was locked
     unnamed.rename(folder)
+    return lock
+
+
+def _locked(unnamed: Path) -> int | None:
+    """Make the folder and lock it; None when it was removed in between."""
+    unnamed.mkdir(mode=0o700, parents=True)
+    try:
+        lock = os.open(unnamed / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        return None
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.fstat(lock).st_nlink == 0:
+        os.close(lock)
+        return None
     return lock
 
 
 def leftovers() -> list[Path]:
     """Folders whose owner has ended without removing them."""
-    found: list[Path] = []
-    for folder in SHARED_MEMORY.glob(f"{_PREFIX}*"):
+    found = [folder for folder in _unnamed() if _empty(folder)]
+    for folder in _all():
         with _unowned(folder) as left:
             if left:
                 found.append(folder)
@@ -50,10 +63,30 @@ def leftovers() -> list[Path]:
 
 def remove_leftovers() -> None:
     """Give back the memory of daemons that were killed. Those that run keep theirs."""
-    for folder in SHARED_MEMORY.glob(f"{_PREFIX}*"):
+    for folder in _all():
         with _unowned(folder) as left:
             if left:
                 shutil.rmtree(folder, ignore_errors=True)
+    for folder in _unnamed():
+        with suppress(OSError):
+            folder.rmdir()  # only an empty one: its daemon died before it locked it
+
+
+def _all() -> Iterator[Path]:
+    yield from SHARED_MEMORY.glob(f"{_PREFIX}*")
+    yield from _unnamed()
+
+
+def _unnamed() -> Iterator[Path]:
+    """Of daemons that are beginning, or were killed while they began."""
+    yield from SHARED_MEMORY.glob(f".{_PREFIX}*")
+
+
+def _empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False  # another user's, or gone
 
 
 @contextmanager

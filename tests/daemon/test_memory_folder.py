@@ -1,5 +1,6 @@
 """Shared memory belongs to whoever holds its lock, in whatever container it is looked at."""
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -88,6 +89,54 @@ def test_what_a_killed_daemon_left_is_removed_although_its_id_is_in_use_again(fo
     assert folder in leftovers()
     remove_leftovers()
     assert not folder.exists()
+
+
+def test_what_was_left_by_a_daemon_that_died_while_it_began_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it gave its folder a name."""
+    monkeypatch.setattr(memory_folder, "SHARED_MEMORY", tmp_path)
+    for name in (".robot-rl-1-made", ".robot-rl-2-locked", ".robot-rl-3-beginning"):
+        (tmp_path / name).mkdir()
+    (tmp_path / ".robot-rl-2-locked" / "owner.lock").touch()
+    lock = os.open(tmp_path / ".robot-rl-3-beginning" / "owner.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    assert sorted(left.name for left in leftovers()) == [".robot-rl-1-made", ".robot-rl-2-locked"]
+    remove_leftovers()
+    assert [path.name for path in tmp_path.iterdir()] == [".robot-rl-3-beginning"]
+    os.close(lock)
+
+
+def test_a_daemon_begins_although_another_one_tidies_up_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder without a name looks like a leftover until it is locked."""
+    monkeypatch.setattr(memory_folder, "SHARED_MEMORY", tmp_path)
+    tidied: list[str] = []
+    opened, locked = os.open, fcntl.flock
+
+    def tidy(moment: str) -> None:
+        if moment not in tidied:
+            tidied.append(moment)
+            remove_leftovers()
+
+    def tidy_then_open(path: Path, flags: int, mode: int = 0o777) -> int:
+        tidy("made")
+        return opened(path, flags, mode)
+
+    def tidy_then_lock(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX:
+            tidy("opened")
+        locked(descriptor, operation)
+
+    monkeypatch.setattr(memory_folder.os, "open", tidy_then_open)
+    monkeypatch.setattr(memory_folder.fcntl, "flock", tidy_then_lock)
+    folder = tmp_path / "robot-rl-1-ours"
+    lock = take(folder)
+    assert tidied == ["made", "opened"]
+    remove_leftovers()
+    assert (folder / "owner.lock").is_file()
+    os.close(lock)
 
 
 def test_what_is_no_daemons_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
