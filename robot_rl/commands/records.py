@@ -119,13 +119,9 @@ def list_identities(
         print_json(found)
         return
     for row in found:
-        if row.admitted_by:
-            status = f"admitted by {row.admitted_by}; differs: {row.difference}"
-        else:
-            status = f"left out: {row.difference}" if row.difference else "trained on"
         print(
             f"{row.sha256[:12]}  {row.episodes:>5} episodes  {row.trainable_steps:>7} steps  "
-            f"{_time(row.first_t_utc)} – {_time(row.last_t_utc)}  {status}"
+            f"{_time(row.first_t_utc)} – {_time(row.last_t_utc)}  {row.standing}"
         )
     kept = sum(row.episodes for row in found if row.trained_on)
     print(f"{kept} of {sum(row.episodes for row in found)} episodes are trained on")

@@ -34,6 +34,15 @@ class IdentityRow(Message):
     def trained_on(self) -> bool:
         return not self.difference or self.admitted_by is not None
 
+    @property
+    def standing(self) -> str:
+        """Whether it is trained on and why, in words."""
+        if self.admitted_by is None:
+            return f"left out: {self.difference}" if self.difference else "trained on"
+        if self.difference:
+            return f"admitted by {self.admitted_by}; differs: {self.difference}"
+        return f"trained on; admitted by {self.admitted_by} when it differed from the task file"
+
 
 def listed(database: Database, task: Task) -> tuple[IdentityRow, ...]:
     """In the order of the feed, compared with the task file as the learner compares them."""

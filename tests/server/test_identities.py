@@ -75,6 +75,19 @@ def test_an_engineer_admits_data_of_another_identity(server: RunningServer) -> N
     assert (entry.actor, entry.detail["difference"]) == ("eve", "step_s 0.2 → 0.1")
 
 
+def test_admitted_data_that_differs_no_more_is_told_so(server: RunningServer) -> None:
+    """The task file went back to what it was when the data was recorded."""
+    task = load_task(TASK)
+    _slow_episode(server)
+    (foreign,) = [row for row in listed(server.database, task) if row.difference]
+    assert foreign.standing == "left out: step_s 0.2 → 0.1"
+    admit(server.database, task, foreign.sha256, "eve")
+    (admitted,) = listed(server.database, task)
+    assert admitted.standing == "admitted by eve; differs: step_s 0.2 → 0.1"
+    (back,) = listed(server.database, task.model_copy(update={"step_s": 0.2}))
+    assert back.standing == "trained on; admitted by eve when it differed from the task file"
+
+
 def test_what_is_stored_while_data_is_admitted_reaches_the_learner(server: RunningServer) -> None:
     task, slow_episode = load_task(TASK), _slow_episode(server)
     (foreign,) = [row for row in listed(server.database, task) if row.difference]
