@@ -164,7 +164,7 @@ class Robot:
         sensors = SimpleNamespace(
             lost=tuple,
             truth=lambda: {"start_position": home_m},
-            arm=lambda: SimpleNamespace(position_m=position_m),
+            arm=lambda: SimpleNamespace(position_m=position_m, not_finite=()),
         )
         return Refusals(task, cast(Any, sensors), cast(Any, ports))
 

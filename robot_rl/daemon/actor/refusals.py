@@ -77,7 +77,10 @@ class Refusals:
         return self._away_from(np.array(self._task.reset.home_position_m))
 
     def _away_from(self, start_m: np.ndarray) -> str | None:
-        off_m = float(np.linalg.norm(self._senses.arm().position_m - start_m))
+        arm = self._senses.arm()
+        if bad := arm.not_finite:
+            return sentence(FaultCode.ARM_UNUSABLE, problem=f"not finite: {', '.join(bad)}")
+        off_m = float(np.linalg.norm(arm.position_m - start_m))
         if off_m <= START_NEAR_M:
             return None
         return f"The arm is {off_m * 1e3:.0f} mm from its start pose; begin the reset first."

@@ -129,6 +129,7 @@ class Rig:
         self.lost: set[int] = set()
         self.cameras = set(task.cameras)  # those that deliver images
         self.no_number: set[int] = set()  # T_k at which the arm measures NaN
+        self.no_position: set[int] = set()  # T_k at which its position is NaN
         self.clock = HandClock(self._pass_to)
         self.driven_by: UUID | None = None
         self.said = Said()
@@ -205,6 +206,8 @@ class Rig:
         arm["t_ns"], arm["position"], arm["quaternion"] = t_ns, HOME, (0, 1, 0, 0)
         arm["gripper_m"] = t_ns * 1e-12  # so that a record shows when it was measured
         arm["twist"] = np.nan if t_ns in self.no_number else 0.0
+        if t_ns in self.no_position:
+            arm["position"] = np.nan
         self._arm.write(arm)
         for name in self.cameras:
             self.show(name, t_ns)

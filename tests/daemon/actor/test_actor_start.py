@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from robot_rl.daemon import messages
 from robot_rl.schema import live
 from safety.faults import FaultCode, sentence
-from tests.daemon.actor.rig import Rig
+from tests.daemon.actor.rig import STEP, Rig
 
 
 @pytest.fixture
@@ -55,6 +56,21 @@ def test_a_late_picture_keeps_no_episode_from_starting_and_the_policy_waits_for_
     rig.cameras = {"front", "wrist"}
     rig.run(1)
     assert int(rig.chunks.read()["count"]) > 0
+
+
+def test_an_arm_that_measures_no_number_is_not_said_to_be_so_many_mm_away(rig: Rig) -> None:
+    rig.run(1)
+    rig.no_position.add((rig.clock.t_ns // STEP + 1) * STEP)
+    rig.run(1)
+    why = "The arm's measurements cannot be used: not finite: position_m; see its driver."
+    assert says(rig) == why
+    assert rig.ask(live.StartEpisode).reason == why
+    assert rig.ask(live.BeginReset).accepted
+    rig.happens(messages.HomeReached(t_ns=rig.clock.t_ns))
+    rig.no_position.add((rig.clock.t_ns // STEP + 1) * STEP)
+    rig.run(1)
+    assert rig.stage == "confirm_reset"
+    assert rig.ask(live.ConfirmReset).reason == why
 
 
 def test_a_scene_that_was_not_reset_is_told_as_well(rig: Rig) -> None:
