@@ -1,0 +1,61 @@
+"""What migrations do to the data that is there already."""
+
+from uuid import UUID
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, text
+
+from robot_rl.schema.message import new_id
+from robot_rl.server import migration
+from robot_rl.server.embedded import EmbeddedPostgres
+from tests.server.conftest import temporary_database
+
+
+def insert(connection: Connection, *, stored: int, steps: int | None, trainable: int) -> UUID:
+    """An episode of before data had an identity."""
+    episode_id = new_id()
+    connection.execute(
+        text(
+            "INSERT INTO episodes (episode_id, run_id, robot, boot_epoch, task, instruction, "
+            "purpose, seed, step_s, cameras, joints, provenance, started_t_robot_ns, "
+            "started_t_utc, stored_steps, steps, trainable_steps) VALUES (:id, :run, 'r', :id, "
+            "'t', '', 'training', 1, 0.1, '{front}', 7, '{}', 0, now(), :stored, :steps, :count)"
+        ),
+        {"id": episode_id, "run": RUN, "stored": stored, "steps": steps, "count": trainable},
+    )
+    return episode_id
+
+
+RUN = new_id()
+
+
+@pytest.mark.parametrize(
+    ("stored", "steps", "trainable", "after"),
+    [
+        (7, None, 0, 7),  # it was never ended: its robot did not come back
+        (7, 6, 0, 6),  # only its end came after the count was introduced
+        (7, 6, 4, 4),  # counted: two of its steps have no picture
+        (0, None, 0, 0),
+    ],
+)
+def test_steps_that_came_before_they_were_counted_are_counted(
+    postgres: EmbeddedPostgres, stored: int, steps: int | None, trainable: int, after: int
+) -> None:
+    with temporary_database(postgres, "template1") as database:
+        with database.transaction() as connection:
+            command.upgrade(migration.configuration(connection), "0004")
+            for statement in (
+                "INSERT INTO robots (name) VALUES ('r')",
+                f"INSERT INTO runs (run_id, robot, task, started_t_utc) "
+                f"VALUES ('{RUN}', 'r', 't', now())",
+            ):
+                connection.execute(text(statement))
+            episode_id = insert(connection, stored=stored, steps=steps, trainable=trainable)
+        migration.upgrade(database)
+        with database.engine.connect() as connection:
+            found = connection.execute(
+                text("SELECT trainable_steps FROM episodes WHERE episode_id = :id"),
+                {"id": episode_id},
+            ).scalar_one()
+    assert found == after
