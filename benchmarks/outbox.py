@@ -110,15 +110,17 @@ def _steps(count: int):
                 index=index,
                 t_robot_ns=index * 100_000_000,
                 t_utc=utc_now(),
-                arm=ArmObservation(
-                    tcp_position_m=(0.4, 0.0, 0.2),
-                    tcp_quaternion_wxyz=(0.0, 1.0, 0.0, 0.0),
-                    tcp_twist=(0.0,) * 6,
-                    wrench=(0.0,) * 6,
-                    gripper_m=0.08,
-                    q_rad=(0.0,) * 7,
-                    dq_rad_s=(0.0,) * 7,
-                ),
+                arms={
+                    "arm": ArmObservation(
+                        tcp_position_m=(0.4, 0.0, 0.2),
+                        tcp_quaternion_wxyz=(0.0, 1.0, 0.0, 0.0),
+                        tcp_twist=(0.0,) * 6,
+                        wrench=(0.0,) * 6,
+                        gripper_m=0.08,
+                        q_rad=(0.0,) * 7,
+                        dq_rad_s=(0.0,) * 7,
+                    )
+                },
                 frames=dict.fromkeys(CAMERAS, stamp),
                 executed_action=(0.0,) * 7,
                 source=Source.POLICY,

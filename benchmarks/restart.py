@@ -154,11 +154,11 @@ class RecordedDay:
         action = None if last else tuple(rng.uniform(-1, 1, self._task.action.size).tolist())
         step = Step(
             episode_id=episode_id, index=index, t_robot_ns=index, t_utc=utc_now(),
-            arm=ArmObservation(
+            arms={"arm": ArmObservation(
                 tcp_position_m=(0.4, 0.0, 0.2), tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
                 tcp_twist=(0.0,) * 6, wrench=(0.0,) * 6, gripper_m=0.04, q_rad=(0.0,) * 7,
                 dq_rad_s=(0.0,) * 7,
-            ),
+            )},
             frames={}, proposed_action=action, executed_action=action,
             source=Source.HOLD if last else Source.POLICY, terminated=last, policy_version=1,
         )  # fmt: skip

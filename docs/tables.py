@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from robot_rl.daemon.supervisor.processes import TABLE
+from robot_rl.daemon.supervisor.processes import TABLE, arm_entry
 from safety.faults import FAULTS, Fault
+from safety.vocabulary import ONLY_ARM
 
 DOCS = Path(__file__).resolve().parent
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -39,7 +40,7 @@ def faults() -> str:
 def processes() -> str:
     """The process table of the robot PC."""
     rows = [("Process", "Starts", "When it dies", "Priority (SCHED_FIFO)", "In virtual time")]
-    for entry in TABLE:
+    for entry in (arm_entry(ONLY_ARM, simulated=True), *TABLE):
         priority = "–" if entry.priority is None else str(entry.priority)
         where = entry.target.partition(":")[0].replace(".", "/") + ".py"
         rows.append(

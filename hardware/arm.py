@@ -18,6 +18,7 @@ from hardware.gripper import GripperDescription
 from hardware.memory import Record
 from safety.command import CartesianTarget, SafeCommand
 from safety.limits import ArmLimits
+from safety.vocabulary import ONLY_ARM
 
 type Vector = NDArray[np.float64]
 
@@ -122,7 +123,8 @@ class SceneLaunch:
 class ArmLaunch:
     """What the process of an arm is started with, whichever driver it hosts."""
 
-    folder: Path  # the daemon's shared memory
+    folder: Path  # the daemon's shared memory; hardware.arm_topics.arm_folder is the arm's own
+    name: str = ONLY_ARM
     limits: ArmLimits  # the cell's, tightened by the task
     control_period_ns: int = 5_000_000
     watchdog_ns: int = 100_000_000  # without a new command for this long, the arm brakes

@@ -39,7 +39,7 @@ class ArmHost:
 
     def __init__(self, hosted: HostedArm) -> None:
         self.launch = launch = hosted.launch
-        folder = launch.folder
+        folder = arm_topics.arm_folder(launch.folder, launch.name)
         described = hosted.driver.describe(hosted.settings)
         arm = hosted.driver.open(hosted.settings, launch)
         self.scene = arm.scene
@@ -53,8 +53,8 @@ class ArmHost:
         self._timing_slot = arm_topics.open_timing(folder)
         self._state = np.zeros((), arm_topics.state_type(described.joints))
         if self.scene is not None:
-            self._placing = simulation_topics.open_placing(folder)
-            self._placed_slot = simulation_topics.open_placed(folder)
+            self._placing = simulation_topics.open_placing(launch.folder)
+            self._placed_slot = simulation_topics.open_placed(launch.folder)
         self._parent = Parent()
 
     # ---- one tick ----------------------------------------------------------------------------
@@ -84,7 +84,11 @@ class ArmHost:
             case "shutdown":
                 self.stopping = True
             case _:
-                print(f"arm: unknown request {kind!r} ignored", file=sys.stderr, flush=True)
+                print(
+                    f"{self.launch.name}: unknown request {kind!r} ignored",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _place(self, scene: Scene, wanted: Record, now_ns: int) -> None:
         seed = int(wanted["seed"])
@@ -205,7 +209,7 @@ def main(hosted: HostedArm, priority: int) -> None:
     try:
         host = ArmHost(hosted)
     except ArmLost as error:
-        print(f"arm: {error}", file=sys.stderr, flush=True)
+        print(f"{hosted.launch.name}: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from error
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -222,7 +226,7 @@ def main(hosted: HostedArm, priority: int) -> None:
             return
         refused = realtime.enter(priority)
         for sentence in refused:
-            print(f"arm: {sentence}", file=sys.stderr, flush=True)
+            print(f"{hosted.launch.name}: {sentence}", file=sys.stderr, flush=True)
         host.run_real_time(fifo=not refused)
         # Readers see a last state that is at rest in time; the folder is the supervisor's.
         host.publish(time.monotonic_ns())

@@ -10,6 +10,7 @@ import numpy as np
 
 from hardware.arm import ArmState
 from hardware.memory import Record, Records, Ring, Slot
+from safety.vocabulary import ONLY_ARM
 
 FAULT_BYTES = 160
 
@@ -81,6 +82,11 @@ def state_type(joints: int) -> np.dtype[Any]:
     )
 
 
+def arm_folder(memory: Path, name: str) -> Path:
+    """Where an arm's topics lie in the daemon's shared memory. Each of several has a folder."""
+    return memory if name == ONLY_ARM else memory / f"arm_{name}"
+
+
 def open_command(folder: Path) -> Slot:
     return Slot(folder / "arm_command", COMMAND)
 
@@ -102,6 +108,7 @@ def open_requests(folder: Path, requester: str) -> Ring:
 
 def make_all(folder: Path, joints: int) -> None:
     """Take the memory of every topic now: a process that found it full later could only die."""
+    folder.mkdir(exist_ok=True)
     open_command(folder)
     open_state(folder, joints)
     open_timing(folder)

@@ -46,6 +46,7 @@ class TeleopSettings(DriverSettings):
 
     dead_band: Annotated[float, Field(ge=0, lt=0.5)] = 0.08
     deflection_is_deadman: bool = False  # false: the first button is the dead-man
+    arm: str | None = None  # which one it drives; not given: the first that the task moves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from safety.lease import RELEASE_NS, SECOND
+from safety.vocabulary import ONLY_ARM
 
 
 class FaultCode(StrEnum):
@@ -211,7 +212,7 @@ _TABLE = (
         effect="seen; the target becomes the measured pose; only a person resumes",
         bound=Bound(count=50),
         latches=True,
-        told="The arm stopped itself: {reason}.",
+        told="{arm} stopped itself: {reason}.",
     ),
     Fault(
         number=19,
@@ -268,7 +269,7 @@ _TABLE = (
         cause="the arm's measurements stop arriving",
         effect="hold",
         latches=True,
-        told="The arm's measurements stopped arriving; see its process.",
+        told="{arm}'s measurements stopped arriving; see its process.",
     ),
     Fault(
         number=None,
@@ -277,7 +278,7 @@ _TABLE = (
         effect="hold; an arm that sees it itself brakes at once",
         bound=Bound(count=50),
         latches=True,
-        told="The arm's measurements cannot be used: {problem}; see its driver.",
+        told="{arm}'s measurements cannot be used: {problem}; see its driver.",
     ),
     Fault(
         number=None,
@@ -299,6 +300,11 @@ _TABLE = (
 
 FAULTS = MappingProxyType({fault.code: fault for fault in _TABLE})
 """Every row by its code, in the order of the table."""
+
+
+def arm_called(name: str) -> str:
+    """What sentences call an arm of a cell: `arm` of the faults that need it."""
+    return "The arm" if name == ONLY_ARM else f"The arm {name}"
 
 
 def sentence(code: FaultCode, **details: object) -> str:

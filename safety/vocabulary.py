@@ -6,6 +6,9 @@ and sent: never change or renumber one.
 
 from enum import IntFlag, StrEnum
 
+ONLY_ARM = "arm"
+"""Name of the arm of a cell with one: names of its state and of its action have no prefix."""
+
 
 class Mode(StrEnum):
     """What the robot does; `safety.modes` says how it changes."""

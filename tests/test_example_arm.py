@@ -79,7 +79,7 @@ def main(folder):
     daemon = Daemon(settings)
     daemon.start()
     try:
-        arm = arm_topics.open_state(settings.memory, settings.cell.joints)
+        arm = arm_topics.open_state(settings.memory, settings.cell.arms["arm"].joints)
         episode = topics.open_slot(settings.memory, "episode")
         requests = topics.open_ring(settings.memory, "actor_requests")
         eventually(lambda: episode.count and bool(episode.read()["loaded"]), "no policy")

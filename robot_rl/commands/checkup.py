@@ -20,6 +20,7 @@ from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
     from robot_rl.config import Cell, Task
+    from safety.limits import ArmLimits
 
 _NODE_STAMP = Path(".venv/stamps/node")
 _MIB = 2**20
@@ -231,36 +232,33 @@ def gpu() -> list[Finding]:
 
 
 def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
-    """Force at rest K·c and free speed K·c/D per axis; an impact is bounded by neither."""
+    """Of each arm: force at rest K·c and free speed K·c/D; an impact is bounded by neither."""
     from robot_rl.config import check_fit
-    from robot_rl.daemon.limits import arm_limits
+    from robot_rl.daemon.limits import arm_limits, cell_limits
     from safety.limits import LimitError
 
     name = f"limits of {cell.name}" if task is None else f"{cell.name}, {task.name}"
+    found: list[Finding] = []
     try:
-        if task is None:
-            stiffness, ratio = cell.impedance.stiffness_n_m, cell.impedance.damping_ratio
-            clips = (cell.limits.clip_negative_m, cell.limits.clip_positive_m)
-            force = [k * max(pair) for k, *pair in zip(stiffness, *clips, strict=True)]
-            stiffness_nm_rad = cell.impedance.rotational_stiffness_nm_rad
-            torque = [k * c for k, c in zip(stiffness_nm_rad, cell.limits.clip_rad, strict=True)]
-            speed = [f / (2 * ratio * k**0.5) for f, k in zip(force, stiffness, strict=True)]
-            approach = cell.limits.speed_m_s
-        else:
+        if task is not None:
             check_fit(cell, task)
-            limits = arm_limits(cell, task)
-            force = limits.static_force_bound_n.max(axis=0).tolist()
-            torque = limits.static_torque_bound_nm.max(axis=0).tolist()
-            speed = limits.free_speed_bound_m_s.max(axis=0).tolist()
-            approach = limits.cartesian.speed_m_s
+        for arm, facts in cell.arms.items():
+            limits = cell_limits(facts) if task is None else arm_limits(cell, task, arm)
+            found.append(ok(name if len(cell.arms) == 1 else f"{name}, {arm}", _bounds(limits)))
     except (LimitError, ValueError) as error:
         return [problem(name, str(error), "correct the cell or the task file")]
-    text = (
+    return found
+
+
+def _bounds(limits: "ArmLimits") -> str:
+    force = limits.static_force_bound_n.max(axis=0).tolist()
+    torque = limits.static_torque_bound_nm.max(axis=0).tolist()
+    speed = limits.free_speed_bound_m_s.max(axis=0).tolist()
+    return (
         f"force at rest ≤ {_axes(force)} N (x, y, z), torque at rest ≤ {_axes(torque)} Nm, "
-        f"free speed settles at {_axes(speed)} m/s; "
-        f"an impact is bounded by the reference's speed alone, ≤ {approach:g} m/s"
+        f"free speed settles at {_axes(speed)} m/s; an impact is bounded by the reference's speed "
+        f"alone, ≤ {limits.cartesian.speed_m_s:g} m/s"
     )
-    return [ok(name, text)]
 
 
 def starting_policy(task: "Task") -> list[Finding]:

@@ -4,13 +4,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from robot_rl.config.section import NotNegative, Section
+from robot_rl.config.section import ArmName, NotNegative, Section
 
 _POSE = ("dx", "dy", "dz", "rx", "ry", "rz")
 _GRIPPER = "gripper"
 
 type Scales = Annotated[tuple[NotNegative, ...], Field(min_length=3, max_length=3)]
-type ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class ActionSpace(Section):

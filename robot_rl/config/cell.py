@@ -1,57 +1,21 @@
 """A cell: a workplace with its robot, limits, cameras and input devices."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from robot_rl.config import drivers
-from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
+from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
+from robot_rl.config.section import ArmName, Positive, Section
 from safety.faults import FaultCode, bound_ms
+from safety.vocabulary import ONLY_ARM
 
-type ArmSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.ARMS))]
 type CameraSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.CAMERAS))]
 type TeleopSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.TELEOP))]
 """Frozen models of the drivers themselves (hardware.driver.DriverSettings and what adds to it)."""
-
-
-class Limits(Section):
-    """What no command may exceed, whatever the task says; a task can only tighten it."""
-
-    workspace_min_m: Triple
-    workspace_max_m: Triple
-    margin_m: NotNegative = 0.01
-    speed_m_s: Positive
-    acceleration_m_s2: Positive
-    jerk_m_s3: Positive
-    rotation_speed_rad_s: Positive
-    rotation_acceleration_rad_s2: Positive
-    rotation_jerk_rad_s3: Positive
-    clip_negative_m: PositiveTriple
-    clip_positive_m: PositiveTriple
-    clip_rad: PositiveTriple
-    static_force_n: Positive  # stated; stiffness × clip must not exceed it
-    torque_nm: tuple[Positive, ...]
-    torque_rate_nm_per_ms: Positive = 1.0
-
-    @model_validator(mode="after")
-    def _box_is_a_box(self) -> Self:
-        for axis, low, high in zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True):
-            if low >= high:
-                raise ValueError(
-                    f"workspace_min_m is {low} on {axis} and workspace_max_m is {high}: "
-                    "the smaller value must come first"
-                )
-        return self
-
-
-class Impedance(Section):
-    stiffness_n_m: PositiveTriple
-    rotational_stiffness_nm_rad: PositiveTriple
-    damping_ratio: Positive = 1.0
-    nullspace_stiffness_nm_rad: NotNegative = 10.0
-
 
 WATCHDOG_AT_MOST_S = bound_ms(FaultCode.CONTROL_LOST) / 2 * 1e-3
 """Half of the time in which an arm that loses control must stand: the rest is for braking."""
@@ -98,75 +62,110 @@ class Control(Section):
 class Cell(Section):
     """`cells/*.toml`."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     path: Path
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     robot: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     emergency_stop: str  # where the hard-wired one is; shown beside the console's stop button
     stale_camera_s: Positive = 0.2
-    arm: ArmSettings
-    limits: Limits
-    impedance: Impedance
+    # Of a cell with one arm:
+    arm: ArmSettings = None
+    limits: Limits | None = None
+    impedance: Impedance | None = None
+    # Of a cell with several, by name:
+    several: Annotated[dict[ArmName, CellArm], Field(alias="arms")] = Field(default_factory=dict)
     control: Control = Control()
     cameras: dict[str, CameraSettings] = Field(default_factory=dict)
     teleop: tuple[TeleopSettings, ...] = ()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        described = self.described_arm
-        self._cameras_fit(described)
-        if 2 * described.period_ns * self.control.rate_hz > 1_000_000_000:
+    def _arms_are_given_once(self) -> Self:
+        one = {"arm": self.arm, "limits": self.limits, "impedance": self.impedance}
+        given = [name for name, section in one.items() if section is not None]
+        if self.several and given:
             raise ValueError(
-                f"control.rate_hz is {self.control.rate_hz}, and the arm steps "
-                f"{1e9 / described.period_ns:.0f} times a second, where it needs two steps to "
-                "follow each command: lower control.rate_hz, or the arm's period if its driver "
-                "lets you"
+                f"{given[0]} belongs to a cell with one arm, and the file has [arms.NAME] too: "
+                f"put it into the section of each arm, as [arms.NAME.{given[0]}]"
             )
+        if not self.several and len(given) < len(one):
+            lacks = next(name for name in one if name not in given)
+            raise ValueError(
+                f"{lacks} is missing; add [{lacks}], or [arms.NAME] for each of several arms"
+            )
+        if not self.several:
+            self._only_arm().check()
+        return self
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self._cameras_fit()
+        if self.simulated and len(self.arms) > 1:
+            raise ValueError(
+                "a simulated arm is the only one of its cell: a simulation is one process, and "
+                "the arms of a cell have one each; give the cell one arm, whose driver may "
+                "simulate more"
+            )
+        for number, device in enumerate(self.teleop):
+            if device.arm is not None and device.arm not in self.arms:
+                raise ValueError(
+                    f"teleop.{number}.arm is {device.arm!r}, and the cell has "
+                    f"{', '.join(self.arms)}: correct it"
+                )
+        for name, arm in self.arms.items():
+            self._rate_fits(name, arm.described)
         if not self.simulated and self.control.freeze_latch_s > FREEZE_LATCH_AT_MOST_S:
             raise ValueError(
                 f"control.freeze_latch_s is {self.control.freeze_latch_s}; at most "
                 f"{FREEZE_LATCH_AT_MOST_S} s is allowed where the arm is not simulated"
             )
-        if len(self.limits.torque_nm) != described.joints:
-            raise ValueError(
-                f"limits.torque_nm has {len(self.limits.torque_nm)} values, and the arm has "
-                f"{described.joints} joints: give one value for each"
-            )
-        for axis in range(3):
-            clip = max(self.limits.clip_negative_m[axis], self.limits.clip_positive_m[axis])
-            force = self.impedance.stiffness_n_m[axis] * clip
-            if force > self.limits.static_force_n * (1 + 1e-9):
-                raise ValueError(
-                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and "
-                    f"limits.static_force_n is {self.limits.static_force_n:.1f} N: "
-                    "lower impedance.stiffness_n_m or the clip"
-                )
         return self
 
-    def _cameras_fit(self, described: drivers.ArmFacts) -> None:
-        scene = () if described.simulation is None else described.simulation.cameras
+    def _rate_fits(self, name: str, described: drivers.ArmFacts) -> None:
+        if 2 * described.period_ns * self.control.rate_hz > 1_000_000_000:
+            which = "the arm" if name == ONLY_ARM else f"the arm {name}"
+            raise ValueError(
+                f"control.rate_hz is {self.control.rate_hz}, and {which} steps "
+                f"{1e9 / described.period_ns:.0f} times a second, where it needs two steps to "
+                "follow each command: lower control.rate_hz, or the arm's period if its driver "
+                "lets you"
+            )
+
+    def _cameras_fit(self) -> None:
+        simulation = self.simulation
+        scene = () if simulation is None else simulation.cameras
         for name in self.cameras:
             if not name.isidentifier():
                 raise ValueError(f"camera name {name!r}: letters, digits and underscores only")
             if self.drawn(name) and name not in scene:
                 has = f"has the cameras {' and '.join(scene)} only" if scene else "draws none"
-                if described.simulation is None:
+                if simulation is None:
                     has = "is not simulated"
                 raise ValueError(f"cameras.{name} is drawn by a simulation, and the arm {has}")
 
     @property
-    def described_arm(self) -> drivers.ArmFacts:
-        """What the driver says of the arm (hardware.arm.ArmDescription)."""
-        return drivers.find(drivers.ARMS, self.arm.driver).describe(self.arm)
+    def arms(self) -> Mapping[str, CellArm]:
+        """Every arm by its name, in the order of the file; a single one is called `ONLY_ARM`."""
+        return self.several or {ONLY_ARM: self._only_arm()}
+
+    def _only_arm(self) -> CellArm:
+        return CellArm.model_construct(arm=self.arm, limits=self.limits, impedance=self.impedance)
+
+    @property
+    def simulation(self) -> drivers.SimulationFacts | None:
+        """What the simulated arm offers besides; None in a cell of real ones."""
+        found = (arm.described.simulation for arm in self.arms.values())
+        return next((simulation for simulation in found if simulation is not None), None)
 
     def drawn(self, camera: str) -> bool:
         """Whether the simulation draws it; it then has no process of its own."""
         return drivers.find(drivers.CAMERAS, self.cameras[camera].driver).open is None
 
     @property
-    def joints(self) -> int:
-        """Of the arm."""
-        return len(self.limits.torque_nm)
+    def joints(self) -> Mapping[str, int]:
+        """Of each arm."""
+        return {name: arm.joints for name, arm in self.arms.items()}
 
     @property
     def simulated(self) -> bool:
-        return self.described_arm.simulation is not None
+        return self.simulation is not None

@@ -1,29 +1,56 @@
 """Whether a cell and a task, each right in itself, fit one another."""
 
+from collections.abc import Iterable
+
 from robot_rl.config.cell import Cell
 from robot_rl.config.task import Task
+from safety.vocabulary import ONLY_ARM
 
 
 def check_fit(cell: Cell, task: Task) -> None:
     """Raises ValueError with one plain sentence."""
     _action(task)
+    _arms(cell, task)
     _cameras(cell, task)
     _workspaces(cell, task)
     _simulation(cell, task)
 
 
 def _action(task: Task) -> None:
-    """What control can drive today: one arm, by changes of the pose of its TCP."""
+    """What control can drive today: arms, each by changes of the pose of its TCP."""
     if task.action.space != "tcp_delta":
         raise ValueError(
             f"{task.path}: action.space is {task.action.space!r}, and control drives "
             "'tcp_delta' only: use that space for a task that runs on a robot"
         )
-    if len(task.action.arms) > 1:
-        raise ValueError(
-            f"{task.path}: action.arms names {len(task.action.arms)} arms, and control drives one: "
-            "take all but one out"
+
+
+def _arms(cell: Cell, task: Task) -> None:
+    """Every arm of the cell has its section in the task, and what acts is one of them."""
+    has = "one arm" if ONLY_ARM in cell.arms else f"the arms {_listed(cell.arms)}"
+    if task.arms.keys() != cell.arms.keys():
+        says = "for one arm" if ONLY_ARM in task.arms else f"for {_listed(task.arms)}"
+        want = (
+            "give [reset] its home_position_m and take [arms.NAME] out"
+            if ONLY_ARM in cell.arms
+            else "give each an [arms.NAME] with its home_position_m"
         )
+        raise ValueError(f"{task.path}: it is {says}, and the cell {cell.name} has {has}: {want}")
+    unknown = [name for name in task.acting_arms if name not in cell.arms]
+    if unknown == [ONLY_ARM]:
+        raise ValueError(
+            f"{task.path}: action.arms is missing, and the cell {cell.name} has several arms: "
+            f"name those that act, of {_listed(cell.arms)}"
+        )
+    if unknown:
+        raise ValueError(
+            f"{task.path}: action.arms names {unknown[0]!r}, and the cell {cell.name} has {has}: "
+            "correct action.arms, or leave it out where there is one arm"
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _cameras(cell: Cell, task: Task) -> None:
@@ -37,29 +64,36 @@ def _cameras(cell: Cell, task: Task) -> None:
 
 def _workspaces(cell: Cell, task: Task) -> None:
     """A task can only tighten its cell: some room must be left, with the home pose in it."""
-    lows = task.limits.workspace_min_m or cell.limits.workspace_min_m
-    highs = task.limits.workspace_max_m or cell.limits.workspace_max_m
+    for name in cell.arms:
+        _workspace(cell, task, name)
+
+
+def _workspace(cell: Cell, task: Task, arm: str) -> None:
+    bounds, tightened = cell.arms[arm].limits, task.arms[arm].limits
+    lows = tightened.workspace_min_m or bounds.workspace_min_m
+    highs = tightened.workspace_max_m or bounds.workspace_max_m
+    of_limits, of_reset = ("", "reset.") if arm == ONLY_ARM else (f"arms.{arm}.",) * 2
     for axis, name in enumerate("xyz"):
-        low = max(lows[axis], cell.limits.workspace_min_m[axis])
-        high = min(highs[axis], cell.limits.workspace_max_m[axis])
-        home = task.reset.home_position_m[axis]
+        low = max(lows[axis], bounds.workspace_min_m[axis])
+        high = min(highs[axis], bounds.workspace_max_m[axis])
+        home = task.arms[arm].home_position_m[axis]
         if low >= high:
             raise ValueError(
                 f"{task.path}: on {name} the task's workspace leaves no room inside that of the "
-                f"cell {cell.name} ({cell.limits.workspace_min_m[axis]:g} to "
-                f"{cell.limits.workspace_max_m[axis]:g} m): correct limits.workspace_min_m or "
-                "limits.workspace_max_m"
+                f"cell {cell.name} ({bounds.workspace_min_m[axis]:g} to "
+                f"{bounds.workspace_max_m[axis]:g} m): correct "
+                f"{of_limits}limits.workspace_min_m or {of_limits}limits.workspace_max_m"
             )
         if not low <= home <= high:
             raise ValueError(
-                f"{task.path}: reset.home_position_m is {home:g} m on {name}, outside the "
+                f"{task.path}: {of_reset}home_position_m is {home:g} m on {name}, outside the "
                 f"workspace ({low:g} to {high:g} m): correct it"
             )
 
 
 def _simulation(cell: Cell, task: Task) -> None:
     """The scene exists, and is shown at every observation: the simulator's steps end there."""
-    simulation = cell.described_arm.simulation
+    simulation = cell.simulation
     if simulation is None:
         return
     if task.step_ns % simulation.step_ns:

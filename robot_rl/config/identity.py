@@ -11,6 +11,7 @@ from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
 from robot_rl.schema.episode import Provenance
 from robot_rl.schema.identity import DataIdentity, changes
+from safety.vocabulary import ONLY_ARM
 
 type Facts = dict[str, str]
 
@@ -63,7 +64,11 @@ def task_facts(task: Task) -> Facts:
 
 def cell_facts(cell: Cell, task: Task) -> Facts:
     """The cameras that the task uses, and the arm."""
-    facts = {"arm": cell.arm.driver}
+    drivers = [
+        arm.arm.driver if name == ONLY_ARM else f"{name} {arm.arm.driver}"
+        for name, arm in cell.arms.items()
+    ]
+    facts = {"arm": ", ".join(drivers)}
     for name in task.cameras:
         settings = cell.cameras[name].model_dump(exclude=_NOT_MEANING)
         facts[_CAMERA + name] = ", ".join(f"{key} {settings[key]}" for key in sorted(settings))

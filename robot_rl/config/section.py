@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+type ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 type Positive = Annotated[float, Field(gt=0)]
 type NotNegative = Annotated[float, Field(ge=0)]
 type Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -1,13 +1,15 @@
 """A task: what the robot should do, how it may act, and how it learns."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.learner import Learner, learner_section
 from robot_rl.config.section import (
+    ArmName,
     Fraction,
     NotNegative,
     Positive,
@@ -15,6 +17,8 @@ from robot_rl.config.section import (
     Section,
     Triple,
 )
+from robot_rl.schema.transition import GRIPPER_AT_START
+from safety.vocabulary import ONLY_ARM
 
 
 class TaskLimits(Section):
@@ -37,12 +41,31 @@ class Reward(Section):
     source: Literal["simulator", "operator"] = "simulator"
 
 
-class ResetRoutine(Section):
+class ArmStart(Section):
+    """Where an arm's TCP stands when an episode starts; the hand points straight down."""
+
     home_position_m: Triple
     home_yaw_rad: float = 0.0
     gripper: Literal["open", "closed", "keep"] = "open"
+
+
+class TaskArm(ArmStart):
+    """`[arms.NAME]` of a task with several arms; of a task with one: `[limits]` and `[reset]`."""
+
+    limits: TaskLimits = TaskLimits()
+
+
+class ResetRoutine(Section):
     instructions: str
     confirm: bool = True  # a person confirms that the scene is ready
+    # Of a task with one arm:
+    home_position_m: Triple | None = None
+    home_yaw_rad: float = 0.0
+    gripper: Literal["open", "closed", "keep"] = "open"
+
+
+_OF_ONE_ARM = tuple(ArmStart.model_fields)
+"""Keys of `[reset]` that a task with several arms gives for each."""
 
 
 class InterventionRules(Section):
@@ -69,6 +92,8 @@ class StartingPolicy(Section):
 class Task(Section):
     """`tasks/*.toml`."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     path: Path
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     instruction: str
@@ -77,6 +102,7 @@ class Task(Section):
     max_steps: Annotated[int, Field(ge=5, le=10_000)]
     action: ActionSpace
     limits: TaskLimits = TaskLimits()
+    several: Annotated[dict[ArmName, TaskArm], Field(alias="arms")] = Field(default_factory=dict)
     reward: Reward = Reward()
     reset: ResetRoutine
     interventions: InterventionRules = InterventionRules()
@@ -96,6 +122,44 @@ class Task(Section):
         if len(set(self.failure_classes)) != len(self.failure_classes):
             raise ValueError("failure_classes names one class twice")
         return self
+
+    @model_validator(mode="after")
+    def _arms_are_given_once(self) -> Self:
+        fields = ResetRoutine.model_fields
+        own = [key for key in _OF_ONE_ARM if getattr(self.reset, key) != fields[key].default]
+        given = [f"reset.{key}" for key in own]
+        given += ["limits"] if self.limits != TaskLimits() else []
+        if self.several and given:
+            raise ValueError(
+                f"{given[0]} belongs to a task with one arm, and the file has [arms.NAME] too: "
+                "put it into the section of each arm"
+            )
+        if not self.several and self.reset.home_position_m is None:
+            raise ValueError(
+                "reset.home_position_m is missing; add it, or [arms.NAME] with it for each of "
+                "several arms"
+            )
+        return self
+
+    @property
+    def arms(self) -> Mapping[str, TaskArm]:
+        """Every arm of the cell by its name; a single one is called `ONLY_ARM`."""
+        if self.several:
+            return self.several
+        start = self.reset.model_dump(include=set(_OF_ONE_ARM))
+        return {ONLY_ARM: TaskArm.model_construct(**start, limits=self.limits)}
+
+    @property
+    def acting_arms(self) -> tuple[str, ...]:
+        """Those that an action moves, in the order of its columns."""
+        return self.action.arms or (ONLY_ARM,)
+
+    @property
+    def grippers_at_start(self) -> tuple[float, ...]:
+        """The order that stands in each gripper's column when an episode starts; 0: unknown."""
+        if not self.action.gripper_columns:
+            return ()
+        return tuple(GRIPPER_AT_START[self.arms[name].gripper] for name in self.acting_arms)
 
     @property
     def scene(self) -> str:

@@ -7,39 +7,47 @@ import numpy as np
 
 from hardware.arm import ArmDescription
 from robot_rl.config import Cell, Task
+from robot_rl.config.cell_arm import CellArm, Limits
 from robot_rl.config.section import Triple
+from robot_rl.config.task import TaskLimits
 from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
 
 
-def arm_limits(cell: Cell, task: Task) -> ArmLimits:
-    """The arm's limits for this task. Raises LimitError when the files leave nothing to move in."""
-    cartesian = _cell_cartesian(cell)
-    described = describe(cell)
+def arm_limits(cell: Cell, task: Task, name: str) -> ArmLimits:
+    """An arm's limits for this task. Raises LimitError when the files leave nothing to move in."""
+    limits = cell_limits(cell.arms[name])
+    return limits.tightened(_task_cartesian(limits.cartesian, task.arms[name].limits))
+
+
+def cell_limits(arm: CellArm) -> ArmLimits:
+    """What no task may exceed. Raises LimitError."""
+    described = describe(arm)
     joints = JointLimits(
         position_min_rad=_array(described.position_min_rad),
         position_max_rad=_array(described.position_max_rad),
         velocity_rad_s=_array(described.velocity_rad_s),
-        torque_nm=_array(cell.limits.torque_nm),
-        torque_rate_nm_s=np.full(described.joints, 1000.0 * cell.limits.torque_rate_nm_per_ms),
+        torque_nm=_array(arm.limits.torque_nm),
+        torque_rate_nm_s=np.full(described.joints, 1000.0 * arm.limits.torque_rate_nm_per_ms),
     )
-    stiffness = [*cell.impedance.stiffness_n_m, *cell.impedance.rotational_stiffness_nm_rad]
+    stiffness = [*arm.impedance.stiffness_n_m, *arm.impedance.rotational_stiffness_nm_rad]
     gains = replace(
-        ImpedanceGains.from_ratio(stiffness, cell.impedance.damping_ratio),
-        nullspace_stiffness_nm_rad=cell.impedance.nullspace_stiffness_nm_rad,
+        ImpedanceGains.from_ratio(stiffness, arm.impedance.damping_ratio),
+        nullspace_stiffness_nm_rad=arm.impedance.nullspace_stiffness_nm_rad,
     )
-    limits = ArmLimits(
-        cartesian=cartesian, gains=gains, joints=joints, force_limit_n=cell.limits.static_force_n
+    return ArmLimits(
+        cartesian=_cell_cartesian(arm.limits),
+        gains=gains,
+        joints=joints,
+        force_limit_n=arm.limits.static_force_n,
     )
-    return limits.tightened(_task_cartesian(cartesian, task))
 
 
-def describe(cell: Cell) -> ArmDescription:
-    """What the cell's driver says of its arm."""
-    return cast(ArmDescription, cell.described_arm)
+def describe(arm: CellArm) -> ArmDescription:
+    """What the driver says of an arm."""
+    return cast(ArmDescription, arm.described)
 
 
-def _cell_cartesian(cell: Cell) -> CartesianLimits:
-    limits = cell.limits
+def _cell_cartesian(limits: Limits) -> CartesianLimits:
     return CartesianLimits(
         box_min_m=_array(limits.workspace_min_m),
         box_max_m=_array(limits.workspace_max_m),
@@ -55,9 +63,8 @@ def _cell_cartesian(cell: Cell) -> CartesianLimits:
     )
 
 
-def _task_cartesian(cell: CartesianLimits, task: Task) -> CartesianLimits:
+def _task_cartesian(cell: CartesianLimits, given: TaskLimits) -> CartesianLimits:
     """The task's profile; what it does not give stays as the cell says."""
-    given = task.limits
     clip_m = cell.clip_m.copy()
     if given.clip_negative_m is not None:
         clip_m[0] = given.clip_negative_m

@@ -11,6 +11,7 @@ import numpy as np
 
 from hardware.memory import Record, Ring, Slot
 
+NO_ARM = -1  # DRIVE.arm
 MAX_CHUNK = 64  # actions in one chunk
 NO_CRITIC = -1.0  # CHUNK.risk
 MESSAGE_BYTES = 2040
@@ -25,6 +26,7 @@ DRIVE = np.dtype(
         ("lease_epoch", np.int64),
         ("echo_t_ns", np.int64),
         ("deadman", np.bool_),
+        ("arm", np.int8),  # which one is driven, in the order of the cell
         ("axes", np.float64, 6),
         ("gripper", np.int8),
         ("tool_frame", np.bool_),
@@ -108,8 +110,6 @@ CONTROL = np.dtype(
         ("lease_asked_by", "S64"),  # empty: nobody asks the holder
         ("lease_asked_client", "V16"),
         ("lease_asked_until_ns", np.int64),
-        ("reference_position", np.float64, 3),
-        ("reference_quaternion", np.float64, 4),
         ("speed_limit", np.float64),
         ("limits", np.int64),
         ("moving", np.bool_),

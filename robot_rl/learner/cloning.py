@@ -60,7 +60,7 @@ class Examples:
 
     images: list[NDArray[np.uint8]]  # per camera (records, px, px, 3)
     state: NDArray[np.float32]  # (records, proprioception), SI
-    subgoal: NDArray[np.float32]  # (records, 3), m
+    subgoal: NDArray[np.float32]  # (records, 3 · arms), m
     action: NDArray[np.float32]  # (records, action)
     acted: NDArray[np.int64]  # (steps,) records with a human action
 
@@ -128,7 +128,7 @@ def gather(
     action: list[NDArray[np.float64]] = []
     acted: list[int] = []
     for episode in episodes:
-        subgoal.append(subgoals(episode, task.action.gripper_columns))
+        subgoal.append(subgoals(episode, task.acting_arms, task.action.gripper_columns))
         for record in episode:
             seen = observe(record, task.instruction, task.cameras)
             picks = [seen.state_names.index(name) for name in settings.proprioception]
@@ -154,10 +154,12 @@ def gather(
 
 
 def subgoals(
-    episode: Sequence[RecordedStep], gripper_columns: Sequence[int]
+    episode: Sequence[RecordedStep], arms: Sequence[str], gripper_columns: Sequence[int]
 ) -> NDArray[np.float64]:
-    """(records, 3) m: TCP displacement to where a gripper next changes, or to the end."""
-    position = np.array([record.step.arm.tcp_position_m for record in episode])
+    """(records, 3 · arms) m: TCP displacements to where a gripper next changes, or to the end."""
+    position = np.array(
+        [[x for arm in arms for x in record.step.arms[arm].tcp_position_m] for record in episode]
+    )
     still = (0.0,) * len(gripper_columns)
     orders = [_orders(record, gripper_columns) or still for record in episode]
     target = len(episode) - 1

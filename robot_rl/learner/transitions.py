@@ -10,7 +10,6 @@ from robot_rl.learner.episodes import Episode, Intervention, Interventions
 from robot_rl.learner.storage import Storage
 from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.transition import (
-    GRIPPER_AT_START,
     demonstrates,
     drove_alone,
     gripper_changes,
@@ -29,7 +28,7 @@ class TransitionJudge:
     def __init__(self, task: Task, store: Storage, interventions: Interventions) -> None:
         self._rule, self._store, self._interventions = task.reward, store, interventions
         self._grippers = list(task.action.gripper_columns)
-        self._gripper_at_start = GRIPPER_AT_START[task.reset.gripper]
+        self._grippers_at_start = task.grippers_at_start
 
     def derive(self, episode: Episode, index: int, row: int) -> bool:
         """Write into the store what a transition is worth. False: it cannot be sampled."""
@@ -119,5 +118,5 @@ class TransitionJudge:
             standing = [old or new for old, new in zip(standing, said, strict=True)]
             if all(standing):
                 break
-        start = self._gripper_at_start
-        return gripper_changes(orders, [order or start for order in standing])
+        pairs = zip(standing, self._grippers_at_start, strict=True)
+        return gripper_changes(orders, [order or start for order, start in pairs])

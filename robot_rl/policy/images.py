@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import state_names, state_vector
+from robot_rl.schema.step import joints_of, state_names, state_vector
 
 
 def decode_jpeg(jpeg: bytes) -> NDArray[np.uint8]:
@@ -28,11 +28,11 @@ def observe(record: RecordedStep, instruction: str, cameras: Sequence[str]) -> O
             f"step {record.step.index} of episode {record.step.episode_id} has no image of "
             f"{', '.join(missing)}; recorded are: {', '.join(sorted(record.images)) or '(none)'}"
         )
-    arm = record.step.arm
+    arms = record.step.arms
     return Observation(
         images={camera: decode_jpeg(record.images[camera]) for camera in cameras},
-        state=np.array(state_vector(arm)),
-        state_names=state_names(len(arm.q_rad)),
+        state=np.array(state_vector(arms)),
+        state_names=state_names(joints_of(arms)),
         instruction=instruction,
         t_ns=record.step.t_robot_ns,
     )

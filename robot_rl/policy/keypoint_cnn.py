@@ -14,7 +14,7 @@ from torch import nn
 
 from robot_rl.policy.images import pick_images
 from robot_rl.policy.interface import BadObservation, Observation
-from robot_rl.policy.manifest import SUBGOAL, KeypointSettings
+from robot_rl.policy.manifest import KeypointSettings
 
 KIND = "keypoint_cnn"
 FEATURE_CLIP = 5.0  # standard deviations; bounds the effect of a view never seen before
@@ -58,7 +58,7 @@ class KeypointNet(nn.Module):
         self.subgoal = nn.Sequential(
             nn.Linear(settings.keypoint_features + proprioception, settings.subgoal_width),
             nn.ReLU(),
-            nn.Linear(settings.subgoal_width, SUBGOAL),
+            nn.Linear(settings.subgoal_width, settings.subgoal),
         )
         for name, size in (("state", proprioception), ("feature", settings.size)):
             self.register_buffer(f"{name}_mean", torch.zeros(size))
@@ -83,7 +83,7 @@ class KeypointNet(nn.Module):
     def subgoal_of(self, raw: torch.Tensor) -> torch.Tensor:
         """The subgoal part of raw features."""
         start = self.settings.keypoint_features
-        return raw[..., start : start + SUBGOAL]
+        return raw[..., start : start + self.settings.subgoal]
 
 
 class KeypointCnn:

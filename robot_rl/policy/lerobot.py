@@ -21,6 +21,7 @@ from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint, loading
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
+from safety.vocabulary import ONLY_ARM
 
 MAPPING = "robot_rl.json"
 VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
@@ -93,7 +94,11 @@ class LoadedPolicy:
         if feature is None:
             return ()
         size = feature.shape[0]
-        for names in (mapping.state, PROPRIOCEPTION, state_names(7), state_names(6)):
+        for names in (
+            mapping.state,
+            PROPRIOCEPTION,
+            *(state_names({ONLY_ARM: joints}) for joints in (7, 6)),
+        ):
             if len(names) == size:
                 return names
         raise BadCheckpoint(

@@ -39,11 +39,11 @@ PROPRIOCEPTION = (
     *(f"force_{axis}_n" for axis in "xyz"),
     "gripper_m",
 )
-"""What of the named state the policy sees by default."""
+"""What of each acting arm's named state the policy sees by default."""
 
 SUBGOAL = 3
-"""Predicted displacement of the TCP until the gripper next changes, or the demonstration ends;
-trained by robot_rl.learner.cloning."""
+"""Predicted displacement of an acting arm's TCP until the gripper next changes, or the
+demonstration ends; trained by robot_rl.learner.cloning."""
 
 
 class KeypointSettings(Message):
@@ -54,6 +54,7 @@ class KeypointSettings(Message):
     image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
     channels: Annotated[int, Field(ge=8, le=128)] = 16
     keypoints: Annotated[int, Field(ge=4, le=64)] = 16
+    arms: Annotated[int, Field(ge=1, le=8)] = 1
     subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
 
     @property
@@ -61,8 +62,12 @@ class KeypointSettings(Message):
         return 2 * self.keypoints * len(self.cameras)
 
     @property
+    def subgoal(self) -> int:
+        return SUBGOAL * self.arms
+
+    @property
     def size(self) -> int:
-        return self.keypoint_features + SUBGOAL + len(self.proprioception)
+        return self.keypoint_features + self.subgoal + len(self.proprioception)
 
 
 class StoredFile(Message):

@@ -10,7 +10,13 @@ from robot_rl.policy.folder import MODEL, file_sha256
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.interface import Policy
 from robot_rl.policy.keypoint_cnn import KeypointNet
-from robot_rl.policy.manifest import CheckpointManifest, KeypointSettings, LeRobotBackbone
+from robot_rl.policy.manifest import (
+    PROPRIOCEPTION,
+    CheckpointManifest,
+    KeypointSettings,
+    LeRobotBackbone,
+)
+from robot_rl.schema.step import prefix
 
 
 def starting_folder(task: Task) -> Path:
@@ -29,7 +35,12 @@ def load_starting_policy(task: Task) -> Policy:
 
 def shapes(task: Task) -> tuple[KeypointSettings, HeadSettings]:
     """Settings of backbone and head that fit a task."""
-    backbone = KeypointSettings(cameras=task.cameras)
+    arms = task.acting_arms
+    backbone = KeypointSettings(
+        cameras=task.cameras,
+        proprioception=tuple(prefix(arm) + name for arm in arms for name in PROPRIOCEPTION),
+        arms=len(arms),
+    )
     return backbone, head_shape(task, backbone.size)
 
 

@@ -33,11 +33,12 @@ class View:
 
     @classmethod
     def of(cls, telemetry: Telemetry, truth: SimulatorTruth) -> Self:
+        arm = next(iter(telemetry.arms.values()))  # a simulated cell has one
         return cls(
             t_s=telemetry.t_ns * 1e-9,
-            tcp_position_m=np.array(telemetry.tcp_position_m),
-            tcp_quaternion=np.array(telemetry.tcp_quaternion_wxyz),
-            gripper_m=telemetry.gripper_m,
+            tcp_position_m=np.array(arm.tcp_position_m),
+            tcp_quaternion=np.array(arm.tcp_quaternion_wxyz),
+            gripper_m=arm.gripper_m,
             objects={
                 item.name: (np.array(item.position_m), np.array(item.quaternion_wxyz))
                 for item in truth.objects

@@ -41,6 +41,8 @@ _DEVICE = "scripted"
 _START_REFUSALS = 20
 _STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Label"})
 _STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
+_MODE_REQUESTS = frozenset({"Takeover", "EndTakeover"})
+_MODE_LAG_NS = 10_000_000  # control publishes a new mode in the tick in which it answers
 
 
 class RobotRefused(Conflict):
@@ -86,7 +88,7 @@ class Pilot:
         self._placed = self._started = False
         self._next_tick = 0.0
         self._episodes_before = 0
-        self._stage_seen_ns = 0
+        self._stage_seen_ns = self._mode_seen_ns = 0
         self._release_first = False  # the robot wants to see the dead-man let go
         self.tally = Tally()
 
@@ -239,16 +241,16 @@ class Pilot:
             self._release()
         else:
             self._drive(decision.advice)
-        if self._pending is not None:
-            return
+        # Telemetry comes less often than our turns: asked again, the robot could only refuse.
+        mode_shows = telemetry.t_ns >= self._mode_seen_ns
         match decision.wish:
-            case Wish.TAKE_OVER:
+            case Wish.TAKE_OVER if mode_shows:
                 self._ask(Takeover, device=_DEVICE, reason="no progress")
             case Wish.MARK_CORRECTION:
                 self._ask(MarkPhase, phase=Phase.CORRECTION)
-            case Wish.LET_GO:
+            case Wish.LET_GO if mode_shows:
                 self._ask(EndTakeover)
-            case Wish.NOTHING:
+            case _:
                 pass
 
     def _acting(self) -> OperatorSettings:
@@ -289,6 +291,8 @@ class Pilot:
         if answer is None:
             return
         self._pending = None
+        if name in _MODE_REQUESTS:
+            self._mode_seen_ns = answer.t_ns + _MODE_LAG_NS
         if name in _STAGE_REQUESTS:
             self._stage_seen_ns = answer.t_ns + _STAGE_LAG_NS
         if not answer.accepted:

@@ -100,6 +100,19 @@ class OutboxStatus(Message):
     set_aside: int = 0  # rows that the server refuses for good, kept on the robot's disk
 
 
+class ArmTelemetry(Message):
+    """One arm as measured; positions in its base frame."""
+
+    tcp_position_m: Vector3
+    tcp_quaternion_wxyz: Quaternion
+    reference_position_m: Vector3
+    tcp_twist: Vector6
+    wrench: Vector6
+    gripper_m: float
+    force_n: float
+    force_limit_n: float
+
+
 class Telemetry(Message):
     """10–20 Hz. `t_ns` is the robot's clock; clients echo the newest they saw, see RobotTime."""
 
@@ -112,16 +125,9 @@ class Telemetry(Message):
     phase: Phase | None
     intervention_id: UUID | None
     lease: LeaseStatus
-    tcp_position_m: Vector3
-    tcp_quaternion_wxyz: Quaternion
-    reference_position_m: Vector3
-    tcp_twist: Vector6
-    wrench: Vector6
-    gripper_m: float
-    speed_m_s: float
+    arms: Annotated[dict[str, ArmTelemetry], Field(min_length=1)]  # by name, in the cell's order
+    speed_m_s: float  # of the fastest arm
     speed_limit_m_s: float
-    force_n: float
-    force_limit_n: float
     limits: tuple[str, ...]  # names of the limits acting now
     policy_version: int | None
     inference_ms: float | None
@@ -206,6 +212,7 @@ class RobotHello(Message):
     robot: str
     task: str
     cell: str
+    arms: tuple[str, ...]  # those that the task moves: a person drives one of them at a time
     cameras: tuple[str, ...]
     failure_classes: tuple[str, ...] = ()  # of the task, in the order of the number keys
     emergency_stop: str  # where the hard-wired one is, in the cell's words
@@ -233,6 +240,7 @@ class RobotPresence(Message):
     robot: str
     connected: bool
     task: str
+    arms: tuple[str, ...] = ()  # that a person can drive; empty as long as it has not said hello
     cameras: tuple[str, ...]
     failure_classes: tuple[str, ...] = ()
     emergency_stop: str  # empty as long as the robot has not said hello
@@ -301,6 +309,7 @@ class Drive(Message):
     lease_epoch: Counter
     echo_t_ns: Counter  # newest robot time seen (RobotTime, Telemetry); age = robot now − echo
     deadman: bool
+    arm: Name | None = None  # which one is driven; None: the first that the task moves
     axes: Annotated[
         tuple[Annotated[float, Field(ge=-1, le=1)], ...], Field(min_length=6, max_length=6)
     ]

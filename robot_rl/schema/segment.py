@@ -1,8 +1,8 @@
 """Segments: consecutive steps of one episode as one Arrow IPC file, images inside, that any Arrow
 tool reads.
 
-Columns: one per field of `Step`, typed; nested models as structs; `frame_<camera>` holds the JPEG
-bytes.
+Columns: one per field of `Step`, typed; nested models as structs; what an arm measured in `arm`, or
+in `arm_<name>` for each of several; the JPEG bytes in `frame_<camera>`.
 """
 # pyarrow ships no type information, so strict pyright knows nothing about what it returns.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -21,6 +21,7 @@ from robot_rl.errors import BadInput
 from robot_rl.schema.arrow_file import may_expand
 from robot_rl.schema.step import Step
 from robot_rl.schema.transition import is_trainable
+from safety.vocabulary import ONLY_ARM
 
 FORMAT_VERSION = "1"
 
@@ -44,7 +45,6 @@ _COLUMNS: dict[str, pa.DataType] = {
     "index": pa.int64(),
     "t_robot_ns": pa.int64(),
     "t_utc": pa.timestamp("us", tz="UTC"),
-    "arm": _ARM,
     "proposed_action": _VECTOR,
     "human_action": _VECTOR,
     "executed_action": _VECTOR,
@@ -64,6 +64,10 @@ _COLUMNS: dict[str, pa.DataType] = {
     "operator": pa.string(),
     "stale_cameras": pa.list_(pa.string()),
 }
+
+
+_ARMS_AT = 4
+"""Where the arms' columns stand, as they did when every cell had one."""
 
 
 class BadSegment(BadInput):
@@ -94,6 +98,8 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
         raise ValueError("a segment needs at least one step")
     first = records[0].step
     for offset, record in enumerate(records):
+        if record.step.arms.keys() != first.arms.keys():
+            raise ValueError("the steps of a segment must be of the same arms")
         if record.step.episode_id != first.episode_id or record.step.index != first.index + offset:
             raise ValueError(
                 f"a segment holds consecutive steps of one episode; step {record.step.index} of "
@@ -106,12 +112,15 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
         row["episode_id"] = str(row["episode_id"])
         if row["intervention_id"] is not None:
             row["intervention_id"] = str(row["intervention_id"])
+        for arm, measured in row.pop("arms").items():
+            row[_arm_column(arm)] = measured
         stamps = row.pop("frames")
         for camera in cameras:
             row[f"stamp_{camera}"] = stamps.get(camera)
             row[f"frame_{camera}"] = record.images.get(camera)
         rows.append(row)
     fields = [pa.field(name, kind) for name, kind in _COLUMNS.items()]
+    fields[_ARMS_AT:_ARMS_AT] = [pa.field(_arm_column(arm), _ARM) for arm in first.arms]
     for camera in cameras:
         fields += [pa.field(f"stamp_{camera}", _STAMP), pa.field(f"frame_{camera}", pa.binary())]
     schema = pa.schema(fields, metadata={"robot_rl.segment": FORMAT_VERSION})
@@ -142,6 +151,16 @@ def cameras_of(table: pa.Table) -> list[str]:
     """Names of the cameras whose images a segment holds."""
     names: list[str] = table.schema.names
     return [name.removeprefix("frame_") for name in names if name.startswith("frame_")]
+
+
+def _arm_column(arm: str) -> str:
+    return ONLY_ARM if arm == ONLY_ARM else f"{ONLY_ARM}_{arm}"
+
+
+def _arms_of(table: pa.Table) -> list[str]:
+    names: list[str] = table.schema.names
+    several = [name.removeprefix("arm_") for name in names if name.startswith("arm_")]
+    return [ONLY_ARM, *several] if ONLY_ARM in names else several
 
 
 def count_trainable(table: pa.Table, cameras: Iterable[str]) -> int:
@@ -193,6 +212,7 @@ def _decode(table: pa.Table) -> Iterator[RecordedStep]:
     cameras = [
         name.removeprefix("stamp_") for name in table.schema.names if name.startswith("stamp_")
     ]
+    arms = _arms_of(table)
     for position, row in enumerate(table.to_pylist()):
         jpegs: dict[str, bytes] = {}
         stamps: dict[str, Any] = {}
@@ -203,8 +223,9 @@ def _decode(table: pa.Table) -> Iterator[RecordedStep]:
             stamp = row.pop(f"stamp_{camera}")
             if stamp is not None:
                 stamps[camera] = stamp
+        measured = {arm: row.pop(_arm_column(arm)) for arm in arms}
         try:
-            step = Step.model_validate({**row, "frames": stamps})
+            step = Step.model_validate({**row, "arms": measured, "frames": stamps})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -1,18 +1,19 @@
 """One step of an episode: what was seen, proposed and done in one tick of the step grid."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from robot_rl.schema.message import Action, Message, Quaternion, Vector3, Vector6
-from safety.vocabulary import Phase, Source
+from safety.vocabulary import ONLY_ARM, Phase, Source
 
 
 class ArmObservation(Message):
-    """The named state vector, measured at the step's time. `STATE_NAMES` gives the order used by
-    policies.
+    """One arm's part of the named state vector, measured at the step's time. `state_names` gives
+    the order used by policies.
     """
 
     tcp_position_m: Vector3
@@ -47,7 +48,7 @@ class Step(Message):
     index: Annotated[int, Field(ge=0)]
     t_robot_ns: int
     t_utc: datetime
-    arm: ArmObservation
+    arms: Annotated[dict[str, ArmObservation], Field(min_length=1)]  # by name
     frames: dict[str, FrameStamp]
     proposed_action: Action | None = None
     human_action: Action | None = None
@@ -68,9 +69,40 @@ class Step(Message):
     operator: str | None = None
     stale_cameras: tuple[str, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_arm(cls, given: object) -> object:
+        """Outboxes of earlier versions, in which a cell had one arm, hold it as `arm`."""
+        if not isinstance(given, dict) or "arm" not in given:
+            return cast(object, given)
+        values = cast(dict[str, object], given)
+        return {
+            **{k: v for k, v in values.items() if k != "arm"},
+            "arms": {ONLY_ARM: values["arm"]},
+        }
 
-def state_names(joints: int) -> tuple[str, ...]:
-    """Names of `state_vector`, in order."""
+
+def state_names(joints: Mapping[str, int]) -> tuple[str, ...]:
+    """Names of `state_vector`, in order. joints: of each arm, by its name."""
+    return tuple(prefix(arm) + name for arm, count in joints.items() for name in _arm_names(count))
+
+
+def state_vector(arms: Mapping[str, ArmObservation]) -> list[float]:
+    """The named state of all arms as one flat vector, in the order of `state_names`."""
+    return [value for arm in arms.values() for value in _arm_values(arm)]
+
+
+def joints_of(arms: Mapping[str, ArmObservation]) -> dict[str, int]:
+    """The number of joints of each arm."""
+    return {name: len(arm.q_rad) for name, arm in arms.items()}
+
+
+def prefix(arm: str) -> str:
+    """What the names of an arm's values begin with."""
+    return "" if arm == ONLY_ARM else f"{arm}_"
+
+
+def _arm_names(joints: int) -> tuple[str, ...]:
     return (
         *(f"tcp_position_{axis}_m" for axis in "xyz"),
         *(f"tcp_quaternion_{axis}" for axis in "wxyz"),
@@ -84,9 +116,8 @@ def state_names(joints: int) -> tuple[str, ...]:
     )
 
 
-def state_vector(arm: ArmObservation) -> list[float]:
-    """The named state as one flat vector, in the order of `state_names`."""
-    return [
+def _arm_values(arm: ArmObservation) -> tuple[float, ...]:
+    return (
         *arm.tcp_position_m,
         *arm.tcp_quaternion_wxyz,
         *arm.tcp_twist,
@@ -94,4 +125,4 @@ def state_vector(arm: ArmObservation) -> list[float]:
         arm.gripper_m,
         *arm.q_rad,
         *arm.dq_rad_s,
-    ]
+    )

@@ -100,6 +100,7 @@ class _Station:
             robot=self.name,
             connected=self.link is not None,
             task=self.hello.task if self.hello else "",
+            arms=self.hello.arms if self.hello else (),
             cameras=self.hello.cameras if self.hello else (),
             failure_classes=self.hello.failure_classes if self.hello else (),
             emergency_stop=self.hello.emergency_stop if self.hello else "",

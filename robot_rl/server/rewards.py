@@ -6,7 +6,6 @@ from robot_rl.config.task import Task
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.step import Step
 from robot_rl.schema.transition import (
-    GRIPPER_AT_START,
     gripper_changes,
     orders_after,
     succeeds,
@@ -24,7 +23,7 @@ def shown_rewards(
     """
     rule, columns = task.reward, task.action.gripper_columns
     last = max((i for i, step in enumerate(steps) if step.executed_action is not None), default=-1)
-    standing = (GRIPPER_AT_START[task.reset.gripper],) * len(columns)
+    standing = task.grippers_at_start
     rewards: list[float | None] = []
     for position, step in enumerate(steps):
         action = step.executed_action

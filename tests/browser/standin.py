@@ -289,9 +289,11 @@ class StandIn:
             index=index,
             t_robot_ns=recording.t_ns,
             t_utc=utc_now(),
-            arm=arm().model_copy(
-                update={"tcp_position_m": (x, y, z), "wrench": (0, 0, index / 9, 0, 0, 0)}
-            ),
+            arms={
+                "arm": arm().model_copy(
+                    update={"tcp_position_m": (x, y, z), "wrench": (0, 0, index / 9, 0, 0, 0)}
+                )
+            },
             frames={c: FrameStamp(number=index, capture_ns=recording.t_ns) for c in CAMERAS},
             proposed_action=None if last else action,
             human_action=driven if human else None,
@@ -385,10 +387,17 @@ class StandIn:
                 "intervention_id": now.intervention_id,
                 "lease": lease,
                 "episode": episode,
-                "tcp_position_m": now.position_m,
-                "reference_position_m": now.position_m,
+                "arms": {
+                    name: each.model_copy(
+                        update={
+                            "tcp_position_m": now.position_m,
+                            "reference_position_m": now.position_m,
+                            "force_n": 6.4,
+                        }
+                    )
+                    for name, each in plain.arms.items()
+                },
                 "speed_m_s": 0.11 if acting else 0.0,
-                "force_n": 6.4,
                 "moving": acting,
                 "round_trip_ms": 12.0,
                 "device_name": now.device_name,

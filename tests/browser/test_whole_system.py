@@ -54,7 +54,7 @@ class Watcher:
             pass
         while self._client.seen.telemetry is None or not self._client.pump(0.2):
             self._client.pump(0.2)
-        return self._client.seen.telemetry.tcp_position_m
+        return self._client.seen.telemetry.arms["arm"].tcp_position_m
 
     def close(self) -> None:
         self._client.close()

@@ -58,7 +58,10 @@ def test_a_space_that_says_nothing_clear_is_refused(values, said: str) -> None:
     ("lines", "said"),
     [
         ('space = "joint_delta"\njoint_rad = [0.1]', "control drives 'tcp_delta' only"),
-        ('arms = ["left", "right"]\ntranslation_m = [0.1, 0.1, 0.1]', "names 2 arms, and control"),
+        (
+            'arms = ["left", "right"]\ntranslation_m = [0.1, 0.1, 0.1]',
+            "action.arms names 'left', and the cell simulation has",
+        ),
     ],
 )
 def test_a_space_that_control_does_not_drive_is_refused_at_load(

@@ -8,6 +8,7 @@ import pytest
 from hardware.arm import SimulationDescription
 from hardware.sim.driver import SimulatedArmSettings, describe
 from robot_rl.config import Cell, load_cell
+from robot_rl.config.cell_arm import CellArm
 from robot_rl.config.document import CHECKOUT, BadConfig
 
 
@@ -82,7 +83,7 @@ def test_a_camera_that_nobody_draws_is_refused(
 ) -> None:
     settings = SimulatedArmSettings(driver="simulated_panda")
     described = replace(describe(settings), simulation=simulation)
-    monkeypatch.setattr(Cell, "described_arm", property(lambda _: described))
+    monkeypatch.setattr(CellArm, "described", property(lambda _: described))
     with pytest.raises(
         BadConfig, match=rf"cameras\.front is drawn by a simulation, and the arm {said}"
     ):

@@ -29,7 +29,7 @@ from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live import EpisodeStage
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
-from safety.vocabulary import LATCHED, Mode, Phase
+from safety.vocabulary import LATCHED, ONLY_ARM, Mode, Phase
 
 TABLE = Path(__file__).parents[2] / "operator_ui" / "src" / "live" / "robot_answers.json"
 US, OTHER = UUID(int=1), UUID(int=2)
@@ -164,7 +164,7 @@ class Robot:
         sensors = SimpleNamespace(
             lost=tuple,
             truth=lambda: {"start_position": home_m},
-            arm=lambda: SimpleNamespace(position_m=position_m, not_finite=()),
+            arms=lambda: {ONLY_ARM: SimpleNamespace(position_m=position_m, not_finite=())},
         )
         return Refusals(task, cast(Any, sensors), cast(Any, ports))
 

@@ -27,9 +27,10 @@ from hardware.sim import camera_process
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control import process as control_process
-from robot_rl.daemon.devices.launch import arm_launch, hosted_arm
+from robot_rl.daemon.devices.launch import drawn_scene, hosted_arm
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema import live
+from safety.vocabulary import ONLY_ARM
 
 MS = 1_000_000
 STEP = 100 * MS
@@ -51,7 +52,8 @@ class Robot:
         self.control = topics.open_slot(folder, "control")
         self.episode = topics.open_slot(folder, "episode")
         self.chunk = topics.open_chunk(folder, settings.task.action.size)
-        self.arm = arm_topics.open_state(folder, settings.cell.joints)
+        self.command = arm_topics.open_command(folder)
+        self.arm = arm_topics.open_state(folder, settings.cell.arms[ONLY_ARM].joints)
         self.truth = simulation_topics.open_truth(folder)
         self._drive = topics.open_slot(folder, "drive")
         self._rings = {name: topics.open_ring(folder, name) for name in topics.RINGS}
@@ -67,8 +69,8 @@ class Robot:
         """Start processes; time waits for all of them before it moves."""
         settings = self.settings
         table: dict[str, tuple[Callable[..., None] | None, tuple[Any, ...]]] = {
-            "arm": (arm_process.main, (hosted_arm(settings), 70)),
-            "camera": (camera_process.main, (arm_launch(settings),)),
+            "arm": (arm_process.main, (hosted_arm(ONLY_ARM, settings), 70)),
+            "camera": (camera_process.main, (drawn_scene(settings),)),
             "control": (control_process.main, (settings, 80)),
             "actor": (actor, (settings,)),
         }
@@ -227,6 +229,11 @@ class Robot:
     @property
     def position_m(self) -> Any:
         return np.array(self.arm.read()["position"])
+
+    @property
+    def reference_m(self) -> Any:
+        """Where control wants the TCP."""
+        return np.array(self.command.read()["position"])
 
     def ring(self, name: str) -> Any:
         return self._rings[name]

@@ -61,7 +61,7 @@ def recorded(
         index=index,
         t_robot_ns=index * 100_000_000,
         t_utc=utc_now(),
-        arm=arm,
+        arms={"arm": arm},
         frames={"front": FrameStamp(number=index, capture_ns=index * 100_000_000)},
         executed_action=(0.0,) * 7 if acted else None,
         source=Source.HUMAN if index % 2 else Source.POLICY,

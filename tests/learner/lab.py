@@ -261,7 +261,7 @@ def _record(
         index=index,
         t_robot_ns=index * task.step_ns,
         t_utc=NOON,
-        arm=arm,
+        arms={"arm": arm},
         frames={},
         executed_action=action if acts else None,
         human_action=action if acts and human else None,

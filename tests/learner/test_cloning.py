@@ -37,16 +37,17 @@ def test_the_subgoal_is_where_the_gripper_next_changes_or_the_end() -> None:
             step=record.step.model_copy(
                 update={
                     "human_action": None if index == 6 else (0.0,) * 6 + (orders[index],),
-                    "arm": record.step.arm.model_copy(
-                        update={"tcp_position_m": (float(index), 0.0, 0.0)}
-                    ),
+                    "arms": {
+                        name: arm.model_copy(update={"tcp_position_m": (float(index), 0.0, 0.0)})
+                        for name, arm in record.step.arms.items()
+                    },
                 }
             ),
             images=record.images,
         )
         for index, record in enumerate(episode)
     ]
-    assert subgoals(edited, (6,))[:, 0].tolist() == [2.0, 1.0, 0.0, 3.0, 2.0, 1.0, 0.0]
+    assert subgoals(edited, ("arm",), (6,))[:, 0].tolist() == [2.0, 1.0, 0.0, 3.0, 2.0, 1.0, 0.0]
 
 
 def test_the_same_seed_gives_the_same_policy(tmp_path: Path) -> None:

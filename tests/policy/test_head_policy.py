@@ -37,7 +37,7 @@ def observation(rng: np.random.Generator) -> Observation:
     images = {
         name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in ("front", "wrist")
     }
-    names = state_names(7)
+    names = state_names({"arm": 7})
     return Observation(
         images=images,
         state=rng.normal(size=len(names)),

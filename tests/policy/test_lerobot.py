@@ -42,7 +42,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def observation(rng: np.random.Generator) -> Observation:
-    names = state_names(7)
+    names = state_names({"arm": 7})
     return Observation(
         images={
             name: rng.integers(0, 256, (128, 128, 3), dtype=np.uint8) for name in ("front", "wrist")

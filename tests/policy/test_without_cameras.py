@@ -43,7 +43,7 @@ def test_an_untrained_policy_acts_on_the_state(
     policy = load_policy(tmp_path)
     assert policy.backbone.cameras == ()
     assert policy.backbone.size == SUBGOAL + len(PROPRIOCEPTION)
-    names = state_names(6)
+    names = state_names({"arm": 6})
     observations = [
         Observation(images={}, state=state, state_names=names, instruction="reach", t_ns=0)
         for state in rng.normal(size=(2, len(names)))

@@ -91,9 +91,9 @@ def test_interventions_count_by_their_order() -> None:
 
 
 def moved(step: Step) -> Step:
-    x, y, z = step.arm.tcp_position_m
-    arm = step.arm.model_copy(update={"tcp_position_m": (x, y, z + 1e-15)})
-    return step.model_copy(update={"arm": arm})
+    x, y, z = step.arms["arm"].tcp_position_m
+    arm = step.arms["arm"].model_copy(update={"tcp_position_m": (x, y, z + 1e-15)})
+    return step.model_copy(update={"arms": {"arm": arm}})
 
 
 DIFFERENT: dict[str, Callable[[RecordedStep], RecordedStep]] = {

@@ -10,6 +10,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import (
+    ArmTelemetry,
     ClientUpdate,
     CommandResult,
     EpisodeStage,
@@ -36,6 +37,7 @@ def hello(**values: Any) -> RobotHello:
             "robot": ROBOT,
             "task": TASK,
             "cell": "simulation",
+            "arms": ("arm",),
             "cameras": CAMERAS,
             "emergency_stop": "left of the table",
             "simulated": True,
@@ -54,16 +56,20 @@ def telemetry(t_ns: int) -> Telemetry:
         phase=None,
         intervention_id=None,
         lease=LeaseStatus(epoch=1, holder=None, client_id=None, suspended=False, since_s=0),
-        tcp_position_m=(0.4, 0.0, 0.2),
-        tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
-        reference_position_m=(0.4, 0.0, 0.2),
-        tcp_twist=(0.0,) * 6,
-        wrench=(0.0,) * 6,
-        gripper_m=0.04,
+        arms={
+            "arm": ArmTelemetry(
+                tcp_position_m=(0.4, 0.0, 0.2),
+                tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
+                reference_position_m=(0.4, 0.0, 0.2),
+                tcp_twist=(0.0,) * 6,
+                wrench=(0.0,) * 6,
+                gripper_m=0.04,
+                force_n=0.0,
+                force_limit_n=20.0,
+            )
+        },
         speed_m_s=0.0,
         speed_limit_m_s=0.5,
-        force_n=0.0,
-        force_limit_n=20.0,
         limits=(),
         policy_version=1,
         inference_ms=5.0,

@@ -102,7 +102,7 @@ class Recording:
                 "index": index,
                 "t_robot_ns": self.t_ns,
                 "t_utc": utc_now(),
-                "arm": arm(),
+                "arms": {"arm": arm()},
                 "frames": {c: FrameStamp(number=index, capture_ns=self.t_ns) for c in CAMERAS},
                 "proposed_action": action,
                 "executed_action": action,

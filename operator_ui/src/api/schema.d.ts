@@ -676,8 +676,8 @@ export interface components {
         };
         /**
          * ArmObservation
-         * @description The named state vector, measured at the step's time. `STATE_NAMES` gives the order used by
-         *     policies.
+         * @description One arm's part of the named state vector, measured at the step's time. `state_names` gives
+         *     the order used by policies.
          */
         ArmObservation: {
             /** Dq Rad S */
@@ -686,6 +686,23 @@ export interface components {
             gripper_m: number;
             /** Q Rad */
             q_rad: number[];
+            tcp_position_m: components["schemas"]["Vector3"];
+            tcp_quaternion_wxyz: components["schemas"]["Quaternion"];
+            tcp_twist: components["schemas"]["Vector6"];
+            wrench: components["schemas"]["Vector6"];
+        };
+        /**
+         * ArmTelemetry
+         * @description One arm as measured; positions in its base frame.
+         */
+        ArmTelemetry: {
+            /** Force Limit N */
+            force_limit_n: number;
+            /** Force N */
+            force_n: number;
+            /** Gripper M */
+            gripper_m: number;
+            reference_position_m: components["schemas"]["Vector3"];
             tcp_position_m: components["schemas"]["Vector3"];
             tcp_quaternion_wxyz: components["schemas"]["Quaternion"];
             tcp_twist: components["schemas"]["Vector6"];
@@ -786,7 +803,7 @@ export interface components {
             kind: "client_welcome";
             /**
              * Protocol
-             * @default 3
+             * @default 4
              */
             protocol: number;
             /** User */
@@ -873,6 +890,8 @@ export interface components {
          * @description 50 Hz while a person drives. Axes in −1 … 1; without the dead-man bit an explicit zero.
          */
         Drive: {
+            /** @default null */
+            arm: components["schemas"]["Name"] | null;
             /** Axes */
             axes: number[];
             /** Deadman */
@@ -2032,6 +2051,11 @@ export interface components {
         };
         /** RobotPresence */
         RobotPresence: {
+            /**
+             * Arms
+             * @default []
+             */
+            arms: string[];
             /** Cameras */
             cameras: string[];
             /** Connected */
@@ -2204,7 +2228,10 @@ export interface components {
          * @description A record of the step grid; an episode of N steps has N + 1, the last without action.
          */
         Step: {
-            arm: components["schemas"]["ArmObservation"];
+            /** Arms */
+            arms: {
+                [key: string]: components["schemas"]["ArmObservation"];
+            };
             /** Chunk Id */
             chunk_id?: number | null;
             /** Chunk Index */
@@ -2336,6 +2363,10 @@ export interface components {
         Telemetry: {
             /** Action Age Ms */
             action_age_ms: number | null;
+            /** Arms */
+            arms: {
+                [key: string]: components["schemas"]["ArmTelemetry"];
+            };
             /** Cause */
             cause: string;
             device_axes: components["schemas"]["Vector6"] | null;
@@ -2344,16 +2375,10 @@ export interface components {
             episode: components["schemas"]["EpisodeStatus"];
             /** @default null */
             fault: components["schemas"]["FaultCode"] | null;
-            /** Force Limit N */
-            force_limit_n: number;
-            /** Force N */
-            force_n: number;
             /** Frame Age Ms */
             frame_age_ms: {
                 [key: string]: number;
             };
-            /** Gripper M */
-            gripper_m: number;
             /** Inference Ms */
             inference_ms: number | null;
             /** Intervention Id */
@@ -2374,7 +2399,6 @@ export interface components {
             phase: components["schemas"]["Phase"] | null;
             /** Policy Version */
             policy_version: number | null;
-            reference_position_m: components["schemas"]["Vector3"];
             /** Round Trip Ms */
             round_trip_ms: number | null;
             source: components["schemas"]["Source"];
@@ -2384,10 +2408,6 @@ export interface components {
             speed_m_s: number;
             /** T Ns */
             t_ns: number;
-            tcp_position_m: components["schemas"]["Vector3"];
-            tcp_quaternion_wxyz: components["schemas"]["Quaternion"];
-            tcp_twist: components["schemas"]["Vector6"];
-            wrench: components["schemas"]["Vector6"];
         };
         Text: string;
         /**

@@ -34,7 +34,7 @@ from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import state_names, state_vector
+from robot_rl.schema.step import joints_of, state_names, state_vector
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
@@ -90,7 +90,7 @@ class Actor:
         if recorder is None or recorder.last is not None:
             return
         reading = self.sensors.look(grid_ns)
-        if reading.arm.not_finite:
+        if reading.not_finite:
             self.miss(grid_ns)  # control rides it out, or latches
         else:
             self._seen(recorder, recorder.see(reading), reading.success)
@@ -146,8 +146,8 @@ class Actor:
     def _answer_to(self, reading: SensorReading) -> Chunk | None:
         """What the policy decides; None when it cannot see. Said when it changes, not per step."""
         why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
-        if bad := reading.arm.not_finite:
-            why = f"the arm's measurement is not finite: {', '.join(bad)}"
+        if bad := reading.not_finite:
+            why = f"the arm's measurement is not finite: {bad}"
         chunk = None
         if not why:
             try:
@@ -160,11 +160,11 @@ class Actor:
         return chunk
 
     def _observation(self, reading: SensorReading) -> Observation:
-        arm = reading.arm_observation
+        arms = reading.observations
         return Observation(
             images={name: decode_jpeg(reading.frames[name].jpeg) for name in self.task.cameras},
-            state=np.array(state_vector(arm)),
-            state_names=state_names(len(arm.q_rad)),
+            state=np.array(state_vector(arms)),
+            state_names=state_names(joints_of(arms)),
             instruction=self.task.instruction,
             t_ns=reading.grid_ns,
         )
@@ -349,7 +349,7 @@ class Actor:
         return None
 
     def _begin(self, plan: Plan, operator: str, now_ns: int) -> None:
-        joints = len(self.sensors.arm().q_rad)
+        joints = sum(len(arm.q_rad) for arm in self.sensors.arms().values())
         self._event_log.started(plan, operator=operator, joints=joints, now_ns=now_ns)
         self.recorder = StepRecorder(plan)
         self.interventions.clear()

@@ -184,7 +184,7 @@ class StepRecorder:
             index=index,
             t_robot_ns=reading.grid_ns,
             t_utc=reading.t_utc,
-            arm=reading.arm_observation,
+            arms=reading.observations,
             frames=reading.stamps,
             evidence=RewardEvidence(simulator_success=reading.success),
             stale_cameras=reading.stale,

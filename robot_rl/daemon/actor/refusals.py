@@ -1,10 +1,12 @@
 """What keeps an episode or a reset from beginning now, as one sentence for the person who asked."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import numpy as np
 
 from robot_rl.config import Task
+from robot_rl.config.section import Triple
 from robot_rl.daemon.actor.episode import EpisodeState, Rules, step
 from robot_rl.daemon.actor.episode_events import Plan, RequestRefused, StartRequested
 from robot_rl.daemon.actor.ports import ActorPorts
@@ -13,7 +15,7 @@ from robot_rl.daemon.actor.sensors import Sensors
 from robot_rl.schema import live
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import EpisodeStage
-from safety.faults import FaultCode, sentence
+from safety.faults import FaultCode, arm_called, sentence
 from safety.vocabulary import Mode
 
 _NONE = UUID(int=0)
@@ -59,8 +61,11 @@ class Refusals:
         if lost := self._senses.lost():
             return sentence(FaultCode.CAMERA_LOST, camera=lost[0])
         truth = self._senses.truth()
-        start = self._task.reset.home_position_m if truth is None else truth["start_position"]
-        return self._away_from(np.array(start))
+        if truth is None:
+            return self._away_from(self._starts())
+        # The simulated arm is the cell's only one.
+        start: Triple = tuple(truth["start_position"].tolist())
+        return self._away_from(dict.fromkeys(self._starts(), start))
 
     def of_next(self, state: EpisodeState, rules: Rules) -> str | None:
         """While ready: what a request to start would be answered now, whoever asks."""
@@ -74,13 +79,21 @@ class Refusals:
 
     def of_confirmation(self) -> str | None:
         """A scene is ready only when the arm is out of its way."""
-        return self._away_from(np.array(self._task.reset.home_position_m))
+        return self._away_from(self._starts())
 
-    def _away_from(self, start_m: np.ndarray) -> str | None:
-        arm = self._senses.arm()
-        if bad := arm.not_finite:
-            return sentence(FaultCode.ARM_UNUSABLE, problem=f"not finite: {', '.join(bad)}")
-        off_m = float(np.linalg.norm(arm.position_m - start_m))
-        if off_m <= START_NEAR_M:
-            return None
-        return f"The arm is {off_m * 1e3:.0f} mm from its start pose; begin the reset first."
+    def _starts(self) -> dict[str, Triple]:
+        return {name: arm.home_position_m for name, arm in self._task.arms.items()}
+
+    def _away_from(self, starts_m: Mapping[str, Triple]) -> str | None:
+        arms = self._senses.arms()
+        for name, start_m in starts_m.items():
+            called = arm_called(name)
+            if bad := arms[name].not_finite:
+                problem = f"not finite: {', '.join(bad)}"
+                return sentence(FaultCode.ARM_UNUSABLE, arm=called, problem=problem)
+            off_m = float(np.linalg.norm(arms[name].position_m - np.array(start_m)))
+            if off_m > START_NEAR_M:
+                return (
+                    f"{called} is {off_m * 1e3:.0f} mm from its start pose; begin the reset first."
+                )
+        return None

@@ -1,4 +1,4 @@
-"""What the actor sees at T_k: the arm, one JPEG per camera, in simulation its success."""
+"""What the actor sees at T_k: each arm, one JPEG per camera, in simulation its success."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from hardware.camera import open_frames
 from hardware.clock import Clock
 from hardware.memory import Record
 from robot_rl.schema.message import utc_now
-from robot_rl.schema.step import ArmObservation, FrameStamp
+from robot_rl.schema.step import ArmObservation, FrameStamp, prefix
 
 LOCKSTEP_PATIENCE_S = 10.0  # wall time for a camera to draw a frame that virtual time waits for
 EARLY_NS = 15_000_000
@@ -34,14 +34,14 @@ class SensorReading:
     """One observation, before anything is decided on it."""
 
     grid_ns: int  # T_k
-    arm: ArmState
+    arms: Mapping[str, ArmState]
     t_utc: datetime
     frames: Mapping[str, StepFrame]
     stale: tuple[str, ...]
     success: bool | None  # by the simulator
 
     def unseen(self, grid_ns: int) -> Self:
-        """A later T_k at which nobody looked: the last measurement of the arm, and no images."""
+        """A later T_k at which nobody looked: the last measurement of the arms, and no images."""
         return replace(
             self,
             grid_ns=grid_ns,
@@ -52,17 +52,15 @@ class SensorReading:
         )
 
     @property
-    def arm_observation(self) -> ArmObservation:
-        arm = self.arm
-        return ArmObservation(
-            tcp_position_m=tuple(arm.position_m.tolist()),
-            tcp_quaternion_wxyz=tuple(arm.quaternion_wxyz.tolist()),
-            tcp_twist=tuple(arm.twist.tolist()),
-            wrench=tuple(arm.wrench.tolist()),
-            gripper_m=arm.gripper_m,
-            q_rad=tuple(arm.q_rad.tolist()),
-            dq_rad_s=tuple(arm.dq_rad_s.tolist()),
-        )
+    def observations(self) -> dict[str, ArmObservation]:
+        """Of each arm, as it is recorded."""
+        return {name: _observation(arm) for name, arm in self.arms.items()}
+
+    @property
+    def not_finite(self) -> str:
+        """Which measurements of which arm are NaN or infinite; empty: none."""
+        bad = ((name, ", ".join(arm.not_finite)) for name, arm in self.arms.items())
+        return "; ".join(prefix(name) + values for name, values in bad if values)
 
     @property
     def stamps(self) -> dict[str, FrameStamp]:
@@ -76,6 +74,18 @@ class SensorReading:
         return {name: frame.jpeg for name, frame in self.frames.items()}
 
 
+def _observation(arm: ArmState) -> ArmObservation:
+    return ArmObservation(
+        tcp_position_m=tuple(arm.position_m.tolist()),
+        tcp_quaternion_wxyz=tuple(arm.quaternion_wxyz.tolist()),
+        tcp_twist=tuple(arm.twist.tolist()),
+        wrench=tuple(arm.wrench.tolist()),
+        gripper_m=arm.gripper_m,
+        q_rad=tuple(arm.q_rad.tolist()),
+        dq_rad_s=tuple(arm.dq_rad_s.tolist()),
+    )
+
+
 class Sensors:
     """Readers of the topics that make an observation."""
 
@@ -84,14 +94,17 @@ class Sensors:
         folder: Path,
         clock: Clock,
         *,
-        joints: int,
+        joints: Mapping[str, int],
         cameras: tuple[str, ...],
         stale_s: float,
         wait_s: float,
         simulated: bool,
     ) -> None:
         self._clock = clock
-        self._arm = arm_topics.open_state(folder, joints)
+        self._arms = {
+            name: arm_topics.open_state(arm_topics.arm_folder(folder, name), count)
+            for name, count in joints.items()
+        }
         self._cameras = {name: open_frames(folder, name) for name in cameras}
         self._stale_ns = round(stale_s * 1e9)
         self._wait_ns = round(wait_s * 1e9)
@@ -99,7 +112,7 @@ class Sensors:
 
     def look(self, grid_ns: int) -> SensorReading:
         """The observation at T_k. Lock-step waits for its frames; real time only a little."""
-        arm = self.arm()
+        arms = self.arms()
         t_utc = utc_now()
         truth = self.truth()
         frames: dict[str, StepFrame] = {}
@@ -113,15 +126,15 @@ class Sensors:
                 stale.append(name)
         return SensorReading(
             grid_ns=grid_ns,
-            arm=arm,
+            arms=arms,
             t_utc=t_utc,
             frames=frames,
             stale=tuple(stale),
             success=None if truth is None else bool(truth["success"]),
         )
 
-    def arm(self) -> ArmState:
-        return arm_topics.arm_state(self._arm.read())
+    def arms(self) -> dict[str, ArmState]:
+        return {name: arm_topics.arm_state(slot.read()) for name, slot in self._arms.items()}
 
     def truth(self) -> Record | None:
         """The simulator's true state, if there is a simulator."""

@@ -1,12 +1,14 @@
 """What is wrong with the arm: measurements that are missing or no numbers, or a stop of its own."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from hardware.arm import ArmState
 from safety.admission import usable_pose
-from safety.faults import FaultCode, sentence
+from safety.faults import FaultCode, arm_called, sentence
 from safety.standstill import at_rest
 
 UNUSABLE_NS = 25_000_000
@@ -18,18 +20,28 @@ class FaultFound:
     """A fault to latch, with what completes its sentence."""
 
     code: FaultCode
-    details: dict[str, object] = field(default_factory=dict[str, object])
+    details: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmCondition:
-    """The arm at one tick. A sentence each, or None."""
+    """An arm at one tick, or all arms together. A sentence each, or None."""
 
     unusable: str | None = None
     """Why its measurements cannot be used."""
     stopped: str | None = None
     """Why it stopped itself."""
     speed_m_s: float = 0.0
+
+    @classmethod
+    def of_all(cls, arms: Iterable[Self]) -> Self:
+        """The first of each sentence, and the fastest."""
+        each = tuple(arms)
+        return cls(
+            unusable=next((arm.unusable for arm in each if arm.unusable is not None), None),
+            stopped=next((arm.stopped for arm in each if arm.stopped is not None), None),
+            speed_m_s=max(arm.speed_m_s for arm in each),
+        )
 
     @property
     def obstacle(self) -> str | None:
@@ -44,7 +56,9 @@ class ArmCondition:
 class ArmWatch:
     """State: since when measurements are unusable; condition and fault of the newest tick."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.called = arm_called(name)
+        self._details = {"arm": self.called}
         self.condition = ArmCondition()
         self.fault: FaultFound | None = None
         self._unusable_since_ns: int | None = None
@@ -52,8 +66,8 @@ class ArmWatch:
     def look(self, arm: ArmState | None, now_ns: int) -> None:
         """See this tick's measurement."""
         if arm is None:
-            self.fault = FaultFound(code=FaultCode.ARM_SILENT)
-            self.condition = ArmCondition(unusable=sentence(FaultCode.ARM_SILENT))
+            self.fault = FaultFound(code=FaultCode.ARM_SILENT, details=self._details)
+            self.condition = ArmCondition(unusable=_sentence(self.fault))
             return
         problem = _problem(arm)
         if problem is None:
@@ -62,10 +76,12 @@ class ArmWatch:
             self._unusable_since_ns = now_ns
         unusable = stopped = None
         if problem is not None:
-            unusable = FaultFound(code=FaultCode.ARM_UNUSABLE, details={"problem": problem})
+            details = {**self._details, "problem": problem}
+            unusable = FaultFound(code=FaultCode.ARM_UNUSABLE, details=details)
         if arm.braking or arm.fault:
             reason = arm.fault or "no reason given"
-            stopped = FaultFound(code=FaultCode.ARM_STOPPED, details={"reason": reason})
+            details = {**self._details, "reason": reason}
+            stopped = FaultFound(code=FaultCode.ARM_STOPPED, details=details)
         since_ns = self._unusable_since_ns
         lasts = since_ns is not None and now_ns - since_ns >= UNUSABLE_NS
         self.fault = stopped or (unusable if lasts else None)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.memory import Record
-from robot_rl.daemon.control.grid import Grid
+from robot_rl.daemon.control.grid import ArmColumns
 from robot_rl.daemon.topics import MAX_CHUNK, risk_of
 from safety.proposal import PolicyTarget
 
@@ -30,17 +30,19 @@ class PlannedAction:
     risk: float | None
     policy_version: int
 
-    def target(self, grid: Grid, *, gripper: bool) -> PolicyTarget:
-        """The proposal to the gate. Actions are held to −1 … 1; what is not finite is no number."""
+    def target(self, step_ns: int, arm: ArmColumns, *, gripper: bool) -> PolicyTarget:
+        """The proposal to one arm's gate. Actions are held to −1 … 1; what is not finite is no
+        number.
+        """
         share = np.where(np.isfinite(self.action), np.clip(self.action, -1.0, 1.0), np.nan)
         return PolicyTarget(
-            sequence=self.valid_from_ns // grid.step_ns,
+            sequence=self.valid_from_ns // step_ns,
             epoch=self.epoch,
             observed_ns=self.observed_ns,
             valid_from_ns=self.valid_from_ns,
             valid_until_ns=self.valid_until_ns,
-            delta=share[grid.pose] * grid.scale,
-            gripper=float(share[grid.gripper]) if gripper else 0.0,
+            delta=share[arm.pose] * arm.scale,
+            gripper=float(share[arm.gripper]) if gripper else 0.0,
             risk=self.risk,
         )
 

@@ -1,48 +1,44 @@
-"""Control's core: one tick takes what is known now and gives the arm's next command.
+"""Control's core: one tick takes what is known now and gives each arm's next command.
 
 Time is passed in. Authority says who may move the robot, the chunk plan and the devices say where
-to, the gate says what of it is safe, and the step account says what became of it.
+to, the gate of each arm says what of it is safe, and the step account says what became of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon.control import home as control_home
-from robot_rl.daemon.control.arm_watch import ArmWatch
+from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
+from robot_rl.daemon.control.channel import ArmChannel
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
-from robot_rl.daemon.control.home import HomeDrive, HomePose, Leg
+from robot_rl.daemon.control.home import HomePose, Leg
 from robot_rl.daemon.control.operator_input import OperatorInput
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.settings import ControlSettings
-from robot_rl.daemon.control.window import Driver, StepAccount
+from robot_rl.daemon.control.window import PRECEDENCE, Driver, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
 from robot_rl.schema import live
 from safety import modes
 from safety.command import CartesianTarget
 from safety.faults import FaultCode
-from safety.gate import Gate, Measured
 from safety.proposal import Hold, Proposal, Twist
-from safety.verdict import Verdict
-from safety.vocabulary import Limit, Mode, Reject, Source
-
-type Vector = NDArray[np.float64]
-
-HALF_OPEN_M = 0.04
-"""A gripper that moves to less than this, or to nowhere known, counts as closed at the start."""
+from safety.vocabulary import Limit, Mode, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickInput:
-    """All that reached control since the last tick. `arm` None: its measurements stopped."""
+    """All that reached control since the last tick. An arm that is None: its measurements
+    stopped.
+    """
 
     now_ns: int
     late_ns: int = 0  # behind the deadline
-    arm: ArmState | None
+    arms: Sequence[ArmState | None]  # in the order of the cell
     requests: list[live.FromClient | live.ClientGone] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     drive: Record | None = None  # the newest one, if it is new
@@ -52,21 +48,20 @@ class TickInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickOutput:
-    command: CartesianTarget
-    verdict: Verdict
-    clear_arm: bool
+    commands: tuple[CartesianTarget, ...]  # one for each arm
+    clear_arms: bool
     step_results: list[Record]
     out: Outbound
 
 
 class Controller:
-    """State: authority, gate, plan, the operator's input, account, the drive home."""
+    """State: authority, plan, the operator's input, account, and a channel for each arm."""
 
     def __init__(
         self,
         settings: ControlSettings,
         mode: modes.ModeState,
-        arm: ArmState,
+        arms: Sequence[ArmState],
         now_ns: int,
         *,
         lease_epoch: int = 0,
@@ -78,23 +73,24 @@ class Controller:
             unattended_ns=settings.unattended_ns,
             lease_epoch=lease_epoch,
         )
-        self.arm = arm
-        self._arm_watch = ArmWatch()
-        self.gate = Gate(
-            settings.limits,
-            settings.gate,
-            _measured(arm),
-            gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
+        self.channels = tuple(
+            ArmChannel(each, settings.gate, arm)
+            for each, arm in zip(settings.arms, arms, strict=True)
         )
         self.plan = ChunkPlan()
-        self.operator_input = OperatorInput(settings.remote, settings.local, settings.grid.scale)
-        self.account = StepAccount(
-            settings.grid, now_ns, self.gate.position_m, self.gate.quaternion
+        self.operator_input = OperatorInput(
+            settings.remote,
+            settings.local,
+            settings.grid.arms[0].scale,
+            local_arm=settings.local_arm,
         )
-        self.goal = settings.home
+        accounts = (channel.account for channel in self.channels)
+        self.account = StepAccount(
+            settings.grid, now_ns, [account for account in accounts if account is not None]
+        )
         self.following: PlannedAction | None = None
-        self.verdict = Verdict(source=Source.HOLD, limits=Limit.NONE, reject=Reject.NONE)
-        self._home: HomeDrive | None = None
+        self.source, self.limits = Source.HOLD, Limit.NONE  # of all arms, in the last tick
+        self._condition = ArmCondition()
 
     @property
     def mode(self) -> Mode:
@@ -103,8 +99,6 @@ class Controller:
     def tick(self, seen: TickInput) -> TickOutput:
         """One control period."""
         now_ns, authority = seen.now_ns, self.authority
-        if seen.arm is not None:
-            self.arm = seen.arm
         if seen.chunk is not None:
             self.plan.see(seen.chunk)
         planned = self.plan.at(self.account.begins_ns, None)
@@ -120,36 +114,35 @@ class Controller:
         late = authority.drain()  # a drive home that ended changed the mode
         self._apply_effects(late, now_ns)
         out.extend(late)
-        proposal = self._propose(now_ns)
-        decision = self.gate.tick(now_ns, _measured(self.arm), proposal, authority.mode)
-        self.verdict = Verdict(
-            source=decision.verdict.source,
-            limits=decision.verdict.limits | Limit(self.arm.limits),
-            reject=decision.verdict.reject,
-        )
-        self.account.note(
-            self.verdict,
-            0.0 if isinstance(proposal, Hold) else proposal.gripper,
-            self.gate.position_m,
-            self.gate.quaternion,
-            self._driver(),
-        )
+        commands = self._command(now_ns)
         return TickOutput(
-            command=decision.command,
-            verdict=self.verdict,
-            clear_arm=out.clear_arm,
-            step_results=results,
-            out=out,
+            commands=commands, clear_arms=out.clear_arm, step_results=results, out=out
         )
 
     @property
     def speed_m_s(self) -> float:
-        """Of the measured TCP."""
-        return float(np.linalg.norm(self.arm.twist[:3]))
+        """Of the fastest TCP, as measured."""
+        return max(channel.speed_m_s for channel in self.channels)
 
     @property
     def at_home(self) -> bool:
-        return control_home.distance_m(self.goal, self.arm) < control_home.REACHED_M
+        return all(channel.at_home for channel in self.channels)
+
+    def _command(self, now_ns: int) -> tuple[CartesianTarget, ...]:
+        """Each arm's proposal through its gate, and into the account."""
+        commands: list[CartesianTarget] = []
+        driver, mode = self._driver(), self.authority.mode
+        proposals = self._propose(now_ns)
+        for channel, proposal in zip(self.channels, proposals, strict=True):
+            commands.append(channel.tick(now_ns, proposal, mode))
+            self.account.note(channel.verdict, driver)
+        verdicts = [channel.verdict for channel in self.channels]
+        sources = {verdict.source for verdict in verdicts}
+        self.source = next((source for source in PRECEDENCE if source in sources), Source.HOLD)
+        self.limits = Limit.NONE
+        for verdict in verdicts:
+            self.limits |= verdict.limits
+        return tuple(commands)
 
     # ---- what arrived -------------------------------------------------------------------------
 
@@ -159,10 +152,12 @@ class Controller:
         still_ns = seen.late_ns + round(self.settings.gate.period_s * 1e9)
         if still_ns >= self.settings.freeze_ns:
             authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=still_ns / 1e6)
-        self._arm_watch.look(seen.arm, now_ns)
-        if (found := self._arm_watch.fault) is not None:
-            authority.fault(found.code, now_ns, **found.details)
-        authority.clearing.tick(self._arm_watch.condition, now_ns)
+        for channel, arm in zip(self.channels, seen.arms, strict=True):
+            channel.see(arm, now_ns)
+            if (found := channel.watch.fault) is not None:
+                authority.fault(found.code, now_ns, **found.details)
+        self._condition = ArmCondition.of_all(each.watch.condition for each in self.channels)
+        authority.clearing.tick(self._condition, now_ns)
 
     def _read_inputs(self, seen: TickInput) -> None:
         now_ns, authority = seen.now_ns, self.authority
@@ -175,83 +170,102 @@ class Controller:
                 authority.client_gone(message.client_id, now_ns)
                 self.operator_input.client_gone(message.client_id)
             else:
-                authority.request(message, now_ns, self._arm_watch.condition)
+                authority.request(message, now_ns, self._condition)
         for intent in seen.intents:
             authority.intent(intent, now_ns)
 
     def _apply_effects(self, out: Outbound, now_ns: int) -> None:
-        """What the mode machine asks of gate and plan."""
+        """What the mode machine asks of gates and plan."""
         for effect in out.effects:
             match effect:
                 case modes.DecayReference():
-                    self.gate.take_over(now_ns, _measured(self.arm))
+                    for channel in self.channels:
+                        channel.take_over(now_ns)
                 case modes.DropChunk():
                     self.plan.drop()
                     self.operator_input.reset_shaping()
                 case _:
                     pass  # HoldStill: commands of the old epoch are void, so the gate holds
         if out.go_home is not None:
-            self.goal = _pose(out.go_home, self.settings.home)
-            self._home = control_home.begin(
-                self.goal,
-                self.gate.position_m,
-                self.gate.quaternion,
-                epoch=self.authority.mode.epoch,
-                now_ns=now_ns,
-            )
+            for channel in self.channels:
+                goal = _pose(out.go_home, channel.settings.home)
+                channel.go_home(goal, self.authority.mode.epoch, now_ns)
 
     # ---- where to -----------------------------------------------------------------------------
 
     def _drive_home(self, now_ns: int) -> None:
-        if self._home is None:
+        """Every arm drives at the same time; the robot is at home when all of them are."""
+        drives = [channel for channel in self.channels if channel.home is not None]
+        if not drives:
             return
         if self.mode is not Mode.RESETTING:
-            self._home = None
+            self._end_drives()
             why = "The drive to the start pose was interrupted; begin the reset again."
             self.authority.out.events.append(HomeMissed(why=why, t_ns=now_ns))
             return
-        gate = self.gate
-        home = control_home.advance(self._home, self.arm, gate.position_m, gate.quaternion, now_ns)
-        self._home = home
-        if home.leg is Leg.REACHED:
-            self._home = None
+        for channel in drives:
+            channel.advance_home(now_ns)
+        legs = [channel.home.leg for channel in drives if channel.home is not None]
+        if all(leg is Leg.REACHED for leg in legs):
+            self._end_drives()
             self.authority.home_reached(now_ns)
             self.authority.out.events.append(HomeReached(t_ns=now_ns))
-        elif home.leg is Leg.MISSED:
-            self._home = None
-            off_mm = control_home.distance_m(home.goal, self.arm) * 1e3
+        elif Leg.MISSED in legs:
+            missed = drives[legs.index(Leg.MISSED)]
+            self._end_drives()
+            off_mm = control_home.distance_m(missed.goal, missed.arm) * 1e3
             self.authority.home_missed(
-                f"The arm did not reach its start pose within "
+                f"{missed.watch.called} did not reach its start pose within "
                 f"{control_home.TIMEOUT_NS // 10**9} s and is {off_mm:.0f} mm away; look what is "
                 "in its way, then begin the reset again.",
                 now_ns,
             )
 
-    def _propose(self, now_ns: int) -> Proposal:
+    def _end_drives(self) -> None:
+        for channel in self.channels:
+            channel.home = None
+
+    def _propose(self, now_ns: int) -> list[Proposal]:
+        """What each arm is asked for now."""
         self.following = None
         state = self.authority.mode
         match state.mode:
             case Mode.AUTONOMOUS:
-                action = self.following = self.plan.at(now_ns, state.epoch)
-                if action is None:
-                    return Hold()
-                return action.target(self.settings.grid, gripper=self.settings.gripper)
+                self.following = self.plan.at(now_ns, state.epoch)
+                return [self._follow(channel, self.following) for channel in self.channels]
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
-            case Mode.RESETTING if self._home is not None:
-                return self._home.proposal()
+            case Mode.RESETTING:
+                homes = [channel.home for channel in self.channels]
+                return [Hold() if home is None else home.proposal() for home in homes]
             case _:
-                return Hold()
+                return [Hold()] * len(self.channels)
 
-    def _follow_person(self, now_ns: int) -> Twist | Hold:
+    def _follow(self, channel: ArmChannel, action: PlannedAction | None) -> Proposal:
+        columns = channel.settings.columns
+        if action is None or columns is None:
+            return Hold()
+        settings = self.settings
+        return action.target(settings.grid.step_ns, columns, gripper=settings.gripper)
+
+    def _follow_person(self, now_ns: int) -> list[Proposal]:
+        """The arm that the person drives; the others hold."""
+        proposals: list[Proposal] = [Hold() for _ in self.channels]
         driver = self.authority.takeovers.intervention
         if driver is None:
-            return Hold()
+            return proposals
+        driven = self.operator_input.driven_arm(at_robot=driver.at_robot)
+        if 0 <= driven < len(proposals) and self.channels[driven].settings.columns is not None:
+            at_robot = driver.at_robot
+            proposals[driven] = self._twist(self.channels[driven], now_ns, at_robot=at_robot)
+        return proposals
+
+    def _twist(self, channel: ArmChannel, now_ns: int, *, at_robot: bool) -> Twist | Hold:
         return self.operator_input.twist(
-            self.gate.gripper,
-            self.arm,
+            channel.gate.gripper,
+            channel.arm,
             self.authority.lease.state,
-            at_robot=driver.at_robot,
+            at_robot=at_robot,
             epoch=self.authority.mode.epoch,
             scale=self.settings.speed_scale,
             round_trip_s=self.authority.lease.round_trip_s,
@@ -266,10 +280,6 @@ class Controller:
         return Driver(
             intervention_id=driver.intervention_id.bytes, operator=driver.operator, phase=phase
         )
-
-
-def _measured(arm: ArmState) -> Measured:
-    return Measured(t_robot_ns=arm.t_ns, position_m=arm.position_m, quaternion=arm.quaternion_wxyz)
 
 
 def _pose(wanted: GoHome, home: HomePose) -> HomePose:

@@ -17,27 +17,40 @@ _POSE = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmColumns:
+    """Where one arm's part of an action stands, and in which units."""
+
+    scale: Vector  # (6,) m and rad per normalised unit, of the arm's pose
+    pose: slice  # its six columns
+    gripper: int  # the column of its gripper
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The step grid and the columns and units of actions."""
+    """The step grid, and the columns of actions."""
 
     step_ns: int
     delay_ns: int
-    scale: Vector  # (6,) of the arm's pose
     columns: int  # of an action
-    pose: slice  # the six columns of the arm's pose
-    gripper: int  # the column of its gripper
+    arms: tuple[ArmColumns, ...]  # those that act, in the order of the action
 
     @classmethod
     def of(cls, task: Task) -> Self:
-        """The grid of a task that moves one arm by pose deltas."""
+        """The grid of a task that moves arms by pose deltas."""
         action = task.action
+        width, scale = len(action.arm_names), np.array(action.scale, dtype=np.float64)
         return cls(
             step_ns=task.step_ns,
             delay_ns=task.action_delay_ns,
-            scale=np.array(action.scale, dtype=np.float64),
             columns=action.size,
-            pose=slice(0, _POSE),
-            gripper=action.gripper_columns[0],
+            arms=tuple(
+                ArmColumns(
+                    scale=scale,
+                    pose=slice(number * width, number * width + _POSE),
+                    gripper=action.gripper_columns[number],
+                )
+                for number in range(len(task.acting_arms))
+            ),
         )
 
     def window(self, t_ns: int) -> int:

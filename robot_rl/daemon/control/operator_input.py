@@ -9,6 +9,7 @@ from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.dead_man import DeviceInput
+from robot_rl.daemon.topics import NO_ARM
 from safety import lease as leases
 from safety.drive import DriveInput, DriveSettings, DriveState, shape
 from safety.lease import LeaseState
@@ -24,12 +25,15 @@ DEAD_MAN_BUTTON, GRIPPER_BUTTON = 0, 1
 class OperatorInput:
     """The newest input of each device, and what of it may become a twist."""
 
-    def __init__(self, remote: DriveSettings, local: DriveSettings, scale: Vector) -> None:
+    def __init__(
+        self, remote: DriveSettings, local: DriveSettings, scale: Vector, *, local_arm: int = 0
+    ) -> None:
         self._settings = {"remote": remote, "local": local}
         self._states = {"remote": DriveState(), "local": DriveState()}
         # Axes that the task does not use do not move; the others keep the task's proportions.
         largest = np.repeat([max(scale[:3].max(), 1e-12), max(scale[3:].max(), 1e-12)], 3)
         self._share = scale / largest
+        self._local_arm, self._remote_arm = local_arm, NO_ARM
         self._remote: Record | None = None
         self._local: Record | None = None
         self._pressed = False
@@ -48,6 +52,8 @@ class OperatorInput:
         )
         if admission is leases.Admission.ACCEPTED:
             self._remote = drive
+            if not bool(drive["deadman"]):
+                self._remote_arm = int(drive["arm"])
         else:
             self.rejected[admission] += 1
 
@@ -64,6 +70,17 @@ class OperatorInput:
         """Authority changed: axes have to wake up again."""
         self._states = {"remote": DriveState(), "local": DriveState()}
         self._toggled = 0.0
+
+    def driven_arm(self, *, at_robot: bool) -> int:
+        """Which arm the device drives, in the order of the cell.
+
+        Another one is driven only after its choice came with the dead-man released: a hand that
+        pushes one arm must not push the other by a click.
+        """
+        if at_robot:
+            return self._local_arm
+        chosen = self._remote is not None and int(self._remote["arm"]) == self._remote_arm
+        return self._remote_arm if chosen else NO_ARM
 
     def remote_input(self, now_ns: int, lease: LeaseState) -> DeviceInput | None:
         """What the remote device says under this lease; what it said under another one is void."""

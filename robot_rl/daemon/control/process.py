@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from hardware import realtime
+from hardware import arm_topics, realtime
 from hardware.arm import ArmLost, ArmState
 from hardware.arm_client import ArmClient
 from hardware.clock import Clock, open_clock
@@ -93,14 +93,17 @@ class ControlLoop:
         self._parent = os.getppid()
         wanted = control_settings(settings.cell, settings.task)
         # On a machine that never ran this, numba compiles for seconds: not in a tick.
-        warm_up_gate(wanted.limits, wanted.gate)
-        self.arm, state = _first_contact(settings, clock)
-        now_ns = max(clock.now_ns(), state.t_ns)
+        for each in wanted.arms:
+            warm_up_gate(each.limits, wanted.gate)
+        contacts = [_first_contact(settings, name, clock) for name in settings.cell.arms]
+        self.arms = [arm for arm, _ in contacts]
+        states = [state for _, state in contacts]
+        now_ns = max(clock.now_ns(), *(state.t_ns for state in states))
         # Counted on from the clock: a predecessor's epochs are never used again.
         latch = read_latch(settings.latch_file)
         mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
         lease_epoch = reserve_epochs(settings.starts_file)
-        self.controller = Controller(wanted, mode, state, now_ns, lease_epoch=lease_epoch)
+        self.controller = Controller(wanted, mode, states, now_ns, lease_epoch=lease_epoch)
         self._limits = 0
         self._published = mode
         # The actor may have an episode running from before a restart: it learns where control is.
@@ -157,12 +160,12 @@ class ControlLoop:
 
     def tick(self, late_ns: int, times: LoopTimes) -> None:
         """Read, decide, send, tell."""
-        arm = self._arm_state()
+        arms = [_state(arm) for arm in self.arms]
         now_ns = self.clock.now_ns()
         seen = TickInput(
             now_ns=now_ns,
             late_ns=late_ns,
-            arm=arm,
+            arms=arms,
             requests=messages.receive(self._requests, _REQUESTS),
             intents=messages.receive(self._intents, _INTENTS),
             drive=self._drive.take(),
@@ -170,16 +173,19 @@ class ControlLoop:
             chunk=self._chunk.take(),
         )
         done = self.controller.tick(seen)
-        self.arm.send(done.command)
+        for arm, command in zip(self.arms, done.commands, strict=True):
+            arm.send(command)
         self.controller.authority.stop_report.sent(self.clock.now_ns())
-        if done.clear_arm:
-            self.arm.clear_fault()
+        if done.clear_arms:
+            for arm in self.arms:
+                arm.clear_fault()
         self._tell(done, times, now_ns)
 
     def close(self) -> None:
         """Stop sending; the arm brakes by its own watchdog."""
         self.clock.leave()
-        self.arm.close()
+        for arm in self.arms:
+            arm.close()
         self._latch.close()
 
     def _tell(self, done: TickOutput, times: LoopTimes, now_ns: int) -> None:
@@ -192,7 +198,7 @@ class ControlLoop:
             messages.send(self._events, event)
         for step in done.step_results:
             self._steps.push(step)
-        self._limits |= int(done.verdict.limits)
+        self._limits |= int(self.controller.limits)
         state = self.controller.authority.mode
         on_grid = now_ns % self.step_ns < self.period_ns
         if on_grid or state is not self._published or times.ticks % _DIVIDER == 0:
@@ -200,18 +206,22 @@ class ControlLoop:
             self._control.write(record)
             self._limits, self._published = 0, state
 
-    def _arm_state(self) -> ArmState | None:
-        try:
-            return self.arm.state()
-        except ArmLost:
-            return None
+
+def _state(arm: ArmClient) -> ArmState | None:
+    try:
+        return arm.state()
+    except ArmLost:
+        return None
 
 
-def _first_contact(settings: DaemonSettings, clock: Clock) -> tuple[ArmClient, ArmState]:
-    """The cell's driver and its first measurement; without one the process ends, saying why."""
+def _first_contact(settings: DaemonSettings, name: str, clock: Clock) -> tuple[ArmClient, ArmState]:
+    """An arm of the cell and its first measurement; without one the process ends, saying why."""
     try:
         arm = ArmClient(
-            settings.memory, settings.cell.joints, clock, start_timeout_s=_START_PATIENCE_S
+            arm_topics.arm_folder(settings.memory, name),
+            settings.cell.arms[name].joints,
+            clock,
+            start_timeout_s=_START_PATIENCE_S,
         )
         return arm, arm.state()
     except ArmLost as error:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_rl.config import Cell, Task
-from robot_rl.daemon.control.grid import Grid
+from robot_rl.config.task import ArmStart
+from robot_rl.daemon.control.grid import ArmColumns, Grid
 from robot_rl.daemon.control.home import HomePose
 from robot_rl.daemon.limits import arm_limits
 from robot_rl.schema.transition import GRIPPER_AT_START
@@ -18,10 +19,20 @@ UNATTENDED_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlledArm:
+    """What control needs to know of one arm."""
+
+    name: str
+    limits: ArmLimits
+    home: HomePose
+    columns: ArmColumns | None  # of the task's action; None: the arm only holds, and goes home
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlSettings:
     """What control needs of cell and task (`control_settings` makes it)."""
 
-    limits: ArmLimits
+    arms: tuple[ControlledArm, ...]  # of the cell, in its order
     gate: GateSettings
     grid: Grid
     remote: DriveSettings
@@ -30,23 +41,33 @@ class ControlSettings:
     speed_scale: float
     resumes: bool
     unattended_ns: int | None  # autonomy pauses after that long without a person; None: never
-    home: HomePose
+    local_arm: int  # which one the device at the robot drives
     freeze_ns: int
 
 
 def control_settings(cell: Cell, task: Task) -> ControlSettings:
     """All that control needs of the two files. Raises LimitError."""
+    grid = Grid.of(task)
+    columns = dict(zip(task.acting_arms, grid.arms, strict=True))
     return ControlSettings(
-        limits=arm_limits(cell, task),
+        arms=tuple(
+            ControlledArm(
+                name=name,
+                limits=arm_limits(cell, task, name),
+                home=home_pose(task.arms[name]),
+                columns=columns.get(name),
+            )
+            for name in cell.arms
+        ),
         gate=gate_settings(cell, task),
-        grid=Grid.of(task),
+        grid=grid,
         remote=drive_settings(cell, task, local=False),
         local=drive_settings(cell, task, local=True),
         gripper=task.action.gripper,
         speed_scale=task.interventions.speed_scale,
         resumes=task.interventions.post_intervention == "resume",
         unattended_ns=_unattended_ns(cell, task),
-        home=home_pose(task),
+        local_arm=_local_arm(cell, task),
         freeze_ns=round(cell.control.freeze_latch_s * 1e9),
     )
 
@@ -58,13 +79,19 @@ def _unattended_ns(cell: Cell, task: Task) -> int | None:
     return None if seconds is None else round(seconds * 1e9)
 
 
-def home_pose(task: Task) -> HomePose:
-    """The task's start pose: the hand points straight down, turned about the vertical."""
-    half = task.reset.home_yaw_rad / 2
+def _local_arm(cell: Cell, task: Task) -> int:
+    """The first device's arm; without a word in the cell file, the first that acts."""
+    chosen = cell.teleop[0].arm if cell.teleop else None
+    return list(cell.arms).index(chosen or task.acting_arms[0])
+
+
+def home_pose(start: ArmStart) -> HomePose:
+    """A task's start pose: the hand points straight down, turned about the vertical."""
+    half = start.home_yaw_rad / 2
     return HomePose(
-        position_m=np.array(task.reset.home_position_m, dtype=np.float64),
+        position_m=np.array(start.home_position_m, dtype=np.float64),
         quaternion=np.array([0.0, np.cos(half), np.sin(half), 0.0]),
-        gripper=GRIPPER_AT_START[task.reset.gripper],
+        gripper=GRIPPER_AT_START[start.gripper],
     )
 
 

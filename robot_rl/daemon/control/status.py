@@ -29,7 +29,7 @@ class LoopTimes:
 
 def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns: int) -> Records:
     """One CONTROL record. `limits`: those that acted since the last one."""
-    authority, gate = controller.authority, controller.gate
+    authority = controller.authority
     state, stopping, holder = authority.mode, authority.stop_report.stopping, authority.lease
     lease = holder.state
     record = np.zeros((), CONTROL)
@@ -38,7 +38,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     record["cause"] = bounded(_cause(controller), 160)
     record["fault"] = (state.fault or "").encode()
     record["epoch"] = state.epoch
-    record["source"] = controller.verdict.source.encode()
+    record["source"] = controller.source.encode()
     record["phase"] = (state.phase or "").encode()
     if authority.takeovers.intervention is not None:
         record["intervention_id"] = np.void(authority.takeovers.intervention.intervention_id.bytes)
@@ -52,8 +52,6 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
         record["lease_asked_by"] = bounded(holder.asked.user, 64)
         record["lease_asked_client"] = np.void(holder.asked.client_id.bytes)
         record["lease_asked_until_ns"] = lease.pending.deadline_ns
-    record["reference_position"] = gate.position_m
-    record["reference_quaternion"] = gate.quaternion
     record["speed_limit"] = _speed_limit_m_s(controller)
     record["limits"] = limits
     record["moving"] = not at_rest(controller.speed_m_s)
@@ -87,7 +85,7 @@ def _cause(controller: Controller) -> str:
 
 def _speed_limit_m_s(controller: Controller) -> float:
     """What may be driven now: the gate's limit, or less while a person drives."""
-    limit = controller.gate.limits.speed_m_s
+    limit = min(channel.gate.limits.speed_m_s for channel in controller.channels)
     if controller.mode is not Mode.TAKEOVER:
         return limit
     settings = controller.settings

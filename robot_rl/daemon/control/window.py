@@ -5,6 +5,7 @@ the reference in units of the task's scale: translation as it is, rotation as a 
 the base frame.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from hardware.memory import Record
 from robot_rl.daemon.control.chunk import PlannedAction
-from robot_rl.daemon.control.grid import Grid
+from robot_rl.daemon.control.grid import ArmColumns, Grid
 from robot_rl.daemon.topics import step_result_type
 from safety import rotation
 from safety.verdict import Verdict
@@ -25,7 +26,8 @@ MISSED_AT_MOST = 100
 """Windows reported after control stood still; by then a fault is latched long since."""
 
 _BENIGN = (Reject.NONE, Reject.NO_PROPOSAL)
-_PRECEDENCE = (Source.HUMAN, Source.POLICY, Source.REWIND, Source.RESET)
+PRECEDENCE = (Source.HUMAN, Source.POLICY, Source.REWIND, Source.RESET)
+"""Of a window or a tick in which several sources moved something, the first one gives its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +39,64 @@ class Driver:
     phase: str
 
 
-class StepAccount:
-    """One window at a time: `close_due` before the gate's tick, `note` after it."""
+class ArmAccount:
+    """One arm's part of a window: how its reference moved, and what its gripper was told."""
 
-    def __init__(self, grid: Grid, now_ns: int, position_m: Vector, quaternion: Vector) -> None:
+    def __init__(self, columns: ArmColumns, position_m: Vector, quaternion: Vector) -> None:
+        self.columns = columns
+        self._position_m, self._quaternion = position_m, quaternion
+        self.begin()
+
+    def begin(self) -> None:
+        """A window begins where the reference is now."""
+        self._start_m, self._start_q = self._position_m, self._quaternion
+        self._human_m = np.zeros(3)
+        self._human_q = np.array([1.0, 0.0, 0.0, 0.0])
+        self._gripper = self._human_gripper = 0.0
+
+    def note(self, source: Source, gripper: float, position_m: Vector, quaternion: Vector) -> None:
+        """One tick: the reference moved to this pose; `gripper` is the entry proposed."""
+        if source is Source.HUMAN:
+            self._human_m = self._human_m + (position_m - self._position_m)
+            turn = rotation.minus(quaternion, self._quaternion)
+            self._human_q = rotation.plus(self._human_q, turn)
+        self._position_m, self._quaternion = position_m, quaternion
+        if source is not Source.HOLD and abs(gripper) > 0.5:
+            self._gripper = float(np.sign(gripper))
+            if source is Source.HUMAN:
+                self._human_gripper = self._gripper
+
+    def write(self, executed: Vector, human: Vector | None) -> None:
+        """Fill this arm's columns of an action; `human` None: no person drove."""
+        columns = self.columns
+        executed[columns.pose] = self._normalised(
+            self._position_m - self._start_m, rotation.minus(self._quaternion, self._start_q)
+        )
+        executed[columns.gripper] = self._gripper
+        if human is not None:
+            turn = rotation.logarithm(self._human_q)
+            human[columns.pose] = self._normalised(self._human_m, turn)
+            human[columns.gripper] = self._human_gripper
+
+    def _normalised(self, change_m: Vector, turn: Vector) -> Vector:
+        """Change (6,) over scale; an axis that the task does not use is 0."""
+        change = np.concatenate([change_m, turn])
+        scale = self.columns.scale
+        return np.divide(change, scale, out=np.zeros(6), where=scale > 0.0)
+
+
+class StepAccount:
+    """One window at a time: `close_due` before the gates' tick, `note` after it.
+
+    `arms` are the accounts of those that act; what they do is noted in them.
+    """
+
+    def __init__(self, grid: Grid, now_ns: int, arms: Sequence[ArmAccount]) -> None:
         self.grid = grid
+        self._arms = tuple(arms)
         self._type = step_result_type(grid.columns)
         self._k = grid.window(now_ns)
-        self._open(position_m, quaternion)
+        self._open()
 
     def close_due(self, now_ns: int, planned: "PlannedAction | None", mode: str) -> list[Record]:
         """Results of every window that ended by `now_ns`: one as a rule, more after a standstill.
@@ -55,7 +107,7 @@ class StepAccount:
         if present <= self._k:
             return []
         results = [self._result(self._k, planned, mode)]
-        self._open(self._position_m, self._quaternion)
+        self._open()
         for k in range(max(self._k + 1, present - MISSED_AT_MOST), present):
             results.append(self._result(k, None, mode))
         self._k = present
@@ -66,56 +118,31 @@ class StepAccount:
         """When the present window began."""
         return self.grid.begins_ns(self._k)
 
-    def note(
-        self,
-        verdict: Verdict,
-        gripper: float,
-        position_m: Vector,
-        quaternion: Vector,
-        driver: Driver | None,
-    ) -> None:
-        """One tick: the reference moved to this pose; `gripper` is the entry proposed."""
-        if verdict.source is Source.HUMAN:
-            self._human_m = self._human_m + (position_m - self._position_m)
-            turn = rotation.minus(quaternion, self._quaternion)
-            self._human_q = rotation.plus(self._human_q, turn)
-        self._position_m, self._quaternion = position_m, quaternion
+    def note(self, verdict: Verdict, driver: Driver | None) -> None:
+        """One tick of one arm, whether it acts or not."""
         self._sources.add(verdict.source)
         self._limits |= verdict.limits
         if verdict.reject not in _BENIGN:
             self._reject = verdict.reject
         if driver is not None:
             self._driver = driver
-        if verdict.source is not Source.HOLD and abs(gripper) > 0.5:
-            self._gripper = float(np.sign(gripper))
-            if verdict.source is Source.HUMAN:
-                self._human_gripper = self._gripper
 
-    def _open(self, position_m: Vector, quaternion: Vector) -> None:
-        self._start_m = self._position_m = position_m
-        self._start_q = self._quaternion = quaternion
-        self._human_m = np.zeros(3)
-        self._human_q = np.array([1.0, 0.0, 0.0, 0.0])
+    def _open(self) -> None:
+        for arm in self._arms:
+            arm.begin()
         self._sources: set[Source] = set()
         self._limits = Limit.NONE
         self._reject = Reject.NONE
         self._driver: Driver | None = None
-        self._gripper = self._human_gripper = 0.0
 
     def _result(self, k: int, planned: PlannedAction | None, mode: str) -> Record:
-        source = next((s for s in _PRECEDENCE if s in self._sources), Source.HOLD)
+        source = next((s for s in PRECEDENCE if s in self._sources), Source.HOLD)
         result = np.zeros((), self._type)
         result["observation_ns"] = k * self.grid.step_ns
-        result["executed"][self.grid.pose] = self._normalised(
-            self._position_m - self._start_m, rotation.minus(self._quaternion, self._start_q)
-        )
-        result["executed"][self.grid.gripper] = self._gripper
-        if source is Source.HUMAN:
-            result["has_human"] = True
-            result["human"][self.grid.pose] = self._normalised(
-                self._human_m, rotation.logarithm(self._human_q)
-            )
-            result["human"][self.grid.gripper] = self._human_gripper
+        result["has_human"] = source is Source.HUMAN
+        for arm in self._arms:
+            human = result["human"] if source is Source.HUMAN else None
+            arm.write(result["executed"], human)
         result["source"] = source.encode()
         result["limits"] = int(self._limits)
         result["reject_reason"] = b"" if self._reject is Reject.NONE else self._reject.encode()
@@ -131,9 +158,3 @@ class StepAccount:
             result["phase"] = self._driver.phase.encode()
         result["mode"] = mode.encode()
         return cast(Record, result[()])
-
-    def _normalised(self, change_m: Vector, turn: Vector) -> Vector:
-        """Change (6,) over scale; an axis that the task does not use is 0."""
-        change = np.concatenate([change_m, turn])
-        scale = self.grid.scale
-        return np.divide(change, scale, out=np.zeros(6), where=scale > 0.0)

@@ -11,12 +11,13 @@ from robot_rl.daemon.limits import arm_limits
 from robot_rl.daemon.settings import DaemonSettings
 
 
-def arm_launch(settings: DaemonSettings) -> ArmLaunch:
-    """Whichever driver the cell names."""
+def arm_launch(name: str, settings: DaemonSettings) -> ArmLaunch:
+    """Of one of the cell's arms."""
     cell, control = settings.cell, settings.cell.control
     return ArmLaunch(
         folder=settings.memory,
-        limits=arm_limits(cell, settings.task),
+        name=name,
+        limits=arm_limits(cell, settings.task, name),
         control_period_ns=settings.control_period_ns,
         watchdog_ns=round(control.watchdog_s * 1e9),
         latch_ns=round(control.freeze_latch_s * 1e9),
@@ -36,10 +37,15 @@ def _scene(settings: DaemonSettings) -> SceneLaunch:
     )
 
 
-def hosted_arm(settings: DaemonSettings) -> HostedArm:
-    chosen = settings.cell.arm
+def drawn_scene(settings: DaemonSettings) -> ArmLaunch:
+    """What a simulation's renderer is started with: its arm is the cell's only one."""
+    return arm_launch(next(iter(settings.cell.arms)), settings)
+
+
+def hosted_arm(name: str, settings: DaemonSettings) -> HostedArm:
+    chosen = settings.cell.arms[name].arm
     driver = cast(ArmDriver, drivers.find(drivers.ARMS, chosen.driver))
-    return HostedArm(driver=driver, settings=chosen, launch=arm_launch(settings))
+    return HostedArm(driver=driver, settings=chosen, launch=arm_launch(name, settings))
 
 
 def real_camera(name: str, settings: DaemonSettings) -> RealCamera:

@@ -71,7 +71,13 @@ class Link:
         self._mailbox = LiveOutbound()
         self._turns = Turns()
         self._router = Router(
-            folder, self._clock, self._turns, self._readings.control, self._mailbox
+            folder,
+            self._clock,
+            self._turns,
+            self._readings.control,
+            self._mailbox,
+            arms=tuple(settings.cell.arms),
+            first_arm=settings.task.acting_arms[0],
         )
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="wait")
         self._online = False
@@ -212,7 +218,9 @@ class Link:
         return telemetry_of(
             seen,
             instructions=settings.task.reset.instructions,
-            force_limit_n=settings.cell.limits.static_force_n,
+            force_limits_n={
+                name: arm.limits.static_force_n for name, arm in settings.cell.arms.items()
+            },
             recorded=self._status,
         )
 
@@ -238,6 +246,7 @@ class Link:
             robot=settings.cell.robot,
             task=settings.task.name,
             cell=settings.cell.name,
+            arms=settings.task.acting_arms,
             cameras=tuple(settings.cell.cameras),
             failure_classes=settings.task.failure_classes,
             emergency_stop=settings.cell.emergency_stop,

@@ -1,5 +1,6 @@
 """Where a client's message goes: the drive slot, control, the actor, or the link itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from robot_rl.schema.live import (
     Request,
     StartEpisode,
 )
-from safety.vocabulary import DriveFrame
+from safety.vocabulary import ONLY_ARM, DriveFrame
 
 _ACTOR = (StartEpisode, Label, BeginReset, ConfirmReset)
 _NOBODY = bytes(16)
@@ -35,8 +36,18 @@ class Router:
     """Decides only where a message goes: control judges lease, age and authority."""
 
     def __init__(
-        self, folder: Path, clock: Clock, turns: Turns, control: Slot, mailbox: LiveOutbound
+        self,
+        folder: Path,
+        clock: Clock,
+        turns: Turns,
+        control: Slot,
+        mailbox: LiveOutbound,
+        *,
+        arms: Sequence[str] = (ONLY_ARM,),
+        first_arm: str = ONLY_ARM,
     ) -> None:
+        """arms: of the cell, in its order. first_arm: driven where a message names none."""
+        self._arms, self._first_arm = list(arms), first_arm
         self._clock, self._turns, self._control, self._mailbox = clock, turns, control, mailbox
         self._drive = topics.open_slot(folder, "drive")
         self._control_requests = topics.open_ring(folder, "control_requests")
@@ -90,6 +101,11 @@ class Router:
             )
         )
 
+    def _arm_number(self, name: str | None) -> int:
+        """Its place in the cell; one that is not there is no arm, and nothing moves."""
+        wanted = name or self._first_arm
+        return self._arms.index(wanted) if wanted in self._arms else topics.NO_ARM
+
     def _write_drive(self, client: UUID, drive: Drive) -> None:
         # There is one slot: another client must not overwrite what the lease holder says.
         holder = bytes(self._control.read()["lease_client"])
@@ -102,6 +118,7 @@ class Router:
         record["lease_epoch"] = drive.lease_epoch
         record["echo_t_ns"] = drive.echo_t_ns
         record["deadman"] = drive.deadman
+        record["arm"] = self._arm_number(drive.arm)
         record["axes"] = drive.axes
         record["gripper"] = drive.gripper
         record["tool_frame"] = drive.frame is DriveFrame.TOOL

@@ -17,6 +17,7 @@ from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live import (
+    ArmTelemetry,
     EpisodeStage,
     EpisodeStatus,
     LeaseStatus,
@@ -36,6 +37,14 @@ CONTROL_SILENT_NS = bound_ms(FaultCode.CONTROL_SILENT) * 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArmReading:
+    """What an arm measured, and where control wants it."""
+
+    state: Record
+    command: Record | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One reading of every topic that telemetry is made of."""
 
@@ -43,7 +52,7 @@ class Snapshot:
     control: Record
     episode: Record
     outbox: Record
-    arm: Record
+    arms: Mapping[str, ArmReading]
     chunk: Record | None
     local: Record | None
     frame_age_ms: Mapping[str, float]
@@ -60,35 +69,61 @@ class Readings:
         self.outbox = topics.open_slot(folder, "outbox")
         self._chunk = topics.open_chunk(folder, settings.task.action.size)
         self._local = topics.open_slot(folder, "local_input")
-        self._arm = arm_topics.open_state(folder, settings.cell.joints)
-        self._timing = arm_topics.open_timing(folder)
+        self._arms = {
+            name: _ArmSlots(arm_topics.arm_folder(folder, name), joints)
+            for name, joints in settings.cell.joints.items()
+        }
         self._truth = simulation_topics.open_truth(folder) if settings.cell.simulated else None
         self._pace = _Pace()
-        self._finite: Record | None = None  # the newest arm, as it is shown
         self._cameras = open_cameras(folder, settings)
 
     def snapshot(self, now_ns: int) -> Snapshot | None:
         """None until control, actor and arm have said something."""
-        if not (self.control.count and self.episode.count and self._arm.count):
+        spoke = all(arm.spoke for arm in self._arms.values())
+        if not (self.control.count and self.episode.count and spoke):
             return None
-        arm = self._finite = _finite(self._arm.read(), self._finite)
-        measured = float(self._timing.read()["real_time_factor"]) if self._timing.count else 0.0
+        arms = {name: arm.read() for name, arm in self._arms.items()}
+        factor = min(arm.real_time_factor for arm in self._arms.values())
+        oldest_ns = min(int(arm.state["t_ns"]) for arm in arms.values())
         return Snapshot(
             now_ns=now_ns,
             control=self.control.read(),
             episode=self.episode.read(),
             outbox=self.outbox.read(),
-            arm=arm,
+            arms=arms,
             chunk=_read(self._chunk),
             local=_read(self._local),
             frame_age_ms=frame_ages(self._cameras, now_ns),
-            real_time_factor=measured or self._pace.factor(int(arm["t_ns"])),
+            real_time_factor=factor or self._pace.factor(oldest_ns),
         )
 
     def truth(self) -> SimulatorTruth | None:
         """The simulator's true state; None on a real robot."""
         record = None if self._truth is None else _read(self._truth)
         return None if record is None else truth_of(record)
+
+
+class _ArmSlots:
+    """The slots of one arm."""
+
+    def __init__(self, folder: Path, joints: int) -> None:
+        self._state = arm_topics.open_state(folder, joints)
+        self._command = arm_topics.open_command(folder)
+        self._timing = arm_topics.open_timing(folder)
+        self._finite: Record | None = None  # the newest state, as it is shown
+
+    @property
+    def spoke(self) -> bool:
+        return self._state.count > 0
+
+    @property
+    def real_time_factor(self) -> float:
+        """As the arm measured it last; 0: it has not."""
+        return float(self._timing.read()["real_time_factor"]) if self._timing.count else 0.0
+
+    def read(self) -> ArmReading:
+        self._finite = _finite(self._state.read(), self._finite)
+        return ArmReading(state=self._finite, command=_read(self._command))
 
 
 def open_cameras(folder: Path, settings: DaemonSettings) -> dict[str, Frames]:
@@ -106,12 +141,18 @@ def frame_ages(cameras: Mapping[str, Frames], now_ns: int) -> dict[str, float]:
 
 
 def telemetry_of(
-    seen: Snapshot, *, instructions: str, force_limit_n: float, recorded: OutboxStatus
+    seen: Snapshot,
+    *,
+    instructions: str,
+    force_limits_n: Mapping[str, float],
+    recorded: OutboxStatus,
 ) -> Telemetry:
     """The message. `recorded` comes from the link itself, which knows the durable path."""
-    control, arm, episode = seen.control, seen.arm, seen.episode
-    twist = _floats(arm["twist"])
-    wrench = _floats(arm["wrench"])
+    control, episode = seen.control, seen.episode
+    speed_m_s = max(math.hypot(*arm.state["twist"][:3]) for arm in seen.arms.values())
+    limits = int(control["limits"])
+    for arm in seen.arms.values():
+        limits |= int(arm.state["limits"])
     stage = EpisodeStage(_text(episode["stage"]) or "ready")
     waits = stage in (EpisodeStage.RESETTING, EpisodeStage.CONFIRM_RESET)
     version = _not_negative(episode["policy_version"]) if bool(episode["loaded"]) else None
@@ -130,17 +171,10 @@ def telemetry_of(
         phase=Phase(phase) if (phase := _text(control["phase"])) else None,
         intervention_id=_id(control["intervention_id"]),
         lease=_lease(control, seen.now_ns),
-        tcp_position_m=_floats(arm["position"]),
-        tcp_quaternion_wxyz=_floats(arm["quaternion"]),
-        reference_position_m=_floats(control["reference_position"]),
-        tcp_twist=twist,
-        wrench=wrench,
-        gripper_m=float(arm["gripper_m"]),
-        speed_m_s=math.hypot(*twist[:3]),
+        arms={name: _arm(arm, force_limits_n[name]) for name, arm in seen.arms.items()},
+        speed_m_s=speed_m_s,
         speed_limit_m_s=float(control["speed_limit"]),
-        force_n=math.hypot(*wrench[:3]),
-        force_limit_n=force_limit_n,
-        limits=limit_names(int(control["limits"]) | int(arm["limits"])),
+        limits=limit_names(limits),
         policy_version=version,
         inference_ms=_milliseconds(episode["inference_s"]),
         action_age_ms=_number(control["action_age_ms"]),
@@ -151,7 +185,23 @@ def telemetry_of(
         device_axes=None if local is None else _floats(local["axes"]),
         device_name=None if local is None else _text(local["device"]),
         round_trip_ms=_number(control["round_trip_ms"]),
-        moving=bool(control["moving"]) or not at_rest(math.hypot(*twist[:3])),
+        moving=bool(control["moving"]) or not at_rest(speed_m_s),
+    )
+
+
+def _arm(seen: ArmReading, force_limit_n: float) -> ArmTelemetry:
+    """Before the first command the reference is where the arm is."""
+    state, wrench = seen.state, _floats(seen.state["wrench"])
+    wanted = state if seen.command is None else seen.command
+    return ArmTelemetry(
+        tcp_position_m=_floats(state["position"]),
+        tcp_quaternion_wxyz=_floats(state["quaternion"]),
+        reference_position_m=_floats(wanted["position"]),
+        tcp_twist=_floats(state["twist"]),
+        wrench=wrench,
+        gripper_m=float(state["gripper_m"]),
+        force_n=math.hypot(*wrench[:3]),
+        force_limit_n=force_limit_n,
     )
 
 

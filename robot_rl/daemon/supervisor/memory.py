@@ -11,6 +11,7 @@ from pathlib import Path
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.clock import VirtualClock, register
+from hardware.memory import Slot
 from robot_rl.daemon import memory_folder, topics
 from robot_rl.daemon.settings import DaemonSettings
 from safety.standstill import at_rest
@@ -31,9 +32,15 @@ class Memory:
         except BaseException:
             self.remove()
             raise
-        self._arm = arm_topics.open_state(folder, settings.cell.joints)
         self._control = topics.open_slot(folder, "control")
-        self._requests = arm_topics.open_requests(folder, "supervisor")
+        arms = {name: arm_topics.arm_folder(folder, name) for name in settings.cell.arms}
+        self._arms = {
+            name: arm_topics.open_state(own, settings.cell.arms[name].joints)
+            for name, own in arms.items()
+        }
+        self._requests = {
+            name: arm_topics.open_requests(own, "supervisor") for name, own in arms.items()
+        }
 
     def register(self, parties: tuple[str, ...]) -> None:
         """Lock-step: virtual time waits for all of them from the start."""
@@ -43,20 +50,20 @@ class Memory:
         """Take a dead process off the clock."""
         VirtualClock(self._folder, party).leave()
 
-    def arm_spoke(self) -> bool:
-        return self._arm.count > 0
+    def arm_spoke(self, name: str) -> bool:
+        return self._arms[name].count > 0
 
     def control_spoke(self) -> bool:
         """Whether control may ever have moved the arm."""
         return self._control.count > 0
 
     def wait_still(self, timeout_s: float) -> bool:
-        """Wait until the measured TCP speed is a hold; False after `timeout_s`."""
+        """Wait until every measured TCP speed is a hold; False after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         still = 0
         while time.monotonic() < deadline:
-            twist = self._arm.read()["twist"]
-            still = still + 1 if at_rest(math.hypot(*map(float, twist[:3]))) else 0
+            rests = [at_rest(_speed_m_s(arm)) for arm in self._arms.values()]
+            still = still + 1 if all(rests) else 0
             if still >= 5:
                 return True
             time.sleep(0.02)
@@ -67,13 +74,18 @@ class Memory:
         shutil.rmtree(self._folder, ignore_errors=True)
         os.close(self._owner)
 
-    def ask_arm_to_end(self) -> None:
-        self._requests.push(arm_topics.request("shutdown"))
+    def ask_arm_to_end(self, name: str) -> None:
+        self._requests[name].push(arm_topics.request("shutdown"))
+
+
+def _speed_m_s(arm: Slot) -> float:
+    return math.hypot(*map(float, arm.read()["twist"][:3]))
 
 
 def _take_all(folder: Path, settings: DaemonSettings) -> None:
     """Make every topic now: a process that finds memory full later could only die."""
-    arm_topics.make_all(folder, settings.cell.joints)
+    for name, arm in settings.cell.arms.items():
+        arm_topics.make_all(arm_topics.arm_folder(folder, name), arm.joints)
     if settings.cell.simulated:
         simulation_topics.make_all(folder)
     topics.make_all(folder, settings.task.action.size)

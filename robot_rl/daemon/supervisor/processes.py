@@ -1,4 +1,5 @@
 """The process table of the robot PC: everything that runs, in the order in which it is started.
+Arms and cameras have a row for each that the cell names.
 
 What is special about a process stands in its row; nothing else in the supervisor knows a name.
 """
@@ -11,10 +12,10 @@ from importlib import import_module
 from typing import Any
 
 from hardware.simulation_topics import CANNOT_DRAW
-from robot_rl.daemon.devices.launch import arm_launch, hosted_arm, real_camera
-from robot_rl.daemon.limits import describe
+from robot_rl.daemon.devices.launch import drawn_scene, hosted_arm, real_camera
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
+from safety.vocabulary import ONLY_ARM
 
 CONTROL_PRIORITY = 80
 """SCHED_FIFO of control; `doctor` asks for it and the benchmark of control runs with it."""
@@ -89,12 +90,38 @@ def _itself(settings: DaemonSettings) -> DaemonSettings:
     return settings
 
 
+def arm_entry(name: str, *, simulated: bool) -> ProcessEntry:
+    """The row of one arm. Without it there is no robot."""
+    return ProcessEntry(
+        name="arm" if name == ONLY_ARM else f"arm_{name}",
+        target="hardware.arm_process:main",
+        argument=partial(hosted_arm, name),
+        when_it_dies=WhenItDies.END,
+        ready=partial(_arm_spoke, name),
+        holds_up=True,
+        virtual_time=LockstepRole.OWNER if simulated else LockstepRole.NONE,
+        orphaned=Orphaned.BY_ITSELF,  # it brakes first, because commands stop
+        ends=Ends.LAST,
+        ask_to_end=partial(_ask_arm_to_end, name),
+        priority=70,  # below control's: a slow tick of the arm cannot hold back the gate
+        environment=_ONE_THREAD,
+    )
+
+
+def _arm_spoke(name: str, memory: Memory) -> bool:
+    return memory.arm_spoke(name)
+
+
+def _ask_arm_to_end(name: str, memory: Memory) -> None:
+    memory.ask_arm_to_end(name)
+
+
 def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
     """One row for all that the simulation draws, and one for each real one: one that hangs holds up
     no other.
     """
     cell = settings.cell
-    simulation = describe(cell).simulation
+    simulation = cell.simulation
     real = tuple(
         ProcessEntry(
             name=f"camera_{name}",
@@ -111,7 +138,7 @@ def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
     drawn = ProcessEntry(
         name="camera",
         target=simulation.renderer,
-        argument=arm_launch,
+        argument=drawn_scene,
         when_it_dies=WhenItDies.RESTART,
         virtual_time=LockstepRole.PARTY,
         hopeless_exit=CANNOT_DRAW,
@@ -121,20 +148,6 @@ def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
 
 
 TABLE: tuple[ProcessEntry, ...] = (
-    ProcessEntry(
-        name="arm",
-        target="hardware.arm_process:main",
-        argument=hosted_arm,
-        when_it_dies=WhenItDies.END,
-        ready=Memory.arm_spoke,
-        holds_up=True,
-        virtual_time=LockstepRole.OWNER,
-        orphaned=Orphaned.BY_ITSELF,  # it brakes first, because commands stop
-        ends=Ends.LAST,
-        ask_to_end=Memory.ask_arm_to_end,
-        priority=70,  # below control's: a slow tick of the arm cannot hold back the gate
-        environment=_ONE_THREAD,
-    ),
     ProcessEntry(
         name="control",
         target="robot_rl.daemon.control.process:main",
@@ -180,9 +193,11 @@ TABLE: tuple[ProcessEntry, ...] = (
 
 
 def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
-    """The rows that this cell needs, in order: those of the table, and those of its cameras."""
+    """The rows that this cell needs, in order: its arms, those of the table, its cameras."""
+    cell = settings.cell
+    arms = (arm_entry(name, simulated=cell.simulated) for name in cell.arms)
     table = (entry for entry in TABLE if entry.needed(settings))
-    return (*table, *_cameras(settings))
+    return (*arms, *table, *_cameras(settings))
 
 
 def resolve(target: str) -> Callable[..., None]:

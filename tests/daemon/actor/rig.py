@@ -45,6 +45,7 @@ from robot_rl.schema.policy import (
 )
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
+from safety.vocabulary import ONLY_ARM
 
 MS = 1_000_000
 STEP, DELAY = 100 * MS, 50 * MS
@@ -139,7 +140,7 @@ class Rig:
         self._epoch = itertools.count(1)
         self._versions = itertools.count(1)
         self._after = 0
-        self._arm = arm_topics.open_state(memory, self.settings.cell.joints)
+        self._arm = arm_topics.open_state(memory, self.settings.cell.arms[ONLY_ARM].joints)
         self._truth = simulation_topics.open_truth(memory)
         self._frames = {name: open_frames(memory, name) for name in task.cameras}
         self._placed = simulation_topics.open_placed(memory)
@@ -202,7 +203,7 @@ class Rig:
             self._pass_to(self.clock.t_ns + self.slow_ns.pop(grid_ns))
 
     def sense(self, t_ns: int) -> None:
-        arm = np.zeros((), arm_topics.state_type(self.settings.cell.joints))
+        arm = np.zeros((), arm_topics.state_type(self.settings.cell.arms[ONLY_ARM].joints))
         arm["t_ns"], arm["position"], arm["quaternion"] = t_ns, HOME, (0, 1, 0, 0)
         arm["gripper_m"] = t_ns * 1e-12  # so that a record shows when it was measured
         arm["twist"] = np.nan if t_ns in self.no_number else 0.0

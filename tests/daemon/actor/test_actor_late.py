@@ -55,7 +55,9 @@ def test_what_was_slept_through_is_a_hold_without_images_and_the_lag_is_gone(
         assert set(record.images) == (set() if missed else {"front", "wrist"})
         assert set(record.step.stale_cameras) == ({"front", "wrist"} if missed else set())
         measured_ns = (1 if missed else index) * STEP + steps[0].t_robot_ns
-        assert record.step.arm.gripper_m == pytest.approx(measured_ns * 1e-12), "never a later one"
+        assert record.step.arms["arm"].gripper_m == pytest.approx(measured_ns * 1e-12), (
+            "never a later one"
+        )
         late_by = 30 * MS if index == 4 else 0
         assert all(
             abs(stamp.capture_ns - record.step.t_robot_ns) <= late_by
@@ -208,7 +210,7 @@ def test_a_measurement_of_the_arm_that_is_no_number_is_a_step_that_nobody_saw(ri
     unseen = [not record.images for record in of(RecordedStep, contents)]
     assert unseen == [step.t_robot_ns == bad_ns for step in steps]
     (index,) = (step.index for step in steps if step.t_robot_ns == bad_ns)
-    assert steps[index].arm == steps[index - 1].arm, "the last measurement that was numbers"
+    assert steps[index].arms == steps[index - 1].arms, "the last measurement that was numbers"
     said = [sentence for sentence in rig.said.sentences if "see" in sentence]
     assert said == [
         "the policy cannot see: the arm's measurement is not finite: twist",

@@ -1,5 +1,6 @@
 """Control's core on virtual time, with an arm whose measurements the test writes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -37,13 +38,19 @@ START = ArmState(
 
 
 class ControlStand:
-    """A controller; `arm` is what the next ticks measure, None when nothing arrives."""
+    """A controller; `arm` is what the next ticks measure, None when nothing arrives.
 
-    def __init__(self, arm: ArmState = START, **settings: Any) -> None:
+    `others`: what further arms measure, where `settings` name several.
+    """
+
+    def __init__(
+        self, arm: ArmState = START, others: Sequence[ArmState] = (), **settings: Any
+    ) -> None:
         wanted = control_settings(load_cell("simulation"), load_task("lift_cube"))
         self.now_ns = 0
         self.arm: ArmState | None = arm
-        self.controller = Controller(replace(wanted, **settings), ModeState(), arm, 0)
+        self.others: list[ArmState | None] = list(others)
+        self.controller = Controller(replace(wanted, **settings), ModeState(), [arm, *others], 0)
         self.answers: list[live.CommandResult] = []
         self.clears_sent = 0
         self.client = ADA
@@ -64,19 +71,22 @@ class ControlStand:
     def tick(self, *requests: live.ClientMessage, late_ns: int = 0, **seen: Any) -> TickOutput:
         """One control period; requests come from ada."""
         self.now_ns += 5 * MS
-        arm = None if self.arm is None else replace(self.arm, t_ns=self.now_ns)
+        arms = [
+            None if arm is None else replace(arm, t_ns=self.now_ns)
+            for arm in (self.arm, *self.others)
+        ]
         self.last = self.controller.tick(
             TickInput(
                 now_ns=self.now_ns,
                 late_ns=late_ns,
-                arm=arm,
+                arms=arms,
                 requests=[self.from_ada(message) for message in requests],
                 **seen,
             )
         )
         results = self.last.out.results
         self.answers += [each for each in results if isinstance(each, live.CommandResult)]
-        self.clears_sent += self.last.clear_arm
+        self.clears_sent += self.last.clear_arms
         return self.last
 
     def from_ada(self, message: live.ClientMessage) -> live.FromClient:
@@ -89,6 +99,7 @@ class ControlStand:
         age_ms: float = 0.0,
         axes: Any = (0.0,) * 6,
         late_ns: int = 0,
+        arm: int = 0,
         **seen: Any,
     ) -> TickOutput:
         """One tick with a drive message; `age_ms`: of the robot time that it echoes."""
@@ -99,7 +110,7 @@ class ControlStand:
         record["lease_epoch"] = self.status["lease_epoch"]
         record["sequence"], record["echo_t_ns"] = self._sequence, now_ns - round(age_ms * MS)
         record["deadman"], record["axes"], record["speed_scale"] = dead_man, axes, 1.0
-        record["device"] = b"keyboard"
+        record["device"], record["arm"] = b"keyboard", arm
         return self.tick(drive=record, late_ns=late_ns, **seen)
 
     def drive_for(self, duration_ms: int, **fields: Any) -> None:

@@ -150,7 +150,7 @@ def test_the_reference_is_at_the_arm_before_it_leaves_its_brake(stand: ControlSt
         stand.run(5)
         assert stand.now_ns < 1500 * MS
     assert stand.last is not None
-    np.testing.assert_allclose(stand.last.command.position_m, moved, atol=1e-4)
+    np.testing.assert_allclose(stand.last.commands[0].position_m, moved, atol=1e-4)
 
 
 def test_a_fault_during_a_clear_keeps_the_robot_latched(stand: ControlStand) -> None:

@@ -137,7 +137,7 @@ def test_a_policy_without_a_next_chunk_holds_in_time(robot):
 
 def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     begin(robot)
-    before, reference_m = robot.position_m, np.array(robot.status["reference_position"])
+    before, reference_m = robot.position_m, robot.reference_m
     robot.ring("step_results").drain()
     # The arm trails its reference; a hold right after the motion would give up the rest of the way.
     offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3 + [[0.0] * 7] * 3)
@@ -148,7 +148,7 @@ def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     policy = [step for step in steps if bytes(step["source"]) == b"policy"]
     assert [int(step["chunk_index"]) for step in policy] == [0, 1, 2, 3, 4, 5]
     # The accounts add up: what the steps say was executed is what the reference did.
-    change_m = np.array(robot.status["reference_position"]) - reference_m
+    change_m = robot.reference_m - reference_m
     executed = np.sum([step["executed"][:3] for step in steps], axis=0)
     np.testing.assert_allclose(executed * robot.settings.task.action.scale[:3], change_m, atol=1e-4)
     assert all(int(step["policy_version"]) == 3 for step in policy)

@@ -129,5 +129,5 @@ def test_within_one_takeover_a_short_silence_asks_for_nothing(stand: ControlStan
     assert stand.mode == "takeover"
     stand.drive_for(60, dead_man=True, axes=FORWARD)
     assert stand.last is not None
-    assert stand.last.verdict.source == "human"
+    assert stand.controller.source == "human"
     assert stand.now_ns < 2000 * MS

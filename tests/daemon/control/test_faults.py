@@ -55,19 +55,19 @@ def test_one_bad_measurement_is_ridden_out() -> None:
 def test_nothing_is_ordered_of_the_gripper_at_the_start(opening_m: float) -> None:
     """A reading that is no number opened it."""
     stand = ControlStand(replace(START, gripper_m=opening_m, gripper_target_m=opening_m))
-    assert stand.tick().command.gripper_hold
+    assert stand.tick().commands[0].gripper_hold
 
 
 def test_a_stop_holds_the_gripper_and_its_clear_orders_nothing() -> None:
     stand = ControlStand()
-    stand.controller.gate.gripper_held = False  # as after an order to close
+    stand.controller.channels[0].gate.gripper_held = False  # as after an order to close
     stand.begin_autonomy()
-    assert not stand.tick().command.gripper_hold
-    assert stand.tick(live.Stop(request_id=uuid4())).command.gripper_hold
+    assert not stand.tick().commands[0].gripper_hold
+    assert stand.tick(live.Stop(request_id=uuid4())).commands[0].gripper_hold
     stand.ask(live.Clear)
     assert stand.mode == "idle"
     stand.begin_autonomy()
-    assert stand.tick().command.gripper_hold
+    assert stand.tick().commands[0].gripper_hold
 
 
 def test_what_is_latched_late_in_a_tick_is_written_and_obeyed(
@@ -86,5 +86,5 @@ def test_what_is_latched_late_in_a_tick_is_written_and_obeyed(
     done = stand.tick()
     assert [latch.fault for latch in done.out.latch] == [FaultCode.CONTROL_FROZEN]
     assert modes.HoldStill() in done.out.effects
-    assert done.clear_arm
+    assert done.clear_arms
     assert done.out.go_home == GoHome()

@@ -21,7 +21,7 @@ from safety.gate import Gate, Measured
 from safety.limits import ArmLimits
 from safety.modes import ModeState
 from safety.proposal import Hold, PolicyTarget, Proposal, Twist
-from safety.vocabulary import Mode
+from safety.vocabulary import ONLY_ARM, Mode
 
 MS = 1_000_000
 PHYSICS_MS, CONTROL_MS = 2, 5
@@ -30,7 +30,7 @@ FULL_M_S = 0.25  # a full action of the task, per axis
 POSES_M = [(0.42, 0.0, 0.22), (0.34, 0.12, 0.12), (0.50, -0.10, 0.34)]
 DIRECTIONS = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1), (-1, -1, 0)]
 STATE = ModeState(mode=Mode.TAKEOVER)
-LIMITS = arm_limits(load_cell("simulation"), load_task("lift_cube"))
+LIMITS = arm_limits(load_cell("simulation"), load_task("lift_cube"), ONLY_ARM)
 
 
 class Cell:

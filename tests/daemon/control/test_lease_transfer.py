@@ -255,7 +255,7 @@ def test_who_neither_holds_it_nor_waits_has_nothing_to_give_up(desk: Desk) -> No
 
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
     cell, task = load_cell("simulation"), load_task("lift_cube")
-    controller = Controller(control_settings(cell, task), ModeState(), START, 0)
+    controller = Controller(control_settings(cell, task), ModeState(), [START], 0)
     desk = Desk()
     desk.ask(BOB, live.AcquireLease)
     controller.authority = desk.authority

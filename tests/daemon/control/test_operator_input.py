@@ -58,12 +58,12 @@ def test_a_takeover_at_the_robot_holds_when_its_device_is_unplugged() -> None:
     def both(*, page: bool, hand: bool, ticks: int) -> list[float]:
         """Page and hand push y, each with its dead-man or without; the speeds measured after."""
         axes = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-        before_m = stand.controller.gate.position_m
+        before_m = stand.controller.channels[0].gate.position_m
         speeds: list[float] = []
         for _ in range(ticks):
             local["t_ns"] = stand.now_ns + 5 * MS
             local["buttons"][DEAD_MAN_BUTTON], local["axes"] = hand, axes
-            command = stand.drive(dead_man=page, axes=axes, local=local).command
+            command = stand.drive(dead_man=page, axes=axes, local=local).commands[0]
             speeds.append(float(np.linalg.norm(command.position_m - before_m)) / 0.005)
             before_m = command.position_m.copy()
             stand.measure(position_m=before_m, quaternion_wxyz=command.quaternion)

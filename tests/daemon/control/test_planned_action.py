@@ -6,18 +6,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from robot_rl.daemon import topics
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
-from robot_rl.daemon.control.grid import Grid
+from robot_rl.daemon.control.grid import ArmColumns
 from robot_rl.schema.live import BeginReset, ClientMessage
 from robot_rl.schema.message import new_id
 
-GRID = Grid(
-    step_ns=100_000_000,
-    delay_ns=0,
-    scale=np.full(6, 0.01),
-    columns=7,
-    pose=slice(0, 6),
-    gripper=6,
-)
+STEP_NS, COLUMNS = 100_000_000, 7
+ARM = ArmColumns(scale=np.full(6, 0.01), pose=slice(0, 6), gripper=6)
 
 
 def planned(action: list[float]) -> PlannedAction:
@@ -36,7 +30,7 @@ def planned(action: list[float]) -> PlannedAction:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_infinity_is_no_full_speed(value: float) -> None:
-    target = planned([value, 2.0, -3.0, 0.5, 0, 0, 1]).target(GRID, gripper=True)
+    target = planned([value, 2.0, -3.0, 0.5, 0, 0, 1]).target(STEP_NS, ARM, gripper=True)
     assert np.isnan(target.delta[0])
     assert target.delta[1:4] == pytest.approx([0.01, -0.01, 0.005])
 
@@ -55,13 +49,13 @@ def test_infinity_is_no_full_speed(value: float) -> None:
     ],
 )
 def test_a_critic_that_failed_counts_as_risk_one(said: float, means: float | None) -> None:
-    chunk = np.zeros(1, topics.chunk_type(GRID.columns))
+    chunk = np.zeros(1, topics.chunk_type(COLUMNS))
     chunk["chunk_id"], chunk["count"], chunk["dt_ns"], chunk["risk"] = 1, 1, 100, said
     plan = ChunkPlan()
     plan.see(chunk[0])
     action = plan.at(50, None)
     assert action is not None
-    assert action.target(GRID, gripper=True).risk == means
+    assert action.target(STEP_NS, ARM, gripper=True).risk == means
 
 
 @pytest.mark.parametrize("seed", [-1, 2**31, 2**63])

@@ -46,7 +46,7 @@ class Remote:
             else:
                 age_ms = (now_ns + 5 * MS - echoed_ns) / MS
                 stand.drive(dead_man=self.dead_man, age_ms=age_ms, axes=self.axes)
-            gate = stand.controller.gate
+            gate = stand.controller.channels[0].gate
             stand.measure(position_m=gate.position_m.copy())  # the arm follows
 
     def take_over(self) -> tuple[bool, str]:
@@ -64,7 +64,7 @@ class Remote:
 
     def speed_m_s(self) -> float:
         """Of the reference, over 200 ms."""
-        gate = self.stand.controller.gate
+        gate = self.stand.controller.channels[0].gate
         before_m, began_ns = gate.position_m.copy(), self.stand.now_ns
         self.run(200)
         passed_s = (self.stand.now_ns - began_ns) * 1e-9

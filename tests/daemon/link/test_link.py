@@ -44,6 +44,7 @@ from robot_rl.schema.live import (
 from robot_rl.schema.message import new_id
 from robot_rl.schema.video import decode_frame
 from safety.faults import FaultCode
+from safety.vocabulary import ONLY_ARM
 
 _MESSAGES: TypeAdapter[RobotMessage] = TypeAdapter(RobotMessage)
 
@@ -87,8 +88,8 @@ def test_an_arm_that_measures_no_numbers_is_shown_with_its_fault(
     control["mode"], control["fault"] = b"fault", FaultCode.ARM_UNUSABLE.encode()
     readings.control.write(control)
     readings.episode.write(np.zeros((), topics.EPISODE))
-    arm_slot = arm_topics.open_state(tmp_path, settings.cell.joints)
-    arm: Any = np.zeros((), arm_topics.state_type(settings.cell.joints))
+    arm_slot = arm_topics.open_state(tmp_path, settings.cell.arms[ONLY_ARM].joints)
+    arm: Any = np.zeros((), arm_topics.state_type(settings.cell.arms[ONLY_ARM].joints))
     for name in ("position", "quaternion", "twist", "wrench", "gripper_m"):
         arm[name] = 0.25
     recorded = OutboxStatus(
@@ -106,7 +107,9 @@ def test_an_arm_that_measures_no_numbers_is_shown_with_its_fault(
         arm_slot.write(arm)
         seen = readings.snapshot(0)  # no time passes
         assert seen is not None
-        shown.append(telemetry_of(seen, instructions="", force_limit_n=1.0, recorded=recorded))
+        shown.append(
+            telemetry_of(seen, instructions="", force_limits_n={ONLY_ARM: 1.0}, recorded=recorded)
+        )
     assert shown[1] == shown[2] == shown[0], "what is no number is as it was last"
     assert shown[1].fault is FaultCode.ARM_UNUSABLE
 

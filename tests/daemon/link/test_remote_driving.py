@@ -58,7 +58,7 @@ class BenchControl(threading.Thread):
         wanted = replace(wanted, freeze_ns=10**12)  # this thread shares a busy machine
         now_ns = time.monotonic_ns()
         arm = replace(START, t_ns=now_ns)
-        self.controller = Controller(wanted, ModeState(since_ns=now_ns), arm, now_ns)
+        self.controller = Controller(wanted, ModeState(since_ns=now_ns), [arm], now_ns)
         self._drive, self._drive_count = topics.open_slot(folder, "drive"), 0
         self._control = topics.open_slot(folder, "control")
         self._requests = topics.open_ring(folder, "control_requests")
@@ -70,7 +70,7 @@ class BenchControl(threading.Thread):
             now_ns = time.monotonic_ns()
             seen = TickInput(
                 now_ns=now_ns,
-                arm=replace(START, t_ns=now_ns),
+                arms=[replace(START, t_ns=now_ns)],
                 requests=messages.receive(self._requests, _REQUEST),
                 drive=self._newest_drive(),
             )

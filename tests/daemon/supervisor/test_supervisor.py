@@ -24,6 +24,7 @@ from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.processes import TABLE, WhenItDies, needed
 from robot_rl.daemon.supervisor.supervisor import Daemon, DaemonFailed
 from safety.faults import FaultCode
+from safety.vocabulary import ONLY_ARM
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[3]
@@ -95,7 +96,7 @@ def test_deaths_and_the_end(tmp_path: Path) -> None:
     daemon.start()
     try:
         control = topics.open_slot(settings.memory, "control")
-        arm = arm_topics.open_state(settings.memory, settings.cell.joints)
+        arm = arm_topics.open_state(settings.memory, settings.cell.arms[ONLY_ARM].joints)
         eventually(lambda: control.count > 0, "control did not start")
         assert mode(control) == "idle"
         with pytest.raises(DataFolderUnusable, match="another daemon"):

@@ -9,6 +9,7 @@ import torch
 
 from robot_rl.config.algorithms.hil_serl import HilSerlSettings
 from robot_rl.config.document import load_task
+from robot_rl.config.task import TaskArm
 from robot_rl.learner.algorithms.hil_serl import HilSerl
 from robot_rl.learner.columns import PHASES, SOURCES, Array, Trajectory
 from robot_rl.learner.derived import BOOTSTRAP, NEXT_FEATURES, PENALTY, REWARD
@@ -192,7 +193,9 @@ def test_two_arms_have_a_grasp_critic_each(seed: int) -> None:
     """Twice as many columns, two grippers: one learns to close, the other to stay as it is."""
     plain = load_task("lift_cube")
     arms = plain.action.model_copy(update={"arms": ("left", "right")})
-    task = plain.model_copy(update={"action": arms})
+    start = TaskArm(home_position_m=(0.4, 0.0, 0.2))
+    both = {"left": start, "right": start}
+    task = plain.model_copy(update={"action": arms, "several": both})
     shape = head_shape(task, 3)
     assert (shape.size, shape.gripper_columns) == (14, (6, 13))
     settings = HilSerlSettings(batch=32, width=32, learning_rate=1e-3, critic_warmup_updates=10)

@@ -1,0 +1,100 @@
+"""One arm of a cell: its driver's settings, its limits, its impedance."""
+
+from functools import partial
+from typing import Annotated, Any, Self, cast
+
+from pydantic import BeforeValidator, model_validator
+
+from robot_rl.config import drivers
+from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
+
+type ArmSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.ARMS))]
+"""A frozen model of the driver itself (hardware.driver.DriverSettings and what adds to it)."""
+
+
+class Limits(Section):
+    """What no command may exceed, whatever the task says; a task can only tighten it."""
+
+    workspace_min_m: Triple
+    workspace_max_m: Triple
+    margin_m: NotNegative = 0.01
+    speed_m_s: Positive
+    acceleration_m_s2: Positive
+    jerk_m_s3: Positive
+    rotation_speed_rad_s: Positive
+    rotation_acceleration_rad_s2: Positive
+    rotation_jerk_rad_s3: Positive
+    clip_negative_m: PositiveTriple
+    clip_positive_m: PositiveTriple
+    clip_rad: PositiveTriple
+    static_force_n: Positive  # stated; stiffness × clip must not exceed it
+    torque_nm: tuple[Positive, ...]
+    torque_rate_nm_per_ms: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _box_is_a_box(self) -> Self:
+        for axis, low, high in zip("xyz", self.workspace_min_m, self.workspace_max_m, strict=True):
+            if low >= high:
+                raise ValueError(
+                    f"workspace_min_m is {low} on {axis} and workspace_max_m is {high}: "
+                    "the smaller value must come first"
+                )
+        return self
+
+
+class Impedance(Section):
+    stiffness_n_m: PositiveTriple
+    rotational_stiffness_nm_rad: PositiveTriple
+    damping_ratio: Positive = 1.0
+    nullspace_stiffness_nm_rad: NotNegative = 10.0
+
+
+class CellArm(Section):
+    """`[arms.NAME]` of a cell with several arms; of a cell with one: `[arm]`, `[limits]` and
+    `[impedance]`.
+    """
+
+    arm: ArmSettings
+    limits: Limits
+    impedance: Impedance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _driver_beside_its_sections(cls, given: object) -> object:
+        """In the file the driver's settings lie beside the tables of limits and impedance."""
+        if not isinstance(given, dict) or "arm" in given:
+            return cast(object, given)
+        table = cast(dict[str, object], given)
+        parts = {key: table[key] for key in ("limits", "impedance") if key in table}
+        return {**parts, "arm": {key: table[key] for key in table if key not in parts}}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raises ValueError when its sections contradict one another, or the driver."""
+        if len(self.limits.torque_nm) != self.described.joints:
+            raise ValueError(
+                f"limits.torque_nm has {len(self.limits.torque_nm)} values, and the arm has "
+                f"{self.described.joints} joints: give one value for each"
+            )
+        for axis in range(3):
+            clip = max(self.limits.clip_negative_m[axis], self.limits.clip_positive_m[axis])
+            force = self.impedance.stiffness_n_m[axis] * clip
+            if force > self.limits.static_force_n * (1 + 1e-9):
+                raise ValueError(
+                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and "
+                    f"limits.static_force_n is {self.limits.static_force_n:.1f} N: "
+                    "lower impedance.stiffness_n_m or the clip"
+                )
+
+    @property
+    def described(self) -> drivers.ArmFacts:
+        """What the driver says of the arm (hardware.arm.ArmDescription)."""
+        return drivers.find(drivers.ARMS, self.arm.driver).describe(self.arm)
+
+    @property
+    def joints(self) -> int:
+        return len(self.limits.torque_nm)

@@ -1,0 +1,94 @@
+"""One arm in control: its measurement, its gate, its way home, its part of the step's account.
+
+Authority, chunk plan and step grid are one for all arms; each arm has one of these.
+"""
+
+import numpy as np
+
+from hardware.arm import ArmState
+from robot_rl.daemon.control import home as homes
+from robot_rl.daemon.control.arm_watch import ArmWatch
+from robot_rl.daemon.control.home import HomeDrive, HomePose
+from robot_rl.daemon.control.settings import ControlledArm
+from robot_rl.daemon.control.window import ArmAccount
+from safety.command import CartesianTarget
+from safety.gate import Gate, Measured
+from safety.modes import ModeState
+from safety.proposal import Hold, Proposal
+from safety.settings import GateSettings
+from safety.verdict import Verdict
+from safety.vocabulary import Limit, Reject, Source
+
+HALF_OPEN_M = 0.04
+"""A gripper that moves to less than this, or to nowhere known, counts as closed at the start."""
+
+
+class ArmChannel:
+    """State: the newest measurement, what is wrong with it, the gate, the drive home."""
+
+    def __init__(self, settings: ControlledArm, gate: GateSettings, arm: ArmState) -> None:
+        self.settings = settings
+        self.arm = arm
+        self.watch = ArmWatch(settings.name)
+        self.gate = Gate(
+            settings.limits,
+            gate,
+            _measured(arm),
+            gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
+        )
+        self.goal = settings.home
+        self.home: HomeDrive | None = None
+        self.account = (
+            None
+            if settings.columns is None
+            else ArmAccount(settings.columns, self.gate.position_m, self.gate.quaternion)
+        )
+        self.verdict = Verdict(source=Source.HOLD, limits=Limit.NONE, reject=Reject.NONE)
+
+    @property
+    def speed_m_s(self) -> float:
+        """Of the measured TCP."""
+        return float(np.linalg.norm(self.arm.twist[:3]))
+
+    @property
+    def at_home(self) -> bool:
+        return homes.distance_m(self.goal, self.arm) < homes.REACHED_M
+
+    def see(self, arm: ArmState | None, now_ns: int) -> None:
+        """This tick's measurement; None: it did not arrive."""
+        if arm is not None:
+            self.arm = arm
+        self.watch.look(arm, now_ns)
+
+    def take_over(self, now_ns: int) -> None:
+        """Authority changed: the reference decays to the measured pose."""
+        self.gate.take_over(now_ns, _measured(self.arm))
+
+    def go_home(self, goal: HomePose, epoch: int, now_ns: int) -> None:
+        """Begin the drive to a start pose, from the present reference."""
+        self.goal = goal
+        gate = self.gate
+        self.home = homes.begin(goal, gate.position_m, gate.quaternion, epoch=epoch, now_ns=now_ns)
+
+    def advance_home(self, now_ns: int) -> None:
+        """The next leg of the drive home when this one is done."""
+        if self.home is not None and self.home.leg is not homes.Leg.REACHED:
+            gate = self.gate
+            self.home = homes.advance(self.home, self.arm, gate.position_m, gate.quaternion, now_ns)
+
+    def tick(self, now_ns: int, proposal: Proposal, mode: ModeState) -> CartesianTarget:
+        """What the gate makes of a proposal; the arm's own limits count as well."""
+        decision = self.gate.tick(now_ns, _measured(self.arm), proposal, mode)
+        said = decision.verdict
+        self.verdict = Verdict(
+            source=said.source, limits=said.limits | Limit(self.arm.limits), reject=said.reject
+        )
+        if self.account is not None:
+            gripper = 0.0 if isinstance(proposal, Hold) else proposal.gripper
+            position_m, quaternion = self.gate.position_m, self.gate.quaternion
+            self.account.note(said.source, gripper, position_m, quaternion)
+        return decision.command
+
+
+def _measured(arm: ArmState) -> Measured:
+    return Measured(t_robot_ns=arm.t_ns, position_m=arm.position_m, quaternion=arm.quaternion_wxyz)

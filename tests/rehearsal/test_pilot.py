@@ -1,0 +1,95 @@
+"""The scripted operator as a client: it asks once, and waits until it sees what became of it."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from robot_rl.rehearsal.client import Seen
+from robot_rl.rehearsal.lift_cube import LiftCubeExpert
+from robot_rl.rehearsal.operator import OperatorSettings
+from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live import CommandResult, SimulatorTruth, TruthObject
+from safety.vocabulary import Mode
+from tests.server.live_sockets import telemetry
+
+MS = 1_000_000
+
+
+class Robot:
+    """Stands in for the live connection: it keeps what was asked, and says what the test says."""
+
+    def __init__(self) -> None:
+        self.id = uuid4()
+        self.seen = Seen(welcome=cast(Any, SimpleNamespace(client_id=self.id)))
+        self.seen.truth = SimulatorTruth(
+            t_ns=0,
+            objects=(
+                TruthObject(
+                    name="cube", position_m=(0.4, 0.1, 0.02), quaternion_wxyz=(1.0, 0.0, 0.0, 0.0)
+                ),
+            ),
+            success=False,
+            progress=0.0,
+            reset_count=1,
+        )
+        self.asked: list[str] = []
+        self.dead_man: list[bool] = []
+
+    def shows(self, t_ms: int, mode: Mode) -> None:
+        plain = telemetry(t_ms * MS)
+        lease = plain.lease.model_copy(update={"client_id": self.id})
+        self.seen.telemetry = plain.model_copy(update={"mode": mode, "lease": lease})
+
+    def accepts(self, request: UUID, t_ms: int) -> None:
+        self.seen.answers[request] = CommandResult(
+            request_id=request,
+            client_id=self.id,
+            command=self.asked[-1],
+            accepted=True,
+            reason="",
+            t_ns=t_ms * MS,
+        )
+
+    def post(self, kind: type[Any], **_what: object) -> UUID:
+        self.asked.append(kind.__name__)
+        self.request = uuid4()
+        return self.request
+
+    def answer(self, request_id: UUID) -> CommandResult | None:
+        return self.seen.answers.pop(request_id, None)
+
+    def drive(self, *, deadman: bool, **_what: object) -> None:
+        self.dead_man.append(deadman)
+
+
+def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() -> None:
+    """Telemetry is slower than turns, and a refusal made it let go of the dead-man."""
+    robot = Robot()
+    pilot = Pilot(
+        lambda: cast(Any, robot),
+        LiftCubeExpert(step_m=np.full(3, 0.025)),
+        OperatorSettings(noise=0.0),
+        lockstep=False,
+        seed=0,
+    )
+    pilot._plan = EpisodePlan(purpose=Purpose.DEMONSTRATION, seed=0)
+    pilot._started = True
+    pilot._mind = type(pilot._mind)(demonstrating=True)
+
+    def turn() -> None:
+        pilot._turn()
+
+    robot.shows(100, Mode.IDLE)
+    turn()
+    assert robot.asked == ["Takeover"]
+    robot.accepts(robot.request, 112)
+    turn()
+    turn()
+    assert robot.asked == ["Takeover"], "the newest telemetry is from before the answer"
+    robot.shows(150, Mode.TAKEOVER)
+    turn()
+    assert robot.asked == ["Takeover"]
+    assert all(robot.dead_man[1:])
