@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 from pydantic import Field
 
 from hardware.clock import Clock
-from hardware.driver import DriverSettings
+from hardware.driver import Attachments, DriverSettings
 from hardware.memory import Frames
 
 FRAME_SLOTS = 4
@@ -52,6 +52,8 @@ class CameraDriver:
     settings: type[CameraSettings]
     open: Callable[[str, Any, Clock], Camera] | None
     """Of name, settings and clock; raises CameraLost. None: the simulation draws it."""
+    attached: Attachments | None = None
+    """What `doctor` shows. None: the driver cannot tell."""
 
 
 def open_frames(folder: Path, camera: str) -> Frames:

@@ -2,6 +2,7 @@
 
 import ctypes
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from hardware.camera import CameraDriver, CameraFrame, CameraLost, CameraSettings
 from hardware.clock import Clock
+from hardware.driver import Attached
 
 _JPEG_QUALITY = 90
 _MAX_AGE_NS = 500_000_000  # an older time stamp is another clock's, not the frame's age
@@ -27,10 +29,19 @@ def load_library() -> Any:
     return pyrealsense2
 
 
+def _serials(library: Any) -> list[str]:
+    key = library.camera_info.serial_number
+    return [device.get_info(key) for device in library.context().query_devices()]
+
+
+def attached() -> tuple[Attached, ...]:
+    """Raises what the library raises where it does not load."""
+    return tuple(Attached(name=serial) for serial in _serials(load_library()))
+
+
 def _check_present(library: Any, name: str, serial: str) -> None:
     """Raises CameraLost at once; the pipeline would look for the camera for 15 s."""
-    key = library.camera_info.serial_number
-    present = [device.get_info(key) for device in library.context().query_devices()]
+    present = _serials(library)
     if serial not in present:
         raise CameraLost(
             f"Camera {name}: no RealSense with the serial number {serial!r} is connected "
@@ -41,6 +52,14 @@ def _check_present(library: Any, name: str, serial: str) -> None:
 class RealSenseSettings(CameraSettings):
     serial: str
     rate_hz: Annotated[int, Field(ge=5, le=90)] = 30
+
+    def among(self, attached: Sequence[Attached]) -> Attached:
+        for each in attached:
+            if each.name == self.serial:
+                return each
+        raise LookupError(
+            f"no RealSense with the serial number {self.serial} is attached, or not by USB 3"
+        )
 
 
 class RealSense:
@@ -123,4 +142,4 @@ def open_realsense(name: str, settings: RealSenseSettings, clock: Clock) -> Real
     )
 
 
-DRIVER = CameraDriver(settings=RealSenseSettings, open=open_realsense)
+DRIVER = CameraDriver(settings=RealSenseSettings, open=open_realsense, attached=attached)

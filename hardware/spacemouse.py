@@ -1,13 +1,19 @@
 """3Dconnexion SpaceMouse through pyspacemouse: x forward, y left, z up; axes −1 … 1."""
 
+import os
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from hardware.clock import Clock
+from hardware.driver import Attached
 from hardware.teleop import DeviceLost, TeleopDriver, TeleopInput, TeleopSettings
 
 _MAX_REPORTS = 64  # per read: far more than arrive between two reads, and a bound all the same
+HID = Path("/sys/class/hidraw")
+_LOGITECH_MICE = range(0xC603, 0xC652)  # 3Dconnexion's products of its years at Logitech
+_UDEV = "copy deploy/udev/*.rules to /etc/udev/rules.d, run `udevadm trigger`, plug it in again"
 _AXES = ("x", "y", "z", "roll", "pitch", "yaw")
 
 
@@ -93,4 +99,31 @@ def open_spacemouse(_settings: SpaceMouseSettings, clock: Clock) -> SpaceMouse:
     return SpaceMouse(clock)
 
 
-DRIVER = TeleopDriver(settings=SpaceMouseSettings, open=open_spacemouse)
+def attached() -> tuple[Attached, ...]:
+    """Every one that is plugged in, by its path; without the library."""
+    mice = [f"/dev/{entry.name}" for entry in sorted(HID.glob("hidraw*")) if _is_mouse(entry)]
+    return tuple(
+        Attached(name=path)
+        if os.access(path, os.R_OK | os.W_OK)
+        else Attached(name=path, problem=f"{path} may not be read by this user", mend=_UDEV)
+        for path in mice
+    )
+
+
+def _is_mouse(entry: Path) -> bool:
+    """From the kernel's `HID_ID=bus:vendor:product`, in hexadecimal."""
+    try:
+        lines = (entry / "device" / "uevent").read_text().splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        if line.startswith("HID_ID="):
+            _, vendor, product = line.removeprefix("HID_ID=").split(":")
+            maker = vendor[-4:].upper()
+            return maker == "256F" or (
+                maker == "046D" and int(product, 16) & 0xFFFF in _LOGITECH_MICE
+            )
+    return False
+
+
+DRIVER = TeleopDriver(settings=SpaceMouseSettings, open=open_spacemouse, attached=attached)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hardware.clock import Clock
-from hardware.driver import DriverSettings
+from hardware.driver import Attachments, DriverSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +55,5 @@ class TeleopDriver:
 
     settings: type[TeleopSettings]
     open: Callable[[Any, Clock], TeleopDevice]  # of settings and clock; raises DeviceLost
+    attached: Attachments | None = None
+    """What `doctor` shows. None: the driver cannot tell."""

@@ -1,6 +1,8 @@
 """A USB camera through OpenCV and Video4Linux. A recorded video file works in its place."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import simplejpeg  # pyright: ignore[reportMissingTypeStubs]
@@ -8,8 +10,10 @@ from pydantic import Field
 
 from hardware.camera import CameraDriver, CameraFrame, CameraLost, CameraSettings
 from hardware.clock import Clock
+from hardware.driver import Attached
 
 _JPEG_QUALITY = 90
+DEVICES = Path("/dev")
 
 
 class WebcamSettings(CameraSettings):
@@ -17,6 +21,29 @@ class WebcamSettings(CameraSettings):
 
     device: str  # "/dev/video0", an index, or a video file
     rate_hz: Annotated[int, Field(ge=5, le=120)] = 30
+
+    def among(self, attached: Sequence[Attached]) -> Attached:
+        path = DEVICES / f"video{self.device}" if self.device.isdigit() else Path(self.device)
+        for each in attached:
+            if each.name == str(path.resolve()):
+                return each
+        if path.is_file():
+            return Attached(name=self.device)  # a recording
+        raise LookupError(f"{path} is not there")
+
+
+def attached() -> tuple[Attached, ...]:
+    """Every Video4Linux device, by its path."""
+    found = [path for path in DEVICES.glob("video*") if path.name.removeprefix("video").isdigit()]
+    found.sort(key=lambda path: int(path.name.removeprefix("video")))
+    return tuple(_attached(str(path)) for path in found)
+
+
+def _attached(path: str) -> Attached:
+    if os.access(path, os.R_OK | os.W_OK):
+        return Attached(name=path)
+    mend = "add this user to the group `video` and sign in again"
+    return Attached(name=path, problem=f"{path} may not be read by this user", mend=mend)
 
 
 class Webcam:
@@ -95,4 +122,4 @@ def open_webcam(name: str, settings: WebcamSettings, clock: Clock) -> Webcam:
     )
 
 
-DRIVER = CameraDriver(settings=WebcamSettings, open=open_webcam)
+DRIVER = CameraDriver(settings=WebcamSettings, open=open_webcam, attached=attached)

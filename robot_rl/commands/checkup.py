@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_rl.commands import preflight
-from robot_rl.commands.devices import realsense, spacemouse, webcam
+from robot_rl.commands.devices import attached, of_cell
 from robot_rl.commands.finding import Check, Finding, ok, problem, warning
 from robot_rl.commands.real_time import governor, kernel, locked_memory, scheduling
 from robot_rl.daemon.memory_folder import SHARED_MEMORY, leftovers
@@ -44,21 +44,13 @@ def machine_findings(data: Path) -> list[Check]:
         postgres,
         console,
         node,
-        spacemouse,
-        realsense,
+        attached,
     ]
 
 
 def cell_findings(cell: "Cell", task: "Task | None") -> list[Check]:
     """What this cell needs beyond the machine."""
-    checks: list[Check] = [partial(bounds, cell, task)]
-    drivers = {camera.driver for camera in cell.cameras.values()}
-    if "webcam" in drivers:
-        checks.append(partial(webcam, cell))
-    if "realsense" in drivers:
-        checks.append(partial(realsense, cell))
-    if cell.teleop:
-        checks.append(partial(spacemouse, needed=True))
+    checks: list[Check] = [partial(bounds, cell, task), partial(of_cell, cell)]
     if task is not None:
         checks.append(partial(starting_policy, task))
     return checks

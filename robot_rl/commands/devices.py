@@ -1,105 +1,108 @@
-"""Checks of `doctor`: cameras and input devices. Nothing is opened or moved."""
+"""Checks of `doctor`: what the installed drivers of cameras and input devices find attached.
 
-import os
+Nothing is opened or moved. Each driver is asked in a process of its own (commands/attached.py),
+because a device library may crash.
+"""
+
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter
+
+from hardware.driver import Attached, DriverSettings
 from robot_rl.commands.finding import Finding, ok, problem, warning
+from robot_rl.config.drivers import CAMERAS, TELEOP, find, known
 
 if TYPE_CHECKING:
     from robot_rl.config import Cell
 
-_HID = Path("/sys/class/hidraw")
-_LOGITECH_MICE = range(0xC603, 0xC652)  # 3Dconnexion's products of its years at Logitech
-_UDEV = "copy deploy/udev/*.rules to /etc/udev/rules.d, run `udevadm trigger`, plug it in again"
-_REALSENSE = """
-import ctypes, libusb_package
-ctypes.CDLL(str(libusb_package.get_library_path()), mode=ctypes.RTLD_GLOBAL)
-import pyrealsense2 as rs
-print(*[device.get_info(rs.camera_info.serial_number) for device in rs.context().query_devices()])
-"""
+PATIENCE_S = 30.0
+FOUND: TypeAdapter[tuple[Attached, ...]] = TypeAdapter(tuple[Attached, ...])
+_KINDS = {CAMERAS: "camera", TELEOP: "teleop"}
+_INSTALL = "install the driver's package and the libraries that it needs"
+_PLUG = (
+    "plug it in, or correct the cell; a device that is plugged in may need the rules of deploy/udev"
+)
 
 
-def spacemouse(*, needed: bool = False) -> list[Finding]:
-    """Plugged in, and this user may read it."""
-    mice = [f"/dev/{entry.name}" for entry in sorted(_HID.glob("hidraw*")) if _is_mouse(entry)]
-    if not mice:
-        text = "none plugged in"
-        if needed:
-            return [problem("SpaceMouse", f"{text}; the cell names one", "plug it in")]
-        return [ok("SpaceMouse", text)]
-    for path in mice:
-        if not os.access(path, os.R_OK | os.W_OK):
-            state = problem if needed else warning
-            return [state("SpaceMouse", f"{path} may not be read by this user", _UDEV)]
-    return [ok("SpaceMouse", ", ".join(mice))]
+class _Untold(RuntimeError):
+    """A driver could not say what is attached: one clause."""
 
 
-def _is_mouse(entry: Path) -> bool:
-    """From the kernel's `HID_ID=bus:vendor:product`, in hexadecimal."""
-    try:
-        lines = (entry / "device" / "uevent").read_text().splitlines()
-    except OSError:
-        return False
-    for line in lines:
-        if line.startswith("HID_ID="):
-            _, vendor, product = line.removeprefix("HID_ID=").split(":")
-            maker = vendor[-4:].upper()
-            return maker == "256F" or (
-                maker == "046D" and int(product, 16) & 0xFFFF in _LOGITECH_MICE
-            )
-    return False
-
-
-def realsense(cell: "Cell | None" = None) -> list[Finding]:
-    """The library loads, and sees the cameras of the cell, or whatever is there without one.
-
-    In a process of its own: a driver may crash.
-    """
-    cameras = {} if cell is None else cell.cameras
-    wanted = {name: c.serial for name, c in cameras.items() if c.driver == "realsense"}
-    needed = bool(wanted)
-    state = problem if needed else warning
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _REALSENSE], capture_output=True, text=True, timeout=30
-        )
-    except subprocess.TimeoutExpired:
-        return [state("RealSense", "the library hangs", "plug the cameras out and in again")]
-    if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["it ended the program"])[-1]
-        mend = "run `make install`; the cell needs it" if needed else "only RealSense cells need it"
-        return [state("RealSense", f"the library does not load ({said})", mend)]
-    serials = done.stdout.split()
-    present = ", ".join(serials) or "none"
-    if not needed:
-        return [ok("RealSense", f"the library loads; cameras plugged in: {present}")]
+def attached() -> list[Finding]:
+    """What each driver finds. Only a cell that names the driver needs any of it."""
     return [
-        ok(f"camera {name}", f"RealSense {serial}")
-        if serial in serials
-        else problem(
-            f"camera {name}",
-            f"no RealSense with the serial number {serial} is plugged in (present: {present})",
-            f"plug it in (USB 3), or correct the cell; or {_UDEV}",
-        )
-        for name, serial in wanted.items()
+        _of_driver(group, name)
+        for group in _KINDS
+        for name in known(group)
+        if _driver(group, name) is None or _driver(group, name).attached is not None
     ]
 
 
-def webcam(cell: "Cell") -> list[Finding]:
-    found: list[Finding] = []
+def of_cell(cell: "Cell") -> list[Finding]:
+    """Whether the devices that a cell names are there, and can be used."""
+    return [
+        _of_section(group, label, section)
+        for group, label, section in _sections(cell)
+        if find(group, section.driver).attached is not None
+    ]
+
+
+def _of_driver(group: str, name: str) -> Finding:
+    title = f"{name} ({_KINDS[group]})"
+    try:
+        found = _ask(group, name)
+    except _Untold as error:
+        return warning(title, str(error), f"only cells that name it need it: {_INSTALL}")
+    names = ", ".join(each.name for each in found)
+    unusable = next((each for each in found if each.problem), None)
+    if unusable is not None:
+        return warning(title, f"{names}; {unusable.problem}", unusable.mend)
+    return ok(title, names or "none attached")
+
+
+def _of_section(group: str, label: str, section: DriverSettings) -> Finding:
+    try:
+        found = _ask(group, section.driver)
+    except _Untold as error:
+        return problem(label, str(error), f"{_INSTALL}: the cell names it")
+    try:
+        meant = section.among(found)
+    except LookupError as error:
+        names = ", ".join(each.name for each in found) or "none"
+        return problem(label, f"{error.args[0]} (attached: {names})", _PLUG)
+    return problem(label, meant.problem, meant.mend) if meant.problem else ok(label, meant.name)
+
+
+def _sections(cell: "Cell") -> Iterator[tuple[str, str, DriverSettings]]:
     for name, camera in cell.cameras.items():
-        if camera.driver != "webcam":
-            continue
-        path = f"/dev/video{camera.device}" if camera.device.isdigit() else camera.device
-        label = f"camera {name}"
-        if not Path(path).exists():
-            found.append(problem(label, f"{path} is not there", "plug it in, or correct the cell"))
-        elif not os.access(path, os.R_OK | os.W_OK):
-            mend = "add this user to the group `video` and sign in again"
-            found.append(problem(label, f"{path} may not be read by this user", mend))
-        else:
-            found.append(ok(label, path))
-    return found
+        yield CAMERAS, f"camera {name}", camera
+    for device in cell.teleop:
+        yield TELEOP, f"teleop {device.driver}", device
+
+
+def _driver(group: str, name: str) -> Any:
+    """None when it does not load, which its own process then says."""
+    try:
+        return find(group, name)
+    except ValueError:
+        return None
+
+
+@cache
+def _ask(group: str, name: str) -> tuple[Attached, ...]:
+    """Raises _Untold."""
+    command = [sys.executable, "-m", "robot_rl.commands.attached", group, name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        raise _Untold(
+            f"what is attached cannot be told: its library says nothing for {PATIENCE_S:.0f} s"
+        ) from None
+    if done.returncode != 0:
+        said = (done.stderr.strip().splitlines() or ["it ended the program"])[-1]
+        raise _Untold(f"what is attached cannot be told ({said})")
+    return FOUND.validate_json(done.stdout.strip().splitlines()[-1])
