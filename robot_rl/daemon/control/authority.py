@@ -113,11 +113,12 @@ class Authority:
         sequence: int,
         echoed_ns: int,
         dead_man: bool,
+        arm: int,
         now_ns: int,
     ) -> Admission:
         """Judge a drive message. That a dead-man was let go counts without the lease as well."""
         self.takeovers.releases.see_client(
-            client, dead_man=dead_man, echoed_ns=echoed_ns, now_ns=now_ns
+            client, dead_man=dead_man, arm=arm, echoed_ns=echoed_ns, now_ns=now_ns
         )
         return self.lease.admit(
             client, epoch=epoch, sequence=sequence, echoed_ns=echoed_ns, now_ns=now_ns

@@ -251,10 +251,11 @@ class Controller:
     def _follow_person(self, now_ns: int) -> list[Proposal]:
         """The arm that the person drives; the others hold."""
         proposals: list[Proposal] = [Hold() for _ in self.channels]
-        driver = self.authority.takeovers.intervention
+        takeovers = self.authority.takeovers
+        driver = takeovers.intervention
         if driver is None:
             return proposals
-        driven = self.operator_input.driven_arm(at_robot=driver.at_robot)
+        driven = self.operator_input.driven_arm(takeovers.releases, at_robot=driver.at_robot)
         if 0 <= driven < len(proposals) and self.channels[driven].settings.columns is not None:
             at_robot = driver.at_robot
             proposals[driven] = self._twist(self.channels[driven], now_ns, at_robot=at_robot)

@@ -4,6 +4,9 @@ A person whose takeover ended, whose connection broke or whose page was restarte
 holding the key without knowing it. So every takeover needs proof that the same client, or the same
 device at the robot, let go since: a message without the dead-man that echoes a robot time from
 after the loss, and was therefore sent after it.
+
+The same message says which arm the person will drive: a hand that pushes one arm must not push the
+other by a click.
 """
 
 from collections import OrderedDict
@@ -29,7 +32,7 @@ class DeadManReleases:
     def __init__(self, now_ns: int) -> None:
         self._lost_ns = now_ns
         self._why = "control started"
-        self._clients: OrderedDict[UUID, None] = OrderedDict()
+        self._clients: OrderedDict[UUID, int] = OrderedDict()
         self._at_robot = False
 
     def lost(self, why: str, now_ns: int) -> None:
@@ -38,11 +41,13 @@ class DeadManReleases:
         self._clients.clear()
         self._at_robot = False
 
-    def see_client(self, client: UUID, *, dead_man: bool, echoed_ns: int, now_ns: int) -> None:
+    def see_client(
+        self, client: UUID, *, dead_man: bool, arm: int, echoed_ns: int, now_ns: int
+    ) -> None:
         """One drive message, whether its sender holds the lease or not."""
         if dead_man or not self._lost_ns < echoed_ns <= now_ns:
             return
-        self._clients[client] = None
+        self._clients[client] = arm
         self._clients.move_to_end(client)
         if len(self._clients) > CLIENTS:
             self._clients.popitem(last=False)
@@ -54,6 +59,10 @@ class DeadManReleases:
 
     def gone(self, client: UUID) -> None:
         self._clients.pop(client, None)
+
+    def arm_of(self, client: UUID) -> int | None:
+        """The arm that this client named when it was last seen to have let go."""
+        return self._clients.get(client)
 
     def missing(self, client: UUID, *, at_robot: bool) -> str | None:
         """Why a dead-man that is held does not count, as a sentence; None when it does."""

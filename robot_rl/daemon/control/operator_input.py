@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon.control.authority import Authority
-from robot_rl.daemon.control.dead_man import DeviceInput
+from robot_rl.daemon.control.dead_man import DeadManReleases, DeviceInput
 from robot_rl.daemon.topics import NO_ARM
 from safety import lease as leases
 from safety.drive import DriveInput, DriveSettings, DriveState, shape
@@ -33,7 +33,7 @@ class OperatorInput:
         # Axes that the task does not use do not move; the others keep the task's proportions.
         largest = np.repeat([max(scale[:3].max(), 1e-12), max(scale[3:].max(), 1e-12)], 3)
         self._share = scale / largest
-        self._local_arm, self._remote_arm = local_arm, NO_ARM
+        self._local_arm = local_arm
         self._remote: Record | None = None
         self._local: Record | None = None
         self._pressed = False
@@ -48,12 +48,11 @@ class OperatorInput:
             sequence=int(drive["sequence"]),
             echoed_ns=int(drive["echo_t_ns"]),
             dead_man=bool(drive["deadman"]),
+            arm=int(drive["arm"]),
             now_ns=now_ns,
         )
         if admission is leases.Admission.ACCEPTED:
             self._remote = drive
-            if not bool(drive["deadman"]):
-                self._remote_arm = int(drive["arm"])
         else:
             self.rejected[admission] += 1
 
@@ -71,16 +70,18 @@ class OperatorInput:
         self._states = {"remote": DriveState(), "local": DriveState()}
         self._toggled = 0.0
 
-    def driven_arm(self, *, at_robot: bool) -> int:
+    def driven_arm(self, releases: DeadManReleases, *, at_robot: bool) -> int:
         """Which arm the device drives, in the order of the cell.
 
-        Another one is driven only after its choice came with the dead-man released: a hand that
-        pushes one arm must not push the other by a click.
+        A remote one drives only the arm that its client named when it last let go.
         """
         if at_robot:
             return self._local_arm
-        chosen = self._remote is not None and int(self._remote["arm"]) == self._remote_arm
-        return self._remote_arm if chosen else NO_ARM
+        if self._remote is None:
+            return NO_ARM
+        wanted = int(self._remote["arm"])
+        named = releases.arm_of(UUID(bytes=bytes(self._remote["client_id"])))
+        return wanted if wanted == named else NO_ARM
 
     def remote_input(self, now_ns: int, lease: LeaseState) -> DeviceInput | None:
         """What the remote device says under this lease; what it said under another one is void."""

@@ -54,6 +54,7 @@ class Desk:
                     sequence=self.sequence,
                     echoed_ns=self.now_ns,
                     dead_man=self.remote is not None and self.remote.dead_man,
+                    arm=0,
                     now_ns=self.now_ns,
                 )
             authority.tick(self.now_ns, self.speed_m_s, self.remote, None)

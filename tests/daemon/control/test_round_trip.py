@@ -122,6 +122,6 @@ def test_a_network_that_becomes_too_slow_holds() -> None:
 def test_somebody_elses_command_measures_nothing() -> None:
     authority = Authority(ModeState(), resumes=True)
     authority.admit_drive(
-        UUID(int=8), epoch=0, sequence=1, echoed_ns=0, dead_man=True, now_ns=60 * MS
+        UUID(int=8), epoch=0, sequence=1, echoed_ns=0, dead_man=True, arm=0, now_ns=60 * MS
     )
     assert math.isnan(authority.lease.round_trip_s)

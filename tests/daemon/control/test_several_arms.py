@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any, cast
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -121,6 +122,30 @@ def test_another_arm_is_driven_only_after_the_dead_man_was_released(stand: Contr
     stand.drive_for(300, dead_man=True, axes=FORWARD, arm=RIGHT)
     assert np.linalg.norm(reference_m(stand, RIGHT) - before[RIGHT]) > 0.003
     np.testing.assert_allclose(reference_m(stand, LEFT), rests, atol=1e-9)
+
+
+@pytest.mark.parametrize("arm", [LEFT, RIGHT])
+def test_one_press_that_begins_without_the_lease_drives(stand: ControlStand, arm: int) -> None:
+    """The console's way: let go, then hold, and ask for the lease and the takeover meanwhile."""
+    stand.drive_for(40, dead_man=False, arm=arm)
+    stand.drive_for(40, dead_man=True, arm=arm)
+    stand.ask(AcquireLease)
+    stand.drive_for(40, dead_man=True, arm=arm)
+    stand.ask(Takeover, device="keyboard")
+    before = reference_m(stand, arm)
+    stand.drive_for(300, dead_man=True, axes=FORWARD, arm=arm)
+    assert stand.mode == "takeover"
+    assert np.linalg.norm(reference_m(stand, arm) - before) > 0.003
+
+
+def test_who_only_watches_chooses_no_arm_for_the_person_who_drives(stand: ControlStand) -> None:
+    take_over(stand, RIGHT)
+    before = reference_m(stand, RIGHT)
+    driver, watcher = stand.client, uuid4()
+    for client, held in ((watcher, False), (driver, True)) * 8:
+        stand.client = client
+        stand.drive_for(40, dead_man=held, axes=FORWARD, arm=RIGHT if held else LEFT)
+    assert np.linalg.norm(reference_m(stand, RIGHT) - before) > 0.003
 
 
 def test_an_arm_that_is_not_in_the_cell_moves_nothing(stand: ControlStand) -> None:

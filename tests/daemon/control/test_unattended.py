@@ -55,6 +55,7 @@ def test_a_console_that_goes_away_starts_the_time(unattended_ns: int | None) -> 
             sequence=sequence,
             echoed_ns=now_ns,
             dead_man=False,
+            arm=0,
             now_ns=now_ns,
         )
         authority.tick(now_ns, 0.0, None, None)
