@@ -75,6 +75,20 @@ def cell_facts(cell: Cell, task: Task) -> Facts:
     return facts
 
 
+def action_names(provenance: Provenance, columns: int) -> tuple[str, ...]:
+    """Names of the `columns` of the recorded actions, in order.
+
+    Data from before names were kept has those of the first release; a number stands in where none
+    are known.
+    """
+    identity = provenance.identity
+    kept = None if identity is None else identity.facts.get(_COLUMNS)
+    names = (kept or _FIRST_TASK[_COLUMNS]).split()
+    if len(names) == columns:
+        return tuple(names)
+    return tuple(f"column{number}" for number in range(1, columns + 1))
+
+
 class IdentityRule:
     """Which episodes are trained on together: those whose action space, step and cameras are the
     task file's, and whose arm and camera images are those of the first such episode.

@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Row, select
 
 from robot_rl.config import BadConfig, load_task
+from robot_rl.config.identity import action_names
 from robot_rl.errors import NotFound
 from robot_rl.schema.episode import Outcome, Provenance
 from robot_rl.schema.intervention import InterventionUse, standing_use
@@ -131,9 +132,13 @@ class EpisodeDetail(Message):
 
 
 class EpisodeSteps(Message):
-    """Consecutive steps without images; `rewards` beside them, as derived for display."""
+    """Consecutive steps without images; `rewards` beside them, as derived for display.
+
+    `action_names`: of the columns of an action; none while no step with an action is stored.
+    """
 
     episode_id: UUID
+    action_names: tuple[str, ...]
     steps: tuple[Step, ...]
     rewards: tuple[float | None, ...]
 
@@ -223,7 +228,7 @@ def steps(database: Database, blobs: BlobStore, episode_id: UUID) -> EpisodeStep
     """Every step that is stored. Raises EpisodeMissing."""
     with database.engine.connect() as connection:
         episode = connection.execute(
-            select(EpisodeTable.task, EpisodeTable.outcome).where(
+            select(EpisodeTable.task, EpisodeTable.outcome, EpisodeTable.provenance).where(
                 EpisodeTable.episode_id == episode_id
             )
         ).one_or_none()
@@ -240,9 +245,19 @@ def steps(database: Database, blobs: BlobStore, episode_id: UUID) -> EpisodeStep
             for record in decode_segment(blobs.get(sha256), images=False)
         ]
     outcome = None if episode.outcome is None else Outcome(episode.outcome)
+    provenance = Provenance.model_validate(episode.provenance)
     return EpisodeSteps(
-        episode_id=episode_id, steps=tuple(found), rewards=_rewards(found, episode.task, outcome)
+        episode_id=episode_id,
+        action_names=action_names(provenance, _columns(found)),
+        steps=tuple(found),
+        rewards=_rewards(found, episode.task, outcome),
     )
+
+
+def _columns(found: list[Step]) -> int:
+    """Of an action, which the last record has not."""
+    actions = (step.executed_action for step in found)
+    return next((len(action) for action in actions if action is not None), 0)
 
 
 def _rewards(found: list[Step], task: str, outcome: Outcome | None) -> tuple[float | None, ...]:

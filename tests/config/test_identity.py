@@ -10,11 +10,13 @@ from robot_rl.config.identity import (
     FIRST_CELLS,
     FIRST_TASKS,
     IdentityRule,
+    action_names,
     cell_facts,
     data_identity,
     task_facts,
 )
 from robot_rl.schema.episode import Provenance
+from robot_rl.schema.identity import DataIdentity
 
 TASK, CELL = CHECKOUT / "tasks/lift_cube.toml", CHECKOUT / "cells/simulation.toml"
 FIRST_TASK, FIRST_CELL = next(iter(FIRST_TASKS)), next(iter(FIRST_CELLS))
@@ -128,6 +130,19 @@ def test_what_the_first_release_meant_is_what_its_files_mean() -> None:
     task = load_task(str(TASK))
     assert FIRST_TASKS[FIRST_TASK] == task_facts(task)
     assert FIRST_CELLS[FIRST_CELL] == cell_facts(load_cell(str(CELL)), task)
+
+
+def test_the_columns_of_an_action_have_the_names_that_were_recorded_with_it() -> None:
+    pair = "left_dq1 left_dq2 right_dq1 right_dq2"
+    today = recorded()
+    two_arms = today.model_copy(
+        update={"identity": DataIdentity(facts={"action.columns": pair, "step_s": "0.1"})}
+    )
+    assert action_names(two_arms, 4) == tuple(pair.split())
+    assert action_names(recorded_before(), 7) == action_names(today, 7)
+    assert action_names(recorded_before(), 7)[0] == "dx"
+    assert action_names(recorded_before(), 2) == ("column1", "column2"), "nobody knows them"
+    assert action_names(today, 0) == ()
 
 
 def test_the_name_of_an_identity_survives_a_database() -> None:

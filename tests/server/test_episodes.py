@@ -162,6 +162,9 @@ def test_steps_and_frames(reader: httpx.Client, read_only: dict[str, UUID]) -> N
         *("policy", "policy", "human", "human", "policy", "hold"),
     ]
     assert steps["rewards"] == [0.0, 0.0, 0.0, 0.0, 1.0, None]
+    assert steps["action_names"] == ["dx", "dy", "dz", "rx", "ry", "rz", "gripper"]
+    running = reader.get(f"/api/episodes/{read_only['running']}/steps").json()
+    assert (running["action_names"], running["steps"]) == ([], [])
     for camera in CAMERAS:
         for index in range(6):
             frame = reader.get(f"/api/episodes/{read_only['helped']}/frames/{camera}/{index}.jpg")

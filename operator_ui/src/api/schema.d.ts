@@ -1191,8 +1191,12 @@ export interface components {
         /**
          * EpisodeSteps
          * @description Consecutive steps without images; `rewards` beside them, as derived for display.
+         *
+         *     `action_names`: of the columns of an action; none while no step with an action is stored.
          */
         EpisodeSteps: {
+            /** Action Names */
+            action_names: string[];
             /**
              * Episode Id
              * Format: uuid
