@@ -105,6 +105,7 @@ export function act(connection: RobotConnection, action: PressedAction, choices:
       return ask({ kind: "begin_reset", seed: null });
     case "recovery":
     case "discard": // answers, while the page asks what a takeover was for
+    case "arm":
     case "gripper":
     case "note":
     case "help":

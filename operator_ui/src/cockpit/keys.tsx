@@ -22,6 +22,7 @@ const DRIVING = new Set<Action>([
   "correction",
   "recovery",
   "discard",
+  "arm",
   "frame",
   "slower",
   "faster",

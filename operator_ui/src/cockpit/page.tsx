@@ -54,6 +54,7 @@ function Cockpit({ robot }: { robot: string }) {
     if (action === "help") return openHelp();
     if (action === "note") return noteField.current?.focus();
     if (action === "gripper") return driver.toggleGripper();
+    if (action === "arm") return driver.nextArm();
     if (asked.answer(action)) return;
     const done = act(connection, action, { label, purpose });
     if (done === "labelled") setLabel(NO_LABEL);

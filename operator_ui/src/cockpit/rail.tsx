@@ -1,11 +1,12 @@
 /** The right rail: how near the limits, who has control, what the hand does. */
 import { Button, Group, Progress, SegmentedControl, Text } from "@mantine/core";
-import { useCallback, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
 import { Keys } from "@/app/icons";
 import { Panel } from "@/app/panel";
+import { ArmChooser } from "@/cockpit/arms";
 import { request } from "@/cockpit/commands";
+import { Gauges } from "@/cockpit/gauges";
 import { InputState } from "@/cockpit/input";
 import classes from "@/cockpit/rail.module.css";
 import type { Driver } from "@/drive/driver";
@@ -14,96 +15,8 @@ import { keyName, type PressedAction } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
 import type { RobotConnection } from "@/live/connection";
 import { handButton } from "@/live/offers";
-import { useDrawing, useLive } from "@/live/robots";
-import { asksForLease, holdsLease, isWaiting, type LiveState, leaseOf } from "@/live/state";
-
-interface Gauge {
-  readonly value: number;
-  readonly limit: number;
-  readonly text: string;
-}
-
-/** A bar against its limit: amber from 80 %, red at the limit; the numbers stand beside it. */
-function Bar({
-  name,
-  connection,
-  read,
-}: {
-  name: string;
-  connection: RobotConnection;
-  read: (state: LiveState) => Gauge | null;
-}) {
-  const fill = useRef<HTMLDivElement>(null);
-  const text = useRef<HTMLSpanElement>(null);
-  const meter = useRef<HTMLDivElement>(null);
-  const draw = useCallback(
-    (state: LiveState) => {
-      const gauge = read(state);
-      if (!gauge || !fill.current || !text.current || !meter.current) return;
-      const share = gauge.limit > 0 ? Math.min(1, gauge.value / gauge.limit) : 0;
-      fill.current.style.transform = `scaleX(${share})`;
-      fill.current.dataset.level = share >= 1 ? "limit" : share > 0.8 ? "near" : "free";
-      text.current.textContent = gauge.text;
-      meter.current.setAttribute("aria-valuenow", share.toFixed(2));
-      meter.current.setAttribute("aria-valuetext", gauge.text);
-    },
-    [read],
-  );
-  useDrawing(connection, draw);
-  return (
-    <div className={classes.gauge}>
-      <div className={classes.gaugeHead}>
-        <span>{name}</span>
-        <span ref={text} className={classes.number} />
-      </div>
-      {/* biome-ignore lint/a11y/useSemanticElements: <meter> cannot be coloured alike in all browsers */}
-      <div
-        ref={meter}
-        className={classes.track}
-        role="meter"
-        aria-label={name}
-        aria-valuemin={0}
-        aria-valuemax={1}
-        aria-valuenow={0}
-      >
-        <div ref={fill} className={classes.fill} />
-      </div>
-    </div>
-  );
-}
-
-const force = ({ telemetry }: LiveState): Gauge | null =>
-  telemetry && {
-    value: telemetry.force_n,
-    limit: telemetry.force_limit_n,
-    text: `${telemetry.force_n.toFixed(1)} / ${telemetry.force_limit_n.toFixed(0)} N`,
-  };
-
-const speed = ({ telemetry }: LiveState): Gauge | null =>
-  telemetry && {
-    value: telemetry.speed_m_s,
-    limit: telemetry.speed_limit_m_s,
-    text: `${telemetry.speed_m_s.toFixed(3)} / ${telemetry.speed_limit_m_s.toFixed(2)} m/s`,
-  };
-
-function Limits({ connection }: { connection: RobotConnection }) {
-  const { t } = useTranslation();
-  const acting = useLive(connection, (state) => state.telemetry?.limits.join("|") ?? "");
-  return (
-    <div className={classes.limits} data-testid="limits">
-      <span className={classes.quiet}>{t("rail.limits")}</span>
-      {acting === "" ? (
-        <span className={classes.chipNone}>{t("rail.limits_none")}</span>
-      ) : (
-        acting.split("|").map((limit) => (
-          <span key={limit} className={classes.chip}>
-            {limit.replaceAll("_", " ")}
-          </span>
-        ))
-      )}
-    </div>
-  );
-}
+import { useLive } from "@/live/robots";
+import { asksForLease, holdsLease, isWaiting, leaseOf } from "@/live/state";
 
 /** The SpaceMouse at the robot PC: its dead-man is read there, so here is only the asking. */
 function LocalTakeover({ connection }: { connection: RobotConnection }) {
@@ -253,6 +166,7 @@ function Input({
       }
     >
       <InputState connection={connection} driver={driver} />
+      <ArmChooser connection={connection} driver={driver} />
       <Group justify="space-between" mt={8} wrap="nowrap">
         <Text size="sm">
           {t("rail.frame")} <kbd className={classes.key}>{keyName(keys.frame)}</kbd>
@@ -303,15 +217,10 @@ export function Rail(props: {
   onAction: (action: PressedAction) => void;
   onKeys: () => void;
 }) {
-  const { t } = useTranslation();
   const { connection } = props;
   return (
     <aside className={classes.rail}>
-      <Panel title={t("rail.limits_title")}>
-        <Bar name={t("rail.force")} connection={connection} read={force} />
-        <Bar name={t("rail.speed")} connection={connection} read={speed} />
-        <Limits connection={connection} />
-      </Panel>
+      <Gauges connection={connection} />
       <Control connection={connection} onAction={props.onAction} />
       <Input {...props} />
     </aside>

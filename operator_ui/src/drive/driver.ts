@@ -1,6 +1,7 @@
 /** The 50 Hz input loop of the live page: reads the devices, asks for the takeover, sends the wish. */
 import { createStore } from "zustand/vanilla";
 import type { Phase } from "@/api/messages";
+import { armChoices, drivenArm, nextArm } from "@/drive/arms";
 import { type Axes, combine, type Intent, type Reading, ZERO } from "@/drive/axes";
 import { type Ask, nextAsk, nextGripper } from "@/drive/engagement";
 import { type PadReading, readGamepad } from "@/drive/gamepad";
@@ -36,6 +37,8 @@ export class Driver {
   readonly devices = createStore<Devices>(() => ({ gamepad: null, spacemouse: null }));
   /** Why the press that is held now drives no more: it has to be let go first. */
   readonly spent = createStore<{ readonly why: Spent }>(() => ({ why: null }));
+  /** A dead-man is held on some device here, whether it counts or not. */
+  readonly held = createStore<{ readonly deadman: boolean }>(() => ({ deadman: false }));
   private press: Press = RELEASED;
   /** The last wish, for the raw-axes display; read it, do not subscribe. */
   intent: Intent = { deadman: false, axes: ZERO, device: "keyboard" };
@@ -45,6 +48,7 @@ export class Driver {
   private puck: Puck | null = null;
   private sequence = 0;
   private gripper: -1 | 0 | 1 = 0;
+  private gripperArm: string | null = null;
   private gripperUntilMs = 0;
   private padGripper = false;
   private refused = false;
@@ -99,9 +103,39 @@ export class Driver {
   }
 
   toggleGripper(): void {
-    const opening_m = this.connection.store.getState().telemetry?.gripper_m ?? 0;
-    this.gripper = nextGripper(this.gripper, opening_m);
+    const { arm } = this;
+    const { telemetry } = this.connection.store.getState();
+    const opening_m = (arm === null ? undefined : telemetry?.arms[arm]?.gripper_m) ?? 0;
+    this.gripper = nextGripper(arm === this.gripperArm ? this.gripper : 0, opening_m);
+    this.gripperArm = arm;
     this.gripperUntilMs = performance.now() + GRIPPER_MS;
+  }
+
+  /** Which arm is driven; null: the robot has not named its arms. */
+  get arm(): string | null {
+    return drivenArm(this.arms, armChoices.getState()[this.connection.robot]);
+  }
+
+  private get arms(): readonly string[] {
+    return this.connection.store.getState().presence?.arms ?? [];
+  }
+
+  /** Drives another arm from now on; not while a dead-man is held. */
+  chooseArm(arm: string): void {
+    const nowMs = performance.now();
+    if (this.readings(nowMs, 0).some((one) => one.deadman)) return; // the chooser says why
+    armChoices.setState({ [this.connection.robot]: arm });
+    // The robot takes the choice only from a message without the dead-man: one has to leave before
+    // the next press, even where the last one has just left.
+    this.intent = { deadman: false, axes: ZERO, device: this.intent.device };
+    this.gripperUntilMs = 0;
+    this.sentMs = Number.NEGATIVE_INFINITY;
+    this.send(nowMs);
+  }
+
+  nextArm(): void {
+    const arm = nextArm(this.arms, this.arm);
+    if (arm !== null) this.chooseArm(arm);
   }
 
   markPhase(phase: Phase): void {
@@ -170,6 +204,8 @@ export class Driver {
     const dt_s = Math.min(0.1, (nowMs - this.lastTickMs) / 1000);
     this.lastTickMs = nowMs;
     const readings = this.readings(nowMs, dt_s);
+    const deadman = readings.some((one) => one.deadman);
+    if (deadman !== this.held.getState().deadman) this.held.setState({ deadman });
     const attended = !this.blocked && !document.hidden && document.hasFocus();
     const wished = combine(readings);
     const counts = attended && this.mayDrive(wished.deadman && attended);
@@ -236,6 +272,7 @@ export class Driver {
       sequence: this.sequence,
       lease_epoch: state.telemetry.lease.epoch,
       deadman: this.intent.deadman,
+      arm: this.arm,
       axes: [...axes],
       gripper: this.intent.deadman && nowMs < this.gripperUntilMs ? this.gripper : 0,
       frame,

@@ -49,8 +49,8 @@ describe("remapping", () => {
   });
 
   it("keeps a map from before an action existed, whose key somebody uses", () => {
-    const { recovery: _, discard: __, home: ___, ...older } = DEFAULT_KEYS;
-    const mine = { ...older, deadman: "KeyX", gripper: "KeyP", note: "KeyH" };
+    const { recovery: _, discard: __, home: ___, arm: ____, ...older } = DEFAULT_KEYS;
+    const mine = { ...older, deadman: "KeyX", gripper: "KeyP", note: "KeyH", pause: "KeyM" };
     const keys = restored(mine);
     expect(keys).toMatchObject(mine);
     expect(new Set(Object.values(keys)).size).toBe(Object.values(keys).length);

@@ -30,6 +30,7 @@ export const PRESSED_ACTIONS = [
   "reset",
   "home",
   "note",
+  "arm",
   "frame",
   "slower",
   "faster",
@@ -71,6 +72,7 @@ export const DEFAULT_KEYS: KeyMap = {
   reset: "KeyR",
   home: "KeyH",
   note: "KeyN",
+  arm: "KeyM",
   frame: "KeyF",
   slower: "BracketLeft",
   faster: "BracketRight",
@@ -109,8 +111,12 @@ export function remap(keys: KeyMap, action: Action, code: string): KeyMap {
 }
 
 /** A map from before these existed keeps its keys: they give way to those that a person chose. */
-const NEWER_ACTIONS = ["recovery", "discard", "home"] as const satisfies readonly Action[];
-const SPARE_KEYS: readonly string[] = ["Z", "Y", "M", "X", "P", "H"].map((key) => `Key${key}`);
+const NEWER_ACTIONS = ["recovery", "discard", "home", "arm"] as const satisfies readonly Action[];
+/** With the keys that a person has freed there are as many as actions: one is always left. */
+const SPARE_KEYS: readonly string[] = [
+  ...["Z", "Y", "M", "X", "P", "H"].map((key) => `Key${key}`),
+  ...Object.values(DEFAULT_KEYS),
+];
 
 /** A key map from storage: unknown actions and forbidden keys fall back to the default. */
 export function restored(stored: unknown): KeyMap {

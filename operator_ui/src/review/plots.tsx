@@ -1,7 +1,7 @@
 /** The curves under the pictures, on the same clock; a click moves the playhead. */
 import "uplot/dist/uPlot.min.css";
-import { useComputedColorScheme } from "@mantine/core";
-import { useEffect, useMemo, useRef } from "react";
+import { Button, useComputedColorScheme } from "@mantine/core";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import uPlot from "uplot";
 import classes from "@/review/review.module.css";
@@ -143,8 +143,11 @@ function paintPlayhead(plot: uPlot, time_s: number, scheme: "light" | "dark"): v
 }
 
 const COLORS = { proposed: "#8a94a6", executed: "#2f83e0", human: "#e08700" } as const;
+const FORCE_COLORS = ["#b3538f", "#2b9ab3", "#8a6fd1", "#6f8f2f"] as const;
 const UNIT: readonly [number, number] = [-1.1, 1.1];
 const SHARE: readonly [number, number] = [0, 1];
+/** More columns of an action than this are shown on demand. */
+const SHOWN_COLUMNS = 8;
 
 export default function Plots({
   series,
@@ -156,13 +159,16 @@ export default function Plots({
   onSeek: (time_s: number) => void;
 }) {
   const { t } = useTranslation();
+  const [all, setAll] = useState(false);
+  const count = series.actions.length;
   const plots = useMemo(() => {
-    const actions = (["x", "y", "z", "gripper"] as const).map((name, entry) => ({
-      title: t(`episode.plot_${name}`),
+    const shown = all ? series.actions : series.actions.slice(0, SHOWN_COLUMNS);
+    const actions = shown.map((column) => ({
+      title: t("episode.plot_action", { name: column.name }),
       range: UNIT,
       curves: (["proposed", "executed", "human"] as const).map((kind) => ({
         label: t(`episode.${kind}`),
-        values: series[kind][entry] ?? [],
+        values: column[kind],
         color: COLORS[kind],
         stepped: true,
         ...(kind === "proposed" ? { dash: [4, 3] } : {}),
@@ -175,13 +181,21 @@ export default function Plots({
     });
     return [
       ...actions,
-      single(t("episode.plot_force"), series.force_n, "#b3538f"),
+      {
+        title: t("episode.plot_force"),
+        range: undefined,
+        curves: series.forces.map(({ arm, force_n }, index) => ({
+          label: arm,
+          values: force_n,
+          color: FORCE_COLORS[index % FORCE_COLORS.length] ?? FORCE_COLORS[0],
+        })),
+      },
       single(t("episode.plot_reward"), series.reward, "#1f9d5f"),
       ...(series.risk
         ? [{ ...single(t("episode.plot_risk"), series.risk, "#d0453c"), range: SHARE }]
         : []),
     ];
-  }, [series, t]);
+  }, [series, all, t]);
   return (
     <div className={classes.plots}>
       {plots.map((plot) => (
@@ -195,6 +209,14 @@ export default function Plots({
           onSeek={onSeek}
         />
       ))}
+      {count > SHOWN_COLUMNS && (
+        <Button size="compact-xs" variant="subtle" onClick={() => setAll(!all)}>
+          {all
+            ? t("episode.columns_fewer", { columns: SHOWN_COLUMNS })
+            : t("episode.columns_all", { columns: count })}
+        </Button>
+      )}
+      {count === 0 && <p className={classes.quiet}>{t("episode.no_action")}</p>}
       {!series.risk && <p className={classes.quiet}>{t("episode.no_risk")}</p>}
     </div>
   );
