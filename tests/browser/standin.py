@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.episode import Outcome, Provenance, Purpose
+from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.live import (
     ClientGone,
     CommandResult,
@@ -36,10 +37,10 @@ from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import FrameStamp, RewardEvidence, Step
 from robot_rl.schema.video import VideoFrame, encode_frame
-from safety.vocabulary import Mode, Phase, Source
+from safety.vocabulary import ONLY_ARM, Mode, Phase, Source
 from tests.server.conftest import RunningServer
 from tests.server.live_sockets import answer_to, hello, telemetry
-from tests.server.recordings import CAMERAS, ROBOT, Recording, arm, post
+from tests.server.recordings import CAMERAS, PROVENANCE, ROBOT, Recording, arm, post
 
 COMMAND: TypeAdapter[RobotCommand] = TypeAdapter(RobotCommand)
 EMERGENCY_STOP = "red mushroom, left of the table; switches the arm's power off"
@@ -52,6 +53,9 @@ MAX_STEPS = 100
 METRES_PER_STEP = 0.02
 SILENCE_S = 0.5
 BRAKING_NS = 84_000_000
+START_M = (0.42, 0.0, 0.22)
+GRIPPER_M = {-1: 0.0, 1: 0.08}
+COLUMNS = ("dx", "dy", "dz", "rx", "ry", "rz", "gripper")
 
 
 def picture(camera: str, position_m: tuple[float, float, float], tick: int) -> bytes:
@@ -89,7 +93,8 @@ class Situation:
     intervention_id: UUID | None = None
     device_name: str | None = None  # a device at the robot, whose dead-man is held there
     taken_over_with: str | None = None
-    position_m: tuple[float, float, float] = (0.42, 0.0, 0.22)
+    position_m: dict[str, tuple[float, float, float]] = field(default_factory=dict)  # by arm
+    gripper_m: dict[str, float] = field(default_factory=dict)  # by arm
     start_refusal: str = ""
     away: bool = False  # from the start pose, while the scene is prepared
     drive: Drive | None = None
@@ -101,10 +106,14 @@ class Situation:
 class StandIn:
     """Runs in two threads until `close`."""
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, server: RunningServer, arms: tuple[str, ...] = (ONLY_ARM,)) -> None:
         self.server = server
-        self.now = Situation()
+        self.arms = arms
+        self.now = Situation(
+            position_m=dict.fromkeys(arms, START_M), gripper_m=dict.fromkeys(arms, 0.04)
+        )
         self.drives = 0
+        self._released: dict[UUID, str | None] = {}  # client → arm that it named when it let go
         self._lock = threading.RLock()
         self._recording = Recording()
         self._posted = 0
@@ -115,7 +124,14 @@ class StandIn:
             self._open.enter_context(connect(url, additional_headers=bearer, compression=None))
             for url in (f"{server.live}/robot", f"{server.live}/robot/video")
         )
-        self._say(hello(failure_classes=FAILURES, emergency_stop=EMERGENCY_STOP, lockstep=False))
+        self._say(
+            hello(
+                arms=arms,
+                failure_classes=FAILURES,
+                emergency_stop=EMERGENCY_STOP,
+                lockstep=False,
+            )
+        )
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._guard, args=(work,)) for work in (self._listen, self._run)
@@ -151,6 +167,8 @@ class StandIn:
     def _hear(self, command: FromClient) -> None:
         message = command.message
         if isinstance(message, Drive):
+            if not message.deadman:
+                self._released[command.client_id] = message.arm
             if command.client_id == self.now.holder_id:
                 self.now.drive, self.now.drive_t_s = message, time.monotonic()
                 self.drives += 1
@@ -232,12 +250,22 @@ class StandIn:
 
     def _start(self, message: StartEpisode) -> None:
         now = self.now
-        now.episode_id = self._recording.start(purpose=message.purpose)
+        now.episode_id = self._recording.start(
+            purpose=message.purpose, provenance=self._provenance()
+        )
         now.purpose = message.purpose
         now.stage, now.number = EpisodeStage.RUNNING, now.number + 1
         now.step = now.human_steps = now.interventions = 0
         now.ranges = []
         self._go(Mode.AUTONOMOUS, Source.POLICY)
+
+    def _provenance(self) -> Provenance:
+        """Of this release when there are several arms; of the first one, without names, if not."""
+        if len(self.arms) == 1:
+            return PROVENANCE
+        columns = " ".join(f"{arm}_{column}" for arm in self.arms for column in COLUMNS)
+        identity = DataIdentity(facts={"action.columns": columns})
+        return PROVENANCE.model_copy(update={"identity": identity})
 
     def _end(self, label: Label, by: str) -> None:
         now = self.now
@@ -281,18 +309,28 @@ class StandIn:
             return
         recording.t_ns += round(1e9 * TICK_S * TICKS_PER_STEP)
         human = now.source is Source.HUMAN and not last
-        action = (0.0, 0.4 * math.sin(index / 6), -0.3, 0.0, 0.0, 0.0, 0.0)
-        driven = (*(now.drive.axes if human and now.drive else (0.0,) * 6), 0.0)
-        x, y, z = now.position_m
+        moving = (0.0, 0.4 * math.sin(index / 6), -0.3, 0.0, 0.0, 0.0, 0.0)
+        pushed = (*(now.drive.axes if now.drive else (0.0,) * 6), 0.0)
+        still = (0.0,) * len(COLUMNS)
+        action = tuple(value for _ in self.arms for value in moving)
+        driven = tuple(
+            value
+            for arm_name in self.arms
+            for value in (pushed if arm_name == self._driven() else still)
+        )
         step = Step(
             episode_id=now.episode_id,
             index=index,
             t_robot_ns=recording.t_ns,
             t_utc=utc_now(),
             arms={
-                "arm": arm().model_copy(
-                    update={"tcp_position_m": (x, y, z), "wrench": (0, 0, index / 9, 0, 0, 0)}
+                name: arm().model_copy(
+                    update={
+                        "tcp_position_m": now.position_m[name],
+                        "wrench": (0, 0, index / (9 + 9 * number), 0, 0, 0),
+                    }
                 )
+                for number, name in enumerate(self.arms)
             },
             frames={c: FrameStamp(number=index, capture_ns=recording.t_ns) for c in CAMERAS},
             proposed_action=None if last else action,
@@ -305,7 +343,8 @@ class StandIn:
             terminated=last,
             policy_version=None if last or human else 1,
         )
-        images = {camera: picture(camera, now.position_m, index) for camera in CAMERAS}
+        seen = now.position_m[self.arms[0]]
+        images = {camera: picture(camera, seen, index) for camera in CAMERAS}
         recording.rows.append(RecordedStep(step=step, images=images))
 
     # ---- running -----------------------------------------------------------------------------
@@ -316,7 +355,7 @@ class StandIn:
             tick += 1
             with self._lock:
                 self._tick(tick)
-                position = self.now.position_m
+                position = self.now.position_m[self.arms[0]]
                 self._say(self._telemetry())
             t_ns = time.monotonic_ns()
             for camera in CAMERAS:
@@ -333,11 +372,13 @@ class StandIn:
         now = self.now
         if now.mode is Mode.TAKEOVER and time.monotonic() - now.drive_t_s > SILENCE_S:
             self._go(Mode.PAUSED, Source.HOLD, "no word from the operator for 0.5 s")
-        if now.mode is Mode.TAKEOVER and now.drive and now.drive.deadman:
+        driven = self._driven()
+        if driven is not None and now.drive is not None:
             scale = METRES_PER_STEP / TICKS_PER_STEP * now.drive.speed_scale
-            x, y, z = now.position_m
+            x, y, z = now.position_m[driven]
             dx, dy, dz = (scale * axis for axis in now.drive.axes[:3])
-            now.position_m = (x + dx, y + dy, z + dz)
+            now.position_m[driven] = (x + dx, y + dy, z + dz)
+            now.gripper_m[driven] = GRIPPER_M.get(now.drive.gripper, now.gripper_m[driven])
         acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER}
         if now.stage is EpisodeStage.RUNNING and acting and tick % TICKS_PER_STEP == 0:
             self._record(now.step)
@@ -351,9 +392,18 @@ class StandIn:
                 now.stage = EpisodeStage.AWAIT_LABEL
                 self._go(Mode.PAUSED, Source.HOLD, "the episode has reached its last step")
 
+    def _driven(self) -> str | None:
+        """The arm that a person moves: the one that they named when they last let go."""
+        now = self.now
+        if now.mode is not Mode.TAKEOVER or now.drive is None or not now.drive.deadman:
+            return None
+        named = self._released.get(now.holder_id) if now.holder_id else None
+        return (now.drive.arm or self.arms[0]) if named == now.drive.arm else None
+
     def _telemetry(self) -> Message:
         now = self.now
         plain = telemetry(time.monotonic_ns())
+        (measured,) = plain.arms.values()
         acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER}
         episode = plain.episode.model_copy(
             update={
@@ -388,14 +438,15 @@ class StandIn:
                 "lease": lease,
                 "episode": episode,
                 "arms": {
-                    name: each.model_copy(
+                    name: measured.model_copy(
                         update={
-                            "tcp_position_m": now.position_m,
-                            "reference_position_m": now.position_m,
-                            "force_n": 6.4,
+                            "tcp_position_m": now.position_m[name],
+                            "reference_position_m": now.position_m[name],
+                            "gripper_m": now.gripper_m[name],
+                            "force_n": 6.4 + number,
                         }
                     )
-                    for name, each in plain.arms.items()
+                    for number, name in enumerate(self.arms)
                 },
                 "speed_m_s": 0.11 if acting else 0.0,
                 "moving": acting,
