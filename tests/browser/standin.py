@@ -207,6 +207,8 @@ class StandIn:
             case "takeover":
                 if now.stage is not EpisodeStage.RUNNING:
                     return "no episode is running: start one, then take over"
+                if now.mode is Mode.TAKEOVER:
+                    return "You are driving already."
                 self._go(Mode.TAKEOVER, Source.HUMAN)
                 now.taken_over_with = message.device
                 now.phase, now.intervention_id = Phase.RECOVERY, new_id()

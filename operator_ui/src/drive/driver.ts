@@ -23,8 +23,6 @@ import { holdsLease, isWaiting, type LiveState } from "@/live/state";
 
 /** The gripper's wish lasts longer than one step of the task, or latest-value-wins could lose it. */
 const GRIPPER_MS = 250;
-/** Between the robot's answer and the telemetry that shows it. */
-const SETTLE_MS = 300;
 
 export interface Devices {
   readonly gamepad: string | null;
@@ -56,7 +54,7 @@ export class Driver {
   private lastTickMs = 0;
   private robotTimeMs = Number.NEGATIVE_INFINITY;
   private sentMs = 0;
-  private askedMs = 0;
+  private waitedMs = 0;
   private lastAsk: Ask = null;
   private timer: ReturnType<typeof setInterval> | undefined;
   private readonly listening = new AbortController();
@@ -237,16 +235,20 @@ export class Driver {
     } else if (notice && notice.number > this.noticeSeen && asked) {
       this.refused = true;
     }
+    const waiting = isWaiting(state, "acquire_lease") || isWaiting(state, "takeover");
+    if (waiting) this.waitedMs = nowMs;
     const ask = nextAsk({
       deadman: this.intent.deadman,
       mode: state.telemetry.mode,
       leaseIsOurs: holdsLease(state),
-      waiting: isWaiting(state, "acquire_lease") || isWaiting(state, "takeover"),
+      waiting,
+      lastAsk: this.lastAsk,
+      sinceWaitingMs: nowMs - this.waitedMs,
       refused: this.refused,
     });
-    if (ask === null || (ask === this.lastAsk && nowMs - this.askedMs < SETTLE_MS)) return;
+    if (ask === null) return;
     this.lastAsk = ask;
-    this.askedMs = nowMs;
+    this.waitedMs = nowMs;
     if (ask === "acquire_lease") this.connection.ask({ kind: "acquire_lease", preempt: "" });
     if (ask === "takeover") {
       this.connection.ask({ kind: "takeover", device: this.intent.device, reason: "" });

@@ -13,6 +13,8 @@ const HELD: Situation = {
   mode: "autonomous",
   leaseIsOurs: false,
   waiting: false,
+  lastAsk: null,
+  sinceWaitingMs: 0,
   refused: false,
 };
 
@@ -25,6 +27,13 @@ describe("holding the dead-man", () => {
   it("asks once: not while an answer is due, not again after a refusal", () => {
     expect(nextAsk({ ...HELD, waiting: true })).toBeNull();
     expect(nextAsk({ ...HELD, refused: true })).toBeNull();
+  });
+
+  it("gives telemetry time to show an answer, however long the answer took", () => {
+    const asked: Situation = { ...HELD, leaseIsOurs: true, lastAsk: "takeover" };
+    expect(nextAsk({ ...asked, sinceWaitingMs: 200 })).toBeNull();
+    expect(nextAsk({ ...asked, sinceWaitingMs: 400 })).toBe("takeover");
+    expect(nextAsk({ ...asked, lastAsk: "acquire_lease" })).toBe("takeover");
   });
 
   it("never takes over a robot that is latched, resetting or driven already", () => {

@@ -3,12 +3,18 @@ import type { Mode } from "@/api/messages";
 
 export type Ask = "acquire_lease" | "takeover" | null;
 
+/** Between the robot's answer and the telemetry that shows it. */
+const SETTLE_MS = 300;
+
 export interface Situation {
   readonly deadman: boolean;
   readonly mode: Mode;
   readonly leaseIsOurs: boolean;
-  /** An earlier request is unanswered, or its effect is not yet in the telemetry. */
+  /** An earlier request is unanswered. */
   readonly waiting: boolean;
+  /** What was asked for last, and how long ago its answer was still due. */
+  readonly lastAsk: Ask;
+  readonly sinceWaitingMs: number;
   /** The robot refused since the dead-man was pressed: ask again only after letting go. */
   readonly refused: boolean;
 }
@@ -19,7 +25,8 @@ const TAKEN_OVER_FROM: readonly Mode[] = ["autonomous", "paused", "idle"];
 export function nextAsk(now: Situation): Ask {
   if (!now.deadman || now.waiting || now.refused) return null;
   if (!TAKEN_OVER_FROM.includes(now.mode)) return null;
-  return now.leaseIsOurs ? "takeover" : "acquire_lease";
+  const ask = now.leaseIsOurs ? "takeover" : "acquire_lease";
+  return ask === now.lastAsk && now.sinceWaitingMs < SETTLE_MS ? null : ask;
 }
 
 export interface LocalSituation {
