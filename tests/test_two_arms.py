@@ -45,7 +45,8 @@ from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.supervisor import Daemon
 from robot_rl.policy.starting import write_untrained
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import StartEpisode
+from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
 
 def eventually(true, what):
@@ -78,8 +79,8 @@ def main(folder):
         eventually(lambda: episode.count and bool(episode.read()["loaded"]), "no policy")
         time.sleep(1.0)
         begin = [np.array(arm.read()["q"]) for arm in arms]
-        start = live.StartEpisode(request_id=uuid4(), echo_t_ns=time.monotonic_ns())
-        sender = live.FromClient(client_id=uuid4(), user="ada", message=start)
+        start = StartEpisode(request_id=uuid4(), echo_t_ns=time.monotonic_ns())
+        sender = FromClient(client_id=uuid4(), user="ada", message=start)
         assert messages.send(requests, sender)
         eventually(lambda: int(episode.read()["recorded_steps"]) >= task.max_steps, "no steps")
         print(sorted(name for name in daemon.pids() if name.startswith("arm")))

@@ -1,22 +1,30 @@
 """Requests that come too late to mean what they say. Shared by control and actor."""
 
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import (
+    ClientMessage,
+    EndTakeover,
+    Label,
+    Pause,
+    ReleaseLease,
+    Request,
+    Stop,
+)
 from safety import lease as leases
 
-AT_ANY_AGE = (live.Stop, live.Pause, live.ReleaseLease, live.EndTakeover, live.Label)
+AT_ANY_AGE = (Stop, Pause, ReleaseLease, EndTakeover, Label)
 """These let go, or record what a person saw: late is better than never.
 
 After a late label nothing moves by itself."""
 
 
-def too_late(request: live.ClientMessage, now_ns: int) -> str | None:
+def too_late(request: ClientMessage, now_ns: int) -> str | None:
     """Why a request is not carried out any more, as a sentence; None when it is in time."""
-    if not isinstance(request, live.Request) or isinstance(request, AT_ANY_AGE):
+    if not isinstance(request, Request) or isinstance(request, AT_ANY_AGE):
         return None
     return late(request, now_ns)
 
 
-def late(request: live.Request, now_ns: int) -> str | None:
+def late(request: Request, now_ns: int) -> str | None:
     """Why nothing may move because of the request any more; None when it is in time."""
     if leases.timely(request.echo_t_ns, now_ns):
         return None

@@ -35,7 +35,7 @@ DRIVE = np.dtype(
     ]
 )
 """link → control: the newest drive message of the lease holder's client (fields as in
-schema.live.Drive).
+schema.live.client_message.Drive).
 """
 
 LOCAL_INPUT = np.dtype(
@@ -179,10 +179,19 @@ SLOTS = {
 }
 
 RINGS = {
-    "control_requests": (MESSAGE, 64),  # link → control: schema.live.FromClient | ClientGone
-    "control_results": (MESSAGE, 64),  # control → link: schema.live.CommandResult | StopProgress
-    "actor_requests": (MESSAGE, 64),  # link → actor: schema.live.FromClient | PolicyReady
-    "actor_results": (MESSAGE, 64),  # actor → link: schema.live.CommandResult
+    "control_requests": (
+        MESSAGE,
+        64,
+    ),  # link → control: FromClient | ClientGone
+    "control_results": (
+        MESSAGE,
+        64,
+    ),  # control → link: CommandResult | StopProgress
+    "actor_requests": (
+        MESSAGE,
+        64,
+    ),  # link → actor: FromClient | PolicyReady
+    "actor_results": (MESSAGE, 64),  # actor → link: CommandResult
     "intents": (MESSAGE, 64),  # actor → control: daemon.messages.Intent
     "control_events": (MESSAGE, 256),  # control → actor: daemon.messages.ControlEvent
 }

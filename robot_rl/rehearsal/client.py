@@ -11,22 +11,21 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.errors import PlainError
-from robot_rl.schema.live import (
-    ClientMessage,
+from robot_rl.schema.live.client_message import ClientMessage, Drive, Ready, Request
+from robot_rl.schema.live.client_update import (
     ClientUpdate,
     ClientWelcome,
-    CommandResult,
-    Drive,
     InterventionTrained,
-    LockstepTurn,
     Problem,
-    Ready,
-    Request,
-    RobotTime,
-    SimulatorTruth,
-    Telemetry,
     TrainingStatus,
 )
+from robot_rl.schema.live.robot_message import (
+    CommandResult,
+    LockstepTurn,
+    RobotTime,
+    SimulatorTruth,
+)
+from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import new_id
 
 RESTARTED_NS = 1_000_000_000

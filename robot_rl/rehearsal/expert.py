@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from robot_rl.config import drivers
 from robot_rl.errors import BadInput
-from robot_rl.schema.live import SimulatorTruth, Telemetry
+from robot_rl.schema.live.robot_message import SimulatorTruth
+from robot_rl.schema.live.telemetry import Telemetry
 
 type Vector = NDArray[np.float64]
 

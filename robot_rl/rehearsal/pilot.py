@@ -16,13 +16,12 @@ from robot_rl.rehearsal.client import LiveClient, LiveLost, Seen
 from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.live import (
+from robot_rl.schema.live.client_message import (
     AcquireLease,
     BeginReset,
     Clear,
     ConfirmReset,
     EndTakeover,
-    EpisodeStage,
     JoinLockstep,
     Label,
     LeaveLockstep,
@@ -30,8 +29,8 @@ from robot_rl.schema.live import (
     Request,
     StartEpisode,
     Takeover,
-    Telemetry,
 )
+from robot_rl.schema.live.telemetry import EpisodeStage, Telemetry
 from safety.vocabulary import Mode, Phase
 
 INPUT_PERIOD_S = 0.02  # 50 Hz (docs/safety.md, lease, age and silence)

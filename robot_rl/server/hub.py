@@ -5,32 +5,33 @@ import time
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from robot_rl.schema.live import (
+from robot_rl.schema.live.client_message import (
     AcquireLease,
-    ClientGone,
     ClientMessage,
-    ClientWelcome,
-    CommandResult,
     Drive,
-    FromClient,
-    InterventionTrained,
     JoinLockstep,
-    LearnerHeard,
     LeaveLockstep,
-    LockstepTurn,
-    PolicyAnnounced,
-    Problem,
     Ready,
-    RobotHello,
-    RobotMessage,
-    RobotPresence,
-    RobotTime,
-    SimulatorTruth,
     Stop,
-    StopProgress,
-    Telemetry,
+)
+from robot_rl.schema.live.client_update import (
+    ClientWelcome,
+    InterventionTrained,
+    Problem,
+    RobotPresence,
     TrainingStatus,
 )
+from robot_rl.schema.live.robot_command import ClientGone, FromClient, LearnerHeard, PolicyAnnounced
+from robot_rl.schema.live.robot_message import (
+    CommandResult,
+    LockstepTurn,
+    RobotHello,
+    RobotMessage,
+    RobotTime,
+    SimulatorTruth,
+    StopProgress,
+)
+from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import Message, new_id
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.server.access import DRIVERS, ENGINEERS, Principal, Role

@@ -1,4 +1,4 @@
-"""The live WebSockets: thin shells around the hub (top of robot_rl/schema/live.py)."""
+"""The live WebSockets: thin shells around the hub (top of robot_rl/schema/live/__init__.py)."""
 
 import asyncio
 import logging
@@ -11,13 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.responses import JSONResponse
 
 from robot_rl.errors import AccessRefused
-from robot_rl.schema.live import (
-    ClientMessage,
-    LearnerHeard,
-    PolicyAnnounced,
-    RobotHello,
-    RobotMessage,
-)
+from robot_rl.schema.live.client_message import ClientMessage
+from robot_rl.schema.live.robot_command import LearnerHeard, PolicyAnnounced
+from robot_rl.schema.live.robot_message import RobotHello, RobotMessage
 from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
-from robot_rl.schema.live import ClientMessage, ClientUpdate
+from robot_rl.schema.live.client_message import ClientMessage
+from robot_rl.schema.live.client_update import ClientUpdate
 
 REF = "#/components/schemas/{model}"
 _UNIONS: dict[str, Any] = {"ClientMessage": ClientMessage, "ClientUpdate": ClientUpdate}

@@ -4,7 +4,7 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from starlette.concurrency import run_in_threadpool
 
-from robot_rl.schema.live import RobotHello
+from robot_rl.schema.live.robot_message import RobotHello
 from robot_rl.schema.message import utc_now
 from robot_rl.server.database import Database
 from robot_rl.server.hub import Client

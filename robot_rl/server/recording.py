@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from robot_rl.errors import Conflict
 from robot_rl.schema.feed import FeedEvent, SegmentStored
 from robot_rl.schema.ingest import BatchAck, BatchHeader
-from robot_rl.schema.live import InterventionTrained
+from robot_rl.schema.live.client_update import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import count_trainable, read_table
 from robot_rl.server import feed

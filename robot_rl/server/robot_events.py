@@ -21,7 +21,7 @@ from robot_rl.schema.episode import (
     SafetyEvent,
 )
 from robot_rl.schema.feed import FeedEvent
-from robot_rl.schema.live import InterventionTrained
+from robot_rl.schema.live.client_update import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server import decisions, labels

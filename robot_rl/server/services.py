@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from robot_rl.schema.live import TrainingStatus
+from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.server import policies
 from robot_rl.server.access import AccessGuard

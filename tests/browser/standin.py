@@ -22,17 +22,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.episode import Outcome, Provenance, Purpose
 from robot_rl.schema.identity import DataIdentity
-from robot_rl.schema.live import (
-    ClientGone,
-    CommandResult,
-    Drive,
-    EpisodeStage,
-    FromClient,
-    Label,
-    RobotCommand,
-    StartEpisode,
-    StopProgress,
-)
+from robot_rl.schema.live.client_message import Drive, Label, StartEpisode
+from robot_rl.schema.live.robot_command import ClientGone, FromClient, RobotCommand
+from robot_rl.schema.live.robot_message import CommandResult, StopProgress
+from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import FrameStamp, RewardEvidence, Step

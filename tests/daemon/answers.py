@@ -24,9 +24,24 @@ from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority, Running
 from robot_rl.daemon.control.takeover import OngoingIntervention
-from robot_rl.schema import live
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.client_message import (
+    AcquireLease,
+    BeginReset,
+    Clear,
+    ClientRequest,
+    ConfirmReset,
+    EndTakeover,
+    Label,
+    Pause,
+    ReleaseLease,
+    Resume,
+    StartEpisode,
+    Stop,
+)
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult
+from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
 from safety.vocabulary import LATCHED, ONLY_ARM, Mode, Phase
@@ -61,17 +76,17 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "clear": {},
 }
 KINDS = {
-    "acquire_lease": live.AcquireLease,
-    "release_lease": live.ReleaseLease,
-    "end_takeover": live.EndTakeover,
-    "start_episode": live.StartEpisode,
-    "pause": live.Pause,
-    "resume": live.Resume,
-    "label": live.Label,
-    "begin_reset": live.BeginReset,
-    "confirm_reset": live.ConfirmReset,
-    "stop": live.Stop,
-    "clear": live.Clear,
+    "acquire_lease": AcquireLease,
+    "release_lease": ReleaseLease,
+    "end_takeover": EndTakeover,
+    "start_episode": StartEpisode,
+    "pause": Pause,
+    "resume": Resume,
+    "label": Label,
+    "begin_reset": BeginReset,
+    "confirm_reset": ConfirmReset,
+    "stop": Stop,
+    "clear": Clear,
 }
 
 
@@ -86,7 +101,7 @@ class Robot:
         self.home, self.now_ns = home, 10**9
         self.control = Authority(_mode(mode, holder), resumes=True)
         if holder is not None:
-            self._ask_control(holder, live.AcquireLease(request_id=new_id()))
+            self._ask_control(holder, AcquireLease(request_id=new_id()))
         if mode is Mode.TAKEOVER and holder is not None:
             self.control.takeovers.intervention = OngoingIntervention(
                 intervention_id=new_id(), client_id=holder, operator=NAMES[holder], device="keys",
@@ -109,20 +124,20 @@ class Robot:
         """Whether the robot does what ada asks; the state follows."""
         message = KINDS[kind](request_id=new_id(), **REQUESTS[kind])
         match message:
-            case live.StartEpisode():
+            case StartEpisode():
                 refusal = self._refusals.of_motion(_from(US, message)) or self._refusals.of_start()
                 accepted = self._step(episode_events.StartRequested(plan=PLAN, refusal=refusal))
-            case live.Label(outcome=outcome):
+            case Label(outcome=outcome):
                 accepted = self._step(
                     episode_events.Labelled(
                         outcome=outcome, by="ada", failure_class=None, note="",
                         refusal=self._refusals.of_driving_home(_from(US, message)),
                     )
                 )  # fmt: skip
-            case live.BeginReset():
+            case BeginReset():
                 refusal = self._refusals.of_motion(_from(US, message))
                 accepted = self._step(episode_events.ResetRequested(seed=None, refusal=refusal))
-            case live.ConfirmReset():
+            case ConfirmReset():
                 refusal = (
                     self._refusals.of_motion(_from(US, message)) or self._refusals.of_confirmation()
                 )
@@ -168,11 +183,11 @@ class Robot:
         )
         return Refusals(task, cast(Any, sensors), cast(Any, ports))
 
-    def _ask_control(self, client: UUID, message: live.ClientRequest) -> bool:
+    def _ask_control(self, client: UUID, message: ClientRequest) -> bool:
         condition = ArmCondition()
         self.control.request(_from(client, message), self.now_ns, condition)
         results = self.control.out.results
-        answers = [each for each in results if isinstance(each, live.CommandResult)]
+        answers = [each for each in results if isinstance(each, CommandResult)]
         asked = (
             self.control.lease.asked is not None and self.control.lease.asked.client_id == client
         )
@@ -216,8 +231,8 @@ class Robot:
         return True
 
 
-def _from(client: UUID, message: live.ClientRequest) -> live.FromClient:
-    return live.FromClient(client_id=client, user=NAMES[client], message=message)
+def _from(client: UUID, message: ClientRequest) -> FromClient:
+    return FromClient(client_id=client, user=NAMES[client], message=message)
 
 
 def _mode(mode: Mode, holder: UUID | None) -> ModeState:

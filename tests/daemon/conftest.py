@@ -29,15 +29,21 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.devices.launch import drawn_scene, hosted_arm
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import (
+    AcquireLease,
+    Clear,
+    ClientMessage,
+    Request,
+    Takeover,
+)
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult, StopProgress
 from safety.vocabulary import ONLY_ARM
 
 MS = 1_000_000
 STEP = 100 * MS
 
-_RESULTS: TypeAdapter[live.CommandResult | live.StopProgress] = TypeAdapter(
-    live.CommandResult | live.StopProgress
-)
+_RESULTS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
 
 
 class Robot:
@@ -60,8 +66,8 @@ class Robot:
         columns = settings.task.action.size
         self._rings["step_results"] = topics.open_step_results(folder, columns)
         self._sequence = itertools.count(1)
-        self.answers: list[live.CommandResult] = []
-        self.progress: list[live.StopProgress] = []
+        self.answers: list[CommandResult] = []
+        self.progress: list[StopProgress] = []
 
     # ---- processes ------------------------------------------------------------------------------
 
@@ -122,7 +128,7 @@ class Robot:
             raise AssertionError(f"virtual time stopped at {self.now_ns / 1e9:.3f} s")
         for ring in ("control_results", "actor_results"):
             for result in messages.receive(self._rings[ring], _RESULTS):
-                if isinstance(result, live.StopProgress):
+                if isinstance(result, StopProgress):
                     self.progress.append(result)
                 else:
                     self.answers.append(result)
@@ -130,11 +136,11 @@ class Robot:
     # ---- what the link does ---------------------------------------------------------------------
 
     def ask(
-        self, request: live.ClientMessage, *, to: str = "control", client: UUID | None = None
+        self, request: ClientMessage, *, to: str = "control", client: UUID | None = None
     ) -> None:
-        if isinstance(request, live.Request) and not request.echo_t_ns:
+        if isinstance(request, Request) and not request.echo_t_ns:
             request = request.model_copy(update={"echo_t_ns": self.now_ns})
-        sender = live.FromClient(
+        sender = FromClient(
             client_id=client or self.client,
             user=self.user if client in (None, self.client) else "bob",
             message=request,
@@ -142,8 +148,8 @@ class Robot:
         assert messages.send(self._rings[f"{to}_requests"], sender)
 
     def answer_of(
-        self, kind: type[live.Request], *, to: str = "control", **fields: Any
-    ) -> live.CommandResult:
+        self, kind: type[Request], *, to: str = "control", **fields: Any
+    ) -> CommandResult:
         """Ask, let 20 ms (control) or a step (actor) pass, and give the answer."""
         request = kind(request_id=uuid4(), **fields)
         self.ask(request, to=to)  # pyright: ignore[reportArgumentType]
@@ -184,19 +190,19 @@ class Robot:
     def take_over(self) -> None:
         """Lease, dead-man, takeover."""
         if bytes(self.status["lease_client"]) != self.client.bytes:
-            assert self.answer_of(live.AcquireLease).accepted
+            assert self.answer_of(AcquireLease).accepted
         self.run(10)
         self.drive(deadman=False)  # let go since the last takeover, then held
         self.run(10)
         self.drive()
-        self.ask(live.Takeover(request_id=uuid4(), device="keyboard"))
+        self.ask(Takeover(request_id=uuid4(), device="keyboard"))
         self.drive_for(40)
         assert self.mode == "takeover", self.cause
 
     def rest(self) -> None:
         """Back to idle, at home, with a free lease, whatever a test left behind."""
         if self.mode in ("stopped", "fault"):
-            assert self.answer_of(live.Clear).accepted
+            assert self.answer_of(Clear).accepted
             self.run(300)
         messages.send(self._rings["intents"], messages.EndMotion(reason="next test"))
         self.run(2200)  # any lease runs out by silence

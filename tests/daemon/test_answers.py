@@ -1,6 +1,6 @@
 """The table of what the robot accepts, which the console's tests rely on, is what it does."""
 
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.telemetry import EpisodeStage
 from safety.vocabulary import Mode
 from tests.daemon import answers
 

@@ -7,8 +7,20 @@ import pytest
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.request_age import AT_ANY_AGE, too_late
-from robot_rl.schema import live
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.live.client_message import (
+    AcquireLease,
+    BeginReset,
+    Clear,
+    ConfirmReset,
+    Label,
+    MarkPhase,
+    Resume,
+    StartEpisode,
+    Takeover,
+)
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult
 from robot_rl.schema.message import new_id
 from safety.lease import REQUEST_AGE_NS, SECOND
 from safety.modes import ModeState
@@ -17,19 +29,19 @@ from safety.vocabulary import Mode, Phase
 NOW_NS = 100 * SECOND
 LATE_NS = NOW_NS - REQUEST_AGE_NS - 1
 FIELDS = {
-    live.Takeover: {"device": "keyboard"},
-    live.MarkPhase: {"phase": Phase.CORRECTION},
-    live.Label: {"outcome": Outcome.SUCCESS},
+    Takeover: {"device": "keyboard"},
+    MarkPhase: {"phase": Phase.CORRECTION},
+    Label: {"outcome": Outcome.SUCCESS},
 }
 MOVES = (
-    live.AcquireLease,
-    live.Takeover,
-    live.MarkPhase,
-    live.StartEpisode,
-    live.Resume,
-    live.BeginReset,
-    live.ConfirmReset,
-    live.Clear,
+    AcquireLease,
+    Takeover,
+    MarkPhase,
+    StartEpisode,
+    Resume,
+    BeginReset,
+    ConfirmReset,
+    Clear,
 )
 
 
@@ -52,15 +64,15 @@ def test_what_lets_go_counts_at_any_age(kind) -> None:
 
 def test_control_answers_a_late_request_and_does_nothing_else() -> None:
     authority = Authority(ModeState(mode=Mode.STOPPED, stopped_by="ada"), resumes=True)
-    clear = request(live.Clear, LATE_NS)
-    sender = live.FromClient(client_id=uuid4(), user="ada", message=clear)
+    clear = request(Clear, LATE_NS)
+    sender = FromClient(client_id=uuid4(), user="ada", message=clear)
     authority.request(sender, NOW_NS, ArmCondition())
     assert authority.mode.mode is Mode.STOPPED
     (answer,) = authority.drain().results
-    assert isinstance(answer, live.CommandResult)
+    assert isinstance(answer, CommandResult)
     assert not answer.accepted
     authority.request(
-        sender.model_copy(update={"message": request(live.Clear, NOW_NS)}),
+        sender.model_copy(update={"message": request(Clear, NOW_NS)}),
         NOW_NS,
         ArmCondition(),
     )

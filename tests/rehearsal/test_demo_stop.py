@@ -20,7 +20,9 @@ from websockets.sync.client import connect
 
 from robot_rl.commands.database import opened
 from robot_rl.daemon.outbox.reader import OutboxReader
-from robot_rl.schema.live import ClientUpdate, EpisodeStatus, StartEpisode, Telemetry
+from robot_rl.schema.live.client_message import StartEpisode
+from robot_rl.schema.live.client_update import ClientUpdate
+from robot_rl.schema.live.telemetry import EpisodeStatus, Telemetry
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.server.tables import SegmentTable

@@ -11,7 +11,7 @@ from robot_rl.rehearsal.lift_cube import LiftCubeExpert
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import CommandResult, SimulatorTruth, TruthObject
+from robot_rl.schema.live.robot_message import CommandResult, SimulatorTruth, TruthObject
 from safety.vocabulary import Mode
 from tests.server.live_sockets import telemetry
 

@@ -9,17 +9,16 @@ from pydantic import TypeAdapter
 from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import (
+from robot_rl.schema.live.client_update import ClientUpdate
+from robot_rl.schema.live.robot_command import RobotCommand
+from robot_rl.schema.live.robot_message import CommandResult, RobotHello
+from robot_rl.schema.live.telemetry import (
     ArmTelemetry,
-    ClientUpdate,
-    CommandResult,
     EpisodeStage,
     EpisodeStatus,
     LeaseStatus,
     LoopStatus,
     OutboxStatus,
-    RobotCommand,
-    RobotHello,
     Telemetry,
 )
 from robot_rl.schema.message import Message

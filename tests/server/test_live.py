@@ -14,26 +14,17 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.schema.episode import Outcome
-from robot_rl.schema.live import (
-    AcquireLease,
-    ClientGone,
+from robot_rl.schema.live.client_message import AcquireLease, Drive, JoinLockstep, Label, Stop
+from robot_rl.schema.live.client_update import (
     ClientWelcome,
-    CommandResult,
-    Drive,
-    FromClient,
     InterventionTrained,
-    JoinLockstep,
-    Label,
-    LearnerHeard,
-    LockstepTurn,
-    PolicyAnnounced,
     Problem,
     RobotPresence,
-    SimulatorTruth,
-    Stop,
-    Telemetry,
     TrainingStatus,
 )
+from robot_rl.schema.live.robot_command import ClientGone, FromClient, LearnerHeard, PolicyAnnounced
+from robot_rl.schema.live.robot_message import CommandResult, LockstepTurn, SimulatorTruth
+from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import PROTOCOL_VERSION, new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import VideoFrame, decode_frame, encode_frame

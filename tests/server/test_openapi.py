@@ -6,7 +6,8 @@ from typing import Any, get_args
 
 import pytest
 
-from robot_rl.schema.live import ClientMessage, ClientUpdate
+from robot_rl.schema.live.client_message import ClientMessage
+from robot_rl.schema.live.client_update import ClientUpdate
 from robot_rl.server import openapi_file
 
 COPY = Path(__file__).parents[2] / "operator_ui" / "src" / "api" / "openapi.json"

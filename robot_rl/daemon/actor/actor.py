@@ -29,9 +29,17 @@ from robot_rl.daemon.actor.sensors import SensorReading, Sensors
 from robot_rl.daemon.request_age import late, too_late
 from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
-from robot_rl.schema import live
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.client_message import (
+    BeginReset,
+    ConfirmReset,
+    Drive,
+    Label,
+    Ready,
+    StartEpisode,
+)
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import joints_of, state_names, state_vector
@@ -299,31 +307,31 @@ class Actor:
 
     # ---- people ---------------------------------------------------------------------------------
 
-    def _answer(self, sender: live.FromClient, now_ns: int) -> None:
+    def _answer(self, sender: FromClient, now_ns: int) -> None:
         message = sender.message
-        if isinstance(message, live.Drive | live.Ready):
+        if isinstance(message, Drive | Ready):
             return
         reason = too_late(message, now_ns) or self._carry_out(sender, now_ns)
         self.ports.answer(sender, message, reason or "", now_ns)
 
-    def _carry_out(self, sender: live.FromClient, now_ns: int) -> str | None:
+    def _carry_out(self, sender: FromClient, now_ns: int) -> str | None:
         """Do what a person asks, or say why not."""
         message = sender.message
         match message:
-            case live.StartEpisode():
+            case StartEpisode():
                 return self._start(sender, message, now_ns)
-            case live.Label():
+            case Label():
                 return self._label(sender, message, now_ns)
-            case live.BeginReset(seed=seed):
+            case BeginReset(seed=seed):
                 refusal = self._refusals.of_motion(sender)
                 return self._step(events.ResetRequested(seed=seed, refusal=refusal))
-            case live.ConfirmReset():
+            case ConfirmReset():
                 refusal = self._refusals.of_motion(sender) or self._refusals.of_confirmation()
                 return self._step(events.ResetConfirmed(by=sender.user, refusal=refusal))
             case _:
                 return f"The request {message.kind} is not one that the actor can carry out."
 
-    def _start(self, sender: live.FromClient, wanted: live.StartEpisode, now_ns: int) -> str | None:
+    def _start(self, sender: FromClient, wanted: StartEpisode, now_ns: int) -> str | None:
         placed = self.state.placed_seed
         seed = wanted.seed if wanted.seed is not None else placed
         version = wanted.policy_version
@@ -358,7 +366,7 @@ class Actor:
         self.ports.render(True)
         self.ports.intend(messages.BeginAutonomy(takeover_only=plan.takeover_only))
 
-    def _label(self, sender: live.FromClient, label: live.Label, now_ns: int) -> str | None:
+    def _label(self, sender: FromClient, label: Label, now_ns: int) -> str | None:
         """What a person saw counts whoever they are and whenever it arrives; motion does not."""
         if label.failure_class is not None and label.failure_class not in self.task.failure_classes:
             known = ", ".join(self.task.failure_classes)

@@ -38,7 +38,7 @@ from robot_rl.daemon.actor.episode_events import (
     StopMotion,
 )
 from robot_rl.schema.episode import Outcome
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.telemetry import EpisodeStage
 
 SIMULATOR, ROBOT = "simulator", "robot"
 

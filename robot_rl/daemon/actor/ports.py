@@ -13,13 +13,15 @@ from robot_rl.daemon.actor.episode import EpisodeState
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.actor.record import Decided, text_of
 from robot_rl.daemon.outbox.outbox import OutboxWriter
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import Request
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult
 from robot_rl.schema.message import Message
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
-_REQUESTS: TypeAdapter[live.FromClient | messages.PolicyReady] = TypeAdapter(
-    live.FromClient | messages.PolicyReady
+_REQUESTS: TypeAdapter[FromClient | messages.PolicyReady] = TypeAdapter(
+    FromClient | messages.PolicyReady
 )
 _EVENTS: TypeAdapter[messages.ControlEvent] = TypeAdapter(messages.ControlEvent)
 _NO_EPISODE = bytes(16)
@@ -97,15 +99,15 @@ class ActorPorts:
 
     # ---- the link -------------------------------------------------------------------------------
 
-    def requests(self) -> list[live.FromClient | messages.PolicyReady]:
+    def requests(self) -> list[FromClient | messages.PolicyReady]:
         return messages.receive(self._requests, _REQUESTS)
 
-    def answer(self, sender: live.FromClient, message: Message, reason: str, now_ns: int) -> None:
+    def answer(self, sender: FromClient, message: Message, reason: str, now_ns: int) -> None:
         """Accepted when there is no reason against it."""
-        assert isinstance(message, live.Request)
+        assert isinstance(message, Request)
         messages.send(
             self._results,
-            live.CommandResult(
+            CommandResult(
                 request_id=message.request_id,
                 client_id=sender.client_id,
                 command=str(getattr(message, "kind", "")),

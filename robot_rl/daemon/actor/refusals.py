@@ -12,9 +12,9 @@ from robot_rl.daemon.actor.episode_events import Plan, RequestRefused, StartRequ
 from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import text_of
 from robot_rl.daemon.actor.sensors import Sensors
-from robot_rl.schema import live
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.telemetry import EpisodeStage
 from safety.faults import FaultCode, arm_called, sentence
 from safety.vocabulary import Mode
 
@@ -29,7 +29,7 @@ class Refusals:
     def __init__(self, task: Task, sensors: Sensors, ports: ActorPorts) -> None:
         self._task, self._senses, self._ports = task, sensors, ports
 
-    def of_motion(self, sender: live.FromClient) -> str | None:
+    def of_motion(self, sender: FromClient) -> str | None:
         """As `of_driving_home`; and the robot begins nothing while somebody drives."""
         if refusal := self.of_driving_home(sender):
             return refusal
@@ -37,7 +37,7 @@ class Refusals:
             return "Somebody is driving; end the takeover first."
         return None
 
-    def of_driving_home(self, sender: live.FromClient) -> str | None:
+    def of_driving_home(self, sender: FromClient) -> str | None:
         """The lease holder decides; a latched robot moves for no request.
 
         A label may come from the one who drives: it ends the takeover, then the arm drives home.

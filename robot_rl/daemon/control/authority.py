@@ -19,7 +19,21 @@ from robot_rl.daemon.control.stop import StopReport
 from robot_rl.daemon.control.takeover import Takeovers
 from robot_rl.daemon.messages import BeginAutonomy, EndMotion, GoHome, HomeMissed, Intent
 from robot_rl.daemon.request_age import too_late
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import (
+    AcquireLease,
+    AnswerLease,
+    Clear,
+    Drive,
+    EndTakeover,
+    MarkPhase,
+    Pause,
+    Ready,
+    ReleaseLease,
+    Resume,
+    Stop,
+    Takeover,
+)
+from robot_rl.schema.live.robot_command import FromClient
 from safety import modes
 from safety.faults import FaultCode, sentence
 from safety.lease import Admission
@@ -66,40 +80,40 @@ class Authority:
 
     # ---- messages -----------------------------------------------------------------------------
 
-    def request(self, sender: live.FromClient, now_ns: int, arm: ArmCondition) -> None:
+    def request(self, sender: FromClient, now_ns: int, arm: ArmCondition) -> None:
         """Carry out or refuse a request. `arm`: what may keep a latch from being cleared."""
         message = sender.message
         if late := too_late(message, now_ns):
             self.out.answer(sender, late, now_ns)
             return
         match message:
-            case live.Stop():
+            case Stop():
                 reason = self._stop(sender, now_ns)
-            case live.AcquireLease():
+            case AcquireLease():
                 driving = self.mode.mode is Mode.TAKEOVER
                 reason = self.lease.acquire(sender, message.preempt, now_ns, driving=driving)
-            case live.AnswerLease():
+            case AnswerLease():
                 reason = self.lease.consent(sender, message.consent, now_ns)
-            case live.ReleaseLease():
+            case ReleaseLease():
                 reason = self.lease.release(sender, now_ns)
-            case live.Takeover():
+            case Takeover():
                 reason = self.takeovers.ask(sender, message, now_ns)
                 if reason is None:
                     return  # answered when the dead-man is seen, or too late
-            case live.EndTakeover():
+            case EndTakeover():
                 resume = self._resumes and self.running is Running.EPISODE
                 reason = self.takeovers.end(sender, now_ns, resume=resume)
-            case live.MarkPhase():
+            case MarkPhase():
                 reason = self.takeovers.mark(sender, message.phase, now_ns)
-            case live.Pause():
+            case Pause():
                 reason = self._apply(modes.PauseRequested(by=sender.user), now_ns, sender.user)
-            case live.Resume():
+            case Resume():
                 reason = self._resume(sender, now_ns)
-            case live.Clear():
+            case Clear():
                 latched = self.mode.mode in LATCHED
                 self.clearing.request(sender, arm, now_ns, latched=latched)
                 return  # answered there, at once or when the arm has left its brake
-            case live.Drive() | live.Ready():
+            case Drive() | Ready():
                 return  # not requests: they have no answer
             case _:
                 reason = not_for_control(message.kind)
@@ -191,14 +205,14 @@ class Authority:
 
     # ---- requests, one by one -----------------------------------------------------------------
 
-    def _stop(self, sender: live.FromClient, now_ns: int) -> str | None:
+    def _stop(self, sender: FromClient, now_ns: int) -> str | None:
         self.clearing.void("The robot was stopped again before it was cleared.", now_ns)
         if self.mode.mode is not Mode.STOPPED:
             self.stop_report.begin(sender.user, now_ns)
             self._apply(modes.StopRequested(by=sender.user), now_ns, sender.user)
         return None
 
-    def _resume(self, sender: live.FromClient, now_ns: int) -> str | None:
+    def _resume(self, sender: FromClient, now_ns: int) -> str | None:
         if self.lease.client not in (None, sender.client_id):
             return f"{self.lease.user} holds the lease; only {self.lease.user} may resume."
         if transfer := self.lease.transfer_under_way():

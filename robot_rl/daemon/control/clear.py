@@ -11,7 +11,7 @@ from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.stop import StopReport
-from robot_rl.schema import live
+from robot_rl.schema.live.robot_command import FromClient
 from safety import modes
 
 ASK_ARM_AFTER_NS = 150_000_000
@@ -22,7 +22,7 @@ PATIENCE_NS = 1_000_000_000
 
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
-    sender: live.FromClient
+    sender: FromClient
     ask_arm_ns: int
     deadline_ns: int
     asked: bool = False
@@ -35,9 +35,7 @@ class Clearing:
         self._out, self._machine, self._stop_report = out, machine, stop_report
         self._waiting: _Waiting | None = None
 
-    def request(
-        self, sender: live.FromClient, arm: ArmCondition, now_ns: int, *, latched: bool
-    ) -> None:
+    def request(self, sender: FromClient, arm: ArmCondition, now_ns: int, *, latched: bool) -> None:
         """Carry out or refuse a clear, or begin one that is answered when the arm has obeyed."""
         if self._waiting is not None:
             refused = "A clear is being carried out already; wait for its answer."
@@ -73,7 +71,7 @@ class Clearing:
             self._out.answer(self._waiting.sender, why, now_ns)
             self._waiting = None
 
-    def _finish(self, sender: live.FromClient, cause: str | None, now_ns: int) -> None:
+    def _finish(self, sender: FromClient, cause: str | None, now_ns: int) -> None:
         event = modes.ClearRequested(by=sender.user, cause=cause)
         refused = self._machine.apply(event, now_ns, sender.user)
         if refused is None:

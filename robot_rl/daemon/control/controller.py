@@ -22,7 +22,7 @@ from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.settings import ControlSettings
 from robot_rl.daemon.control.window import PRECEDENCE, Driver, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
-from robot_rl.schema import live
+from robot_rl.schema.live.robot_command import ClientGone, FromClient
 from safety import modes
 from safety.command import CartesianTarget
 from safety.faults import FaultCode
@@ -39,7 +39,7 @@ class TickInput:
     now_ns: int
     late_ns: int = 0  # behind the deadline
     arms: Sequence[ArmState | None]  # in the order of the cell
-    requests: list[live.FromClient | live.ClientGone] = field(default_factory=list)
+    requests: list[FromClient | ClientGone] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
     drive: Record | None = None  # the newest one, if it is new
     local: Record | None = None
@@ -166,7 +166,7 @@ class Controller:
         if seen.local is not None:
             self.operator_input.receive_local(seen.local)
         for message in seen.requests:
-            if isinstance(message, live.ClientGone):
+            if isinstance(message, ClientGone):
                 authority.client_gone(message.client_id, now_ns)
                 self.operator_input.client_gone(message.client_id)
             else:

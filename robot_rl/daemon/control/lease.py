@@ -4,7 +4,7 @@ The rules are a pure machine in safety.lease, beside the other decisions about m
 silences, transfers, for clients known by an id. Here they have names, their requests get answers,
 and what becomes of the lease reaches the mode. What lies elsewhere reads it and decides nothing:
 
-- schema/live.py has the requests, `LeaseStatus` (shown in telemetry) and `RobotTime` (the echo).
+- schema/live/ has the requests, `LeaseStatus` (shown in telemetry) and `RobotTime` (the echo).
 - link/requests.py keeps the one slot for drive messages free of those who do not hold the lease,
   and link/echo.py sends the holder the robot's time: both read the record of control.
 - operator_input.py, takeover.py and dead_man.py beside this file ask whether input may count, who
@@ -20,7 +20,8 @@ from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.sentences import by_name
 from robot_rl.daemon.messages import LeasePreempted
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease
+from robot_rl.schema.live.robot_command import FromClient
 from safety import lease as leases
 from safety import modes
 
@@ -34,13 +35,13 @@ class LeaseArbiter:
         self.user = ""
         self.since_ns = 0
         self.round_trip_s = math.nan
-        self.asked: live.FromClient | None = None  # who waits for the lease, and its request
+        self.asked: FromClient | None = None  # who waits for the lease, and its request
         self._out, self._machine = out, machine
 
     # ---- requests: each comes back refused with a sentence, or as None --------------------------
 
     def acquire(
-        self, sender: live.FromClient, preempt: str, now_ns: int, *, driving: bool
+        self, sender: FromClient, preempt: str, now_ns: int, *, driving: bool
     ) -> str | None:
         """Ask for the lease; `preempt` is the reason to take it, or empty. `driving`: a person is.
 
@@ -65,12 +66,12 @@ class LeaseArbiter:
             f"once the arm is at rest, unless {self.user} keeps it."
         )
 
-    def consent(self, sender: live.FromClient, consent: bool, now_ns: int) -> str | None:
+    def consent(self, sender: FromClient, consent: bool, now_ns: int) -> str | None:
         """The holder gives the lease to whoever has asked, or keeps it."""
         answer = leases.Answer(by=str(sender.client_id), consent=consent)
         return self._step(answer, now_ns, asker=sender)
 
-    def release(self, sender: live.FromClient, now_ns: int) -> str | None:
+    def release(self, sender: FromClient, now_ns: int) -> str | None:
         """The holder gives the lease up, or who waits for it withdraws the request."""
         waits, pending = self.asked, self.state.pending
         if sender.client_id == self.client:
@@ -138,7 +139,7 @@ class LeaseArbiter:
     # ---- the lease machine ----------------------------------------------------------------------
 
     def _step(
-        self, event: leases.LeaseEvent, now_ns: int, *, asker: live.FromClient | None = None
+        self, event: leases.LeaseEvent, now_ns: int, *, asker: FromClient | None = None
     ) -> str | None:
         """Step the lease machine; a refusal comes back as a sentence."""
         before, by = self.state.holder, None if asker is None else str(asker.client_id)
@@ -174,20 +175,20 @@ class LeaseArbiter:
                     pass
         return refused
 
-    def _replace_asker(self, asker: live.FromClient | None, now_ns: int) -> None:
+    def _replace_asker(self, asker: FromClient | None, now_ns: int) -> None:
         """Who waits now; one who waited before and is passed over hears of it."""
         before, self.asked = self.asked, asker
         holder = asker.client_id if asker is not None else self.client
         if before is not None and before.client_id != holder:
             self._out.answer(before, "Somebody else took the lease meanwhile; ask again.", now_ns)
 
-    def _preempted(self, asker: live.FromClient, text: str, now_ns: int) -> None:
+    def _preempted(self, asker: FromClient, text: str, now_ns: int) -> None:
         """Recorded with its reason, whoever held the lease."""
-        reason = asker.message.preempt if isinstance(asker.message, live.AcquireLease) else ""
+        reason = asker.message.preempt if isinstance(asker.message, AcquireLease) else ""
         told = LeasePreempted(by=asker.user, text=f"{text} Reason: {reason}", t_ns=now_ns)
         self._out.events.append(told)
 
-    def _grant(self, to: str, asker: live.FromClient | None, now_ns: int) -> None:
+    def _grant(self, to: str, asker: FromClient | None, now_ns: int) -> None:
         if asker is not None and str(asker.client_id) == to:
             self.client, self.user = asker.client_id, asker.user
         elif self.asked is not None:
@@ -199,7 +200,7 @@ class LeaseArbiter:
     def _driving(self) -> str:
         return f"{self.user} is driving; the lease cannot change hands now."
 
-    def _names(self, asker: live.FromClient | None) -> dict[str, str]:
+    def _names(self, asker: FromClient | None) -> dict[str, str]:
         names = {str(self.client): self.user}
         if asker is not None:
             names[str(asker.client_id)] = asker.user

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Self
 
 from robot_rl.daemon.messages import ControlEvent, GoHome
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import Drive, Ready
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult, StopProgress
 from safety import modes
 
 
@@ -12,7 +14,7 @@ from safety import modes
 class Outbound:
     """It piles up here; `drain` takes it away."""
 
-    results: list[live.CommandResult | live.StopProgress] = field(default_factory=list)
+    results: list[CommandResult | StopProgress] = field(default_factory=list)
     events: list[ControlEvent] = field(default_factory=list)
     latch: list[modes.Latch] = field(default_factory=list)
     effects: list[modes.Effect] = field(default_factory=list)  # for the gate and the chunk plan
@@ -35,13 +37,13 @@ class Outbound:
         self.go_home = later.go_home or self.go_home
         self.clear_arm |= later.clear_arm
 
-    def answer(self, sender: live.FromClient, reason: str, now_ns: int) -> None:
+    def answer(self, sender: FromClient, reason: str, now_ns: int) -> None:
         """A request was carried out, or refused for this reason."""
         message = sender.message
-        if isinstance(message, live.Drive | live.Ready):
+        if isinstance(message, Drive | Ready):
             return
         self.results.append(
-            live.CommandResult(
+            CommandResult(
                 request_id=message.request_id,
                 client_id=sender.client_id,
                 command=message.kind,

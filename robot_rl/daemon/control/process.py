@@ -23,7 +23,7 @@ from robot_rl.daemon.control.lease_epoch import reserve_epochs
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.schema import live
+from robot_rl.schema.live.robot_command import ClientGone, FromClient
 from safety import modes
 from safety.warmup import warm_up_gate
 
@@ -32,9 +32,7 @@ _HISTORY = 1000  # ticks: 5 s at 200 Hz
 _WAIT_S = 0.25
 _START_PATIENCE_S = 60.0  # for the arm's first measurement
 
-_REQUESTS: TypeAdapter[live.FromClient | live.ClientGone] = TypeAdapter(
-    live.FromClient | live.ClientGone
-)
+_REQUESTS: TypeAdapter[FromClient | ClientGone] = TypeAdapter(FromClient | ClientGone)
 _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
 
 

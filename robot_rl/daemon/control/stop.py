@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from robot_rl.daemon.control.outbound import Outbound
-from robot_rl.schema import live
+from robot_rl.schema.live.robot_message import StopProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class StopReport:
         self.stopping = stopping
         if stopping.braking_ns is not None:
             self._out.results.append(
-                live.StopProgress(
+                StopProgress(
                     by=stopping.by,
                     received_t_ns=stopping.received_ns,
                     braking_t_ns=stopping.braking_ns,

@@ -12,7 +12,8 @@ from robot_rl.daemon.control.lease import LeaseArbiter
 from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.messages import InterventionBegan, InterventionOver, PhaseMarked
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import Takeover
+from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.message import new_id
 from safety import lease as leases
 from safety import modes
@@ -21,7 +22,7 @@ from safety.modes import ModeState
 from safety.vocabulary import LATCHED, Mode, Phase
 
 DEAD_MAN_WAIT_NS = 500_000_000
-"""How long a takeover waits for the dead-man (schema.live.Takeover)."""
+"""How long a takeover waits for the dead-man (schema.live.client_message.Takeover)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,8 @@ class OngoingIntervention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
-    sender: live.FromClient
-    request: live.Takeover
+    sender: FromClient
+    request: Takeover
     deadline_ns: int
 
 
@@ -51,7 +52,7 @@ class Takeovers:
         self._waiting: _Waiting | None = None
         machine.listener = self._mode_stepped
 
-    def ask(self, sender: live.FromClient, request: live.Takeover, now_ns: int) -> str | None:
+    def ask(self, sender: FromClient, request: Takeover, now_ns: int) -> str | None:
         """Ask to drive. None: answered when the dead-man is seen, or too late."""
         lease = self._lease
         if sender.client_id != lease.client:
@@ -94,14 +95,14 @@ class Takeovers:
             refused = self._begin(waiting, now_ns, dead_man=held, at_robot=at_robot)
         self._out.answer(waiting.sender, refused or "", now_ns)
 
-    def end(self, sender: live.FromClient, now_ns: int, *, resume: bool) -> str | None:
+    def end(self, sender: FromClient, now_ns: int, *, resume: bool) -> str | None:
         """The driver gives the robot back."""
         if refused := self._not_driver(sender):
             return refused
         event = modes.Release(holder=self._machine.state.holder or "", resume=resume)
         return self._machine.apply(event, now_ns, sender.user)
 
-    def mark(self, sender: live.FromClient, phase: Phase, now_ns: int) -> str | None:
+    def mark(self, sender: FromClient, phase: Phase, now_ns: int) -> str | None:
         """The driver says that from now on it is a correction."""
         if refused := self._not_driver(sender):
             return refused
@@ -156,7 +157,7 @@ class Takeovers:
         )
         return refused
 
-    def _not_driver(self, sender: live.FromClient) -> str | None:
+    def _not_driver(self, sender: FromClient) -> str | None:
         driver, mode = self.intervention, self._machine.state.mode
         if mode is not Mode.TAKEOVER or driver is None:
             return f"Nobody is driving; the robot is {mode}."

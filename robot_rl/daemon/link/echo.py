@@ -7,7 +7,7 @@ from uuid import UUID
 from hardware.clock import Clock
 from hardware.memory import Slot
 from robot_rl.daemon.link.mailbox import LiveOutbound
-from robot_rl.schema.live import RobotTime
+from robot_rl.schema.live.robot_message import RobotTime
 
 PERIOD_S = 0.02
 _NOBODY = bytes(16)

@@ -35,18 +35,15 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import receive, send
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.schema.live import (
+from robot_rl.schema.live.robot_command import (
     ClientGone,
-    CommandResult,
     FromClient,
     LearnerHeard,
-    OutboxStatus,
     PolicyAnnounced,
     RobotCommand,
-    RobotHello,
-    StopProgress,
-    Telemetry,
 )
+from robot_rl.schema.live.robot_message import CommandResult, RobotHello, StopProgress
+from robot_rl.schema.live.telemetry import OutboxStatus, Telemetry
 
 TELEMETRY_S = 0.05  # 20 Hz
 FLUSH_S = 2.0  # what can still be sent when the daemon ends

@@ -16,7 +16,7 @@ from robot_rl.daemon.link.lockstep import PATIENCE_S, Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.meeting import Meetings
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
-from robot_rl.schema.live import LockstepTurn
+from robot_rl.schema.live.robot_message import LockstepTurn
 
 SHOW_S = 0.05  # wall time between two tellings while nobody has joined
 _WAIT_S = 0.25

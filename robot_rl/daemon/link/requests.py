@@ -12,13 +12,10 @@ from robot_rl.daemon import topics
 from robot_rl.daemon.link.lockstep import Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.messages import send
-from robot_rl.schema.live import (
+from robot_rl.schema.live.client_message import (
     BeginReset,
-    ClientGone,
-    CommandResult,
     ConfirmReset,
     Drive,
-    FromClient,
     JoinLockstep,
     Label,
     LeaveLockstep,
@@ -26,6 +23,8 @@ from robot_rl.schema.live import (
     Request,
     StartEpisode,
 )
+from robot_rl.schema.live.robot_command import ClientGone, FromClient
+from robot_rl.schema.live.robot_message import CommandResult
 from safety.vocabulary import ONLY_ARM, DriveFrame
 
 _ACTOR = (StartEpisode, Label, BeginReset, ConfirmReset)

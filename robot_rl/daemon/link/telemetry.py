@@ -16,16 +16,15 @@ from hardware.memory import Frames, Record, Slot
 from robot_rl.daemon import topics
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live import (
+from robot_rl.schema.live.robot_message import SimulatorTruth, TruthObject
+from robot_rl.schema.live.telemetry import (
     ArmTelemetry,
     EpisodeStage,
     EpisodeStatus,
     LeaseStatus,
     LoopStatus,
     OutboxStatus,
-    SimulatorTruth,
     Telemetry,
-    TruthObject,
 )
 from safety.faults import FaultCode, bound_ms, sentence
 from safety.standstill import at_rest

@@ -1,6 +1,6 @@
 """What the learner tells while it trains."""
 
-from robot_rl.schema.live import TrainingStatus
+from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.server.routes.callers import Anyone, Learner, WithServices
 from robot_rl.server.routes.guarded import guarded_router

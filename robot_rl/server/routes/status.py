@@ -1,6 +1,6 @@
 """Is the server up, and which robots does it know?"""
 
-from robot_rl.schema.live import RobotPresence
+from robot_rl.schema.live.client_update import RobotPresence
 from robot_rl.schema.message import PROTOCOL_VERSION, Message
 from robot_rl.server.routes.callers import Anyone, WithServices
 from robot_rl.server.routes.guarded import guarded_router

@@ -34,7 +34,9 @@ from robot_rl.policy.parts import adapter_part, backbone_part, head_part
 from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.versions import VersionStore
 from robot_rl.policy.weights import encode_head
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import BeginReset, ConfirmReset, Request, StartEpisode
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import (
     PolicyManifest,
@@ -52,7 +54,7 @@ STEP, DELAY = 100 * MS, 50 * MS
 HOME = (0.42, 0.0, 0.22)
 SEED = 7
 _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
-_ANSWERS: TypeAdapter[live.CommandResult] = TypeAdapter(live.CommandResult)
+_ANSWERS: TypeAdapter[CommandResult] = TypeAdapter(CommandResult)
 
 
 class HandClock:
@@ -268,12 +270,10 @@ class Rig:
 
     # ---- people and the server ------------------------------------------------------------------
 
-    def ask(
-        self, kind: type[live.Request], *, age_ms: int = 0, **fields: Any
-    ) -> live.CommandResult:
+    def ask(self, kind: type[Request], *, age_ms: int = 0, **fields: Any) -> CommandResult:
         """Ask as ada, let the actor attend, and give its answer."""
         request: Any = kind(request_id=uuid4(), echo_t_ns=self.clock.t_ns - age_ms * MS, **fields)
-        sender = live.FromClient(client_id=self._client, user="ada", message=request)
+        sender = FromClient(client_id=self._client, user="ada", message=request)
         assert messages.send(self._rings["actor_requests"], sender)
         self.loop.actor.attend(self.clock.t_ns)
         answer = messages.receive(self._rings["actor_results"], _ANSWERS)[-1]
@@ -282,7 +282,7 @@ class Rig:
 
     def start(self, **fields: Any) -> None:
         """An episode begins, and control follows the policy."""
-        answer = self.ask(live.StartEpisode, **fields)
+        answer = self.ask(StartEpisode, **fields)
         assert answer.accepted, answer.reason
         self.mode("autonomous")
 
@@ -290,10 +290,10 @@ class Rig:
         """Until ready: home, confirmed by ada, objects placed, at the start pose."""
         self.mode("idle")
         if self.stage == "ready":
-            assert self.ask(live.BeginReset, seed=SEED).accepted
+            assert self.ask(BeginReset, seed=SEED).accepted
         self.happens(messages.HomeReached(t_ns=self.clock.t_ns))
         self.run(1)
-        answer = self.ask(live.ConfirmReset)
+        answer = self.ask(ConfirmReset)
         assert answer.accepted, answer.reason
         self.place()
         self.run(1)

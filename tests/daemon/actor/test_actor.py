@@ -9,13 +9,22 @@ import pytest
 from robot_rl.daemon.actor import process as actor_process
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.policy.starting import write_untrained
-from robot_rl.schema import live
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
     InterventionEnded,
     Outcome,
     Purpose,
+)
+from robot_rl.schema.live.client_message import (
+    BeginReset,
+    Clear,
+    ConfirmReset,
+    EndTakeover,
+    Label,
+    MarkPhase,
+    StartEpisode,
+    Stop,
 )
 from robot_rl.schema.segment import RecordedStep
 from safety.vocabulary import Source
@@ -41,13 +50,13 @@ def robot(running):
     """Ready, at the start pose, and only what this test records counts."""
     robot = running
     if robot.mode in ("stopped", "fault"):
-        assert robot.answer_of(live.Clear).accepted
+        assert robot.answer_of(Clear).accepted
         robot.run(300)
     robot.run(2500)  # any episode and any lease run out
     if stage(robot) == "ready":
-        assert robot.answer_of(live.BeginReset, to="actor", seed=7).accepted
+        assert robot.answer_of(BeginReset, to="actor", seed=7).accepted
     run_until(robot, "confirm_reset")
-    assert robot.answer_of(live.ConfirmReset, to="actor").accepted
+    assert robot.answer_of(ConfirmReset, to="actor").accepted
     run_until(robot, "ready")
     recorded(robot)
     return robot
@@ -90,10 +99,10 @@ def of(kind, contents):
 
 def test_a_policy_drives_an_episode_and_every_step_comes_out(robot):
     assert stage(robot) == "ready"
-    answer = robot.answer_of(live.StartEpisode, to="actor")
+    answer = robot.answer_of(StartEpisode, to="actor")
     assert answer.accepted, answer.reason
     run_until(robot, "confirm_reset")
-    answer = robot.answer_of(live.ConfirmReset, to="actor")
+    answer = robot.answer_of(ConfirmReset, to="actor")
     assert answer.accepted, answer.reason
     run_until(robot, "ready")
     contents = recorded(robot)
@@ -122,15 +131,15 @@ def test_a_policy_drives_an_episode_and_every_step_comes_out(robot):
 
 
 def test_a_person_corrects_an_episode_and_labels_it(robot):
-    assert robot.answer_of(live.StartEpisode, to="actor").accepted
+    assert robot.answer_of(StartEpisode, to="actor").accepted
     robot.run(100)
     robot.take_over()
     robot.drive_for(200, axes=(0, 0, 0.5, 0, 0, 0))
-    assert robot.answer_of(live.MarkPhase, phase="correction").accepted
+    assert robot.answer_of(MarkPhase, phase="correction").accepted
     robot.drive_for(300, axes=(0, 0, 0.5, 0, 0, 0), gripper=-1)
-    assert robot.answer_of(live.EndTakeover).accepted
+    assert robot.answer_of(EndTakeover).accepted
     robot.drive_for(200, deadman=False)
-    answer = robot.answer_of(live.Label, to="actor", outcome="success")
+    answer = robot.answer_of(Label, to="actor", outcome="success")
     assert answer.accepted, answer.reason
     run_until(robot, "confirm_reset")
     contents = recorded(robot)
@@ -153,40 +162,40 @@ def test_a_person_corrects_an_episode_and_labels_it(robot):
 
 
 def test_a_demonstration_waits_for_a_person_and_evaluation_freezes_the_policy(robot):
-    assert robot.answer_of(live.StartEpisode, to="actor", purpose=Purpose.DEMONSTRATION).accepted
+    assert robot.answer_of(StartEpisode, to="actor", purpose=Purpose.DEMONSTRATION).accepted
     robot.run(200)
     assert robot.mode == "idle"
     robot.take_over()
     robot.drive_for(200, axes=(0, 0, 0.5, 0, 0, 0))
     run_until(robot, "confirm_reset")
-    assert not robot.answer_of(live.StartEpisode, to="actor").accepted
+    assert not robot.answer_of(StartEpisode, to="actor").accepted
     (ended,) = of(EpisodeEnded, recorded(robot))
     assert ended.human_steps >= 2
 
 
 def test_a_stop_ends_the_episode_and_nothing_moves_until_a_person_asks(robot):
-    assert robot.answer_of(live.StartEpisode, to="actor").accepted
+    assert robot.answer_of(StartEpisode, to="actor").accepted
     robot.run(400)
-    robot.ask(live.Stop(request_id=uuid4()))
+    robot.ask(Stop(request_id=uuid4()))
     run_until(robot, "ready")
-    refused = robot.answer_of(live.StartEpisode, to="actor")
+    refused = robot.answer_of(StartEpisode, to="actor")
     assert not refused.accepted
     assert "latched" in refused.reason
-    assert robot.answer_of(live.Clear).accepted
+    assert robot.answer_of(Clear).accepted
     robot.run(300)
-    refused = robot.answer_of(live.StartEpisode, to="actor")
+    refused = robot.answer_of(StartEpisode, to="actor")
     assert not refused.accepted
-    assert robot.answer_of(live.BeginReset, to="actor", seed=5).accepted
+    assert robot.answer_of(BeginReset, to="actor", seed=5).accepted
     run_until(robot, "confirm_reset")
-    assert robot.answer_of(live.ConfirmReset, to="actor").accepted
+    assert robot.answer_of(ConfirmReset, to="actor").accepted
     run_until(robot, "ready")
-    assert robot.answer_of(live.StartEpisode, to="actor", seed=5).accepted
+    assert robot.answer_of(StartEpisode, to="actor", seed=5).accepted
     (ended,) = of(EpisodeEnded, recorded(robot))
     assert ended.outcome is Outcome.ABORTED
 
 
 def test_when_the_actor_is_killed_the_robot_holds(robot):
-    assert robot.answer_of(live.StartEpisode, to="actor").accepted
+    assert robot.answer_of(StartEpisode, to="actor").accepted
     robot.run(400)
     robot.kill("actor")
     robot.run(1000)

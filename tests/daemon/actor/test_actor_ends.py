@@ -8,7 +8,6 @@ import pytest
 from robot_rl.config.task import Reward
 from robot_rl.daemon import messages
 from robot_rl.daemon.control.authority import Authority, Running
-from robot_rl.schema import live
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -17,6 +16,7 @@ from robot_rl.schema.episode import (
     ResetEnded,
     SafetyEvent,
 )
+from robot_rl.schema.live.client_message import BeginReset, ConfirmReset, Label, StartEpisode
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
 from safety.vocabulary import LATCHED, Mode
@@ -50,7 +50,7 @@ def test_an_episode_whose_control_was_restarted_is_aborted(rig: Rig) -> None:
     assert (ended.outcome, ended.labeller, ended.cause) == (Outcome.ABORTED, "robot", STOPPED)
     (stopped,) = of(SafetyEvent, contents)
     assert (stopped.code, stopped.episode_id) == ("stop", ended.episode_id)
-    assert rig.ask(live.StartEpisode).accepted is False
+    assert rig.ask(StartEpisode).accepted is False
 
 
 @pytest.mark.parametrize("latched", ["stopped", "fault"])
@@ -83,11 +83,11 @@ def test_a_control_that_comes_back_stopped_is_told_once_and_ends_the_episode(
 
 @pytest.mark.parametrize("leg", ["home", "place", "start"])
 def test_a_reset_whose_control_was_restarted_does_not_hang(rig: Rig, leg: str) -> None:
-    assert rig.ask(live.BeginReset, seed=SEED).accepted
+    assert rig.ask(BeginReset, seed=SEED).accepted
     if leg != "home":
         rig.happens(messages.HomeReached(t_ns=0))
         rig.run(1)
-        assert rig.ask(live.ConfirmReset).accepted
+        assert rig.ask(ConfirmReset).accepted
     if leg == "start":
         rig.place()
         rig.run(1)
@@ -99,11 +99,11 @@ def test_a_reset_whose_control_was_restarted_does_not_hang(rig: Rig, leg: str) -
         rig.place()  # too late: that reset is over
         rig.run(1)
     rig.mode("idle")
-    refused = rig.ask(live.StartEpisode)
+    refused = rig.ask(StartEpisode)
     assert "has not been reset" in refused.reason
     assert not of(ResetEnded, rig.recorded())
     rig.reset()
-    assert rig.ask(live.StartEpisode).accepted
+    assert rig.ask(StartEpisode).accepted
 
 
 # ---- the actor started again ---------------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_the_end_before_anything_was_seen_leaves_an_incomplete_episode(rig: Rig)
 def test_the_end_drives_nowhere_even_when_the_episode_had_just_ended(rig: Rig) -> None:
     rig.start()
     rig.run(3)
-    assert rig.ask(live.Label, outcome="success").accepted
+    assert rig.ask(Label, outcome="success").accepted
     rig.intents()
     rig.end()
     intents = rig.intents()
@@ -198,7 +198,7 @@ def test_an_episode_that_waited_for_its_label_is_kept_whole(tmp_path: Path, seed
 
 
 def test_the_end_of_a_reset_and_of_nothing(rig: Rig) -> None:
-    assert rig.ask(live.BeginReset, seed=SEED).accepted
+    assert rig.ask(BeginReset, seed=SEED).accepted
     rig.intents()
     rig.end()
     assert ends(rig)
@@ -224,7 +224,7 @@ def test_a_reset_is_told_with_what_it_cleared_and_who_confirmed(rig: Rig) -> Non
 
 
 def test_a_reset_that_does_not_come_home_says_so(rig: Rig) -> None:
-    assert rig.ask(live.BeginReset, seed=SEED).accepted
+    assert rig.ask(BeginReset, seed=SEED).accepted
     rig.happens(messages.HomeMissed(why="The arm is 80 mm away; look what is in its way.", t_ns=1))
     rig.run(1)
     assert rig.stage == "ready"
@@ -240,7 +240,7 @@ def test_a_reset_that_does_not_come_home_says_so(rig: Rig) -> None:
 
 def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(rig: Rig) -> None:
     rig.clock.t_ns *= 10
-    for kind in (live.StartEpisode, live.BeginReset, live.ConfirmReset):
+    for kind in (StartEpisode, BeginReset, ConfirmReset):
         refused = rig.ask(kind, age_ms=2001)
         assert not refused.accepted
         assert "last 2 s" in refused.reason
@@ -248,7 +248,7 @@ def test_an_old_request_to_move_is_refused_and_an_old_label_is_not(rig: Rig) -> 
     rig.sense(rig.clock.t_ns)
     rig.start(age_ms=1999)
     rig.run(2)
-    assert rig.ask(live.Label, age_ms=8_000, outcome="failure").accepted
+    assert rig.ask(Label, age_ms=8_000, outcome="failure").accepted
 
 
 @pytest.mark.parametrize("ended", [False, True])
@@ -276,7 +276,7 @@ def test_a_label_that_may_move_nothing_is_recorded_and_moves_nothing(
             rig.run(1)
             rig.mode("idle")
     rig.intents()
-    answer = rig.ask(live.Label, age_ms=age_ms, outcome="failure")
+    answer = rig.ask(Label, age_ms=age_ms, outcome="failure")
     assert answer.accepted, answer.reason
     if why == "halted" and not ended:  # after the label, before the last record
         rig.mode("stopped", tell=STOPPED)
@@ -298,7 +298,7 @@ def test_a_timely_label_of_who_may_move_the_robot_drives_it_home(
     rig = Rig(tmp_path, seed, max_steps=6, reward=Reward(source="operator"))
     rig.start()
     rig.run(8 if ended else 3)
-    assert rig.ask(live.Label, outcome="failure").accepted
+    assert rig.ask(Label, outcome="failure").accepted
     rig.run(3)
     assert of(messages.GoHome, rig.intents())
     assert rig.stage == "resetting"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from robot_rl.daemon import messages
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import BeginReset, ConfirmReset, StartEpisode
 from safety.faults import FaultCode, sentence
 from tests.daemon.actor.rig import STEP, Rig
 
@@ -29,7 +29,7 @@ def test_what_keeps_an_episode_from_starting_is_said_before_anybody_asks(rig: Ri
     rig.run(12)
     lost = sentence(FaultCode.CAMERA_LOST, camera="wrist")
     assert says(rig) == lost
-    assert rig.ask(live.StartEpisode).reason == lost
+    assert rig.ask(StartEpisode).reason == lost
     rig.cameras = {"front", "wrist"}
     rig.run(1)
     assert says(rig) == ""
@@ -64,13 +64,13 @@ def test_an_arm_that_measures_no_number_is_not_said_to_be_so_many_mm_away(rig: R
     rig.run(1)
     why = "The arm's measurements cannot be used: not finite: position_m; see its driver."
     assert says(rig) == why
-    assert rig.ask(live.StartEpisode).reason == why
-    assert rig.ask(live.BeginReset).accepted
+    assert rig.ask(StartEpisode).reason == why
+    assert rig.ask(BeginReset).accepted
     rig.happens(messages.HomeReached(t_ns=rig.clock.t_ns))
     rig.no_position.add((rig.clock.t_ns // STEP + 1) * STEP)
     rig.run(1)
     assert rig.stage == "confirm_reset"
-    assert rig.ask(live.ConfirmReset).reason == why
+    assert rig.ask(ConfirmReset).reason == why
 
 
 def test_a_scene_that_was_not_reset_is_told_as_well(rig: Rig) -> None:
@@ -81,4 +81,4 @@ def test_a_scene_that_was_not_reset_is_told_as_well(rig: Rig) -> None:
     rig.run(1)
     assert rig.stage == "ready"
     assert "has not been reset" in says(rig)
-    assert rig.ask(live.StartEpisode).reason == says(rig)
+    assert rig.ask(StartEpisode).reason == says(rig)

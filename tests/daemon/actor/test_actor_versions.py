@@ -19,8 +19,8 @@ from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import KeypointSettings
 from robot_rl.policy.versions import VersionStore
-from robot_rl.schema import live
 from robot_rl.schema.episode import EpisodeStarted, PolicyActivated, Purpose
+from robot_rl.schema.live.client_message import StartEpisode
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import PolicyManifest
 from tests.daemon.actor.rig import Rig, of, steps_of
@@ -139,7 +139,7 @@ def test_a_version_that_came_before_anything_was_offered_is_left_for_the_start(
 
 
 def test_a_pin_on_what_is_not_here_leaves_everything_as_it_was(rig: Rig) -> None:
-    refused = rig.ask(live.StartEpisode, purpose=Purpose.EVALUATION, policy_version=9)
+    refused = rig.ask(StartEpisode, purpose=Purpose.EVALUATION, policy_version=9)
     assert not refused.accepted
     assert "version 9 is not on this robot" in refused.reason
     assert rig.stage == "ready"
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_read_is_passed_over(rig: Rig) -> None:
     damaged = rig.settings.policy_folder / "damaged"
     damaged.mkdir(parents=True)
     (damaged / "version.json").write_text(json.dumps({"version": 1}))
-    refused = rig.ask(live.StartEpisode, policy_version=1)
+    refused = rig.ask(StartEpisode, policy_version=1)
     assert "version 1 is not on this robot" in refused.reason
 
 

@@ -9,7 +9,7 @@ from robot_rl.daemon.actor import episode_events as events
 from robot_rl.daemon.actor.episode import EpisodeState, Rules
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.live import EpisodeStage
+from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
 
 SIMULATED = Rules(

@@ -13,7 +13,9 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import ClientMessage
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult
 from safety.modes import ModeState
 
 MS = 1_000_000
@@ -51,7 +53,7 @@ class ControlStand:
         self.arm: ArmState | None = arm
         self.others: list[ArmState | None] = list(others)
         self.controller = Controller(replace(wanted, **settings), ModeState(), [arm, *others], 0)
-        self.answers: list[live.CommandResult] = []
+        self.answers: list[CommandResult] = []
         self.clears_sent = 0
         self.client = ADA
         self._sequence = 0
@@ -68,7 +70,7 @@ class ControlStand:
     def measure(self, **fields: Any) -> None:
         self.arm = replace(self.arm or START, **fields)
 
-    def tick(self, *requests: live.ClientMessage, late_ns: int = 0, **seen: Any) -> TickOutput:
+    def tick(self, *requests: ClientMessage, late_ns: int = 0, **seen: Any) -> TickOutput:
         """One control period; requests come from ada."""
         self.now_ns += 5 * MS
         arms = [
@@ -85,12 +87,12 @@ class ControlStand:
             )
         )
         results = self.last.out.results
-        self.answers += [each for each in results if isinstance(each, live.CommandResult)]
+        self.answers += [each for each in results if isinstance(each, CommandResult)]
         self.clears_sent += self.last.clear_arms
         return self.last
 
-    def from_ada(self, message: live.ClientMessage) -> live.FromClient:
-        return live.FromClient(client_id=self.client, user="ada", message=message)
+    def from_ada(self, message: ClientMessage) -> FromClient:
+        return FromClient(client_id=self.client, user="ada", message=message)
 
     def drive(
         self,
@@ -133,7 +135,7 @@ class ControlStand:
         self.tick(request)
         return request.request_id
 
-    def answer(self, request_id: UUID) -> live.CommandResult | None:
+    def answer(self, request_id: UUID) -> CommandResult | None:
         found = [each for each in self.answers if each.request_id == request_id]
         assert len(found) <= 1, "a request is answered once"
         return found[0] if found else None

@@ -5,7 +5,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import Clear, Stop
 from tests.daemon.control.stand import MS, ControlStand
 
 REFLEX = "reflex: joint 3 met 40 Nm"
@@ -25,7 +25,7 @@ def brake(stand: ControlStand) -> None:
 
 def test_a_clear_waits_until_the_arm_has_left_its_brake(stand: ControlStand) -> None:
     brake(stand)
-    asked = stand.ask(live.Clear)
+    asked = stand.ask(Clear)
     stand.run(300)
     assert stand.mode == "fault", "the arm still brakes"
     assert stand.clears_sent == 1
@@ -44,14 +44,14 @@ def test_an_arm_that_does_not_leave_its_brake_refuses_the_clear_with_its_cause(
     stand: ControlStand,
 ) -> None:
     brake(stand)
-    asked = stand.ask(live.Clear)
+    asked = stand.ask(Clear)
     stand.run(1500)
     answer = stand.answer(asked)
     assert answer is not None
     assert not answer.accepted
     assert REFLEX in answer.reason
     assert stand.mode == "fault"
-    again = stand.ask(live.Clear)
+    again = stand.ask(Clear)
     stand.measure(braking=False, fault="")
     stand.run(200)
     later = stand.answer(again)
@@ -61,7 +61,7 @@ def test_an_arm_that_does_not_leave_its_brake_refuses_the_clear_with_its_cause(
 
 def test_a_reflex_right_after_a_clear_is_latched_in_the_next_tick(stand: ControlStand) -> None:
     brake(stand)
-    stand.ask(live.Clear)
+    stand.ask(Clear)
     stand.run(160)
     stand.measure(braking=False, fault="")
     stand.run(20)
@@ -77,8 +77,8 @@ def test_a_reflex_right_after_a_clear_is_latched_in_the_next_tick(stand: Control
 def test_a_clear_is_refused_while_the_arm_still_moves(stand: ControlStand) -> None:
     stand.begin_autonomy()
     stand.measure(twist=np.array([0.1, 0, 0, 0, 0, 0]))
-    stand.tick(live.Stop(request_id=uuid4()))
-    asked = stand.ask(live.Clear)
+    stand.tick(Stop(request_id=uuid4()))
+    asked = stand.ask(Clear)
     answer = stand.answer(asked)
     assert answer is not None
     assert not answer.accepted
@@ -86,19 +86,19 @@ def test_a_clear_is_refused_while_the_arm_still_moves(stand: ControlStand) -> No
     assert stand.mode == "stopped"
     stand.measure(twist=np.zeros(6))
     stand.tick()
-    stand.ask(live.Clear)
+    stand.ask(Clear)
     assert stand.mode == "idle"
 
 
 @pytest.mark.parametrize("lost", ["nothing arrives", "not a number"])
 def test_a_clear_is_refused_without_usable_measurements(stand: ControlStand, lost: str) -> None:
-    stand.tick(live.Stop(request_id=uuid4()))
+    stand.tick(Stop(request_id=uuid4()))
     if lost == "nothing arrives":
         stand.arm = None
     else:
         stand.measure(position_m=np.full(3, np.nan))
     stand.tick()
-    asked = stand.ask(live.Clear)
+    asked = stand.ask(Clear)
     answer = stand.answer(asked)
     assert answer is not None
     assert not answer.accepted
@@ -108,11 +108,11 @@ def test_a_clear_is_refused_without_usable_measurements(stand: ControlStand, los
 
 def test_a_stop_during_a_clear_keeps_the_robot_stopped(stand: ControlStand) -> None:
     brake(stand)
-    stand.tick(live.Stop(request_id=uuid4()))
+    stand.tick(Stop(request_id=uuid4()))
     assert stand.mode == "stopped"
-    asked = stand.ask(live.Clear)
+    asked = stand.ask(Clear)
     stand.run(50)
-    stand.tick(live.Stop(request_id=uuid4()))
+    stand.tick(Stop(request_id=uuid4()))
     answer = stand.answer(asked)
     assert answer is not None
     assert not answer.accepted
@@ -124,8 +124,8 @@ def test_a_stop_during_a_clear_keeps_the_robot_stopped(stand: ControlStand) -> N
 
 def test_there_is_one_clear_at_a_time(stand: ControlStand) -> None:
     brake(stand)
-    first = stand.ask(live.Clear)
-    second = stand.ask(live.Clear)
+    first = stand.ask(Clear)
+    second = stand.ask(Clear)
     assert stand.answer(first) is None
     answer = stand.answer(second)
     assert answer is not None
@@ -133,7 +133,7 @@ def test_there_is_one_clear_at_a_time(stand: ControlStand) -> None:
 
 
 def test_clearing_what_is_not_latched_is_refused(stand: ControlStand) -> None:
-    answer = stand.answer(stand.ask(live.Clear))
+    answer = stand.answer(stand.ask(Clear))
     assert answer is not None
     assert "nothing to clear" in answer.reason
 
@@ -145,7 +145,7 @@ def test_the_reference_is_at_the_arm_before_it_leaves_its_brake(stand: ControlSt
     moved = np.array([0.45, 0.03, 0.2])
     stand.measure(position_m=moved)
     stand.run(400)
-    stand.ask(live.Clear)
+    stand.ask(Clear)
     while not stand.clears_sent:
         stand.run(5)
         assert stand.now_ns < 1500 * MS
@@ -156,7 +156,7 @@ def test_the_reference_is_at_the_arm_before_it_leaves_its_brake(stand: ControlSt
 def test_a_fault_during_a_clear_keeps_the_robot_latched(stand: ControlStand) -> None:
     """The fault came after the person had judged the latch: it has to be judged as well."""
     brake(stand)
-    asked = stand.ask(live.Clear)
+    asked = stand.ask(Clear)
     stand.run(50)
     stand.tick(late_ns=stand.controller.settings.freeze_ns)
     answer = stand.answer(asked)
@@ -166,5 +166,5 @@ def test_a_fault_during_a_clear_keeps_the_robot_latched(stand: ControlStand) -> 
     stand.measure(braking=False, fault="")
     stand.run(1500)
     assert stand.mode == "fault"
-    stand.ask(live.Clear)
+    stand.ask(Clear)
     assert stand.mode == "idle", "the next clear knows of it"

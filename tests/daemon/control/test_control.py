@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.messages import BeginAutonomy, GoHome
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease, Clear, EndTakeover, Stop
+from robot_rl.schema.live.robot_command import ClientGone
 from safety.faults import FaultCode, bound_ms
 
 MS = 1_000_000
@@ -90,7 +91,7 @@ def test_a_person_takes_over_moves_the_arm_and_gives_it_back(robot):
     )
     assert all(bytes(step["operator"]) == b"ada" for step in human)
     assert all(bytes(step["phase"]) == b"recovery" for step in human)
-    assert robot.answer_of(live.EndTakeover).accepted
+    assert robot.answer_of(EndTakeover).accepted
     assert robot.mode == "autonomous"
 
 
@@ -117,7 +118,7 @@ def test_a_lost_person_holds_in_time(robot, loss):
     robot.drive_for(300, axes=(0.0, 1.0, 0.0, 0, 0, 0))
     assert robot.speed_m_s() > 0.2
     if loss == "socket":
-        gone = live.ClientGone(client_id=robot.client)
+        gone = ClientGone(client_id=robot.client)
         assert messages.send(robot.ring("control_requests"), gone)
     elif loss == "dead-man":
         robot.drive(axes=(0.0, 1.0, 0.0, 0, 0, 0), deadman=False)
@@ -176,7 +177,7 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     robot.run(300)
     assert robot.speed_m_s() > 0.1
     asked_ns = robot.now_ns
-    robot.ask(live.Stop(request_id=uuid4()), client=uuid4())
+    robot.ask(Stop(request_id=uuid4()), client=uuid4())
     robot.run(1000)
     assert robot.mode == "stopped"
     assert robot.speed_m_s() < 0.005
@@ -192,7 +193,7 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     (told,) = messages.receive(robot.ring("control_events"), _EVENTS)  # the actor is told
     assert isinstance(told, messages.ModeChanged)
     assert (told.mode, told.by) == ("stopped", "bob")
-    assert robot.answer_of(live.Clear).accepted
+    assert robot.answer_of(Clear).accepted
     robot.run(400)
     assert robot.mode == "idle", robot.cause
     before = robot.position_m
@@ -212,7 +213,7 @@ def test_when_control_is_killed_the_arm_brakes_and_a_person_has_to_clear(robot):
     robot.run(100)
     assert robot.mode == "fault"
     assert bytes(robot.status["fault"]) == FaultCode.ARM_STOPPED.encode()
-    assert robot.answer_of(live.Clear).accepted
+    assert robot.answer_of(Clear).accepted
     robot.run(500)
     assert robot.mode == "idle", robot.cause
     assert not robot.arm.read()["braking"]
@@ -229,9 +230,9 @@ def test_the_arm_drives_home_through_the_gate(robot):
 
 
 def test_two_people_one_lease(robot):
-    assert robot.answer_of(live.AcquireLease).accepted
+    assert robot.answer_of(AcquireLease).accepted
     other = uuid4()
-    request = live.AcquireLease(request_id=uuid4())
+    request = AcquireLease(request_id=uuid4())
     robot.drive_for(100, deadman=False)
     robot.ask(request, client=other)
     robot.drive_for(100, deadman=False)

@@ -6,14 +6,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from robot_rl.schema import live
-from robot_rl.schema.live import AcquireLease, Takeover
+from robot_rl.schema.live.client_message import AcquireLease, Clear, EndTakeover, Stop, Takeover
+from robot_rl.schema.live.robot_command import ClientGone
+from robot_rl.schema.live.robot_message import CommandResult
 from tests.daemon.control.stand import MS, ControlStand
 
 FORWARD = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
 
-def asks_to_drive(stand: ControlStand) -> live.CommandResult:
+def asks_to_drive(stand: ControlStand) -> CommandResult:
     """A takeover, with the dead-man held and the lease already held."""
     request = Takeover(request_id=uuid4(), echo_t_ns=stand.now_ns, device="keyboard")
     stand.tick(request)
@@ -60,7 +61,7 @@ def test_after_a_start_of_control(stand: ControlStand) -> None:
 def test_after_a_lost_lease_as_another_client_of_the_same_page(stand: ControlStand) -> None:
     """The server died while a person drove; the page dials in again, its key still held."""
     take_over(stand)
-    gone = live.ClientGone(client_id=stand.client)
+    gone = ClientGone(client_id=stand.client)
     stand.run(2500)
     assert stand.mode == "paused"
     stand.tick()
@@ -86,15 +87,15 @@ def test_after_a_silence_without_a_takeover(stand: ControlStand) -> None:
 
 def test_after_a_stop_and_its_clear(stand: ControlStand) -> None:
     take_over(stand)
-    stand.tick(live.Stop(request_id=uuid4()))
-    stand.ask(live.Clear)
+    stand.tick(Stop(request_id=uuid4()))
+    stand.ask(Clear)
     assert stand.mode == "idle"
     assert_held_dead_man_is_refused(stand)
 
 
 def test_after_a_takeover_that_was_given_back(stand: ControlStand) -> None:
     take_over(stand)
-    stand.ask(live.EndTakeover)
+    stand.ask(EndTakeover)
     assert_held_dead_man_is_refused(stand)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robot_rl.daemon.messages import GoHome
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import Clear, Stop
 from safety import modes
 from safety.faults import FaultCode
 from tests.daemon.control.stand import MS, START, ControlStand
@@ -63,8 +63,8 @@ def test_a_stop_holds_the_gripper_and_its_clear_orders_nothing() -> None:
     stand.controller.channels[0].gate.gripper_held = False  # as after an order to close
     stand.begin_autonomy()
     assert not stand.tick().commands[0].gripper_hold
-    assert stand.tick(live.Stop(request_id=uuid4())).commands[0].gripper_hold
-    stand.ask(live.Clear)
+    assert stand.tick(Stop(request_id=uuid4())).commands[0].gripper_hold
+    stand.ask(Clear)
     assert stand.mode == "idle"
     stand.begin_autonomy()
     assert stand.tick().commands[0].gripper_hold

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from robot_rl.daemon.control.lease_epoch import BLOCK, reserve_epochs
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease, Clear, Takeover
 
 
 def test_each_start_has_a_block_of_epochs_of_its_own(tmp_path: Path) -> None:
@@ -54,12 +54,12 @@ def test_a_command_from_before_a_restart_of_control_is_refused(make_robot) -> No
     robot.start("control")
     robot.run(100)
     assert robot.status["lease_epoch"] > epoch
-    assert robot.answer_of(live.Clear).accepted
-    assert robot.answer_of(live.AcquireLease).accepted
+    assert robot.answer_of(Clear).accepted
+    assert robot.answer_of(AcquireLease).accepted
     assert robot.status["lease_epoch"] > epoch
     robot.drive(deadman=False)
     robot.run(20)
-    robot.ask(live.Takeover(request_id=uuid4(), device="keyboard"))
+    robot.ask(Takeover(request_id=uuid4(), device="keyboard"))
     before = robot.position_m
     robot.drive_for(300, epoch=epoch, axes=(0.0, 1.0, 0, 0, 0, 0))
     assert robot.mode != "takeover"

@@ -7,7 +7,8 @@ import pytest
 
 from robot_rl.daemon import topics
 from robot_rl.daemon.control.operator_input import DEAD_MAN_BUTTON
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease, EndTakeover, Takeover
+from robot_rl.schema.live.robot_message import CommandResult
 
 DEVICE = "spacemouse"
 
@@ -37,13 +38,13 @@ def hand(robot, local, duration_ms, *, held, y=0.0, console=True):
         robot.run(20)
 
 
-def take_over(robot, local, *, held) -> live.CommandResult:
+def take_over(robot, local, *, held) -> CommandResult:
     """What the console's button does, and the answer to it."""
     robot.rest()
-    assert robot.answer_of(live.AcquireLease).accepted
+    assert robot.answer_of(AcquireLease).accepted
     hand(robot, local, 40, held=False)
     hand(robot, local, 40, held=held)
-    request = live.Takeover(request_id=uuid4(), device=DEVICE)
+    request = Takeover(request_id=uuid4(), device=DEVICE)
     robot.ask(request)
     hand(robot, local, 600, held=held)
     (answer,) = (each for each in robot.answers if each.request_id == request.request_id)
@@ -60,7 +61,7 @@ def test_the_device_at_the_robot_drives_without_a_dead_man_in_the_browser(robot,
     held_m = robot.position_m
     hand(robot, local, 300, held=False, y=0.6)  # deflected without the dead-man: nothing moves
     np.testing.assert_allclose(robot.position_m, held_m, atol=0.003)
-    assert robot.answer_of(live.EndTakeover).accepted
+    assert robot.answer_of(EndTakeover).accepted
 
 
 def test_without_its_dead_man_the_takeover_is_refused_in_a_sentence(robot, local):
@@ -83,9 +84,9 @@ def test_a_console_that_falls_silent_takes_the_device_at_the_robot_with_it(robot
 
 def test_a_takeover_needs_the_console_as_well(robot, local):
     robot.rest()
-    assert robot.answer_of(live.AcquireLease).accepted
+    assert robot.answer_of(AcquireLease).accepted
     hand(robot, local, 240, held=True, console=False)
-    request = live.Takeover(request_id=uuid4(), device=DEVICE)
+    request = Takeover(request_id=uuid4(), device=DEVICE)
     robot.ask(request)
     hand(robot, local, 600, held=True, console=False)
     (answer,) = (each for each in robot.answers if each.request_id == request.request_id)

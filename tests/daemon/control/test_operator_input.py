@@ -10,7 +10,8 @@ from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.operator_input import DEAD_MAN_BUTTON, OperatorInput
 from robot_rl.daemon.control.settings import drive_settings
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease, ReleaseLease, Request, Takeover
+from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
 from tests.daemon.control.stand import ControlStand
@@ -19,10 +20,10 @@ MS = 1_000_000
 ADA, BOB = UUID(int=1), UUID(int=2)
 
 
-def ask(authority: Authority, client: UUID, kind: type[live.Request], now_ns: int) -> None:
+def ask(authority: Authority, client: UUID, kind: type[Request], now_ns: int) -> None:
     message = kind(request_id=new_id(), echo_t_ns=now_ns)
     authority.request(
-        live.FromClient.model_validate({"client_id": client, "user": "x", "message": message}),
+        FromClient.model_validate({"client_id": client, "user": "x", "message": message}),
         now_ns,
         ArmCondition(),
     )
@@ -33,7 +34,7 @@ def test_what_the_last_holder_said_counts_for_nobody_else() -> None:
     settings = drive_settings(cell, task, local=False)
     person = OperatorInput(settings, settings, np.array(task.action.scale))
     authority = Authority(ModeState(), resumes=True)
-    ask(authority, ADA, live.AcquireLease, 0)
+    ask(authority, ADA, AcquireLease, 0)
     drive = np.zeros(1, topics.DRIVE)
     drive["client_id"], drive["received_ns"] = np.void(ADA.bytes), 10 * MS
     drive["lease_epoch"], drive["sequence"] = authority.lease.state.epoch, 1
@@ -42,9 +43,9 @@ def test_what_the_last_holder_said_counts_for_nobody_else() -> None:
     said = person.remote_input(10 * MS, authority.lease.state)
     assert said is not None
     assert said.dead_man
-    ask(authority, ADA, live.ReleaseLease, 20 * MS)
+    ask(authority, ADA, ReleaseLease, 20 * MS)
     assert person.remote_input(20 * MS, authority.lease.state) is None
-    ask(authority, BOB, live.AcquireLease, 30 * MS)
+    ask(authority, BOB, AcquireLease, 30 * MS)
     assert authority.lease.client == BOB
     assert person.remote_input(30 * MS, authority.lease.state) is None
 
@@ -69,10 +70,10 @@ def test_a_takeover_at_the_robot_holds_when_its_device_is_unplugged() -> None:
             stand.measure(position_m=before_m, quaternion_wxyz=command.quaternion)
         return speeds
 
-    stand.ask(live.AcquireLease)
+    stand.ask(AcquireLease)
     both(page=False, hand=False, ticks=5)
     both(page=False, hand=True, ticks=5)
-    request = live.Takeover(request_id=new_id(), echo_t_ns=stand.now_ns, device="spacemouse")
+    request = Takeover(request_id=new_id(), echo_t_ns=stand.now_ns, device="spacemouse")
     stand.tick(request)
     assert both(page=True, hand=True, ticks=60)[-1] > 0.05
     assert stand.mode == "takeover"

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from robot_rl.daemon import topics
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control.grid import ArmColumns
-from robot_rl.schema.live import BeginReset, ClientMessage
+from robot_rl.schema.live.client_message import BeginReset, ClientMessage
 from robot_rl.schema.message import new_id
 
 STEP_NS, COLUMNS = 100_000_000, 7

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robot_rl.daemon.control.authority import Authority
-from robot_rl.schema.live import AcquireLease, Takeover
+from robot_rl.schema.live.client_message import AcquireLease, Takeover
 from safety.modes import ModeState
 from tests.daemon.control.stand import MS, ControlStand
 

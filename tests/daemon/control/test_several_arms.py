@@ -13,7 +13,7 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.grid import ArmColumns
 from robot_rl.daemon.control.home import HomePose
 from robot_rl.daemon.control.settings import control_settings
-from robot_rl.schema.live import AcquireLease, Clear, Takeover
+from robot_rl.schema.live.client_message import AcquireLease, Clear, Takeover
 from tests.daemon.control.stand import MS, START, ControlStand
 
 STEP_NS = 100 * MS

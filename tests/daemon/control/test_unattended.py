@@ -9,7 +9,8 @@ from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.messages import BeginAutonomy
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease
+from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.message import new_id
 from safety.lease import MS, SECOND
 from safety.modes import ModeState
@@ -43,10 +44,8 @@ def test_without_a_person_autonomy_pauses() -> None:
 def test_a_console_that_goes_away_starts_the_time(unattended_ns: int | None) -> None:
     authority = autonomous(unattended_ns)
     client, now_ns = uuid4(), 0
-    request = live.AcquireLease(request_id=new_id())
-    authority.request(
-        live.FromClient(client_id=client, user="ada", message=request), 0, ArmCondition()
-    )
+    request = AcquireLease(request_id=new_id())
+    authority.request(FromClient(client_id=client, user="ada", message=request), 0, ArmCondition())
     for sequence in range(1, 300):
         now_ns += 50 * MS
         authority.admit_drive(

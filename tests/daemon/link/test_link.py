@@ -25,22 +25,22 @@ from robot_rl.daemon.link.telemetry import Readings, limit_names, telemetry_of
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
-from robot_rl.schema.live import (
+from robot_rl.schema.live.client_message import (
     AcquireLease,
-    ClientGone,
     ClientMessage,
-    CommandResult,
-    FromClient,
     JoinLockstep,
-    LockstepTurn,
-    OutboxStatus,
     Ready,
+    Stop,
+)
+from robot_rl.schema.live.robot_command import ClientGone, FromClient
+from robot_rl.schema.live.robot_message import (
+    CommandResult,
+    LockstepTurn,
     RobotHello,
     RobotMessage,
     SimulatorTruth,
-    Stop,
-    Telemetry,
 )
+from robot_rl.schema.live.telemetry import OutboxStatus, Telemetry
 from robot_rl.schema.message import new_id
 from robot_rl.schema.video import decode_frame
 from safety.faults import FaultCode

@@ -29,7 +29,11 @@ from robot_rl.daemon.link.link import Link
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
-from robot_rl.schema import live
+from robot_rl.schema.live.client_message import AcquireLease, ClientMessage, Drive, Takeover
+from robot_rl.schema.live.client_update import ClientUpdate, ClientWelcome
+from robot_rl.schema.live.robot_command import ClientGone, FromClient
+from robot_rl.schema.live.robot_message import CommandResult, RobotTime
+from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
 from tests.daemon.control.stand import START
@@ -43,10 +47,8 @@ from tests.server.conftest import (  # noqa: F401 (fixtures)
 pytestmark = pytest.mark.slow  # starts Postgres
 ROBOT = "panda-sim"
 PATIENCE_S = 40.0
-_UPDATE: TypeAdapter[live.ClientUpdate] = TypeAdapter(live.ClientUpdate)
-_REQUEST: TypeAdapter[live.FromClient | live.ClientGone] = TypeAdapter(
-    live.FromClient | live.ClientGone
-)
+_UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
+_REQUEST: TypeAdapter[FromClient | ClientGone] = TypeAdapter(FromClient | ClientGone)
 
 
 class BenchControl(threading.Thread):
@@ -119,8 +121,8 @@ class DelayedClient:
         self.robot_times = 0
         self.dead_man = False
         self.me: UUID | None = None
-        self.telemetry: live.Telemetry | None = None
-        self.answers: asyncio.Queue[live.CommandResult] = asyncio.Queue()
+        self.telemetry: Telemetry | None = None
+        self.answers: asyncio.Queue[CommandResult] = asyncio.Queue()
 
     async def read(self) -> None:
         async for text in self._socket:
@@ -128,16 +130,16 @@ class DelayedClient:
 
     def _hear(self, text: str | bytes) -> None:
         match update := _UPDATE.validate_json(text):
-            case live.RobotTime():
+            case RobotTime():
                 self.robot_ns = update.t_ns
                 self.robot_times += 1
                 self._drive()
-            case live.Telemetry():
+            case Telemetry():
                 self.telemetry = update
                 self.robot_ns = max(self.robot_ns, update.t_ns)
-            case live.ClientWelcome():
+            case ClientWelcome():
                 self.me = update.client_id
-            case live.CommandResult():
+            case CommandResult():
                 self.answers.put_nowait(update)
             case _:
                 pass
@@ -147,7 +149,7 @@ class DelayedClient:
             return
         self._sequence += 1
         self._send(
-            live.Drive(
+            Drive(
                 sequence=self._sequence,
                 lease_epoch=self.telemetry.lease.epoch,
                 echo_t_ns=self.robot_ns,
@@ -156,14 +158,14 @@ class DelayedClient:
             )
         )
 
-    def _send(self, message: live.ClientMessage) -> None:
+    def _send(self, message: ClientMessage) -> None:
         text = message.model_dump_json()
         self._loop.call_later(self._delay_s, lambda: self._loop.create_task(self._put(text)))
 
     async def _put(self, text: str) -> None:
         await self._socket.send(text)
 
-    async def ask(self, kind: type[Any], **fields: Any) -> live.CommandResult:
+    async def ask(self, kind: type[Any], **fields: Any) -> CommandResult:
         request = kind(request_id=new_id(), echo_t_ns=self.robot_ns, **fields)
         self._send(request)
         while (answer := await self.answers.get()).request_id != request.request_id:
@@ -181,12 +183,12 @@ async def try_to_drive(
     round_trip_s: float,
     *,
     tries: int,
-) -> tuple[list[live.CommandResult], DelayedClient]:
+) -> tuple[list[CommandResult], DelayedClient]:
     """Ask up to `tries` times: a busy machine may add an age of its own."""
     stopping = asyncio.Event()
     link = asyncio.create_task(Link(settings, Log(None, "link")).run(stopping))
     address = f"{running.live}/robots/{ROBOT}"
-    answers: list[live.CommandResult] = []
+    answers: list[CommandResult] = []
     async with connect(
         address, additional_headers=running.bearer("operator", "ada"), proxy=None
     ) as socket:
@@ -195,11 +197,11 @@ async def try_to_drive(
         await client.until(lambda: client.telemetry is not None)
         for _ in range(tries):
             client.dead_man = False
-            assert (await client.ask(live.AcquireLease)).accepted
+            assert (await client.ask(AcquireLease)).accepted
             await asyncio.sleep(round_trip_s + 0.2)
             client.dead_man = True
             await asyncio.sleep(round_trip_s / 2 + 0.1)
-            answers.append(await client.ask(live.Takeover, device="keyboard"))
+            answers.append(await client.ask(Takeover, device="keyboard"))
             if answers[-1].accepted:
                 break
         reading.cancel()
@@ -213,7 +215,7 @@ def run(
     settings: DaemonSettings,
     round_trip_ms: int,
     tries: int,
-) -> tuple[list[live.CommandResult], DelayedClient, BenchControl]:
+) -> tuple[list[CommandResult], DelayedClient, BenchControl]:
     control = BenchControl(settings)
     control.start()
     try:

@@ -1,0 +1,115 @@
+"""What the robot says about itself, 20 times a second."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from robot_rl.schema.episode import Purpose
+from robot_rl.schema.message import Message, Quaternion, Vector3, Vector6
+from safety.faults import FaultCode
+from safety.vocabulary import Mode, Phase, Source
+
+
+class EpisodeStage(StrEnum):
+    """The pure machine in the actor."""
+
+    READY = "ready"
+    RUNNING = "running"
+    AWAIT_LABEL = "await_label"
+    RESETTING = "resetting"
+    CONFIRM_RESET = "confirm_reset"
+
+
+class LeaseStatus(Message):
+    epoch: int
+    holder: str | None
+    client_id: UUID | None
+    suspended: bool
+    since_s: float
+    asked_by: str | None = None  # who asks the holder for it; see AnswerLease
+    asked_client_id: UUID | None = None  # whose request that is; only it can withdraw it
+    asked_s: float | None = None  # time left to answer; then it passes as if agreed
+
+
+class LoopStatus(Message):
+    """Control loop, last window. Times in µs."""
+
+    period_p50_us: float
+    period_p99_us: float
+    period_max_us: float
+    latency_p50_us: float
+    latency_p99_us: float
+    latency_max_us: float
+    missed_ticks: int
+    real_time_factor: float
+
+
+class EpisodeStatus(Message):
+    episode_id: UUID | None
+    number: int  # episodes since the daemon started
+    stage: EpisodeStage
+    purpose: Purpose
+    seed: int
+    step: int
+    max_steps: int
+    human_steps: int
+    interventions: int
+    elapsed_s: float
+    instructions: str  # what the person should do now (reset instructions), may be empty
+    success_seen: bool  # the simulator or the classifier believes the task is done
+    start_refusal: str = ""  # while ready: why no episode could start now; empty: it could
+
+
+class OutboxStatus(Message):
+    pending: int
+    recorded_steps: int
+    acknowledged_sequence: int
+    last_sequence: int
+    connected: bool
+    free_bytes: int
+    accepting: bool  # false: no new episode is started because it could not be kept
+    set_aside: int = 0  # rows that the server refuses for good, kept on the robot's disk
+
+
+class ArmTelemetry(Message):
+    """One arm as measured; positions in its base frame."""
+
+    tcp_position_m: Vector3
+    tcp_quaternion_wxyz: Quaternion
+    reference_position_m: Vector3
+    tcp_twist: Vector6
+    wrench: Vector6
+    gripper_m: float
+    force_n: float
+    force_limit_n: float
+
+
+class Telemetry(Message):
+    """10–20 Hz. `t_ns` is the robot's clock; clients echo the newest they saw, see RobotTime."""
+
+    kind: Literal["telemetry"] = "telemetry"
+    t_ns: int
+    mode: Mode
+    cause: str
+    fault: FaultCode | None = None  # what is latched; a robot of an older version does not say
+    source: Source
+    phase: Phase | None
+    intervention_id: UUID | None
+    lease: LeaseStatus
+    arms: Annotated[dict[str, ArmTelemetry], Field(min_length=1)]  # by name, in the cell's order
+    speed_m_s: float  # of the fastest arm
+    speed_limit_m_s: float
+    limits: tuple[str, ...]  # names of the limits acting now
+    policy_version: int | None
+    inference_ms: float | None
+    action_age_ms: float | None
+    episode: EpisodeStatus
+    loop: LoopStatus
+    outbox: OutboxStatus
+    frame_age_ms: dict[str, float]
+    device_axes: Vector6 | None
+    device_name: str | None
+    round_trip_ms: float | None
+    moving: bool
