@@ -31,10 +31,11 @@ class PlannedAction:
     policy_version: int
 
     def target(self, step_ns: int, arm: ArmColumns, *, gripper: bool) -> PolicyTarget:
-        """The proposal to one arm's gate. Actions are held to −1 … 1; what is not finite is no
-        number.
+        """The proposal to one arm's gate, held to −1 … 1. An action with an entry that is not
+        finite is none for any arm: the gates refuse it, and all hold.
         """
-        share = np.where(np.isfinite(self.action), np.clip(self.action, -1.0, 1.0), np.nan)
+        whole = np.isfinite(self.action).all()
+        share = np.clip(self.action, -1.0, 1.0) if whole else np.full(len(self.action), np.nan)
         return PolicyTarget(
             sequence=self.valid_from_ns // step_ns,
             epoch=self.epoch,

@@ -31,8 +31,12 @@ def planned(action: list[float]) -> PlannedAction:
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_infinity_is_no_full_speed(value: float) -> None:
     target = planned([value, 2.0, -3.0, 0.5, 0, 0, 1]).target(STEP_NS, ARM, gripper=True)
-    assert np.isnan(target.delta[0])
-    assert target.delta[1:4] == pytest.approx([0.01, -0.01, 0.005])
+    assert np.isnan(target.delta).all()
+
+
+def test_what_is_too_large_is_held_to_the_full_action() -> None:
+    target = planned([0.1, 2.0, -3.0, 0.5, 0, 0, 1]).target(STEP_NS, ARM, gripper=True)
+    assert target.delta[:4] == pytest.approx([0.001, 0.01, -0.01, 0.005])
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,16 @@ def test_a_policy_moves_both_and_each_column_is_accounted_for_at_its_arm(
     assert policy["proposed"].tolist() == action
 
 
+def test_an_action_that_is_no_number_for_one_arm_moves_neither(stand: ControlStand) -> None:
+    stand.begin_autonomy()
+    action = [0.0] * 14
+    action[0], action[8] = 0.4, np.nan
+    results = results_of(stand, 300, chunk=offered(stand, action))
+    assert not any(bytes(each["source"]) == b"policy" for each in results)
+    assert any(bytes(each["reject_reason"]) == b"not_finite" for each in results)
+    assert not any(each["executed"].any() for each in results)
+
+
 def test_a_person_drives_the_chosen_arm_and_the_other_one_holds(stand: ControlStand) -> None:
     take_over(stand, RIGHT)
     before = [reference_m(stand, arm) for arm in (LEFT, RIGHT)]
