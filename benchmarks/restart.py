@@ -96,7 +96,7 @@ class RecordedDay:
         """The store as a learner leaves it that has encoded all of the day."""
         manifest = read_manifest(starting_folder(self._task))
         size, rng = shapes(self._task)[0].size, np.random.default_rng(1)
-        store = FeatureStore(folder, manifest.backbone.model_dump_json())
+        store = FeatureStore(folder, manifest.backbone.model_dump_json(), one_by_one=False)
         for item in self._items:
             event = item.event
             if isinstance(event, SegmentStored):
