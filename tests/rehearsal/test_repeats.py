@@ -97,7 +97,7 @@ def moved(step: Step) -> Step:
 
 
 DIFFERENT: dict[str, Callable[[RecordedStep], RecordedStep]] = {
-    "arm": lambda record: replace(record, step=moved(record.step)),
+    "arms": lambda record: replace(record, step=moved(record.step)),
     "image_front": lambda record: replace(record, images={**record.images, "front": b"other"}),
     "policy_version": lambda record: changed(record, policy_version=7),
     "t_robot_ns": lambda record: changed(record, t_robot_ns=record.step.t_robot_ns + 1),

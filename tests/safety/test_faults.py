@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from safety.faults import FAULTS, FaultCode, Unit, bound_ms, sentence
+from safety.faults import FAULTS, FaultCode, Unit, arm_called, bound_ms, sentence
+from safety.vocabulary import ONLY_ARM
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {
@@ -57,3 +58,11 @@ def test_a_bound_in_milliseconds_is_asked_for_as_such(fault) -> None:
     else:
         with pytest.raises(ValueError, match="no bound in milliseconds"):
             bound_ms(fault.code)
+
+
+def test_a_sentence_names_the_arm_where_a_cell_has_several() -> None:
+    told = {
+        name: sentence(FaultCode.ARM_SILENT, arm=arm_called(name)) for name in (ONLY_ARM, "left")
+    }
+    assert told[ONLY_ARM] == "The arm's measurements stopped arriving; see its process."
+    assert told["left"] == "The arm left's measurements stopped arriving; see its process."
