@@ -142,6 +142,11 @@ class Gate:
         verdict = Verdict(source=_SOURCE[type(admitted)], limits=limits, reject=reject)
         return Decision(command=self._seal(now_ns, state.epoch), verdict=verdict)
 
+    @property
+    def rests(self) -> bool:
+        """It holds, and its reference has come to rest."""
+        return self._held
+
     def _see(self, now_ns: int, measured: Measured) -> bool:
         """Accept a usable measurement; otherwise the last usable one stays in force."""
         if not 0 <= now_ns - measured.t_robot_ns <= self.settings.measurement_age_s * 1e9:

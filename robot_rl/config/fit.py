@@ -36,16 +36,16 @@ def _arms(cell: Cell, task: Task) -> None:
             else "give each an [arms.NAME] with its home_position_m"
         )
         raise ValueError(f"{task.path}: it is {says}, and the cell {cell.name} has {has}: {want}")
-    unknown = [name for name in task.acting_arms if name not in cell.arms]
-    if unknown == [ONLY_ARM]:
+    if ONLY_ARM in task.acting_arms and ONLY_ARM not in cell.arms:
         raise ValueError(
             f"{task.path}: action.arms is missing, and the cell {cell.name} has several arms: "
             f"name those that act, of {_listed(cell.arms)}"
         )
-    if unknown:
+    device = cell.teleop[0].arm if cell.teleop else None
+    if device is not None and device not in task.acting_arms:
         raise ValueError(
-            f"{task.path}: action.arms names {unknown[0]!r}, and the cell {cell.name} has {has}: "
-            "correct action.arms, or leave it out where there is one arm"
+            f"{task.path}: action.arms leaves out {device!r}, which teleop.0.arm of the cell "
+            f"{cell.name} drives: add it to action.arms, or correct teleop.0.arm"
         )
 
 

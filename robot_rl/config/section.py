@@ -2,9 +2,23 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-type ArmName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+from safety.vocabulary import ONLY_ARM
+
+
+def _not_the_only_arm(name: str) -> str:
+    if name == ONLY_ARM:
+        raise ValueError(
+            f"{ONLY_ARM!r} is what the arm of a cell with one is called: choose another"
+        )
+    return name
+
+
+type ArmName = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9_]*$"), AfterValidator(_not_the_only_arm)
+]
+"""Of one of several arms."""
 type Positive = Annotated[float, Field(gt=0)]
 type NotNegative = Annotated[float, Field(ge=0)]
 type Fraction = Annotated[float, Field(ge=0, le=1)]

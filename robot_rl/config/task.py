@@ -134,6 +134,12 @@ class Task(Section):
                 f"{given[0]} belongs to a task with one arm, and the file has [arms.NAME] too: "
                 "put it into the section of each arm"
             )
+        lacking = [name for name in self.action.arms if name not in self.several]
+        if lacking:
+            raise ValueError(
+                f"action.arms names {lacking[0]!r}, and the file has no [arms.{lacking[0]}] with "
+                "its home_position_m: add it, or correct action.arms"
+            )
         if not self.several and self.reset.home_position_m is None:
             raise ValueError(
                 "reset.home_position_m is missing; add it, or [arms.NAME] with it for each of "

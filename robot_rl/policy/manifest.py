@@ -54,7 +54,8 @@ class KeypointSettings(Message):
     image_px: Annotated[int, Field(ge=64, le=256, multiple_of=4)] = 128
     channels: Annotated[int, Field(ge=8, le=128)] = 16
     keypoints: Annotated[int, Field(ge=4, le=64)] = 16
-    arms: Annotated[int, Field(ge=1, le=8)] = 1
+    # Left out where it is 1: what was encoded and stored before keeps its name.
+    arms: Annotated[int, Field(ge=1, le=8, exclude_if=lambda arms: arms == 1)] = 1
     subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
 
     @property

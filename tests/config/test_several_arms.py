@@ -126,7 +126,7 @@ def test_one_arm_is_as_it_always_was() -> None:
         (
             two_arm_cell(),
             two_arm_task('["left", "middle"]'),
-            "action.arms names 'middle', and the cell simulation has the arms left, right",
+            r"action\.arms names 'middle', and the file has no \[arms\.middle\]",
         ),
         (
             two_arm_cell(),
@@ -138,6 +138,13 @@ def test_one_arm_is_as_it_always_was() -> None:
             two_arm_task() + "\n[limits]\nspeed_m_s = 0.1\n",
             r"limits belongs to a task with one arm, and the file has \[arms\.NAME\] too",
         ),
+        (
+            two_arm_cell() + '\n[[teleop]]\ndriver = "spacemouse"\narm = "right"\n',
+            two_arm_task('["left"]'),
+            r"action\.arms leaves out 'right', which teleop\.0\.arm of the cell simulation drives",
+        ),
+        (two_arm_cell().replace("left", "arm"), two_arm_task(), "'arm' is what the arm of a cell"),
+        (two_arm_cell(), two_arm_task().replace("left", "arm"), "'arm' is what the arm of a cell"),
         (
             two_arm_cell() + '\n[[teleop]]\ndriver = "spacemouse"\narm = "middle"\n',
             two_arm_task(),

@@ -621,6 +621,14 @@ def test_takeover_drops_the_policys_window(rig: Any) -> None:
     assert rig.tick(old).verdict.reject is Reject.OLD_EPOCH
 
 
+def test_it_says_when_a_hold_has_come_to_rest(rig: Any) -> None:
+    assert rig.gate.rests
+    rig.run(lambda: push(rig, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]), 20)
+    assert not rig.gate.rests
+    rig.run(lambda: Hold(), 200)
+    assert rig.gate.rests
+
+
 def test_hold_relaxes_to_the_measured_pose_once(rig: Any) -> None:
     """A held arm that is pushed away later pushes back; it does not creep along."""
     rig.enter(Mode.TAKEOVER)

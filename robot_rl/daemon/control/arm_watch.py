@@ -40,7 +40,7 @@ class ArmCondition:
         return cls(
             unusable=next((arm.unusable for arm in each if arm.unusable is not None), None),
             stopped=next((arm.stopped for arm in each if arm.stopped is not None), None),
-            speed_m_s=max(arm.speed_m_s for arm in each),
+            speed_m_s=float(np.max([arm.speed_m_s for arm in each])),  # NaN stays NaN
         )
 
     @property

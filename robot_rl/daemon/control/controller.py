@@ -22,12 +22,13 @@ from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.settings import ControlSettings
 from robot_rl.daemon.control.window import PRECEDENCE, Driver, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
+from robot_rl.daemon.topics import NO_ARM
 from robot_rl.schema.live.robot_command import ClientGone, FromClient
 from safety import modes
 from safety.command import CartesianTarget
 from safety.faults import FaultCode
 from safety.proposal import Hold, Proposal, Twist
-from safety.vocabulary import Limit, Mode, Source
+from safety.vocabulary import LATCHED, Limit, Mode, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Controller:
     @property
     def speed_m_s(self) -> float:
         """Of the fastest TCP, as measured."""
-        return max(channel.speed_m_s for channel in self.channels)
+        return float(np.max([channel.speed_m_s for channel in self.channels]))  # NaN stays NaN
 
     @property
     def at_home(self) -> bool:
@@ -153,7 +154,13 @@ class Controller:
         if still_ns >= self.settings.freeze_ns:
             authority.fault(FaultCode.CONTROL_FROZEN, now_ns, late_ms=still_ns / 1e6)
         for channel, arm in zip(self.channels, seen.arms, strict=True):
+            stopped = channel.watch.condition.stopped
             channel.see(arm, now_ns)
+            if stopped is None and (why := channel.watch.condition.stopped) is not None:
+                # A clear that is under way was for what had stopped before.
+                authority.clearing.void(
+                    f"An arm stopped before the robot was cleared: {why}", now_ns
+                )
             if (found := channel.watch.fault) is not None:
                 authority.fault(found.code, now_ns, **found.details)
         self._condition = ArmCondition.of_all(each.watch.condition for each in self.channels)
@@ -179,7 +186,7 @@ class Controller:
         for effect in out.effects:
             match effect:
                 case modes.DecayReference():
-                    for channel in self.channels:
+                    for channel in self._to_decay():
                         channel.take_over(now_ns)
                 case modes.DropChunk():
                     self.plan.drop()
@@ -190,6 +197,22 @@ class Controller:
             for channel in self.channels:
                 goal = _pose(out.go_home, channel.settings.home)
                 channel.go_home(goal, self.authority.mode.epoch, now_ns)
+
+    def _to_decay(self) -> list[ArmChannel]:
+        """Whose references decay to the measured pose. A takeover or a clear concerns the arms that
+        are driven, move or brake: one that rests under load would sag a little more each time.
+        """
+        if len(self.channels) == 1 or self.mode not in (Mode.TAKEOVER, *LATCHED):
+            return list(self.channels)
+        takeovers = self.authority.takeovers
+        driver, driven = takeovers.intervention, NO_ARM
+        if driver is not None:
+            driven = self.operator_input.driven_arm(takeovers.releases, at_robot=driver.at_robot)
+        return [
+            channel
+            for number, channel in enumerate(self.channels)
+            if number == driven or not channel.gate.rests or channel.watch.condition.stopped
+        ]
 
     # ---- where to -----------------------------------------------------------------------------
 
@@ -232,7 +255,7 @@ class Controller:
         match state.mode:
             case Mode.AUTONOMOUS:
                 self.following = self.plan.at(now_ns, state.epoch)
-                return [self._follow(channel, self.following) for channel in self.channels]
+                return self._follow_policy(self.following, now_ns)
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
             case Mode.RESETTING:
@@ -240,6 +263,20 @@ class Controller:
                 return [Hold() if home is None else home.proposal() for home in homes]
             case _:
                 return [Hold()] * len(self.channels)
+
+    def _follow_policy(self, action: PlannedAction | None, now_ns: int) -> list[Proposal]:
+        """While an arm is not measured, the others hold too: half an action is none. Its own
+        proposal goes on to its gate, which refuses it and says why.
+        """
+        age_ns = self.settings.gate.measurement_age_s * 1e9
+        seen = [
+            channel.watch.condition.unusable is None and now_ns - channel.arm.t_ns <= age_ns
+            for channel in self.channels
+        ]
+        return [
+            self._follow(channel, action) if all(seen) or not own else Hold()
+            for channel, own in zip(self.channels, seen, strict=True)
+        ]
 
     def _follow(self, channel: ArmChannel, action: PlannedAction | None) -> Proposal:
         columns = channel.settings.columns

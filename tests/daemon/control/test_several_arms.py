@@ -191,6 +191,63 @@ def test_a_fault_of_either_arm_latches_both_and_says_which(stand: ControlStand, 
     assert answer.accepted
 
 
+def test_an_arm_that_stops_during_a_clear_voids_it(stand: ControlStand) -> None:
+    """Its own reason to stop would be released unseen, with the brake of the other one."""
+    stand.arm = replace(START, braking=True, fault="a joint turned too fast")
+    stand.run(50)
+    request = stand.ask(Clear)
+    stand.run(50)
+    stand.others = [replace(START, braking=True, fault="contact")]
+    stand.run(10)
+    answer = stand.answer(request)
+    assert answer is not None
+    assert not answer.accepted
+    assert "The arm right stopped itself: contact." in answer.reason
+    stand.run(300)
+    assert stand.clears_sent == 0
+    assert stand.mode == "fault"
+
+
+@pytest.mark.parametrize("arm", [LEFT, RIGHT])
+def test_a_speed_that_is_no_number_is_no_rest_whichever_arm_has_it(
+    stand: ControlStand, arm: int
+) -> None:
+    unknown = replace(START, twist=np.full(6, np.nan))
+    stand.arm, stand.others = (unknown, [START]) if arm == LEFT else (START, [unknown])
+    stand.tick()
+    assert np.isnan(stand.controller.speed_m_s)
+    assert bool(stand.status["moving"])
+
+
+@pytest.mark.parametrize("arm", [LEFT, RIGHT])
+def test_while_one_arm_is_not_measured_the_policy_moves_neither(
+    stand: ControlStand, arm: int
+) -> None:
+    stand.begin_autonomy()
+    action = [0.0] * 14
+    action[0], action[8] = 0.4, -0.4
+    results_of(stand, 130, chunk=offered(stand, action))
+    other = stand.controller.channels[RIGHT if arm == LEFT else LEFT]
+    assert other.verdict.source == "policy"
+    unknown = replace(START, twist=np.full(6, np.nan))
+    stand.arm, stand.others = (unknown, [START]) if arm == LEFT else (START, [unknown])
+    stand.tick()
+    assert other.verdict.source == "hold"
+
+
+def test_a_takeover_of_one_arm_leaves_the_reference_of_the_resting_one(
+    stand: ControlStand,
+) -> None:
+    """It carries something: each takeover would let it sag by its steady error once more."""
+    sags = replace(START, position_m=START.position_m - np.array([0.0, 0.0, 0.005]))
+    stand.others = [sags]
+    stand.run(500)
+    before = reference_m(stand, RIGHT)
+    take_over(stand, LEFT)
+    stand.drive_for(300, dead_man=True, axes=FORWARD, arm=LEFT)
+    np.testing.assert_allclose(reference_m(stand, RIGHT), before, atol=1e-9)
+
+
 def test_the_robot_is_home_when_every_arm_is(stand: ControlStand) -> None:
     goals = [HomePose(position_m=START.position_m, quaternion=START.quaternion_wxyz, gripper=0.0)]
     goals.append(replace(goals[0], position_m=START.position_m + np.array([0.0, 0.018, 0.0])))
