@@ -623,6 +623,7 @@ def test_takeover_drops_the_policys_window(rig: Any) -> None:
 
 def test_it_says_when_a_hold_has_come_to_rest(rig: Any) -> None:
     assert rig.gate.rests
+    rig.enter(Mode.TAKEOVER)
     rig.run(lambda: push(rig, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]), 20)
     assert not rig.gate.rests
     rig.run(lambda: Hold(), 200)
