@@ -90,7 +90,7 @@ test: setup ## Set up, then run every check and test once
 
 check: install ## The quick checks: no browser, no slow tests
 	@$(MAKE) --no-print-directory --keep-going lint types imports
-	$(PYTHON) -m pytest -m "not slow and not browser and not fault" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow and not browser and not fault" $(PYTEST_ARGS)
 
 lint:
 	$(PYTHON) -m ruff check .
