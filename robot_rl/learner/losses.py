@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from robot_rl.policy.head import GRIPPER_VALUES, Head
+from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings
 
 
 def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
@@ -22,5 +22,10 @@ def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torc
 
 def gripper_choices(head: Head, action: torch.Tensor) -> torch.Tensor:
     """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
-    orders = action[:, list(head.settings.gripper_columns)]
+    return choices_of(head.settings, action)
+
+
+def choices_of(shape: HeadSettings, action: torch.Tensor) -> torch.Tensor:
+    """The same for any head of that shape."""
+    orders = action[:, list(shape.gripper_columns)]
     return (orders.clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()

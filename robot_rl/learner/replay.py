@@ -61,6 +61,7 @@ class Replay:
         )
         self.online = IndexSet(self.store.rows)
         self.demonstrated = IndexSet(self.store.rows)
+        self.demonstrations = IndexSet(self.store.rows)  # of D_demo: without corrections
         self.succeeded = IndexSet(self.store.rows)  # of D_on: steps of episodes that succeeded
         self.failed = IndexSet(self.store.rows)  # of D_on: of those that did not
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
@@ -197,8 +198,13 @@ class Replay:
     @property
     def bytes_per_step(self) -> float:
         """Memory of one stored step."""
-        sets = (self.online, self.demonstrated, self.succeeded, self.failed)
-        return (self.store.nbytes + sum(each.nbytes for each in sets)) / self.store.rows
+        views = sum(each.nbytes for each in self._views)
+        return (self.store.nbytes + views) / self.store.rows
+
+    @property
+    def _views(self) -> tuple[IndexSet, ...]:
+        shown = (self.demonstrated, self.demonstrations)
+        return (self.online, *shown, self.succeeded, self.failed)
 
     def _tensor(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(values).to(self.device)
@@ -274,14 +280,16 @@ class Replay:
 
     def _withdraw(self, row: int) -> None:
         self.store.usable[row] = self.store.shown[row] = False
-        for view in (self.online, self.demonstrated, self.succeeded, self.failed):
+        for view in self._views:
             view.discard(row)
 
     def _enter(self, episode: Episode, row: int) -> None:
         outcome = None if episode.preloaded else episode.outcome
+        shown = bool(self.store.shown[row])
         for view, belongs in (
             (self.online, not episode.preloaded),
-            (self.demonstrated, bool(self.store.shown[row])),
+            (self.demonstrated, shown),
+            (self.demonstrations, shown and episode.demonstration),
             (self.succeeded, outcome is Outcome.SUCCESS),
             (self.failed, outcome not in (None, Outcome.SUCCESS)),
         ):

@@ -16,6 +16,7 @@ class Views(Protocol):
 
     online: IndexSet  # D_on: every step
     demonstrated: IndexSet  # D_demo: corrections and demonstrations
+    demonstrations: IndexSet  # of D_demo: demonstrations alone
     succeeded: IndexSet  # of D_on: steps of episodes that are known to have succeeded
     failed: IndexSet  # of D_on: and of those known to have failed or been aborted
 
@@ -42,6 +43,14 @@ class Demonstrated:
 
     def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
         return _some(views.demonstrated).sample(count, rng), 0
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstrations:
+    """Only demonstrations: no correction."""
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        return _some(views.demonstrations).sample(count, rng), 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,125 @@
+"""RLPD (Ball et al. 2023): soft actor-critic on prior data and its own steps, with nobody helping.
+
+Per environment step, `updates_per_step` critic updates, every `critic_to_actor`-th followed by one
+of the actor, each on a batch of half D_on, half D_demo ("symmetric sampling"; here the prior data
+are the demonstrations that the policy started from). LayerNorm in every critic keeps the values of
+unseen actions bounded, an ensemble of which few are asked keeps them honest. There is no cloning
+term: what the policy keeps of its start, it keeps because the critics agree.
+
+  critics   y = r + γ·mask·(min_{Z of E} Q'(s′, a′) [− α·log π(a′|s′)]),  a′ ~ π(s′)
+  grasp     (only with a gripper; RLPD has continuous actions only, this is HIL-SERL's)
+            y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
+  actor     α·log π(a|s) − mean_E Q(s, a) + CE(gripper, softmax(Q_g(s) / τ))
+  α         towards the target entropy −dim(a)/2
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from robot_rl.config.algorithms.rlpd import RlpdSettings
+from robot_rl.learner.algorithm import (
+    Budget,
+    Counts,
+    Metrics,
+    load_training_state,
+    training_state,
+)
+from robot_rl.learner.critics import NEEDED, Critics, bootstrapped, least_of
+from robot_rl.learner.derived import FEATURES, NEXT_FEATURES
+from robot_rl.learner.replay import Batch, Replay
+from robot_rl.learner.sac import Temperature, descend, follow_values, sample
+from robot_rl.learner.samplers import HalfAndHalf
+from robot_rl.policy.head import Head
+
+
+class Rlpd(nn.Module):
+    """Head, critics, temperature and their optimizers; `update` is one step of learning."""
+
+    columns = NEEDED
+    sampler = HalfAndHalf()
+
+    def __init__(self, settings: RlpdSettings, head: Head, seed: int, device: torch.device) -> None:
+        super().__init__()
+        self.settings = settings
+        self.budget, self.counts = Budget.of(settings), Counts()
+        self.head = head.train().requires_grad_(True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.critics = Critics(head.settings, members=settings.critics, width=settings.width)
+        self.temperature = Temperature(settings.initial_temperature, len(head.settings.axes))
+        self.rng = torch.Generator().manual_seed(seed)
+        self.to(device)
+        self.optimizers = {
+            name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
+            for name, parameters in (
+                ("critic", [*self.critics.trained]),
+                ("actor", [*self.head.parameters()]),
+                ("temperature", [*self.temperature.parameters()]),
+            )
+        }
+
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+        """Nothing: RLPD has no offline stage."""
+        return iter(())
+
+    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+        """One critic update, and one of the actor when it is due. Returns the losses; nothing while
+        there is nothing to learn from.
+        """
+        self.counts.updates += 1
+        if not data.online and not data.demonstrated:
+            return {}
+        batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
+        losses = self.update_critics(batch)
+        due = self.counts.critic % self.settings.critic_to_actor == 0
+        if due and self.counts.critic >= self.settings.critic_warmup_updates:
+            losses |= self.update_actor(batch)
+        return losses
+
+    def update_critics(self, batch: Batch) -> Metrics:
+        grasp_target = self.critics.grasp_target(batch, self.settings.discount)
+        loss, grasp_loss, values = self.critics.errors(batch, self.target(batch), grasp_target)
+        descend(self.optimizers["critic"], loss + grasp_loss)
+        self.critics.follow(self.settings.target_rate)
+        self.counts.critic += 1
+        return {"critic": loss.item(), "grasp": grasp_loss.item(), "q": values.mean().item()}
+
+    @torch.no_grad()
+    def target(self, batch: Batch) -> torch.Tensor:
+        """(batch,): what the values of the executed actions should be."""
+        following = sample(self.head, batch[NEXT_FEATURES], self.rng)
+        values = self.critics.slow_of(batch[NEXT_FEATURES], following.action)
+        value = least_of(values, self.settings.critic_subsample, self.rng)
+        if self.settings.backup_entropy:
+            value = value - self.temperature.value * following.log_probability
+        return bootstrapped(batch, self.settings.discount, value)
+
+    def update_actor(self, batch: Batch) -> Metrics:
+        actor_loss, grip_loss, log_probability = self.actor_loss(batch[FEATURES])
+        descend(self.optimizers["actor"], actor_loss + grip_loss)
+        descend(self.optimizers["temperature"], self.temperature.loss(log_probability))
+        self.counts.actor += 1
+        return {
+            "actor": actor_loss.item(),
+            "gripper": grip_loss.item(),
+            "entropy": -log_probability.mean().item(),
+            "temperature": self.temperature.value.item(),
+        }
+
+    def actor_loss(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of the axes, of the grippers, and log π of what was drawn (batch,)."""
+        drawn = sample(self.head, features, self.rng)
+        value = self.critics.of(features, drawn.action).mean(0)
+        improve = (self.temperature.value * drawn.log_probability - value).mean()
+        values = self.critics.grasps(features)
+        grip = follow_values(drawn.grippers, values, self.settings.gripper_temperature).mean()
+        return improve, grip, drawn.log_probability
+
+    def state(self) -> dict[str, torch.Tensor]:
+        return training_state(self, self.optimizers, self.rng)
+
+    def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        load_training_state(self, self.optimizers, self.rng, tensors)

@@ -1,0 +1,103 @@
+"""What the algorithms with a value have in common: an ensemble of critics over the arm's axes, a
+value for each choice of a gripper, copies of both that follow slowly, and their targets.
+"""
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from robot_rl.learner.derived import BOOTSTRAP, EXECUTED, FEATURES, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.losses import choices_of
+from robot_rl.learner.replay import Batch
+from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
+from robot_rl.policy.networks import Ensemble
+
+CHOICES = len(GRIPPER_VALUES)
+NEEDED = (FEATURES, NEXT_FEATURES, EXECUTED, REWARD, PENALTY, BOOTSTRAP)
+"""Columns that a batch must have."""
+
+
+class Critics(nn.Module):
+    """Q(s, axes) of `members` networks, and Q_g(s, choice) of each gripper: the grasp critic of
+    HIL-SERL (Luo et al. 2024), a double DQN.
+    """
+
+    def __init__(self, shape: HeadSettings, *, members: int, width: int) -> None:
+        super().__init__()
+        self.shape, self.axes = shape, list(shape.axes)
+        self.values = Ensemble(members, shape.features + len(shape.axes), width, 1)
+        outputs = CHOICES * len(shape.gripper_columns)
+        self.grasp = Ensemble(1, shape.features, width, outputs) if outputs else None
+        self.slow_values = copy.deepcopy(self.values).requires_grad_(False)
+        self.slow_grasp = copy.deepcopy(self.grasp)
+        if self.slow_grasp is not None:
+            self.slow_grasp.requires_grad_(False)
+
+    @property
+    def trained(self) -> Sequence[nn.Parameter]:
+        """All but the copies."""
+        networks = [self.values] if self.grasp is None else [self.values, self.grasp]
+        return [parameter for network in networks for parameter in network.parameters()]
+
+    def of(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """(members, batch) values of an action (batch, axes)."""
+        return self.values(torch.cat([features, action], -1))[..., 0]
+
+    def slow_of(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """The same by the copies."""
+        return self.slow_values(torch.cat([features, action], -1))[..., 0]
+
+    def grasps(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, grippers, choices) values; no grippers where there is none."""
+        return _by_gripper(self.grasp, features)
+
+    def grasp_target(self, batch: Batch, discount: float) -> torch.Tensor:
+        """(batch, grippers): r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′))."""
+        best = self.grasps(batch[NEXT_FEATURES]).argmax(-1, keepdim=True)
+        following = _by_gripper(self.slow_grasp, batch[NEXT_FEATURES]).gather(-1, best)[..., 0]
+        reward = (batch[REWARD] + batch[PENALTY])[:, None]
+        return reward + discount * batch[BOOTSTRAP][:, None] * following
+
+    def errors(
+        self, batch: Batch, target: torch.Tensor, grasp_target: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mean squared errors of the executed actions' values and of their grippers'; the values
+        (members, batch).
+        """
+        action = batch[EXECUTED]
+        predicted = self.of(batch[FEATURES], action[:, self.axes])
+        taken = self.grasps(batch[FEATURES]).gather(-1, choices_of(self.shape, action)[..., None])
+        grasp = (taken[..., 0] - grasp_target).square()
+        return (
+            (predicted - target).square().mean(),
+            grasp.mean() if grasp.numel() else grasp.sum(),
+            predicted,
+        )
+
+    @torch.no_grad()
+    def follow(self, rate: float) -> None:
+        """The copies come closer by that fraction."""
+        for slow, fast in ((self.slow_values, self.values), (self.slow_grasp, self.grasp)):
+            if slow is not None and fast is not None:
+                for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
+                    old.lerp_(new, rate)
+
+
+def _by_gripper(network: Ensemble | None, features: torch.Tensor) -> torch.Tensor:
+    if network is None:
+        return features.new_zeros(len(features), 0, CHOICES)
+    return network(features)[0].unflatten(-1, (-1, CHOICES))
+
+
+def least_of(values: torch.Tensor, count: int, rng: torch.Generator) -> torch.Tensor:
+    """(batch,): the least of `count` members, drawn anew each time (REDQ, Chen et al. 2021)."""
+    if count < len(values):
+        values = values[torch.randperm(len(values), generator=rng)[:count]]
+    return values.amin(0)
+
+
+def bootstrapped(batch: Batch, discount: float, following: torch.Tensor) -> torch.Tensor:
+    """(batch,): r + γ·mask·following."""
+    return batch[REWARD] + discount * batch[BOOTSTRAP] * following

@@ -1,0 +1,82 @@
+"""The reaching world of test_hil_serl for every algorithm: demonstrations, a start cloned from
+them, and episodes in which an operator may help.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from robot_rl.config.document import load_task
+from robot_rl.config.learner import LearnerSection
+from robot_rl.learner.derived import FEATURES, IMITATED
+from robot_rl.learner.losses import clone_loss
+from robot_rl.learner.replay import Replay
+from robot_rl.learner.samplers import Demonstrated
+from robot_rl.policy.head import Head
+from robot_rl.schema.episode import Outcome
+from robot_rl.schema.message import new_id
+from tests.learner.algorithms.test_hil_serl import HORIZON, SHAPE, Reach, add, choose
+
+FEATURE_COUNT = SHAPE.features
+
+
+class Learning(Protocol):
+    head: Head
+
+    def update(self, data: Replay, rng: np.random.Generator) -> object: ...
+
+
+def empty(settings: LearnerSection, capacity: int = 20_000) -> Replay:
+    task = load_task("lift_cube").model_copy(update={"learner": settings})
+    return Replay(task, FEATURE_COUNT, capacity=capacity)
+
+
+def demonstrate(data: Replay, seed: int, episodes: int) -> None:
+    """A person shows how it is done."""
+    rng = np.random.default_rng(seed)
+    for _ in range(episodes):
+        world, episode_id = Reach(rng), new_id()
+        data.start(episode_id, demonstration=True)
+        for index in range(HORIZON):
+            seen, action = world.features(), world.expert()
+            done = world.act(action)
+            add(data, episode_id, index, seen, action, True, done, index == HORIZON - 1)
+            if done:
+                add(data, episode_id, index + 1, world.features(), None, False, False, False)
+                data.end(episode_id, Outcome.SUCCESS, index + 1)
+                break
+
+
+def cloned(data: Replay, seed: int, updates: int) -> Head:
+    """A start that has seen the demonstrations, and does not know them well yet."""
+    torch.manual_seed(seed)
+    head, rng = Head(SHAPE), np.random.default_rng(seed)
+    optimizer = torch.optim.Adam(head.parameters(), 1e-3)
+    for _ in range(updates):
+        batch = data.sample(32, rng, Demonstrated(), (FEATURES, IMITATED))
+        loss = clone_loss(head, batch[FEATURES], batch[IMITATED]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return head
+
+
+def alone(algorithm: Learning, data: Replay, seed: int, episodes: int, per_step: int = 1) -> None:
+    """The policy acts, with noise, and learns after every step; nobody helps."""
+    rng = np.random.default_rng(seed)
+    for _ in range(episodes):
+        world, episode_id = Reach(rng), new_id()
+        data.start(episode_id)
+        for index in range(HORIZON):
+            seen = world.features()
+            action = choose(algorithm.head, seen, rng)
+            done = world.act(action)
+            last = index == HORIZON - 1
+            add(data, episode_id, index, seen, action, False, done, last)
+            for _ in range(per_step):
+                algorithm.update(data, rng)
+            if done or last:
+                add(data, episode_id, index + 1, world.features(), None, False, False, False)
+                data.end(episode_id, Outcome.SUCCESS if done else Outcome.FAILURE, index + 1)
+                break
