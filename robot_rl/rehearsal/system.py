@@ -5,7 +5,6 @@ line, exactly as a lab would start it, so that it can be killed and started agai
 """
 
 import contextlib
-import ctypes
 import os
 import secrets
 import shutil
@@ -13,9 +12,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,8 +21,8 @@ import httpx
 
 from robot_rl.daemon.memory_folder import remove_leftovers
 from robot_rl.errors import PlainError
+from robot_rl.rehearsal.children import end_with_parent, undisturbed
 
-_PR_SET_PDEATHSIG = 1
 _STOP_S = 4.8  # for all of it; the daemon itself ends its processes within 4.5 s
 _SERVER_S = 1.5  # the server's share at the end
 
@@ -107,7 +105,7 @@ class System:
                 stderr=log,
                 env={**os.environ, **self._environment(name)},
                 start_new_session=True,  # Ctrl-C reaches the parent alone, which stops in order
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         restarts = self._parts[name].restarts + 1 if name in self._parts else 0
         self._parts[name] = _Process(process, time.monotonic(), restarts)
@@ -197,7 +195,7 @@ class System:
         The server stays until the robot has handed over what it recorded, or most of the time is
         up. A second Ctrl-C changes nothing: to leave halfway would leave the rest running.
         """
-        with _undisturbed():
+        with undisturbed():
             deadline = time.monotonic() + _STOP_S
             self._end("daemon")
             self._end("learner")
@@ -232,26 +230,6 @@ class System:
     def _last_words(self, name: str) -> str:
         lines = self.log_file(name).read_text(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("robot-rl: ") if lines else "it said nothing"
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """SIGINT and SIGTERM wait outside; only the main thread may say so, and only it gets them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _end_with_parent() -> None:
-    """Linux: the child gets SIGTERM when the parent is killed, so that nothing is left running."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
