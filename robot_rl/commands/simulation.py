@@ -53,9 +53,26 @@ def rehearse(
     demonstrations: Annotated[
         int, typer.Option(min=0, help="Episodes driven by the operator alone, before all else.")
     ] = 0,
+    demonstration_seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Until so long was driven, in place of --demonstrations."),
+    ] = None,
+    evaluate_every: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Minutes of robot time between evaluations on the way."),
+    ] = None,
+    evaluate_episodes: Annotated[
+        int, typer.Option(min=1, help="Frozen episodes in each evaluation on the way.")
+    ] = 10,
     real_time: Annotated[bool, typer.Option(help="Not in lock-step.")] = False,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="Train this long, in place of --episodes.")
+    robot_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--robot-minutes",
+            "--minutes",
+            min=0.1,
+            help="Train for so much robot time, resets included, in place of --episodes.",
+        ),
     ] = None,
     learner: Annotated[bool, typer.Option(help="Off: the control run.")] = True,
     interventions: Annotated[bool, typer.Option(help="Off: nobody helps.")] = True,
@@ -93,8 +110,11 @@ def rehearse(
             episodes=episodes,
             evaluations=evaluations,
             demonstrations=demonstrations,
+            demonstration_s=demonstration_seconds,
+            evaluate_every_minutes=evaluate_every,
+            evaluate_episodes=evaluate_episodes,
             real_time=real_time,
-            minutes=minutes,
+            robot_minutes=robot_minutes,
             learner=learner,
             interventions=interventions,
             reaction_s=reaction,

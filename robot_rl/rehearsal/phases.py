@@ -1,8 +1,9 @@
 """The phases of a rehearsal: evaluate, train with the scripted operator, evaluate again, report."""
 
+import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,13 @@ from robot_rl.rehearsal.record import Record
 from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, Spread
 from robot_rl.rehearsal.settings import Killable, RehearsalSettings
 from robot_rl.rehearsal.system import System
+from robot_rl.rehearsal.timeline import (
+    FrozenEvaluation,
+    after,
+    before,
+    entries,
+    frozen_evaluations,
+)
 from robot_rl.schema.episode import Purpose
 
 STARTING_VERSION = 0  # the policy that the task file names, before anything was learned
@@ -46,68 +54,108 @@ class Session:
         self._progress = progress
         self._watch = _Watch()
         self._killed: dict[str, int] = {}
+        self._step_s = load_task(settings.task).step_s
         self._training_wall_s = 0.0
+        # Robot time of demonstrations and training, and of the next evaluation on the way.
+        self._taught_s = 0.0
+        self._every_s = 60 * (settings.evaluate_every_minutes or math.inf)
+        self._evaluate_at_s = self._every_s
         # One root seed; the evaluation stream is the same before, after, and in control runs.
         streams = np.random.SeedSequence(settings.seed).spawn(3)
         self._seeds = dict(
             zip(Purpose, (np.random.default_rng(stream) for stream in streams), strict=True)
         )
-        self._evaluation_seeds = self._draw(Purpose.EVALUATION, settings.evaluations)
+        most = max(settings.evaluations, settings.evaluate_episodes)
+        self._evaluation_seeds = self._draw(Purpose.EVALUATION, most)
 
     def _draw(self, purpose: Purpose, count: int) -> list[int]:
         return [int(seed) for seed in self._seeds[purpose].integers(0, 2**31, count)]
 
     def run(self) -> None:
         settings = self._settings
-        demonstrations = self._draw(Purpose.DEMONSTRATION, settings.demonstrations)
-        self._phase("demonstrations", Purpose.DEMONSTRATION, demonstrations, None)
-        self._phase(
-            "evaluation before", Purpose.EVALUATION, self._evaluation_seeds, STARTING_VERSION
-        )
-        if not self._train():
-            return
-        telemetry = self._pilot.seen.telemetry
-        version = telemetry.policy_version if telemetry else None
-        self._phase("evaluation after", Purpose.EVALUATION, self._evaluation_seeds, version)
+        self._evaluate("evaluation before", settings.evaluations, STARTING_VERSION)
+        self._demonstrate()
+        shown_s = self._taught_s
+        self._train()
+        if self._taught_s > shown_s or (settings.learner and shown_s):
+            self._evaluate("evaluation after", settings.evaluations, None)
 
-    def _train(self) -> bool:
-        """Whether there was any training, so that it makes sense to evaluate again."""
-        settings = self._settings
-        started = time.monotonic()
-        if settings.minutes is None:
-            seeds = self._draw(Purpose.TRAINING, settings.episodes)
+    def _demonstrate(self) -> None:
+        settings, purpose = self._settings, Purpose.DEMONSTRATION
+        wanted_s = settings.demonstration_s
+        if wanted_s is None:
+            seeds = self._draw(purpose, settings.demonstrations)
+            for seed in self._shown("demonstrations", seeds):
+                self._teach(purpose, seed)
+            return
+        driven_s = 0.0
+        for seed in self._shown(f"demonstrations, {wanted_s:.0f} s", self._endless(purpose)):
+            if driven_s >= wanted_s:
+                return
+            self._teach(purpose, seed)
+            if not self._pilot.human_steps:
+                raise PlainError(
+                    "nobody drove in a demonstration, so that --demonstration-seconds would never "
+                    "be reached: look at the operator's settings and the robot's log"
+                )
+            driven_s += self._pilot.human_steps * self._step_s
+
+    def _train(self) -> None:
+        settings, purpose = self._settings, Purpose.TRAINING
+        began = time.monotonic()
+        if settings.robot_minutes is None:
+            seeds = self._draw(purpose, settings.episodes)
             kills: dict[int, Killable] = {
                 len(seeds) * (index + 1) // (len(settings.kill) + 1): name
                 for index, name in enumerate(settings.kill)
             }
-            self._phase("training", Purpose.TRAINING, seeds, None, kills)
+            for index, seed in enumerate(self._shown("training", seeds)):
+                self._teach(purpose, seed, kills.get(index))
         else:
-            end = started + 60 * settings.minutes
-            bar = self._progress.add_task(f"training, {settings.minutes:g} min", total=None)
-            while time.monotonic() < end:
-                (seed,) = self._draw(Purpose.TRAINING, 1)
-                plan = EpisodePlan(purpose=Purpose.TRAINING, seed=seed)
-                self._pilot.run(plan, between=self._between(None))
-                self._progress.advance(bar)
-        self._training_wall_s = time.monotonic() - started
-        return settings.minutes is not None or settings.episodes > 0
+            end_s = self._taught_s + 60 * settings.robot_minutes
+            name = f"training, {settings.robot_minutes:g} min"
+            for seed in self._shown(name, self._endless(purpose)):
+                if self._taught_s >= end_s:
+                    break
+                self._teach(purpose, seed)
+        self._training_wall_s += time.monotonic() - began
 
-    def _phase(
-        self,
-        name: str,
-        purpose: Purpose,
-        seeds: list[int],
-        version: int | None,
-        kills: Mapping[int, Killable] | None = None,
-    ) -> None:
-        if not seeds:
+    def _endless(self, purpose: Purpose) -> Iterator[int]:
+        while True:
+            yield self._draw(purpose, 1)[0]
+
+    def _shown(self, name: str, seeds: Iterable[int]) -> Iterator[int]:
+        """The seeds, with a bar that counts them."""
+        total = len(seeds) if isinstance(seeds, list) else None
+        if total == 0:
             return
-        bar = self._progress.add_task(name, total=len(seeds))
-        for index, seed in enumerate(seeds):
-            victim = (kills or {}).get(index)
-            plan = EpisodePlan(purpose=purpose, seed=seed, policy_version=version)
-            self._pilot.run(plan, between=self._between(victim))
+        bar = self._progress.add_task(name, total=total)
+        for seed in seeds:
+            yield seed
             self._progress.advance(bar)
+
+    def _teach(self, purpose: Purpose, seed: int, victim: Killable | None = None) -> None:
+        """An episode that enters training. An evaluation that is due comes before it: at the end
+        the evaluation after everything is the one.
+        """
+        if self._taught_s >= self._evaluate_at_s:
+            self._evaluate_at_s = (self._taught_s // self._every_s + 1) * self._every_s
+            began = time.monotonic()
+            name = f"evaluation, {self._taught_s / 60:.1f} min"
+            self._evaluate(name, self._settings.evaluate_episodes, None)
+            if purpose is Purpose.TRAINING:
+                self._training_wall_s -= time.monotonic() - began
+        began_s = self._pilot.robot_s
+        plan = EpisodePlan(purpose=purpose, seed=seed)
+        self._pilot.run(plan, between=self._between(victim))
+        self._taught_s += self._pilot.robot_s - began_s
+
+    def _evaluate(self, name: str, count: int, version: int | None) -> None:
+        """Frozen episodes of one version; None: the one that the robot has when they begin."""
+        for seed in self._shown(name, self._evaluation_seeds[:count]):
+            plan = EpisodePlan(purpose=Purpose.EVALUATION, seed=seed, policy_version=version)
+            self._pilot.run(plan, between=self._between(None))
+            version = self._pilot.version
 
     def _between(self, victim: Killable | None) -> Callable[[], None]:
         """Once a second: look around, see that every part lives, and kill `victim` once."""
@@ -132,10 +180,9 @@ class Session:
         if telemetry is None:
             raise PlainError("the robot never reported")
         training = record.of(Purpose.TRAINING)
-        frozen = record.of(Purpose.EVALUATION)
         shown = record.of(Purpose.DEMONSTRATION)
-        count = len(self._evaluation_seeds)
-        before, after = frozen[:count], frozen[count:]
+        timeline = entries(record.episodes, self._step_s)
+        frozen = frozen_evaluations(timeline)
         progress = pilot.seen.training.progress if pilot.seen.training else None
         tenths = np.array_split(np.arange(len(training)), 10) if len(training) >= 10 else []
         trained = pilot.seen.trained
@@ -154,12 +201,11 @@ class Session:
             steps_available=progress.env_steps if progress else 0,
             steps_sha256=sha256,
             interventions=record.interventions,
-            human_seconds=sum(episode.human_steps for episode in record.episodes)
-            * load_task(settings.task).step_s,
+            human_seconds=sum(entry.human_s for entry in timeline),
             versions_acted=record.versions_acted,
             demonstrated=Rate.of(sum(episode.success for episode in shown), len(shown)),
-            success_before=Rate.of(sum(episode.success for episode in before), len(before)),
-            success_after=Rate.of(sum(episode.success for episode in after), len(after)),
+            success_before=_success(before(frozen)),
+            success_after=_success(after(frozen)),
             autonomous_in_training=Rate.of(
                 sum(episode.autonomous for episode in training), len(training)
             ),
@@ -185,4 +231,10 @@ class Session:
             parts_killed=self._killed,
             wall_s=wall_s,
             training_wall_s=self._training_wall_s,
+            timeline=timeline,
         )
+
+
+def _success(found: FrozenEvaluation | None) -> Rate:
+    episodes = () if found is None else found.episodes
+    return Rate.of(sum(episode.success for episode in episodes), len(episodes))

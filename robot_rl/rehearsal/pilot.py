@@ -90,6 +90,19 @@ class Pilot:
         self._stage_seen_ns = self._mode_seen_ns = 0
         self._release_first = False  # the robot wants to see the dead-man let go
         self.tally = Tally()
+        self.version: int | None = None  # that acted last in the newest episode
+
+    @property
+    def robot_s(self) -> float:
+        """The robot's clock, in lock-step virtual; 0 before it was heard."""
+        telemetry = self.seen.telemetry
+        return 0.0 if telemetry is None else telemetry.t_ns * 1e-9
+
+    @property
+    def human_steps(self) -> int:
+        """Of the episode that ended last."""
+        telemetry = self.seen.telemetry
+        return 0 if telemetry is None else telemetry.episode.human_steps
 
     @property
     def seen(self) -> Seen:
@@ -229,6 +242,7 @@ class Pilot:
 
     def _work(self, telemetry: Telemetry) -> None:
         """The episode runs: look, decide, act."""
+        self.version = telemetry.policy_version
         truth = self._client.seen.truth
         if truth is None:
             return

@@ -21,6 +21,9 @@ class EpisodeLine(BaseModel):
 
     episode_id: UUID
     purpose: Purpose
+    seed: int
+    started_t_robot_ns: int
+    ended_t_robot_ns: int | None
     outcome: Outcome | None
     stored_steps: int  # records, the last one without an action
     steps: int | None  # actions

@@ -1,12 +1,14 @@
 """What a rehearsal came to: one JSON document, and the same as text for a person."""
 
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from robot_rl.evaluation.metrics import wilson
+from robot_rl.rehearsal.timeline import EpisodeEntry, frozen_evaluations
 from robot_rl.schema.message import Message
 
 
@@ -51,7 +53,14 @@ class Spread(Message):
         return f"p50 {self.p50:.3g}, p95 {self.p95:.3g}, max {self.max:.3g} {unit} (n={self.count})"
 
 
+def _processor() -> str:
+    with Path("/proc/cpuinfo").open() as lines:
+        names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return next(names, platform.machine())
+
+
 class Machine(Message):
+    processor: str = Field(default_factory=_processor)
     system: str = Field(default_factory=platform.platform)
     python: str = Field(default_factory=platform.python_version)
     cores: int
@@ -91,6 +100,7 @@ class RehearsalReport(Message):
     parts_killed: dict[str, int]
     wall_s: float
     training_wall_s: float
+    timeline: tuple[EpisodeEntry, ...]  # every episode, in order
 
     def problems(self) -> list[str]:
         """What must never differ, in words; empty when all is well."""
@@ -124,6 +134,15 @@ def as_text(report: RehearsalReport) -> str:
         ("demonstrations", report.demonstrated),
         ("success before", report.success_before),
         ("success after", report.success_after),
+        *(
+            (
+                f"frozen, {each.robot_s / 60:.1f} min",
+                f"{Rate.of(each.success.successes, each.success.trials)}, "
+                f"{each.human_s:.0f} s of driving",
+            )
+            for each in frozen_evaluations(report.timeline)
+            if each.robot_s > 0 and not each.last
+        ),
         ("autonomous in training", report.autonomous_in_training),
         ("assisted in training", report.assisted_in_training),
         (

@@ -9,15 +9,23 @@ type Killable = Literal["learner", "server"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsalSettings:
-    """As on the command line. `kill` names parts to SIGKILL and start again during the training."""
+    """As on the command line. `kill` names parts to SIGKILL and start again during the training.
+
+    Minutes and seconds are of the robot's clock, in lock-step virtual. `robot_minutes` takes the
+    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. With
+    `evaluate_every_minutes` of demonstrations and training, `evaluate_episodes` frozen ones follow.
+    """
 
     cell: str
     task: str
     episodes: int = 80
     evaluations: int = 50
+    evaluate_every_minutes: float | None = None
+    evaluate_episodes: int = 10
     demonstrations: int = 0
+    demonstration_s: float | None = None
     real_time: bool = False
-    minutes: float | None = None
+    robot_minutes: float | None = None
     learner: bool = True
     interventions: bool = True
     reaction_s: float = 0.3

@@ -41,7 +41,9 @@ class EpisodeRow(Message):
     cameras: tuple[str, ...]
     operator: str | None
     started_t_utc: datetime
+    started_t_robot_ns: int  # the robot's clock
     ended_t_utc: datetime | None
+    ended_t_robot_ns: int | None
     stored_steps: int
     steps: int | None
     trainable_steps: int  # with an action and every picture

@@ -14,6 +14,7 @@ from robot_rl.commands.compare import first_difference
 from robot_rl.rehearsal.digest import EpisodeDigest, combined
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
+from robot_rl.rehearsal.timeline import frozen_evaluations
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
@@ -29,7 +30,14 @@ def test_two_rehearsals_with_the_same_seed_are_equal() -> None:
     each time.
     """
     settings = RehearsalSettings(
-        cell="simulation", task="lift_cube", episodes=3, evaluations=1, demonstrations=1, seed=3
+        cell="simulation",
+        task="lift_cube",
+        robot_minutes=0.4,
+        evaluations=1,
+        demonstrations=1,
+        evaluate_every_minutes=0.3,
+        evaluate_episodes=1,
+        seed=3,
     )
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
         one, two = Path(folder) / "one", Path(folder) / "two"
@@ -46,6 +54,8 @@ def test_two_rehearsals_with_the_same_seed_are_equal() -> None:
     assert first.steps_stored > 100
     assert second.steps_sha256 == first.steps_sha256, told.stdout
     assert second.versions_acted == first.versions_acted
+    assert second.timeline == first.timeline
+    assert len(frozen_evaluations(first.timeline)) == 3
     assert told.returncode == 0, told.stdout + told.stderr
     assert first.steps_sha256 in told.stdout
     assert "the runs are equal" in told.stdout

@@ -1053,6 +1053,8 @@ export interface components {
             cause: string | null;
             /** Complete */
             complete: boolean | null;
+            /** Ended T Robot Ns */
+            ended_t_robot_ns: number | null;
             /** Ended T Utc */
             ended_t_utc: string | null;
             /**
@@ -1093,6 +1095,8 @@ export interface components {
             run_id: string;
             /** Seed */
             seed: number;
+            /** Started T Robot Ns */
+            started_t_robot_ns: number;
             /**
              * Started T Utc
              * Format: date-time
