@@ -3,8 +3,9 @@
 import hashlib
 import tomllib
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from robot_rl.config.cell import Cell
 from robot_rl.config.task import Task
@@ -23,13 +24,33 @@ class BadConfig(BadInput):
 def load_cell(name: str) -> Cell:
     """A cell by path or by the name of a file in `cells/`. Raises BadConfig."""
     path = _find(name, "cells")
-    return _load(path, Cell)
+    return load_document(path, Cell)
 
 
 def load_task(name: str) -> Task:
     """A task by path or by the name of a file in `tasks/`. Raises BadConfig."""
     path = _find(name, "tasks")
-    return _load(path, Task)
+    return load_document(path, Task)
+
+
+def load_document[M: BaseModel](path: Path, model: type[M]) -> M:
+    """A file as a model that has its `path` as a field. Raises BadConfig."""
+    content = read_toml(path)
+    try:
+        return model.model_validate({**content, "path": path.resolve()})
+    except ValidationError as error:
+        raise BadConfig(_sentence(path, error)) from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a file holds, unchecked. Raises BadConfig."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfig(f"{path}: not valid TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path}: cannot be read: {error}") from error
 
 
 def file_sha256(path: Path) -> str:
@@ -56,20 +77,6 @@ def _find(name: str, folder: str) -> Path:
 
 def _names(folder: str) -> str:
     return ", ".join(sorted(path.stem for path in (CHECKOUT / folder).glob("*.toml"))) or "(none)"
-
-
-def _load[M: (Cell, Task)](path: Path, model: type[M]) -> M:
-    try:
-        with path.open("rb") as file:
-            content = tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"{path}: not valid TOML: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: cannot be read: {error}") from error
-    try:
-        return model.model_validate({**content, "path": path.resolve()})
-    except ValidationError as error:
-        raise BadConfig(_sentence(path, error)) from error
 
 
 def _sentence(path: Path, error: ValidationError) -> str:
