@@ -76,19 +76,24 @@ class Critics(nn.Module):
             predicted,
         )
 
-    @torch.no_grad()
     def follow(self, rate: float) -> None:
         """The copies come closer by that fraction."""
-        for slow, fast in ((self.slow_values, self.values), (self.slow_grasp, self.grasp)):
-            if slow is not None and fast is not None:
-                for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
-                    old.lerp_(new, rate)
+        follow(self.slow_values, self.values, rate)
+        if self.slow_grasp is not None and self.grasp is not None:
+            follow(self.slow_grasp, self.grasp, rate)
 
 
 def _by_gripper(network: Ensemble | None, features: torch.Tensor) -> torch.Tensor:
     if network is None:
         return features.new_zeros(len(features), 0, CHOICES)
     return network(features)[0].unflatten(-1, (-1, CHOICES))
+
+
+@torch.no_grad()
+def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
+    """A copy comes closer to what it was copied from by that fraction."""
+    for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
+        old.lerp_(new, rate)
 
 
 def least_of(values: torch.Tensor, count: int, rng: torch.Generator) -> torch.Tensor:

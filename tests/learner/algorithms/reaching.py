@@ -62,20 +62,23 @@ def cloned(data: Replay, seed: int, updates: int) -> Head:
     return head
 
 
-def alone(algorithm: Learning, data: Replay, seed: int, episodes: int, per_step: int = 1) -> None:
-    """The policy acts, with noise, and learns after every step; nobody helps."""
+def practise(
+    algorithm: Learning, data: Replay, seed: int, episodes: int, helps: float = 0.0
+) -> None:
+    """The policy acts, with noise, and learns after every step; `helps`: how often a person drives
+    a whole episode, as a correction.
+    """
     rng = np.random.default_rng(seed)
     for _ in range(episodes):
-        world, episode_id = Reach(rng), new_id()
+        world, episode_id, helped = Reach(rng), new_id(), rng.random() < helps
         data.start(episode_id)
         for index in range(HORIZON):
             seen = world.features()
-            action = choose(algorithm.head, seen, rng)
+            action = world.expert() if helped else choose(algorithm.head, seen, rng)
             done = world.act(action)
             last = index == HORIZON - 1
-            add(data, episode_id, index, seen, action, False, done, last)
-            for _ in range(per_step):
-                algorithm.update(data, rng)
+            add(data, episode_id, index, seen, action, helped, done, last)
+            algorithm.update(data, rng)
             if done or last:
                 add(data, episode_id, index + 1, world.features(), None, False, False, False)
                 data.end(episode_id, Outcome.SUCCESS if done else Outcome.FAILURE, index + 1)

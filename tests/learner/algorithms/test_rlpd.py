@@ -12,7 +12,7 @@ from robot_rl.learner.algorithms.rlpd import Rlpd
 from robot_rl.learner.derived import FEATURES
 from robot_rl.learner.replay import CPU
 from robot_rl.policy.head import Head
-from tests.learner.algorithms.reaching import alone, cloned, demonstrate, empty
+from tests.learner.algorithms.reaching import cloned, demonstrate, empty, practise
 from tests.learner.algorithms.test_hil_serl import SHAPE as REACHING
 from tests.learner.algorithms.test_hil_serl import success_rate
 from tests.learner.test_critics import SHAPE, answer, batch_of_two, say
@@ -95,7 +95,7 @@ def session(seed: int, warm_up: int) -> tuple[float, float]:
     algorithm = Rlpd(settings, cloned(data, seed, updates=60), seed, CPU)
     before, after = success_rate(algorithm.head, seed), []
     for part in range(5):
-        alone(algorithm, data, seed + part, episodes=20)
+        practise(algorithm, data, seed + part, episodes=20)
         after.append(success_rate(algorithm.head, seed))
     return before, sum(after[2:]) / 3
 
