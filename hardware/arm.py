@@ -6,7 +6,7 @@ own door (`hardware.arm_guard`), and runs the watchdog.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -42,6 +42,7 @@ class ArmState:
     limits: int  # bit flags of the limits that acted in the arm's own loop (safety.vocabulary)
     braking: bool  # the arm's own watchdog or a fault holds it
     fault: str  # vendor fault or protective stop, empty when there is none
+    sensors: Vector = field(default_factory=lambda: np.zeros(0))  # as the description names them
 
     @property
     def not_finite(self) -> tuple[str, ...]:
@@ -57,6 +58,7 @@ _MEASURED = (
     "twist",
     "wrench",
     "gripper_m",
+    "sensors",
 )
 
 
@@ -68,9 +70,10 @@ class SimulationDescription:
     scenes: tuple[str, ...]  # names a task may ask for
     cameras: tuple[str, ...] = ()  # of every scene
     renderer: str = ""  # `module:function` of the process that draws them; takes an ArmLaunch
+    draws_itself: bool = False  # in place of a renderer: the arm's process publishes the images
 
     def __post_init__(self) -> None:
-        if self.cameras and not self.renderer:
+        if self.cameras and not (self.renderer or self.draws_itself):
             raise ValueError("a simulation with cameras must name the renderer that draws them")
 
 
@@ -89,6 +92,7 @@ class ArmDescription:
     period_ns: int  # of its process: one tick of the driver
     base_frame: str = "base"
     tcp_frame: str = "tcp"
+    sensors: tuple[str, ...] = ()  # what else it measures: names with units, as `block_x_m`
     simulation: SimulationDescription | None = None  # None: a real robot
 
     def __post_init__(self) -> None:

@@ -19,13 +19,14 @@ class ArmClient:
         joints: int,
         clock: Clock,
         *,
+        sensors: int = 0,
         requester: str = "control",
         lost_after_s: float = 0.25,
         start_timeout_s: float = 60.0,
     ) -> None:
         self._clock = clock
         self._lost_after_ns = round(lost_after_s * 1e9)
-        self._state = arm_topics.open_state(folder, joints)
+        self._state = arm_topics.open_state(folder, joints, sensors)
         self._command = arm_topics.open_command(folder)
         self._requests = arm_topics.open_requests(folder, requester)
         if not self._state.wait_beyond(0, start_timeout_s):

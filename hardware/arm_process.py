@@ -49,9 +49,10 @@ class ArmHost:
         self._command = arm_topics.open_command(folder)
         self._commands_seen = self._command.count
         self._requests = [arm_topics.open_requests(folder, name) for name in arm_topics.REQUESTERS]
-        self._state_slot = arm_topics.open_state(folder, described.joints)
+        sizes = described.joints, len(described.sensors)
+        self._state_slot = arm_topics.open_state(folder, *sizes)
         self._timing_slot = arm_topics.open_timing(folder)
-        self._state = np.zeros((), arm_topics.state_type(described.joints))
+        self._state = np.zeros((), arm_topics.state_type(*sizes))
         if self.scene is not None:
             self._placing = simulation_topics.open_placing(launch.folder)
             self._placed_slot = simulation_topics.open_placed(launch.folder)
@@ -110,7 +111,7 @@ class ArmHost:
         state["twist"], state["wrench"] = seen.twist, seen.wrench
         state["gripper_m"], state["gripper_target_m"] = seen.gripper_m, seen.gripper_target_m
         state["gripper_moving"], state["limits"] = seen.gripper_moving, seen.limits
-        state["braking"] = seen.braking
+        state["braking"], state["sensors"] = seen.braking, seen.sensors
         state["fault"] = seen.fault.encode()[: arm_topics.FAULT_BYTES]
         state["command_sequence"], state["commands"] = guard.sequence, guard.accepted
         state["refused"] = guard.refused

@@ -54,8 +54,8 @@ REQUESTERS = ("control", "supervisor")
 """A ring has one producer, so each process that may ask has its own."""
 
 
-def state_type(joints: int) -> np.dtype[Any]:
-    """arm → all, every tick (lock-step: every time virtual time moves)."""
+def state_type(joints: int, sensors: int = 0) -> np.dtype[Any]:
+    """arm → all, every tick (lock-step: every time virtual time moves). sensors: how many."""
     return np.dtype(
         [
             ("t_ns", np.int64),
@@ -73,6 +73,7 @@ def state_type(joints: int) -> np.dtype[Any]:
             ("limits", np.int64),
             ("braking", np.bool_),
             ("fault", f"S{FAULT_BYTES}"),
+            ("sensors", np.float64, (sensors,)),
             ("command_sequence", np.int64),  # of the newest command accepted
             ("commands", np.int64),  # accepted so far
             ("refused", np.int64),  # commands refused at the arm's own door so far
@@ -91,8 +92,8 @@ def open_command(folder: Path) -> Slot:
     return Slot(folder / "arm_command", COMMAND)
 
 
-def open_state(folder: Path, joints: int) -> Slot:
-    return Slot(folder / "arm_state", state_type(joints))
+def open_state(folder: Path, joints: int, sensors: int = 0) -> Slot:
+    return Slot(folder / "arm_state", state_type(joints, sensors))
 
 
 def open_timing(folder: Path) -> Slot:
@@ -106,11 +107,11 @@ def open_requests(folder: Path, requester: str) -> Ring:
     return Ring(folder / f"arm_requests_{requester}", REQUEST, 16)
 
 
-def make_all(folder: Path, joints: int) -> None:
+def make_all(folder: Path, joints: int, sensors: int = 0) -> None:
     """Take the memory of every topic now: a process that found it full later could only die."""
     folder.mkdir(exist_ok=True)
     open_command(folder)
-    open_state(folder, joints)
+    open_state(folder, joints, sensors)
     open_timing(folder)
     for requester in REQUESTERS:
         open_requests(folder, requester)
@@ -139,4 +140,5 @@ def arm_state(record: Record) -> ArmState:
         limits=int(record["limits"]),
         braking=bool(record["braking"]),
         fault=bytes(record["fault"]).decode(errors="replace"),
+        sensors=record["sensors"],
     )

@@ -30,6 +30,11 @@ class DriverSettings(BaseModel):
 
     driver: str  # the name of the entry point
 
+    @property
+    def meaning(self) -> str:
+        """What of these settings gives recorded data its meaning (robot_rl.config.identity)."""
+        return self.driver
+
     def among(self, attached: Sequence[Attached]) -> Attached:
         """The device that this section means: any that can be used, unless its driver says more.
 

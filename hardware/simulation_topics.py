@@ -19,6 +19,7 @@ TRUTH = np.dtype(
         ("seed", np.int64),
         ("resets", np.int64),  # how often objects were placed
         ("success", np.bool_),
+        ("failed", np.bool_),  # no success can come any more: the episode ends here
         ("progress", np.float64),  # 0 … 1
         ("held", np.bool_),
         ("measure_m", np.float64),  # lift height or insertion depth
@@ -44,6 +45,9 @@ PLACE = np.dtype(
 PLACED = np.dtype([("number", np.int64), ("seed", np.int64), ("t_ns", np.int64)])
 """simulated arm → actor: the newest placing that was carried out."""
 
+EPISODE = np.dtype([("running", np.bool_)])
+"""actor → simulated arm: whether an episode runs. Nothing written yet means no."""
+
 RENDERING = np.dtype([("enabled", np.bool_)])
 """actor → simulated cameras: whether frames are wanted. Nothing written yet means yes."""
 
@@ -60,13 +64,17 @@ def open_placed(folder: Path) -> Slot:
     return Slot(folder / "sim_placed", PLACED)
 
 
+def open_episode(folder: Path) -> Slot:
+    return Slot(folder / "sim_episode", EPISODE)
+
+
 def open_rendering(folder: Path) -> Slot:
     return Slot(folder / "sim_rendering", RENDERING)
 
 
 def make_all(folder: Path) -> None:
     """Take the memory of every topic now: a process that found it full later could only die."""
-    for opened in (open_truth, open_placing, open_placed, open_rendering):
+    for opened in (open_truth, open_placing, open_placed, open_episode, open_rendering):
         opened(folder)
 
 

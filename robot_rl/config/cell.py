@@ -167,5 +167,10 @@ class Cell(Section):
         return {name: arm.joints for name, arm in self.arms.items()}
 
     @property
+    def sensors(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of what each arm measures besides (hardware.arm.ArmDescription)."""
+        return {name: arm.described.sensors for name, arm in self.arms.items()}
+
+    @property
     def simulated(self) -> bool:
         return self.simulation is not None

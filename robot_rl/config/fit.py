@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from robot_rl.config.cell import Cell
 from robot_rl.config.task import Task
+from robot_rl.schema.step import state_names
 from safety.vocabulary import ONLY_ARM
 
 
@@ -12,6 +13,7 @@ def check_fit(cell: Cell, task: Task) -> None:
     _action(task)
     _arms(cell, task)
     _cameras(cell, task)
+    _state(cell, task)
     _workspaces(cell, task)
     _simulation(cell, task)
 
@@ -59,6 +61,17 @@ def _cameras(cell: Cell, task: Task) -> None:
         raise ValueError(
             f"the task {task.name} needs the camera {missing[0]!r}, and the cell "
             f"{cell.name} has: {', '.join(sorted(cell.cameras)) or '(none)'}"
+        )
+
+
+def _state(cell: Cell, task: Task) -> None:
+    """What the policy is to see is measured."""
+    known = state_names(cell.joints, cell.sensors)
+    unknown = [name for name in task.policy.state if name not in known]
+    if unknown:
+        raise ValueError(
+            f"{task.path}: policy.state names {unknown[0]!r}, and the cell {cell.name} measures: "
+            f"{', '.join(known)}"
         )
 
 

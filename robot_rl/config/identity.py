@@ -11,6 +11,7 @@ from robot_rl.config.document import file_sha256
 from robot_rl.config.task import Task
 from robot_rl.schema.episode import Provenance
 from robot_rl.schema.identity import DataIdentity, changes
+from robot_rl.schema.step import prefix
 from safety.vocabulary import ONLY_ARM
 
 type Facts = dict[str, str]
@@ -18,6 +19,7 @@ type Facts = dict[str, str]
 _NOT_MEANING = {"serial", "device", "rate_hz"}
 """Of a camera: which one of its kind it is, and how often people see it."""
 _CAMERA = "camera."
+_SENSORS = "sensors"
 _COLUMNS = "action.columns"
 
 _FIRST_TASK: Facts = {
@@ -65,10 +67,13 @@ def task_facts(task: Task) -> Facts:
 def cell_facts(cell: Cell, task: Task) -> Facts:
     """The cameras that the task uses, and the arm."""
     drivers = [
-        arm.arm.driver if name == ONLY_ARM else f"{name} {arm.arm.driver}"
+        arm.arm.meaning if name == ONLY_ARM else f"{name} {arm.arm.meaning}"
         for name, arm in cell.arms.items()
     ]
     facts = {"arm": ", ".join(drivers)}
+    sensors = [prefix(name) + each for name, named in cell.sensors.items() for each in named]
+    if sensors:
+        facts[_SENSORS] = " ".join(sensors)
     for name in task.cameras:
         settings = cell.cameras[name].model_dump(exclude=_NOT_MEANING)
         facts[_CAMERA + name] = ", ".join(f"{key} {settings[key]}" for key in sorted(settings))
@@ -174,7 +179,7 @@ class IdentityRule:
         facts = FIRST_CELLS.get(provenance.cell_sha256) if identity is None else identity.facts
         if facts is None:
             return None
-        wanted = {"arm", *(_CAMERA + name for name in self._cameras)}
+        wanted = {"arm", _SENSORS, *(_CAMERA + name for name in self._cameras)}
         return {name: value for name, value in facts.items() if name in wanted}
 
 

@@ -87,6 +87,8 @@ class StartingPolicy(Section):
 
     folder: str  # relative to the task file
     kind: Literal["head", "lerobot"] = "head"
+    # Which of the named state `robot-rl clone` gives it to see; none: what every arm measures.
+    state: tuple[str, ...] = ()
 
 
 class Task(Section):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import joints_of, state_names, state_vector
+from robot_rl.schema.step import state_names_of, state_vector
 
 
 def decode_jpeg(jpeg: bytes) -> NDArray[np.uint8]:
@@ -32,7 +32,7 @@ def observe(record: RecordedStep, instruction: str, cameras: Sequence[str]) -> O
     return Observation(
         images={camera: decode_jpeg(record.images[camera]) for camera in cameras},
         state=np.array(state_vector(arms)),
-        state_names=state_names(joints_of(arms)),
+        state_names=state_names_of(arms),
         instruction=instruction,
         t_ns=record.step.t_robot_ns,
     )

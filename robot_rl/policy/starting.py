@@ -36,9 +36,10 @@ def load_starting_policy(task: Task) -> Policy:
 def shapes(task: Task) -> tuple[KeypointSettings, HeadSettings]:
     """Settings of backbone and head that fit a task."""
     arms = task.acting_arms
+    every_arm = tuple(prefix(arm) + name for arm in arms for name in PROPRIOCEPTION)
     backbone = KeypointSettings(
         cameras=task.cameras,
-        proprioception=tuple(prefix(arm) + name for arm in arms for name in PROPRIOCEPTION),
+        proprioception=task.policy.state or every_arm,
         arms=len(arms),
     )
     return backbone, head_shape(task, backbone.size)

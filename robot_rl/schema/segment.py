@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from robot_rl.errors import BadInput
 from robot_rl.schema.arrow_file import may_expand
-from robot_rl.schema.step import Step
+from robot_rl.schema.step import ArmObservation, Step
 from robot_rl.schema.transition import is_trainable
 from safety.vocabulary import ONLY_ARM
 
@@ -27,17 +27,15 @@ FORMAT_VERSION = "1"
 
 _F = pa.float64()
 _VECTOR = pa.list_(_F)
-_ARM = pa.struct(
-    [
-        ("tcp_position_m", _VECTOR),
-        ("tcp_quaternion_wxyz", _VECTOR),
-        ("tcp_twist", _VECTOR),
-        ("wrench", _VECTOR),
-        ("gripper_m", _F),
-        ("q_rad", _VECTOR),
-        ("dq_rad_s", _VECTOR),
-    ]
-)
+_ARM = [
+    ("tcp_position_m", _VECTOR),
+    ("tcp_quaternion_wxyz", _VECTOR),
+    ("tcp_twist", _VECTOR),
+    ("wrench", _VECTOR),
+    ("gripper_m", _F),
+    ("q_rad", _VECTOR),
+    ("dq_rad_s", _VECTOR),
+]
 _EVIDENCE = pa.struct([("simulator_success", pa.bool_()), ("classifier_probability", _F)])
 _STAMP = pa.struct([("number", pa.int64()), ("capture_ns", pa.int64())])
 _COLUMNS: dict[str, pa.DataType] = {
@@ -98,8 +96,11 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
         raise ValueError("a segment needs at least one step")
     first = records[0].step
     for offset, record in enumerate(records):
-        if record.step.arms.keys() != first.arms.keys():
+        arms = record.step.arms
+        if arms.keys() != first.arms.keys():
             raise ValueError("the steps of a segment must be of the same arms")
+        if any(arm.sensors.keys() != first.arms[n].sensors.keys() for n, arm in arms.items()):
+            raise ValueError("the steps of a segment must have the same sensors")
         if record.step.episode_id != first.episode_id or record.step.index != first.index + offset:
             raise ValueError(
                 f"a segment holds consecutive steps of one episode; step {record.step.index} of "
@@ -120,7 +121,9 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
             row[f"frame_{camera}"] = record.images.get(camera)
         rows.append(row)
     fields = [pa.field(name, kind) for name, kind in _COLUMNS.items()]
-    fields[_ARMS_AT:_ARMS_AT] = [pa.field(_arm_column(arm), _ARM) for arm in first.arms]
+    fields[_ARMS_AT:_ARMS_AT] = [
+        pa.field(_arm_column(arm), _arm_type(seen)) for arm, seen in first.arms.items()
+    ]
     for camera in cameras:
         fields += [pa.field(f"stamp_{camera}", _STAMP), pa.field(f"frame_{camera}", pa.binary())]
     schema = pa.schema(fields, metadata={"robot_rl.segment": FORMAT_VERSION})
@@ -151,6 +154,12 @@ def cameras_of(table: pa.Table) -> list[str]:
     """Names of the cameras whose images a segment holds."""
     names: list[str] = table.schema.names
     return [name.removeprefix("frame_") for name in names if name.startswith("frame_")]
+
+
+def _arm_type(seen: ArmObservation) -> pa.DataType:
+    """What an arm measured. Its sensors have names of their own."""
+    sensors = [("sensors", pa.struct([(name, _F) for name in seen.sensors]))]
+    return pa.struct([*_ARM, *(sensors if seen.sensors else [])])
 
 
 def _arm_column(arm: str) -> str:

@@ -23,6 +23,8 @@ class ArmObservation(Message):
     gripper_m: float
     q_rad: tuple[float, ...]
     dq_rad_s: tuple[float, ...]
+    # What else it measures, by name. Left out where there is nothing: recorded data stays the same.
+    sensors: dict[str, float] = Field(default_factory=dict, exclude_if=lambda value: not value)
 
 
 class FrameStamp(Message):
@@ -82,9 +84,21 @@ class Step(Message):
         }
 
 
-def state_names(joints: Mapping[str, int]) -> tuple[str, ...]:
-    """Names of `state_vector`, in order. joints: of each arm, by its name."""
-    return tuple(prefix(arm) + name for arm, count in joints.items() for name in _arm_names(count))
+def state_names(
+    joints: Mapping[str, int], sensors: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[str, ...]:
+    """Names of `state_vector`, in order. joints, sensors: of each arm, by its name."""
+    more = sensors or {}
+    return tuple(
+        prefix(arm) + name
+        for arm, count in joints.items()
+        for name in (*_arm_names(count), *more.get(arm, ()))
+    )
+
+
+def state_names_of(arms: Mapping[str, ArmObservation]) -> tuple[str, ...]:
+    """`state_names` of an observation."""
+    return state_names(joints_of(arms), {name: tuple(arm.sensors) for name, arm in arms.items()})
 
 
 def state_vector(arms: Mapping[str, ArmObservation]) -> list[float]:
@@ -125,4 +139,5 @@ def _arm_values(arm: ArmObservation) -> tuple[float, ...]:
         arm.gripper_m,
         *arm.q_rad,
         *arm.dq_rad_s,
+        *arm.sensors.values(),
     )

@@ -686,6 +686,10 @@ export interface components {
             gripper_m: number;
             /** Q Rad */
             q_rad: number[];
+            /** Sensors */
+            sensors?: {
+                [key: string]: number;
+            };
             tcp_position_m: components["schemas"]["Vector3"];
             tcp_quaternion_wxyz: components["schemas"]["Quaternion"];
             tcp_twist: components["schemas"]["Vector6"];

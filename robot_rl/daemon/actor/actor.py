@@ -42,7 +42,7 @@ from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import joints_of, state_names, state_vector
+from robot_rl.schema.step import state_names_of, state_vector
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
@@ -101,7 +101,7 @@ class Actor:
         if reading.not_finite:
             self.miss(grid_ns)  # control rides it out, or latches
         else:
-            self._seen(recorder, recorder.see(reading), reading.success)
+            self._seen(recorder, recorder.see(reading), reading.success, failed=reading.failed)
         if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
             self._decide(recorder, reading)
         self.publish(grid_ns)
@@ -117,10 +117,12 @@ class Actor:
             return
         index = recorder.miss(grid_ns)
         if index is not None:
-            self._seen(recorder, index, None)
+            self._seen(recorder, index, None, failed=False)
 
-    def _seen(self, recorder: StepRecorder, index: int, success: bool | None) -> None:
-        self._step(events.Observed(index=index, success=success))
+    def _seen(
+        self, recorder: StepRecorder, index: int, success: bool | None, *, failed: bool
+    ) -> None:
+        self._step(events.Observed(index=index, success=success, failed=failed))
         if self.state.ending is not None:
             recorder.last = index
 
@@ -172,7 +174,7 @@ class Actor:
         return Observation(
             images={name: decode_jpeg(reading.frames[name].jpeg) for name in self.task.cameras},
             state=np.array(state_vector(arms)),
-            state_names=state_names(joints_of(arms)),
+            state_names=state_names_of(arms),
             instruction=self.task.instruction,
             t_ns=reading.grid_ns,
         )
@@ -294,7 +296,7 @@ class Actor:
         self.recorder = None
         self._event_log.recorded()
         self.policy.end()
-        self.ports.render(False)
+        self.ports.play(False)
         self._step(events.Recorded())
 
     def _swap(self) -> None:
@@ -363,7 +365,7 @@ class Actor:
         self.interventions.clear()
         self._started_ns, self._finishing = now_ns, 0
         self.state = replace(self.state, next_seed=self._draw_seed())
-        self.ports.render(True)
+        self.ports.play(True)
         self.ports.intend(messages.BeginAutonomy(takeover_only=plan.takeover_only))
 
     def _label(self, sender: FromClient, label: Label, now_ns: int) -> str | None:

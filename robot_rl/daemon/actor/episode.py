@@ -167,6 +167,10 @@ def _observe(state: EpisodeState, event: Observed, rules: Rules) -> Result:
                     terminated=True,
                 ),
             )
+    if event.failed and rules.reward_source == SIMULATOR and event.index > 0:
+        cause = "The simulator ended the episode without success."
+        ending = _unjudged(cause, rules)
+        return _end(state, replace(ending, terminated=True))
     if event.index >= rules.max_steps:
         return _end(state, _unjudged(f"The limit of {rules.max_steps} steps was reached.", rules))
     return state, ()

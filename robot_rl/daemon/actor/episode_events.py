@@ -45,10 +45,13 @@ class StartRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """Observation `index` of the running episode; `success` by the simulator, None without one."""
+    """Observation `index` of the running episode; `success` by the simulator, None without one.
+    `failed`: by the simulator, success cannot come any more.
+    """
 
     index: int
     success: bool | None
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

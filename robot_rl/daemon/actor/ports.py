@@ -48,6 +48,7 @@ class ActorPorts:
         if simulated:
             self._placing = simulation_topics.open_placing(folder)
             self._placed = simulation_topics.open_placed(folder)
+            self._episode_runs = simulation_topics.open_episode(folder)
             self._rendering = simulation_topics.open_rendering(folder)
         self._born_ns = self._placements = self._clock.now_ns()  # no earlier actor has used it
 
@@ -173,7 +174,11 @@ class ActorPorts:
     def placed(self, number: int) -> bool:
         return int(self._placed.read()["number"]) == number
 
-    def render(self, wanted: bool) -> None:
-        """Lock-step draws only what an episode needs; in real time people watch all the while."""
+    def play(self, running: bool) -> None:
+        """An episode begins or is over. Lock-step draws only what an episode needs; in real time
+        people watch all the while.
+        """
+        if self._simulated:
+            self._episode_runs.write(np.array((running,), simulation_topics.EPISODE))
         if self._simulated and self._clock.virtual:
-            self._rendering.write(np.array((wanted,), simulation_topics.RENDERING))
+            self._rendering.write(np.array((running,), simulation_topics.RENDERING))

@@ -96,6 +96,7 @@ class ActorLoop:
             settings.memory,
             clock,
             joints=settings.cell.joints,
+            sensors=settings.cell.sensors,
             cameras=settings.task.cameras,
             stale_s=settings.cell.stale_camera_s,
             wait_s=settings.task.action_delay_s / 2,
@@ -116,7 +117,7 @@ class ActorLoop:
             simulated=simulated,
         )
         self.actor: Actor = Actor(settings.task, identity, sensors, ports, policy, log.say)
-        ports.render(False)
+        ports.play(False)
         # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
         # it once a person lets go or clears a stop.
         ports.intend(EndMotion(reason="The actor was started; what ran before it is over."))

@@ -1,7 +1,7 @@
 """What the actor sees at T_k: each arm, one JPEG per camera, in simulation its success."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
@@ -39,6 +39,8 @@ class SensorReading:
     frames: Mapping[str, StepFrame]
     stale: tuple[str, ...]
     success: bool | None  # by the simulator
+    failed: bool = False  # by the simulator: success cannot come any more
+    sensors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def unseen(self, grid_ns: int) -> Self:
         """A later T_k at which nobody looked: the last measurement of the arms, and no images."""
@@ -49,12 +51,15 @@ class SensorReading:
             frames={},
             stale=tuple(dict.fromkeys((*self.frames, *self.stale))),
             success=None,
+            failed=False,
         )
 
     @property
     def observations(self) -> dict[str, ArmObservation]:
         """Of each arm, as it is recorded."""
-        return {name: _observation(arm) for name, arm in self.arms.items()}
+        return {
+            name: _observation(arm, self.sensors.get(name, ())) for name, arm in self.arms.items()
+        }
 
     @property
     def not_finite(self) -> str:
@@ -74,7 +79,7 @@ class SensorReading:
         return {name: frame.jpeg for name, frame in self.frames.items()}
 
 
-def _observation(arm: ArmState) -> ArmObservation:
+def _observation(arm: ArmState, sensors: tuple[str, ...]) -> ArmObservation:
     return ArmObservation(
         tcp_position_m=tuple(arm.position_m.tolist()),
         tcp_quaternion_wxyz=tuple(arm.quaternion_wxyz.tolist()),
@@ -83,6 +88,7 @@ def _observation(arm: ArmState) -> ArmObservation:
         gripper_m=arm.gripper_m,
         q_rad=tuple(arm.q_rad.tolist()),
         dq_rad_s=tuple(arm.dq_rad_s.tolist()),
+        sensors=dict(zip(sensors, arm.sensors.tolist(), strict=True)),
     )
 
 
@@ -95,14 +101,18 @@ class Sensors:
         clock: Clock,
         *,
         joints: Mapping[str, int],
+        sensors: Mapping[str, tuple[str, ...]],
         cameras: tuple[str, ...],
         stale_s: float,
         wait_s: float,
         simulated: bool,
     ) -> None:
         self._clock = clock
+        self._sensors = sensors
         self._arms = {
-            name: arm_topics.open_state(arm_topics.arm_folder(folder, name), count)
+            name: arm_topics.open_state(
+                arm_topics.arm_folder(folder, name), count, len(sensors[name])
+            )
             for name, count in joints.items()
         }
         self._cameras = {name: open_frames(folder, name) for name in cameras}
@@ -131,6 +141,8 @@ class Sensors:
             frames=frames,
             stale=tuple(stale),
             success=None if truth is None else bool(truth["success"]),
+            failed=truth is not None and bool(truth["failed"]),
+            sensors=self._sensors,
         )
 
     def arms(self) -> dict[str, ArmState]:

@@ -217,8 +217,9 @@ def _first_contact(settings: DaemonSettings, name: str, clock: Clock) -> tuple[A
     try:
         arm = ArmClient(
             arm_topics.arm_folder(settings.memory, name),
-            settings.cell.arms[name].joints,
+            settings.cell.joints[name],
             clock,
+            sensors=len(settings.cell.sensors[name]),
             start_timeout_s=_START_PATIENCE_S,
         )
         return arm, arm.state()

@@ -69,7 +69,9 @@ class Readings:
         self._chunk = topics.open_chunk(folder, settings.task.action.size)
         self._local = topics.open_slot(folder, "local_input")
         self._arms = {
-            name: _ArmSlots(arm_topics.arm_folder(folder, name), joints)
+            name: _ArmSlots(
+                arm_topics.arm_folder(folder, name), joints, len(settings.cell.sensors[name])
+            )
             for name, joints in settings.cell.joints.items()
         }
         self._truth = simulation_topics.open_truth(folder) if settings.cell.simulated else None
@@ -105,8 +107,8 @@ class Readings:
 class _ArmSlots:
     """The slots of one arm."""
 
-    def __init__(self, folder: Path, joints: int) -> None:
-        self._state = arm_topics.open_state(folder, joints)
+    def __init__(self, folder: Path, joints: int, sensors: int) -> None:
+        self._state = arm_topics.open_state(folder, joints, sensors)
         self._command = arm_topics.open_command(folder)
         self._timing = arm_topics.open_timing(folder)
         self._finite: Record | None = None  # the newest state, as it is shown

@@ -35,7 +35,9 @@ class Memory:
         self._control = topics.open_slot(folder, "control")
         arms = {name: arm_topics.arm_folder(folder, name) for name in settings.cell.arms}
         self._arms = {
-            name: arm_topics.open_state(own, settings.cell.arms[name].joints)
+            name: arm_topics.open_state(
+                own, settings.cell.joints[name], len(settings.cell.sensors[name])
+            )
             for name, own in arms.items()
         }
         self._requests = {
@@ -84,8 +86,9 @@ def _speed_m_s(arm: Slot) -> float:
 
 def _take_all(folder: Path, settings: DaemonSettings) -> None:
     """Make every topic now: a process that finds memory full later could only die."""
-    for name, arm in settings.cell.arms.items():
-        arm_topics.make_all(arm_topics.arm_folder(folder, name), arm.joints)
+    for name, joints in settings.cell.joints.items():
+        sensors = len(settings.cell.sensors[name])
+        arm_topics.make_all(arm_topics.arm_folder(folder, name), joints, sensors)
     if settings.cell.simulated:
         simulation_topics.make_all(folder)
     topics.make_all(folder, settings.task.action.size)

@@ -133,7 +133,7 @@ def _cameras(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
         for name in cell.cameras
         if not cell.drawn(name)
     )
-    if simulation is None or len(real) == len(cell.cameras):
+    if simulation is None or simulation.draws_itself or len(real) == len(cell.cameras):
         return real
     drawn = ProcessEntry(
         name="camera",

@@ -219,3 +219,17 @@ class Lives(RuleBasedStateMachine):
 
 
 TestLives = Lives.TestCase
+
+
+def test_a_simulator_that_gives_up_ends_the_episode_as_a_failure_that_is_no_time_limit():
+    running = started(SIMULATED)
+    state, _ = episodes.step(
+        running, events.Observed(index=2, success=False, failed=True), SIMULATED
+    )
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.labeller) == (Outcome.FAILURE, "simulator")
+    assert state.ending.terminated
+    before, _ = episodes.step(
+        running, events.Observed(index=0, success=False, failed=True), SIMULATED
+    )
+    assert before.ending is None, "before the first action it is not the robot's doing"
