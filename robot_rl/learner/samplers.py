@@ -67,6 +67,21 @@ class HalfAndHalf:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """Half from episodes of D_on that succeeded, half from D_demo; all of one if the other is
+    empty.
+    """
+
+    def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
+        online = count // 2 if views.demonstrated else count
+        online = online if views.succeeded else 0
+        if not views.succeeded:
+            _some(views.demonstrated)
+        rows = [views.succeeded.sample(online, rng), views.demonstrated.sample(count - online, rng)]
+        return np.concatenate(rows), online
+
+
+@dataclass(frozen=True, slots=True)
 class BalancedByOutcome:
     """Half from episodes that succeeded, half from those that did not; all of one kind if there is
     no other, and every step alike while no outcome is known.

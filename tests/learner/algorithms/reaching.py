@@ -27,9 +27,11 @@ class Learning(Protocol):
     def update(self, data: Replay, rng: np.random.Generator) -> object: ...
 
 
-def empty(settings: LearnerSection, capacity: int = 20_000) -> Replay:
+def empty(
+    settings: LearnerSection, capacity: int = 20_000, features: int = FEATURE_COUNT
+) -> Replay:
     task = load_task("lift_cube").model_copy(update={"learner": settings})
-    return Replay(task, FEATURE_COUNT, capacity=capacity)
+    return Replay(task, features, capacity=capacity)
 
 
 def demonstrate(data: Replay, seed: int, episodes: int) -> None:
