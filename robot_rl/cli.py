@@ -6,7 +6,17 @@ from types import FrameType
 
 import typer
 
-from robot_rl.commands import bench, clone, compare, database, doctor, records, services, simulation
+from robot_rl.commands import (
+    bench,
+    clone,
+    compare,
+    database,
+    doctor,
+    records,
+    services,
+    simulation,
+    study,
+)
 from robot_rl.commands.problems import plain
 
 app = typer.Typer(
@@ -26,6 +36,7 @@ for _command in (
     clone.clone,
     doctor.doctor,
     bench.bench,
+    study.study,
 ):
     app.command()(_command)
 app.add_typer(database.app, name="db")

@@ -113,5 +113,5 @@ def time_ratio(first: Sequence[float], second: Sequence[float]) -> TimeRatio:
         reach = float(stats.t.ppf(0.975, len(logs) - 1)) * error
         low, high = math.exp(mean - reach), math.exp(mean + reach)
     if np.any(logs != 0):
-        p = float(stats.wilcoxon(logs)[1])
+        p = float(np.asarray(stats.wilcoxon(logs))[1])
     return TimeRatio(pairs=len(logs), ratio=math.exp(mean), low=low, high=high, p=p)

@@ -1,0 +1,1 @@
+"""Studies: arms × tasks × seeds of rehearsals, and what they come to."""

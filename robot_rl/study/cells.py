@@ -1,0 +1,179 @@
+"""The cells of a study: each is one rehearsal, with a task file of its own."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from robot_rl import durable_file
+from robot_rl.config import BadConfig, check_fit, load_cell, load_task
+from robot_rl.config.document import file_sha256, read_toml
+from robot_rl.config.learner import DEFAULT, known_algorithms
+from robot_rl.study.settings import Study, StudyArm, TrainingBudget
+from robot_rl.study.toml_text import toml_text
+
+WORK = "work"
+"""Folder of what belongs to this machine: derived task files and the cells' output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCell:
+    """settings: all that decides what the rehearsal does, whose hash is `sha256`. arguments: of
+    `robot-rl`. source: name of the cell whose human seconds this one gets.
+    """
+
+    task: str
+    arm: str
+    seed: int
+    task_file: Path
+    settings: Mapping[str, Any]
+    sha256: str
+    arguments: tuple[str, ...]
+    source: str | None
+
+    @property
+    def name(self) -> str:
+        return cell_name(self.task, self.arm, self.seed)
+
+
+def cell_name(task: str, arm: str, seed: int) -> str:
+    return f"{task}.{arm}.{seed}"
+
+
+def cells_of(study: Study, folder: Path) -> tuple[StudyCell, ...]:
+    """All cells, those of one seed together, so that a study that is stopped is even. Writes the
+    derived task files into the folder. Raises BadConfig when one of them is not right.
+    """
+    derived = {
+        (task, name): _Derived(study, task, name, folder)
+        for name, arm in study.arms.items()
+        for task in study.tasks_of(arm)
+    }
+    found: dict[str, StudyCell] = {}
+    # Whose human seconds are taken comes first.
+    names = sorted(study.arms, key=lambda name: study.arms[name].human_seconds_of is not None)
+    seeds = dict.fromkeys(seed for arm in study.arms.values() for seed in study.seeds_of(arm))
+    for seed in seeds:
+        for task in study.tasks:
+            for name in names:
+                arm = study.arms[name]
+                if seed in study.seeds_of(arm) and task in study.tasks_of(arm):
+                    cell = _cell(study, derived[task, name], seed, found)
+                    found[cell.name] = cell
+    return tuple(found.values())
+
+
+class _Derived:
+    """The task file of an arm, written and read by the ordinary reader."""
+
+    def __init__(self, study: Study, task: str, arm: str, folder: Path) -> None:
+        self.arm = arm
+        source = load_task(task).path
+        self.task = source.stem
+        self.content = derived_task(read_toml(source), study.arms[arm])
+        self.file = folder / WORK / "tasks" / f"{self.task}.{arm}.toml"
+        text = toml_text(_beside(self.content, source.parent))
+        durable_file.write(self.file, text.encode())
+        try:
+            read = load_task(str(self.file))
+            check_fit(load_cell(study.cell), read)
+        except (BadConfig, ValueError) as error:
+            raise BadConfig(f"{study.path}: arm {arm} on {self.task}: {error}") from error
+        self.starting_policy = _policy_sha256(read.path.parent / read.policy.folder)
+
+
+def derived_task(base: Mapping[str, Any], arm: StudyArm) -> dict[str, Any]:
+    """The task file as the arm changes it. Where it chooses another algorithm, the settings of the
+    file's own that this one does not have fall away.
+    """
+    changes = arm.task
+    if arm.algorithm is not None:
+        changes = merged(changes, {"learner": {"algorithm": arm.algorithm}})
+    learner = base.get("learner", {})
+    wanted = changes.get("learner", {})
+    algorithm = wanted.get("algorithm") if isinstance(wanted, dict) else None
+    if algorithm is not None and algorithm != learner.get("algorithm", DEFAULT):
+        # An unknown one is refused when the task is read.
+        section = known_algorithms().get(algorithm)
+        known = section.model_fields if section is not None else {}
+        learner = {key: value for key, value in learner.items() if key in known}
+    return merged({**base, "learner": learner}, changes)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key; anything else takes the place of what was there."""
+    found = dict(base)
+    for key, value in changes.items():
+        there = found.get(key)
+        if isinstance(there, Mapping) and isinstance(value, Mapping):
+            value = merged(there, value)
+        found[key] = value
+    return found
+
+
+def _beside(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """With the starting policy where it lies: it is named from the place of the task file."""
+    named = task.get("policy", {}).get("folder")
+    if not isinstance(named, str) or not (folder / named).is_dir():
+        return dict(task)  # a name on the hub; what is wrong with others the reader says
+    return merged(task, {"policy": {"folder": os.fspath((folder / named).resolve())}})
+
+
+def _policy_sha256(folder: Path) -> str:
+    """Of the manifest, which names the hashes of the rest; empty for a policy on the hub."""
+    manifest = folder / "manifest.json"
+    return file_sha256(manifest) if manifest.is_file() else ""
+
+
+def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, StudyCell]) -> StudyCell:
+    arm = study.arms[derived.arm]
+    source = arm.human_seconds_of
+    source = None if source is None else cell_name(derived.task, source, seed)
+    budget = study.budget if arm.budget is None else arm.budget
+    operator = study.operator.with_changes(arm.operator)
+    settings: dict[str, Any] = {
+        "task": derived.content,
+        "cell": read_toml(load_cell(study.cell).path),
+        "starting_policy": derived.starting_policy,
+        "operator": operator.model_dump(),
+        "budget": budget.model_dump(),
+        "evaluation": study.evaluation.model_dump(),
+        "demonstrations": arm.demonstrations,
+        "human_seconds_of": None if source is None else before[source].sha256,
+        "learner": arm.learner,
+        "seed": seed,
+    }
+    evaluation = study.evaluation
+    every = evaluation.every_robot_minutes
+    arguments = [
+        *("rehearse", "--cell", study.cell, "--task", os.fspath(derived.file)),
+        *("--seed", str(seed), "--evaluations", str(evaluation.episodes)),
+        *_budget(budget),
+        *("--demonstrations", str(arm.demonstrations)),
+        *("--reaction", str(operator.reaction_s), "--noise", str(operator.noise)),
+        *("--skill", str(operator.skill)),
+        *([] if operator.interventions else ["--no-interventions"]),
+        *([] if arm.learner else ["--no-learner"]),
+    ]
+    if every is not None:
+        arguments += ["--evaluate-every", str(every)]
+        arguments += ["--evaluate-episodes", str(evaluation.episodes_on_the_way)]
+    return StudyCell(
+        task=derived.task,
+        arm=derived.arm,
+        seed=seed,
+        task_file=derived.file,
+        settings=settings,
+        sha256=hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        arguments=tuple(arguments),
+        source=source,
+    )
+
+
+def _budget(budget: TrainingBudget) -> tuple[str, str]:
+    if budget.episodes is not None:
+        return "--episodes", str(budget.episodes)
+    return "--robot-minutes", str(budget.robot_minutes)

@@ -1,0 +1,125 @@
+"""The figures of a study as Markdown."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+
+from robot_rl.evaluation.metrics import Proportion
+from robot_rl.evaluation.paired import SuccessDifference, TimeRatio
+from robot_rl.study.comparison import ArmCells, ArmFigures, Reached, compare, figures, middle
+
+NOTHING = "–"
+
+
+def arms_table(arms: Mapping[str, ArmCells], target: float) -> str:
+    """One line for each arm of a task."""
+    head = (
+        "arm",
+        "before",
+        "after",
+        "after, each seed",
+        "after − before",
+        "robot-minutes",
+        "human s",
+        "cycle before → after",
+        f"robot-minutes to {target:g}",
+        f"human s to {target:g}",
+    )
+    rows = [_arm_row(name, figures(cells, target)) for name, cells in arms.items() if cells]
+    return _table(head, rows)
+
+
+def pairs_table(arms: Mapping[str, ArmCells]) -> str:
+    """One line for each pair of arms of a task."""
+    head = (
+        "arms",
+        "success: difference",
+        "p (McNemar)",
+        "pairs: only first, only second",
+        "cycle time: ratio",
+        "p (Wilcoxon)",
+        "pairs: both succeed",
+    )
+    rows: list[Sequence[str]] = []
+    for (first, ours), (second, theirs) in combinations(arms.items(), 2):
+        found = compare(ours, theirs)
+        rows.append(
+            (f"{first}, {second}", *_success_columns(found.success), *_cycle_columns(found.cycle))
+        )
+    return _table(head, rows)
+
+
+def share(found: Proportion) -> str:
+    if found.value is None:
+        return NOTHING
+    count = f"{found.successes}/{found.trials}"
+    return f"{count} = {found.value:.2f} ({found.low:.2f}–{found.high:.2f})"
+
+
+def _arm_row(name: str, found: ArmFigures) -> Sequence[str]:
+    seeds = ", ".join(
+        f"{seed}: {each.successes}/{each.trials}" if each.trials else f"{seed}: {NOTHING}"
+        for seed, each in zip(found.seeds, found.after_by_seed, strict=True)
+    )
+    learned = NOTHING
+    if found.learned is not None:
+        learned = f"{_difference(found.learned)}, p {_p(found.learned.p)}"
+    return (
+        name,
+        share(found.before),
+        f"**{share(found.after)}**" if found.after.trials else NOTHING,
+        seeds,
+        learned,
+        f"{found.robot_s / 60:.1f}",
+        f"{found.human_s:.0f}",
+        f"{_seconds(found.cycle_before_s)} → {_seconds(found.cycle_after_s)}",
+        _to_target(found.robot_s_to_target, 60, 1),
+        _to_target(found.human_s_to_target, 1, 0),
+    )
+
+
+def _to_target(reached: Sequence[Reached], unit: float, digits: int) -> str:
+    def text(each: Reached) -> str:
+        if math.isnan(each.spent):
+            return NOTHING
+        return f"{'> ' if each.censored else ''}{each.spent / unit:.{digits}f}"
+
+    if len(reached) == 1:
+        return text(reached[0])
+    return f"{text(middle(reached))} ({'; '.join(text(each) for each in reached)})"
+
+
+def _success_columns(found: SuccessDifference | None) -> Sequence[str]:
+    if found is None:
+        return NOTHING, NOTHING, NOTHING
+    return (
+        _difference(found),
+        _p(found.p),
+        f"{found.pairs}: {found.only_first}, {found.only_second}",
+    )
+
+
+def _cycle_columns(found: TimeRatio | None) -> Sequence[str]:
+    if found is None:
+        return NOTHING, NOTHING, NOTHING
+    interval = "" if found.low is None else f" ({found.low:.2f}–{found.high:.2f})"
+    return f"{found.ratio:.2f} ×{interval}", _p(found.p), str(found.pairs)
+
+
+def _difference(found: SuccessDifference) -> str:
+    return f"{found.difference:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
+def _seconds(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.1f} s"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
