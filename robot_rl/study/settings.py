@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from robot_rl.config.document import load_document
+from robot_rl.config.document import BadConfig, load_document
 from robot_rl.config.section import Fraction, Positive, Section
 
 type Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -141,4 +141,6 @@ class Study(Section):
 
 def load_study(path: Path) -> Study:
     """Raises BadConfig."""
+    if not path.is_file():
+        raise BadConfig(f"{path}: there is no such file; give the path of a study's TOML file")
     return load_document(path, Study)

@@ -180,6 +180,11 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, text: str, senten
     assert "\n" not in str(refused.value)
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=r"away\.toml: there is no such file"):
+        load_study(tmp_path / "away.toml")
+
+
 @pytest.mark.parametrize(
     ("arm", "sentence"),
     [
