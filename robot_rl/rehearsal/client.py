@@ -160,10 +160,13 @@ class LiveClient:
                 return
         raise LiveLost(f"the robot did not answer {kind.__name__} within {timeout_s:.0f} s")
 
-    def ready(self) -> None:
-        """Lock-step: we have said all we want to say in this turn."""
-        if self.seen.turn_t_ns is not None:
-            self.send(Ready(t_ns=self.seen.turn_t_ns))
+    def ready(self, rest_ns: int = 0) -> None:
+        """Lock-step: we have said all we want to say in this turn, and without news we need none
+        for `rest_ns`.
+        """
+        turn_ns = self.seen.turn_t_ns
+        if turn_ns is not None:
+            self.send(Ready(t_ns=turn_ns, next_t_ns=turn_ns + rest_ns if rest_ns else None))
             self.seen.turn_t_ns = None
 
     def close(self) -> None:

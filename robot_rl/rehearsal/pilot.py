@@ -38,6 +38,7 @@ _PATIENCE_S = 120.0  # wall time without any progress of the episode before givi
 _START_S = 180.0  # the first start on a machine compiles the control loops
 _DEVICE = "scripted"
 _START_REFUSALS = 20
+_REST_NS = 400_000_000  # the robot suspends the lease of who is silent for 500 ms
 _STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Label"})
 _STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
 _MODE_REQUESTS = frozenset({"Takeover", "EndTakeover"})
@@ -182,13 +183,27 @@ class Pilot:
             client.pump(1.0)
             if client.seen.turn_t_ns is not None:
                 self._turn()
-                client.ready()
+                client.ready(_REST_NS if self._rests() else 0)
             return
         client.pump(max(0.0, self._next_tick - time.monotonic()))
         now = time.monotonic()
         if now >= self._next_tick:
             self._next_tick = max(self._next_tick + INPUT_PERIOD_S, now)
             self._turn()
+
+    def _rests(self) -> bool:
+        """Lock-step: nothing is to be done or seen before the robot says something new."""
+        telemetry, plan = self.seen.telemetry, self._plan
+        if telemetry is None or plan is None or self._pending is not None:
+            return False
+        match telemetry.episode.stage:
+            case EpisodeStage.RUNNING:
+                watching = plan.purpose is Purpose.EVALUATION
+                return watching and self._started and telemetry.mode is Mode.AUTONOMOUS
+            case EpisodeStage.RESETTING:
+                return self._placed and telemetry.mode is Mode.RESETTING
+            case _:
+                return False
 
     def _done(self) -> bool:
         telemetry = self._client.seen.telemetry

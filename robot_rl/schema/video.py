@@ -1,13 +1,16 @@
 """Binary video frames: a fixed header, the camera's name, then the JPEG as it was captured.
 
 Layout, little-endian: magic u16 'RV' · version u8 · name length u8 · sequence u32 · capture i64 ns
-(robot clock) · sent i64 ns (robot clock when the link sent it) · name (UTF-8) · JPEG.
+(robot clock) · sent i64 ns (robot clock when the link sent it) · name (UTF-8) · JPEG. The other
+way, the server says in text frames whether anybody watches.
 """
 
 import struct
 from dataclasses import dataclass
+from typing import Literal
 
 from robot_rl.errors import BadInput
+from robot_rl.schema.message import Message
 
 _HEADER = struct.Struct("<2sBBIqq")
 _MAGIC, _VERSION = b"RV", 1
@@ -20,6 +23,13 @@ class VideoFrame:
     capture_ns: int
     sent_ns: int
     jpeg: bytes
+
+
+class VideoWanted(Message):
+    """Server → robot. Until it has heard one, a robot sends; without viewers it need not."""
+
+    kind: Literal["video_wanted"] = "video_wanted"
+    wanted: bool
 
 
 class BadVideoFrame(BadInput):

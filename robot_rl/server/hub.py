@@ -34,6 +34,7 @@ from robot_rl.schema.live.robot_message import (
 from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import Message, new_id
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
+from robot_rl.schema.video import VideoWanted
 from robot_rl.server.access import DRIVERS, ENGINEERS, Principal, Role
 from robot_rl.server.mailbox import Mailbox
 
@@ -85,6 +86,17 @@ class Viewer:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class VideoSource:
+    """The video socket of a robot's link, which hears whether anybody watches."""
+
+    robot: str
+    outgoing: Mailbox[str] = field(default_factory=Mailbox[str])
+
+    def want(self, wanted: bool) -> None:
+        self.outgoing.put_latest(VideoWanted, VideoWanted(wanted=wanted).model_dump_json())
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Station:
     """Everything about one robot."""
 
@@ -95,6 +107,7 @@ class _Station:
     telemetry: str | None = None
     clients: set[Client] = field(default_factory=set)
     viewers: set[Viewer] = field(default_factory=set)
+    sources: set[VideoSource] = field(default_factory=set)
 
     def presence(self) -> RobotPresence:
         return RobotPresence(
@@ -123,7 +136,8 @@ class Hub:
 
     def _tidy(self, station: _Station) -> None:
         """For a robot that never connected, only what a client waits for is kept."""
-        if station.hello is None and not station.clients and not station.viewers:
+        used = station.clients or station.viewers or station.sources
+        if station.hello is None and not used:
             self._stations.pop(station.name, None)
 
     # ---- robots ----------------------------------------------------------------------------------
@@ -187,6 +201,20 @@ class Hub:
                         client.send_queued(message, frame)
             case RobotHello():
                 link.outgoing.close(CLOSE_BAD_FRAME, "a robot says hello once")
+
+    def join_video(self, robot: str) -> VideoSource:
+        station = self._station(robot)
+        source = VideoSource(robot=robot)
+        source.want(bool(station.viewers))
+        if self._stopping:
+            source.outgoing.close(CLOSE_STOPPING, "the server is stopping")
+        station.sources.add(source)
+        return source
+
+    def leave_video(self, source: VideoSource) -> None:
+        station = self._station(source.robot)
+        station.sources.discard(source)
+        self._tidy(station)
 
     def video(self, robot: str, camera: str, frame: bytes) -> None:
         station = self._stations.get(robot)
@@ -254,8 +282,10 @@ class Hub:
         client.send_latest(Problem(message=problem))
 
     def join_viewer(self, robot: str) -> Viewer:
-        viewer = Viewer(robot=robot)
-        self._station(robot).viewers.add(viewer)
+        viewer, station = Viewer(robot=robot), self._station(robot)
+        station.viewers.add(viewer)
+        for source in station.sources if len(station.viewers) == 1 else ():
+            source.want(True)
         if self._stopping:
             viewer.outgoing.close(CLOSE_STOPPING, "the server is stopping")
         return viewer
@@ -263,6 +293,8 @@ class Hub:
     def leave_viewer(self, viewer: Viewer) -> None:
         station = self._station(viewer.robot)
         station.viewers.discard(viewer)
+        for source in () if station.viewers else station.sources:
+            source.want(False)
         self._tidy(station)
 
     # ---- learner and policies --------------------------------------------------------------------
@@ -319,6 +351,8 @@ class Hub:
                 client.outgoing.close(CLOSE_STOPPING, reason)
             for viewer in station.viewers:
                 viewer.outgoing.close(CLOSE_STOPPING, reason)
+            for source in station.sources:
+                source.outgoing.close(CLOSE_STOPPING, reason)
 
 
 MAY_SEE_TRUTH = DRIVERS

@@ -21,7 +21,6 @@ from robot_rl.server.access import ANY_ROBOT, Principal, Role
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
     CLOSE_SIGNED_OUT,
-    CLOSE_STOPPING,
     MAY_SEE_TRUTH,
     MAY_WATCH,
     Client,
@@ -193,6 +192,7 @@ async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
         reason = f"the token is of {principal.name} and the video of {robot or 'no named robot'}"
         await socket.close(CLOSE_BAD_FRAME, reason[:120])
         return
+    source = services.hub.join_video(name)
 
     async def read() -> None:
         while True:
@@ -203,7 +203,10 @@ async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
                 raise _Hangup(CLOSE_BAD_FRAME, str(error)) from error
             services.hub.video(name, camera, data)
 
-    await _run(socket, principal, read, lambda: _until_stopping(services))
+    try:
+        await _run(socket, principal, read, lambda: _write(source.outgoing, socket.send_text))
+    finally:
+        services.hub.leave_video(source)
 
 
 # ---- clients -------------------------------------------------------------------------------------
@@ -283,8 +286,3 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the frame"
     return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}"
-
-
-async def _until_stopping(services: Services) -> None:
-    await services.stopping.wait()
-    raise _Hangup(CLOSE_STOPPING, "the server is stopping")

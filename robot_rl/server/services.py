@@ -34,7 +34,6 @@ class Services:
         self.gate = AccessGuard(database, settings)
         self.feed_notifier = FeedNotifier(database)
         self.hub = Hub()
-        self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._learners: dict[str, _Learner] = {}
 
@@ -43,7 +42,6 @@ class Services:
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
-        self.stopping.set()
         self.feed_notifier.close()
         self.hub.stop()
 

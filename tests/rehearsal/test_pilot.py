@@ -11,7 +11,9 @@ from robot_rl.rehearsal.lift_cube import LiftCubeExpert
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live.client_message import ConfirmReset
 from robot_rl.schema.live.robot_message import CommandResult, SimulatorTruth, TruthObject
+from robot_rl.schema.live.telemetry import EpisodeStage
 from safety.vocabulary import Mode
 from tests.server.live_sockets import telemetry
 
@@ -38,10 +40,13 @@ class Robot:
         self.asked: list[str] = []
         self.dead_man: list[bool] = []
 
-    def shows(self, t_ms: int, mode: Mode) -> None:
+    def shows(self, t_ms: int, mode: Mode, stage: EpisodeStage = EpisodeStage.RUNNING) -> None:
         plain = telemetry(t_ms * MS)
         lease = plain.lease.model_copy(update={"client_id": self.id})
-        self.seen.telemetry = plain.model_copy(update={"mode": mode, "lease": lease})
+        episode = plain.episode.model_copy(update={"stage": stage})
+        self.seen.telemetry = plain.model_copy(
+            update={"mode": mode, "lease": lease, "episode": episode}
+        )
 
     def accepts(self, request: UUID, t_ms: int) -> None:
         self.seen.answers[request] = CommandResult(
@@ -65,18 +70,46 @@ class Robot:
         self.dead_man.append(deadman)
 
 
-def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() -> None:
-    """Telemetry is slower than turns, and a refusal made it let go of the dead-man."""
-    robot = Robot()
+def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool) -> Pilot:
+    """In the middle of an episode."""
     pilot = Pilot(
         lambda: cast(Any, robot),
         LiftCubeExpert(step_m=np.full(3, 0.025)),
         OperatorSettings(noise=0.0),
-        lockstep=False,
+        lockstep=lockstep,
         seed=0,
     )
-    pilot._plan = EpisodePlan(purpose=Purpose.DEMONSTRATION, seed=0)
-    pilot._started = True
+    pilot._plan = EpisodePlan(purpose=purpose, seed=0)
+    pilot._started = pilot._placed = True
+    return pilot
+
+
+def test_turns_are_left_out_only_where_nothing_could_be_done() -> None:
+    """Wherever the operator may take over it looks in every turn."""
+
+    def rests(purpose: Purpose, mode: Mode, stage: EpisodeStage) -> bool:
+        robot = Robot()
+        robot.shows(1000, mode, stage)
+        pilot = pilot_of(robot, purpose, lockstep=True)
+        free = pilot._rests()
+        pilot._ask(ConfirmReset)
+        assert not pilot._rests(), "it waits for an answer"
+        return free
+
+    running, home = EpisodeStage.RUNNING, EpisodeStage.RESETTING
+    assert rests(Purpose.EVALUATION, Mode.AUTONOMOUS, running)
+    assert rests(Purpose.TRAINING, Mode.RESETTING, home)
+    assert not rests(Purpose.TRAINING, Mode.AUTONOMOUS, running)
+    assert not rests(Purpose.DEMONSTRATION, Mode.AUTONOMOUS, running)
+    assert not rests(Purpose.EVALUATION, Mode.PAUSED, running)
+    assert not rests(Purpose.TRAINING, Mode.IDLE, home)
+    assert not rests(Purpose.EVALUATION, Mode.IDLE, EpisodeStage.AWAIT_LABEL)
+
+
+def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() -> None:
+    """Telemetry is slower than turns, and a refusal made it let go of the dead-man."""
+    robot = Robot()
+    pilot = pilot_of(robot, Purpose.DEMONSTRATION, lockstep=False)
     pilot._mind = type(pilot._mind)(demonstrating=True)
 
     def turn() -> None:

@@ -27,7 +27,7 @@ from robot_rl.schema.live.robot_message import CommandResult, LockstepTurn, Simu
 from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import PROTOCOL_VERSION, new_id
 from robot_rl.schema.policy import LearnerProgress
-from robot_rl.schema.video import VideoFrame, decode_frame, encode_frame
+from robot_rl.schema.video import VideoFrame, VideoWanted, decode_frame, encode_frame
 from robot_rl.server.access import Principal, Role
 from robot_rl.server.hub import Hub
 from tests.server.conftest import RunningServer
@@ -304,6 +304,26 @@ def test_video_reaches_viewers(server: RunningServer) -> None:
             assert decode_frame(data) == frame
         source.send(b"rubbish")
         assert "video frame" in closing(source)[1]
+
+
+def test_a_robot_hears_whether_anybody_watches(server: RunningServer) -> None:
+    def told(source: ClientConnection) -> bool:
+        return VideoWanted.model_validate_json(source.recv(timeout=10)).wanted
+
+    def viewer() -> ClientConnection:
+        return connect(
+            f"{server.live}/robots/{ROBOT}/video", additional_headers=server.bearer("viewer")
+        )
+
+    with connect(
+        f"{server.live}/robot/video", additional_headers=server.bearer("robot", ROBOT)
+    ) as source:
+        assert not told(source)
+        with viewer():
+            assert told(source)
+        assert not told(source)
+        with viewer():
+            assert told(source)
 
 
 def test_video_of_two_robots_never_mixes(server: RunningServer) -> None:

@@ -1982,6 +1982,9 @@ export interface components {
         /**
          * Ready
          * @description Lock-step: this client has sent all it wants to say for the turn at `t_ns`.
+         *
+         *     One that only watches may name the next turn that it needs, at most a second ahead. It gets one
+         *     earlier when there is news: an answer, another mode, stage, lease or episode.
          */
         Ready: {
             /**
@@ -1989,6 +1992,11 @@ export interface components {
              * @enum {string}
              */
             kind: "ready";
+            /**
+             * Next T Ns
+             * @default null
+             */
+            next_t_ns: number | null;
             /** T Ns */
             t_ns: number;
         };

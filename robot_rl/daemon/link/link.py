@@ -78,6 +78,7 @@ class Link:
         )
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="wait")
         self._online = False
+        self._answered = 0  # answers of control and actor that went out
         self._status = OutboxStatus(
             pending=0, recorded_steps=0, acknowledged_sequence=0, last_sequence=0,
             connected=False, free_bytes=0, accepting=True,
@@ -188,7 +189,8 @@ class Link:
             self._pacer = Pacer(
                 self._settings, self._clock, self._pool, self._turns, self._mailbox,
                 self._meetings, online=lambda: self._online, drain=self._drain_all,
-                show=self._show, log=self._log.say,
+                show=self._show, standing=lambda: (self._answered, *self._readings.standing()),
+                log=self._log.say,
             )  # fmt: skip
             await self._pacer.run()
         while True:
@@ -234,6 +236,7 @@ class Link:
 
     def _drain(self, ring: Ring) -> None:
         for answer in receive(ring, _ANSWERS):
+            self._answered += 1
             self._mailbox.answer(answer)
 
     async def _session(self, socket: ClientConnection) -> None:

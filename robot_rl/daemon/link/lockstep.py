@@ -6,6 +6,8 @@ from uuid import UUID
 from robot_rl.schema.policy import LearnerProgress
 
 PATIENCE_S = 30.0  # wall time of silence after which nobody is waited for any longer
+LONGEST_REST_NS = 1_000_000_000
+"""A client is asked at least once a virtual second, whatever it said: it may be gone."""
 START_PATIENCE_S = 180.0  # for the learner's first message: it loads, and may read old data first
 
 
@@ -16,6 +18,7 @@ class Turns:
     joined: dict[UUID, str] = field(default_factory=dict[UUID, str])  # client → user
     t_ns: int = -1
     _owing: set[UUID] = field(default_factory=set[UUID])
+    _rests: dict[UUID, int] = field(default_factory=dict[UUID, int])  # until when, ns
 
     def join(self, client: UUID, user: str) -> None:
         """From the next turn on, virtual time waits for this client."""
@@ -25,13 +28,22 @@ class Turns:
         self.joined.pop(client, None)
         self._owing.discard(client)
 
-    def begin(self, t_ns: int) -> None:
-        self.t_ns, self._owing = t_ns, set(self.joined)
+    def due(self, t_ns: int) -> bool:
+        """Whether somebody needs a turn at `t_ns` though there is no news."""
+        return any(self._rests.get(client, 0) <= t_ns for client in self.joined)
 
-    def ready(self, client: UUID, t_ns: int) -> None:
+    def begin(self, t_ns: int) -> None:
+        """A turn is everybody's, and ends the rest of all."""
+        self.t_ns, self._owing = t_ns, set(self.joined)
+        self._rests.clear()
+
+    def ready(self, client: UUID, t_ns: int, next_t_ns: int | None = None) -> None:
         """An answer for another turn than this one says nothing."""
-        if t_ns == self.t_ns:
-            self._owing.discard(client)
+        if t_ns != self.t_ns:
+            return
+        self._owing.discard(client)
+        if next_t_ns is not None:
+            self._rests[client] = min(next_t_ns, t_ns + LONGEST_REST_NS)
 
     @property
     def owing(self) -> tuple[str, ...]:

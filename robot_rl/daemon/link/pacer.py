@@ -37,17 +37,22 @@ class Pacer:
         online: Callable[[], bool],
         drain: Callable[[], None],
         show: Callable[[], None],
+        standing: Callable[[], object],
         log: Callable[[str], None],
     ) -> None:
-        """`drain` sends what control and actor answered, `show` how the robot stands now."""
+        """`drain` sends what control and actor answered, `show` how the robot stands now; what
+        `standing` returns changes with everything that ends a client's rest.
+        """
         self._settings, self._clock, self._pool = settings, clock, pool
         self._turns, self._mailbox, self._meetings = turns, mailbox, meetings
         self._online, self._drain, self._show, self._log = online, drain, show, log
+        self._standing, self._stood = standing, object()
         self._shown_s = 0.0
         self.moved = asyncio.Event()
 
     async def run(self) -> None:
-        """A turn every 50 ms of virtual time, a quarter of a control period after control's tick.
+        """A turn every 50 ms of virtual time, a quarter of a control period after control's tick,
+        unless there is no news and every client has said that it needs none yet.
 
         Control ticks at whole periods and the actor attends half a period after one, so nothing
         else happens at that instant: what is told, and who reads the answers next, does not depend
@@ -66,16 +71,23 @@ class Pacer:
                 continue
             self._drain()
             if self._online() and self._turns.joined:
-                self._show()
-                self._turns.begin(turn_ns)
-                self._mailbox.show("turn", LockstepTurn(t_ns=turn_ns))
-                await self._wait_for_clients()
+                await self._turn(turn_ns)
             elif self._show_now_and_then():
                 await asyncio.sleep(0)  # let the socket have its turn, however fast time runs
             if self._meetings is not None and self._meetings.due(turn_ns, turn_ns - TURN_NS):
                 await self._while_showing(self._meetings.hold())
             turn_ns += TURN_NS
             self._clock.grant_until_ns(turn_ns)
+
+    async def _turn(self, turn_ns: int) -> None:
+        stands = self._standing()
+        if stands == self._stood and not self._turns.due(turn_ns):
+            return
+        self._stood = stands
+        self._show()
+        self._turns.begin(turn_ns)
+        self._mailbox.show("turn", LockstepTurn(t_ns=turn_ns))
+        await self._wait_for_clients()
 
     async def _begin(self) -> None:
         """Virtual time begins when the clients that were promised, and the learner, are there."""

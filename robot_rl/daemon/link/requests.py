@@ -59,7 +59,7 @@ class Router:
             case Drive():
                 self._write_drive(command.client_id, message)
             case Ready():
-                self._turns.ready(command.client_id, message.t_ns)
+                self._turns.ready(command.client_id, message.t_ns, message.next_t_ns)
             case JoinLockstep():
                 if self._clock.virtual:
                     self._turns.join(command.client_id, command.user)

@@ -31,6 +31,11 @@ from safety.standstill import at_rest
 from safety.vocabulary import Limit, Mode, Phase, Source
 
 _NO_ID = bytes(16)
+_STANDING_OF_CONTROL = (
+    *("epoch", "phase", "intervention_id", "fault", "at_home"),
+    *("lease_epoch", "lease_client", "lease_suspended", "lease_asked_client"),
+)
+_STANDING = ("episode_id", "number", "stage", "loaded", "start_refusal")  # of the episode
 CONTROL_SILENT_NS = bound_ms(FaultCode.CONTROL_SILENT) * 1_000_000
 """Then what control said last is no longer shown as the truth."""
 
@@ -97,6 +102,11 @@ class Readings:
             frame_age_ms=frame_ages(self._cameras, now_ns),
             real_time_factor=factor or self._pace.factor(oldest_ns),
         )
+
+    def standing(self) -> tuple[bytes, ...]:
+        """What a person reacts to: it changes with the mode, the lease and the episode."""
+        records = ((self.control.read(), _STANDING_OF_CONTROL), (self.episode.read(), _STANDING))
+        return tuple(bytes(record[name]) for record, names in records for name in names)
 
     def truth(self) -> SimulatorTruth | None:
         """The simulator's true state; None on a real robot."""

@@ -1,4 +1,4 @@
-"""Video, robot → server: the newest frame of each camera, never a queue."""
+"""Video, robot → server: the newest frame of each camera, never a queue, while anybody watches."""
 
 import asyncio
 from concurrent.futures import Executor
@@ -10,7 +10,7 @@ from hardware.clock import Clock
 from hardware.memory import Frames
 from robot_rl.daemon.link.telemetry import open_cameras
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.schema.video import VideoFrame, encode_frame
+from robot_rl.schema.video import VideoFrame, VideoWanted, encode_frame
 
 _WAIT_S = 0.25
 _SHORTEST_S = 0.04  # lock-step can make far more frames than anybody looks at
@@ -25,28 +25,39 @@ class Video:
 
     async def session(self, socket: ClientConnection) -> None:
         """Send until the socket closes."""
-        sending = asyncio.Lock()
+        sending, wanted = asyncio.Lock(), asyncio.Event()
+        wanted.set()
         streams = [
-            asyncio.create_task(self._stream(socket, sending, name, frames))
+            asyncio.create_task(self._stream(socket, sending, wanted, name, frames))
             for name, frames in self._cameras.items()
         ]
         try:
-            await socket.wait_closed()
+            async for text in socket:
+                if VideoWanted.model_validate_json(text).wanted:
+                    wanted.set()
+                else:
+                    wanted.clear()
         finally:
             for stream in streams:
                 stream.cancel()
             await asyncio.gather(*streams, return_exceptions=True)
 
     async def _stream(
-        self, socket: ClientConnection, sending: asyncio.Lock, name: str, frames: Frames
+        self,
+        socket: ClientConnection,
+        sending: asyncio.Lock,
+        wanted: asyncio.Event,
+        name: str,
+        frames: Frames,
     ) -> None:
         loop = asyncio.get_running_loop()
         newest_ns = -1
         while True:
+            await wanted.wait()
             found = await loop.run_in_executor(
                 self._pool, frames.wait_captured, newest_ns + 1, _WAIT_S
             )
-            if found is None:
+            if found is None or not wanted.is_set():
                 continue
             number, newest_ns, jpeg = found
             frame = VideoFrame(

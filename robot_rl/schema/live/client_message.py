@@ -144,10 +144,15 @@ class LeaveLockstep(Request):
 
 
 class Ready(Message):
-    """Lock-step: this client has sent all it wants to say for the turn at `t_ns`."""
+    """Lock-step: this client has sent all it wants to say for the turn at `t_ns`.
+
+    One that only watches may name the next turn that it needs, at most a second ahead. It gets one
+    earlier when there is news: an answer, another mode, stage, lease or episode.
+    """
 
     kind: Literal["ready"] = "ready"
     t_ns: int
+    next_t_ns: int | None = None  # None: the next there is
 
 
 type ClientRequest = Annotated[

@@ -68,6 +68,24 @@ def test_virtual_time_waits_for_everybody_who_joined_and_for_nobody_else() -> No
     assert turns.owing == ()
 
 
+def test_a_client_that_needs_no_turn_is_asked_when_its_rest_is_over() -> None:
+    turns, one, two = Turns(), new_id(), new_id()
+    turns.join(one, "ada")
+    assert turns.due(TURN_NS), "who has just joined is asked"
+    turns.begin(TURN_NS)
+    turns.ready(one, TURN_NS, 5 * TURN_NS)
+    assert [turns.due(number * TURN_NS) for number in (2, 4, 5)] == [False, False, True]
+    turns.join(two, "bob")
+    assert turns.due(2 * TURN_NS)
+    turns.begin(2 * TURN_NS)  # it is everybody's turn, and who says no more rests no longer
+    turns.ready(one, 2 * TURN_NS)
+    turns.ready(two, 2 * TURN_NS, 10**12)
+    assert turns.due(3 * TURN_NS)
+    turns.leave(one)
+    assert not turns.due(3 * TURN_NS)
+    assert turns.due(2 * TURN_NS + 10**9), "nobody is left alone for longer"
+
+
 def test_limits_have_names() -> None:
     assert limit_names(0) == ()
     assert limit_names(0b101) == ("speed", "workspace")
