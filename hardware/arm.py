@@ -5,6 +5,7 @@ A driver is one `ArmDriver`, named by an entry point of the group `robot_rl.arms
 own door (`hardware.arm_guard`), and runs the watchdog.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,13 @@ class ArmState:
     @property
     def not_finite(self) -> tuple[str, ...]:
         """Names of the measurements that are NaN or infinite, by which nobody may go on."""
-        return tuple(name for name in _MEASURED if not np.isfinite(getattr(self, name)).all())
+        return tuple(name for name in _MEASURED if not _finite(getattr(self, name)))
+
+
+def _finite(measured: Vector | float) -> bool:
+    if isinstance(measured, np.ndarray):
+        return all(map(math.isfinite, measured.tolist()))
+    return math.isfinite(measured)
 
 
 _MEASURED = (

@@ -5,7 +5,7 @@ arrives: a number, fresh, of the newest epoch, inside the workspace, and near th
 is refused moves nothing and feeds no watchdog.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hardware.arm import Arm, ArmState
 from hardware.memory import Record
 from safety import rotation
+from safety.compiled import kernel
 from safety.limits import CartesianLimits
 
 type Vector = NDArray[np.float64]
@@ -25,6 +26,16 @@ TRAVEL_S = 0.03
 """The arm may have moved on for this long since control measured it: so much may a reference be
 further from it than the clip."""
 _ROUNDING_M = 1e-6
+
+# What `_found` finds.
+_NOTHING, _POSITION, _QUATERNION, _CLIP, _GRIPPER, _OUTSIDE, _AWAY, _TURNED = range(8)
+_SAID = {
+    _POSITION: "a position that is no number",
+    _QUATERNION: "a quaternion that is none",
+    _CLIP: "a clip that is none",
+    _GRIPPER: "a gripper's opening outside 0 … 1",
+    _OUTSIDE: "a reference outside the workspace",
+}
 
 
 @dataclass(slots=True)
@@ -42,6 +53,18 @@ class CommandGuard:
     _newest_ns: int = 0
     _valid_until_ns: int = 0
     _reference_m: Vector | None = None  # of the newest command accepted
+    _low_m: Vector = field(init=False)
+    _high_m: Vector = field(init=False)
+    _room: Vector = field(init=False)  # (2, 6) how far a reference may be from the arm
+
+    def __post_init__(self) -> None:
+        limits = self.limits
+        self._low_m, self._high_m = np.array(limits.box_min_m), np.array(limits.box_max_m)
+        room_m = limits.clip_m + limits.speed_m_s * TRAVEL_S
+        room_rad = limits.clip_rad + limits.angular_speed_rad_s * TRAVEL_S
+        self._room = np.concatenate([room_m, room_rad], axis=1)
+        away, facing = np.full(3, np.nan), np.array([1.0, 0.0, 0.0, 0.0])
+        self._look(away, facing, self._room, 0.0, away, facing)  # compiles it, before any tick
 
     def admit(self, command: Record, now_ns: int, position_m: Vector, quaternion: Vector) -> bool:
         """Whether the arm, measured at this pose, may follow a record of arm_topics.COMMAND."""
@@ -86,41 +109,93 @@ class CommandGuard:
             return f"a command {age_ns / 1e6:.0f} ms old"
         if age_ns < -AHEAD_NS:
             return f"a command from {-age_ns / 1e6:.0f} ms ahead"
-        return _malformed(command) or self._misplaced(command, position_m, quaternion)
+        reference_m, facing = np.array(command["position"]), np.array(command["quaternion"])
+        clips = np.concatenate([command["clip_m"], command["clip_rad"]], axis=1)
+        measured_m, measured = np.array(position_m), np.array(quaternion)
+        gripper = float(command["gripper"])
+        found = self._look(reference_m, facing, clips, gripper, measured_m, measured)
+        if found == _NOTHING:
+            return ""
+        if found == _AWAY:
+            away_mm = float(np.linalg.norm(reference_m - measured_m)) * 1e3
+            return f"a reference {away_mm:.0f} mm from the arm"
+        if found == _TURNED:
+            turn = float(np.linalg.norm(rotation.minus(facing, measured)))
+            return f"a reference turned by {np.degrees(turn):.0f}° from the arm"
+        return _SAID[found]
 
-    def _misplaced(self, command: Record, position_m: Vector, quaternion: Vector) -> str:
-        reference_m, limits = np.asarray(command["position"]), self.limits
-        low, high = limits.box_min_m, limits.box_max_m
-        # Outside, the reference may only come back in, or wait where the arm itself is.
-        for other in (self._reference_m, position_m):
-            if other is not None and np.isfinite(other).all():
-                low, high = np.minimum(low, other), np.maximum(high, other)
-        slack_m = _ROUNDING_M if self._reference_m is not None else limits.margin_m
-        if (reference_m < low - slack_m).any() or (reference_m > high + slack_m).any():
-            return "a reference outside the workspace"
-        away_m = reference_m - position_m
-        room_m = limits.clip_m + limits.speed_m_s * TRAVEL_S
-        if not ((away_m >= -room_m[0]) & (away_m <= room_m[1])).all():
-            return f"a reference {float(np.linalg.norm(away_m)) * 1e3:.0f} mm from the arm"
-        turn = rotation.minus(np.array(command["quaternion"]), quaternion)
-        room = limits.clip_rad + limits.angular_speed_rad_s * TRAVEL_S
-        if not ((turn >= -room[0]) & (turn <= room[1])).all():
-            return f"a reference turned by {np.degrees(np.linalg.norm(turn)):.0f}° from the arm"
-        return ""
+    def _look(
+        self,
+        reference_m: Vector,
+        facing: Vector,
+        clips: Vector,
+        gripper: float,
+        measured_m: Vector,
+        measured: Vector,
+    ) -> int:
+        before_m, slack_m = self._reference_m, _ROUNDING_M
+        if before_m is None:
+            before_m, slack_m = measured_m, self.limits.margin_m
+        return _found(
+            reference_m,
+            facing,
+            clips,
+            gripper,
+            before_m,
+            slack_m,
+            measured_m,
+            measured,
+            self._low_m,
+            self._high_m,
+            self._room,
+        )
 
 
-def _malformed(command: Record) -> str:
-    """Comparisons are written so that NaN fails them."""
-    quaternion = np.asarray(command["quaternion"])
-    if not np.isfinite(command["position"]).all():
-        return "a position that is no number"
-    if not abs(float(quaternion @ quaternion) - 1.0) < UNIT:
-        return "a quaternion that is none"
-    if not ((command["clip_m"] >= 0.0).all() and (command["clip_rad"] >= 0.0).all()):
-        return "a clip that is none"
-    if not 0.0 <= float(command["gripper"]) <= 1.0:
-        return "a gripper's opening outside 0 … 1"
-    return ""
+@kernel
+def _found(
+    reference_m: Vector,
+    facing: Vector,
+    clips: Vector,
+    gripper: float,
+    before_m: Vector,
+    slack_m: float,
+    measured_m: Vector,
+    measured: Vector,
+    low_m: Vector,
+    high_m: Vector,
+    room: Vector,
+) -> int:
+    """What is wrong with a command's reference, beside the reference before it and the measured
+    pose. Comparisons are written so that NaN fails them.
+    """
+    if not np.isfinite(reference_m).all():
+        return _POSITION
+    length = 0.0
+    for value in facing:
+        length += value * value
+    if not abs(length - 1.0) < UNIT:
+        return _QUATERNION
+    if not (clips >= 0.0).all():
+        return _CLIP
+    if not 0.0 <= gripper <= 1.0:
+        return _GRIPPER
+    # Outside, the reference may only come back in, or wait where the arm itself is.
+    low, high = low_m.copy(), high_m.copy()
+    for other in (before_m, measured_m):
+        if np.isfinite(other).all():
+            low, high = np.minimum(low, other), np.maximum(high, other)
+    for i in range(3):
+        if reference_m[i] < low[i] - slack_m or reference_m[i] > high[i] + slack_m:
+            return _OUTSIDE
+    for i in range(3):
+        away_m = reference_m[i] - measured_m[i]
+        if not -room[0, i] <= away_m <= room[1, i]:
+            return _AWAY
+    turn = rotation.minus(facing, measured)
+    for i in range(3):
+        if not -room[0, 3 + i] <= turn[i] <= room[1, 3 + i]:
+            return _TURNED
+    return _NOTHING
 
 
 class GuardedArm:

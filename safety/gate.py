@@ -8,6 +8,7 @@ pose, decelerates with the arm, and rests where the arm has come to stand.
 `Gate` is the one mutable object here. Control owns it; time and measurement are passed in.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -155,7 +156,7 @@ class Gate:
             return False
         seen_s = (measured.t_robot_ns - self._seen_ns) * 1e-9
         if seen_s > 0.0:
-            moved_m = float(np.linalg.norm(measured.position_m - self._measured_m))
+            moved_m = math.dist(measured.position_m.tolist(), self._measured_m.tolist())
             self._seen_ns, self._still = measured.t_robot_ns, moved_m < STILL_M_S * seen_s
         # Copies: the caller may reuse its buffers.
         self._measured_m = np.array(measured.position_m)

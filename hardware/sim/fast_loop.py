@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hardware.arm import ArmState, Scene
 from hardware.memory import Record
-from hardware.sim import gripper
+from hardware.sim import gripper, tick
 from hardware.sim.physics import Physics
 from safety import rotation
 from safety.standstill import STILL_RAD_S
@@ -77,7 +77,8 @@ class FastLoop:
         physics = self.physics
         physics.brake()
         physics.step(physics.position_m, physics.quaternion)
-        rotation.slerp(physics.quaternion, physics.quaternion, 0.5)
+        self._walk(0.5)
+        self._fit()
         physics.place(physics.seed, with_arm=True)
         physics.tick = 0
         physics.resets = 0
@@ -86,8 +87,8 @@ class FastLoop:
 
     def tick(self, now_ns: int) -> None:
         """Advance the physics by one step, at robot time `now_ns`."""
-        if not self.braking and (fault := state_fault(self.physics)):
-            self.brake(fault)
+        if not self.braking and not self._fit():
+            self.brake(state_fault(self.physics))
         if self.braking:
             self.physics.brake()
             return
@@ -101,15 +102,32 @@ class FastLoop:
             self.reference_position[:] = self._to_position
             self.reference_quaternion[:] = self._to_quaternion
             return
-        share = max(share, 0.0)
-        self.reference_position[:] = self._from_position + share * (
-            self._to_position - self._from_position
-        )
-        self.reference_quaternion[:] = rotation.slerp(
-            self._from_quaternion, self._to_quaternion, share
+        self._walk(max(share, 0.0))
+
+    def _walk(self, share: float) -> None:
+        tick.walk(
+            share,
+            self._from_position,
+            self._to_position,
+            self._from_quaternion,
+            self._to_quaternion,
+            self.reference_position,
+            self.reference_quaternion,
         )
 
-    # ---- braking -----------------------------------------------------------------------------
+    def _fit(self) -> bool:
+        """Whether `state_fault` would find nothing."""
+        physics, limits = self.physics, self.physics.joints
+        return tick.fit(
+            physics.q,
+            physics.dq,
+            physics.position_m,
+            physics.quaternion,
+            physics.twist,
+            limits.position_min_rad,
+            limits.position_max_rad,
+            limits.velocity_rad_s,
+        )
 
     def brake(self, why: str) -> None:
         """Stop and hold until a person's clear arrives; the gripper keeps what it has."""

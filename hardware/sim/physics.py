@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.sim import gripper, kinematics, scene, wrench
+from hardware.sim import gripper, kinematics, scene, tick
 from hardware.sim.panda import JOINTS
 from hardware.sim.tasks import Judgement, StartPose
 from safety import impedance
@@ -49,10 +49,12 @@ class Physics:
         self._left: Vector = data.geom_xpos[model.geom("left_pad1").id]
         self._right: Vector = data.geom_xpos[model.geom("right_pad1").id]
         self.position_m: Vector = data.site_xpos[self._site]
+        self._ctrl: Vector = data.ctrl
         self._bias: Vector = data.qfrc_bias[_ARM]
         self._constraint: Vector = data.qfrc_constraint[_ARM]
         self._site_rotation: Vector = data.site_xmat[self._site]
         self.quaternion = np.zeros(4)
+        self._turned = np.zeros(4)  # the engine's own, of either sign
         self.twist = np.zeros(6)
         self.wrench = np.zeros(6)
         self.torque_nm = np.zeros(JOINTS)
@@ -60,11 +62,11 @@ class Physics:
         self._full_jacobian = np.zeros((6, model.nv))
         self.jacobian = np.zeros((6, JOINTS))
         self._full_inertia = np.zeros((model.nv, model.nv))
-        self._inertia = np.zeros((JOINTS, JOINTS))
         self._work = impedance.scratch()
         self._latched = np.zeros(JOINTS)
         self._braking = False
         self._wrench_mix = 1.0 - float(np.exp(-physics_dt_s / _WRENCH_S))
+        self._start = self.task.start_pose(seed)
         self.place(seed, with_arm=True)
 
     # ---- one tick ----------------------------------------------------------------------------
@@ -80,17 +82,22 @@ class Physics:
         self._braking = False
         if hold:
             mujoco.mj_fullM(self.model, self._full_inertia, self.data.qM)
-            np.copyto(self._inertia, self._full_inertia[_ARM, _ARM])
-        self.acted = impedance.impedance_torque(
+        self.acted = tick.choose_torque(
             self.law,
+            self._constraint,
+            self._wrench_mix,
+            self.wrench,
+            self._full_jacobian,
+            self._turned,
             self.q,
             self.dq,
             self.jacobian,
             self.position_m,
             self.quaternion,
+            self.twist,
             target_position_m,
             target_quaternion,
-            self._inertia,
+            self._full_inertia,
             hold,
             self._bias,
             self._previous,
@@ -104,10 +111,18 @@ class Physics:
         if not self._braking:
             self._latched[:] = self.q
             self._braking = True
-        self.acted = impedance.brake_torque(
+        self.acted = tick.choose_braking_torque(
             self.law,
+            self._constraint,
+            self._wrench_mix,
+            self.wrench,
+            self._full_jacobian,
+            self._turned,
             self.q,
             self.dq,
+            self.jacobian,
+            self.quaternion,
+            self.twist,
             self._latched,
             self._bias,
             self._previous,
@@ -116,40 +131,38 @@ class Physics:
         )
 
     def _advance(self) -> None:
-        data = self.data
-        data.ctrl[_ARM] = self.torque_nm
-        data.ctrl[self._fingers] = self.gripper.step(
-            gripper.opening(self._left, self._right), self.dt_s
+        tick.actuate(
+            self.torque_nm,
+            self._previous,
+            self._ctrl,
+            self._fingers,
+            self._left,
+            self._right,
+            self.gripper.state,
+            self.dt_s,
         )
-        self._previous[:] = self.torque_nm
-        mujoco.mj_step2(self.model, data)
-        # Contacts of this step acted at the pose of the present Jacobian.
-        wrench.estimate(self.jacobian, self._constraint, self._wrench_mix, self.wrench)
+        mujoco.mj_step2(self.model, self.data)
         self._measure()
         self.tick += 1
 
     def _measure(self) -> None:
+        """Refresh what the engine derives from its state; `tick` takes it over."""
         mujoco.mj_step1(self.model, self.data)
         full = self._full_jacobian
         mujoco.mj_jacSite(self.model, self.data, full[:3], full[3:], self._site)
-        np.copyto(self.jacobian, full[:, _ARM])
-        before = self.quaternion.copy()
-        mujoco.mju_mat2Quat(self.quaternion, self._site_rotation)
-        if before @ self.quaternion < 0.0:  # q and −q are one orientation: stay on one side
-            np.negative(self.quaternion, out=self.quaternion)
-        np.matmul(self.jacobian, self.dq, out=self.twist)
+        mujoco.mju_mat2Quat(self._turned, self._site_rotation)
 
     # ---- placing -----------------------------------------------------------------------------
 
     def start_pose(self) -> StartPose:
         """The start pose of the present seed."""
-        return self.task.start_pose(self.seed)
+        return self._start
 
     def place(self, seed: int, *, with_arm: bool) -> None:
         """Put the objects where `seed` says; with_arm also puts the arm at its start, at rest."""
         self.seed = seed
         self.resets += 1
-        start = self.start_pose()
+        start = self._start = self.task.start_pose(seed)
         if with_arm:
             self.data.qpos[_ARM] = kinematics.solve(
                 self.model, start.position_m, kinematics.downward(start.yaw_rad)
@@ -165,6 +178,9 @@ class Physics:
             self._put_in_hand(self.task.held_at_start)
         self.data.qacc_warmstart[:] = 0.0
         self._measure()
+        tick.observe(
+            self._full_jacobian, self._turned, self.dq, self.jacobian, self.quaternion, self.twist
+        )
         if with_arm:
             self.torque_nm[:] = self._bias
             self.wrench[:] = 0.0

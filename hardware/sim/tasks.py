@@ -72,9 +72,7 @@ def touches_both_fingers(model: mujoco.MjModel, data: mujoco.MjData, name: str) 
     body = model.body(name).id
     left, right = model.body("left_pad").id, model.body("right_pad").id
     seen: set[int] = set()
-    bodies = model.geom_bodyid
-    for pair in data.contact.geom[: data.ncon]:
-        one, two = int(bodies[pair[0]]), int(bodies[pair[1]])
+    for one, two in model.geom_bodyid[data.contact.geom[: data.ncon]].tolist():
         if one == body:
             seen.add(two)
         elif two == body:

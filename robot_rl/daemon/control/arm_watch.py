@@ -1,10 +1,9 @@
 """What is wrong with the arm: measurements that are missing or no numbers, or a stop of its own."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
-
-import numpy as np
 
 from hardware.arm import ArmState
 from safety.admission import usable_pose
@@ -40,7 +39,7 @@ class ArmCondition:
         return cls(
             unusable=next((arm.unusable for arm in each if arm.unusable is not None), None),
             stopped=next((arm.stopped for arm in each if arm.stopped is not None), None),
-            speed_m_s=float(np.max([arm.speed_m_s for arm in each])),  # NaN stays NaN
+            speed_m_s=fastest(arm.speed_m_s for arm in each),
         )
 
     @property
@@ -88,8 +87,19 @@ class ArmWatch:
         self.condition = ArmCondition(
             unusable=_sentence(unusable),
             stopped=_sentence(stopped),
-            speed_m_s=float(np.linalg.norm(arm.twist[:3])),
+            speed_m_s=speed_m_s(arm),
         )
+
+
+def speed_m_s(arm: ArmState) -> float:
+    """Of the measured TCP."""
+    return math.hypot(*arm.twist[:3].tolist())
+
+
+def fastest(speeds: Iterable[float]) -> float:
+    """The greatest of some speeds; NaN with one that is no number."""
+    each = list(speeds)
+    return math.nan if any(map(math.isnan, each)) else max(each)
 
 
 def _sentence(found: FaultFound | None) -> str | None:

@@ -3,11 +3,9 @@
 Authority, chunk plan and step grid are one for all arms; each arm has one of these.
 """
 
-import numpy as np
-
 from hardware.arm import ArmState
 from robot_rl.daemon.control import home as homes
-from robot_rl.daemon.control.arm_watch import ArmWatch
+from robot_rl.daemon.control.arm_watch import ArmWatch, speed_m_s
 from robot_rl.daemon.control.home import HomeDrive, HomePose
 from robot_rl.daemon.control.settings import ControlledArm
 from robot_rl.daemon.control.window import ArmAccount
@@ -48,7 +46,7 @@ class ArmChannel:
     @property
     def speed_m_s(self) -> float:
         """Of the measured TCP."""
-        return float(np.linalg.norm(self.arm.twist[:3]))
+        return speed_m_s(self.arm)
 
     @property
     def at_home(self) -> bool:
@@ -79,10 +77,10 @@ class ArmChannel:
     def tick(self, now_ns: int, proposal: Proposal, mode: ModeState) -> CartesianTarget:
         """What the gate makes of a proposal; the arm's own limits count as well."""
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, mode)
-        said = decision.verdict
-        self.verdict = Verdict(
-            source=said.source, limits=said.limits | Limit(self.arm.limits), reject=said.reject
-        )
+        said = self.verdict = decision.verdict
+        if self.arm.limits:
+            limits = said.limits | Limit(self.arm.limits)
+            self.verdict = Verdict(source=said.source, limits=limits, reject=said.reject)
         if self.account is not None:
             gripper = 0.0 if isinstance(proposal, Hold) else proposal.gripper
             position_m, quaternion = self.gate.position_m, self.gate.quaternion

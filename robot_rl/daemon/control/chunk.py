@@ -62,6 +62,9 @@ class ChunkPlan:
 
     _chunks: list[_Held] = field(default_factory=list[_Held])
     _cached: PlannedAction | None = None
+    _targets: dict[int, PolicyTarget] = field(default_factory=dict[int, PolicyTarget])
+    """Of the action below, by the column of the arm's gripper: the same in every tick."""
+    _targets_of: PlannedAction | None = None
 
     def see(self, chunk: Record) -> None:
         """Take the newest chunk; seeing one again changes nothing.
@@ -97,6 +100,17 @@ class ChunkPlan:
                 self._cached = _planned(chunk, index, held.ends_ns)
                 return self._cached
         return None
+
+    def target(
+        self, action: PlannedAction, arm: ArmColumns, *, step_ns: int, gripper: bool
+    ) -> PolicyTarget:
+        """As `PlannedAction.target`; computed once for all ticks of its window."""
+        if self._targets_of is not action:
+            self._targets_of, self._targets = action, {}
+        found = self._targets.get(arm.gripper)
+        if found is None:
+            found = self._targets[arm.gripper] = action.target(step_ns, arm, gripper=gripper)
+        return found
 
     def drop(self) -> None:
         """Authority changed: what was planned is void; a window still remembers its proposal."""

@@ -12,7 +12,7 @@ import numpy as np
 from hardware.arm import ArmState
 from hardware.memory import Record
 from robot_rl.daemon.control import home as control_home
-from robot_rl.daemon.control.arm_watch import ArmCondition
+from robot_rl.daemon.control.arm_watch import ArmCondition, fastest
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.daemon.control.channel import ArmChannel
 from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
@@ -123,7 +123,7 @@ class Controller:
     @property
     def speed_m_s(self) -> float:
         """Of the fastest TCP, as measured."""
-        return float(np.max([channel.speed_m_s for channel in self.channels]))  # NaN stays NaN
+        return fastest(channel.speed_m_s for channel in self.channels)
 
     @property
     def at_home(self) -> bool:
@@ -137,12 +137,13 @@ class Controller:
         for channel, proposal in zip(self.channels, proposals, strict=True):
             commands.append(channel.tick(now_ns, proposal, mode))
             self.account.note(channel.verdict, driver)
-        verdicts = [channel.verdict for channel in self.channels]
-        sources = {verdict.source for verdict in verdicts}
-        self.source = next((source for source in PRECEDENCE if source in sources), Source.HOLD)
-        self.limits = Limit.NONE
-        for verdict in verdicts:
-            self.limits |= verdict.limits
+        first, *others = [channel.verdict for channel in self.channels]
+        self.source, self.limits = first.source, first.limits
+        if others:
+            sources = {first.source, *(verdict.source for verdict in others)}
+            self.source = next((source for source in PRECEDENCE if source in sources), Source.HOLD)
+            for verdict in others:
+                self.limits |= verdict.limits
         return tuple(commands)
 
     # ---- what arrived -------------------------------------------------------------------------
@@ -282,8 +283,9 @@ class Controller:
         columns = channel.settings.columns
         if action is None or columns is None:
             return Hold()
-        settings = self.settings
-        return action.target(settings.grid.step_ns, columns, gripper=settings.gripper)
+        return self.plan.target(
+            action, columns, step_ns=self.settings.grid.step_ns, gripper=self.settings.gripper
+        )
 
     def _follow_person(self, now_ns: int) -> list[Proposal]:
         """The arm that the person drives; the others hold."""

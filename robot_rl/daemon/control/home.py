@@ -1,5 +1,6 @@
 """The reset routine's drive to a start pose: straight up, then over, then the gripper. Pure."""
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -103,7 +104,7 @@ def advance(
 
 def distance_m(goal: HomePose, arm: ArmState) -> float:
     """Of the measured TCP to the start pose."""
-    return float(np.linalg.norm(arm.position_m - goal.position_m))
+    return math.dist(arm.position_m.tolist(), goal.position_m.tolist())
 
 
 def _near(reference_m: Vector, target_m: Vector) -> bool:

@@ -1,6 +1,6 @@
 """What control has to tell after a tick: results, events, latch changes, effects."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 from robot_rl.daemon.messages import ControlEvent, GoHome
@@ -23,9 +23,16 @@ class Outbound:
 
     def drain(self) -> Self:
         """All there is; nothing of it is left here."""
-        drained, empty = replace(self), type(self)()
-        for each in fields(self):
-            setattr(self, each.name, getattr(empty, each.name))
+        drained = type(self)(
+            results=self.results,
+            events=self.events,
+            latch=self.latch,
+            effects=self.effects,
+            go_home=self.go_home,
+            clear_arm=self.clear_arm,
+        )
+        self.results, self.events, self.latch, self.effects = [], [], [], []
+        self.go_home, self.clear_arm = None, False
         return drained
 
     def extend(self, later: Self) -> None:

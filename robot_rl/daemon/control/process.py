@@ -7,7 +7,6 @@ the same loop runs on virtual time.
 import os
 import signal
 import sys
-from dataclasses import replace
 
 from pydantic import TypeAdapter
 
@@ -146,11 +145,10 @@ class ControlLoop:
             periods.add(began_ns - before_ns)
             latencies.add(ended_ns - deadline_ns)
             before_ns = began_ns
-            times = replace(times, ticks=times.ticks + 1, missed_ticks=times.missed_ticks + missed)
+            times.ticks += 1
+            times.missed_ticks += missed
             if times.ticks % self.settings.cell.control.rate_hz == 0:
-                times = replace(
-                    times, period=periods.percentiles(), latency=latencies.percentiles()
-                )
+                times.period, times.latency = periods.percentiles(), latencies.percentiles()
                 if os.getppid() != self._parent:
                     return
             deadline_ns += period_ns

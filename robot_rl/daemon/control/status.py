@@ -17,7 +17,7 @@ from safety.vocabulary import Mode
 _NO_TIMES = Percentiles(p50=0.0, p99=0.0, largest=0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LoopTimes:
     """The loop's last window, µs, and its counts since the start."""
 

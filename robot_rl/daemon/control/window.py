@@ -18,7 +18,7 @@ from robot_rl.daemon.control.grid import ArmColumns, Grid
 from robot_rl.daemon.topics import step_result_type
 from safety import rotation
 from safety.verdict import Verdict
-from safety.vocabulary import Limit, Reject, Source
+from safety.vocabulary import Reject, Source
 
 type Vector = NDArray[np.float64]
 
@@ -121,7 +121,7 @@ class StepAccount:
     def note(self, verdict: Verdict, driver: Driver | None) -> None:
         """One tick of one arm, whether it acts or not."""
         self._sources.add(verdict.source)
-        self._limits |= verdict.limits
+        self._limits |= int(verdict.limits)
         if verdict.reject not in _BENIGN:
             self._reject = verdict.reject
         if driver is not None:
@@ -131,7 +131,7 @@ class StepAccount:
         for arm in self._arms:
             arm.begin()
         self._sources: set[Source] = set()
-        self._limits = Limit.NONE
+        self._limits = 0  # bits of `Limit`
         self._reject = Reject.NONE
         self._driver: Driver | None = None
 
@@ -144,7 +144,7 @@ class StepAccount:
             human = result["human"] if source is Source.HUMAN else None
             arm.write(result["executed"], human)
         result["source"] = source.encode()
-        result["limits"] = int(self._limits)
+        result["limits"] = self._limits
         result["reject_reason"] = b"" if self._reject is Reject.NONE else self._reject.encode()
         result["policy_version"] = -1
         if planned is not None:
