@@ -78,6 +78,7 @@ def step_result_type(columns: int) -> np.dtype[np.void]:
             ("has_human", np.bool_),
             ("human", np.float64, columns),
             ("executed", np.float64, columns),
+            ("commanded", np.float64, columns),
             ("source", "S8"),
             ("intervention_id", "V16"),  # zeros: none
             ("phase", "S12"),

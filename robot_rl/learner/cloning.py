@@ -29,7 +29,7 @@ from robot_rl.policy.manifest import CheckpointManifest, KeypointSettings
 from robot_rl.policy.starting import shapes
 from robot_rl.policy.weights import sha256_of_net
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.transition import is_example, is_seen
+from robot_rl.schema.transition import is_example, is_seen, own_action
 
 SUBGOAL_SCALE_M = 0.1  # so that the subgoal's error weighs about as much as an action's
 STD_FLOOR = 0.02  # keypoints and SI values that never moved are not blown up
@@ -134,11 +134,11 @@ def gather(
             picks = [seen.state_names.index(name) for name in settings.proprioception]
             for camera, name in enumerate(task.cameras):
                 images[camera].append(square(seen.images[name], settings.image_px))
-            human = record.step.human_action
+            own = own_action(record.step)
             if is_example(record.step, demonstration=True):
                 acted.append(len(state))
             state.append(seen.state[picks])
-            action.append(np.array(human if human is not None else np.zeros(task.action.size)))
+            action.append(np.zeros(task.action.size) if own is None else np.clip(own, -1.0, 1.0))
     if len(acted) < 50:
         raise NotEnoughDemonstrations(
             f"{len(episodes)} demonstrations with {len(acted)} human steps are too few to clone "

@@ -57,6 +57,7 @@ STORED: Mapping[str, Column] = {
     "seen": _flag(True),  # false: nobody looked; there are no features
     "executed": _action(),  # NaN where nothing was decided: the last record, the reset's motion
     "human": _action(),  # what a person did, imitated or not
+    "commanded": _action(),  # what the driver asked for; NaN in older records too
     "proposed": _action(),
     "source": _whole(np.int8),
     "phase": _whole(np.int8),
@@ -109,6 +110,7 @@ class Trajectory:
             "seen": np.array([True] * len(steps) if seen is None else seen),
             "executed": _actions([_decided(step) for step in steps], action),
             "human": _actions([step.human_action for step in steps], action),
+            "commanded": _actions([step.commanded_action for step in steps], action),
             "proposed": _actions([step.proposed_action for step in steps], action),
             "source": np.array([SOURCES.index(step.source) for step in steps]),
             "phase": np.array([_phase(step) for step in steps]),

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from robot_rl.learner.derived import BOOTSTRAP, EXECUTED, FEATURES, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.derived import BOOTSTRAP, DECIDED, FEATURES, NEXT_FEATURES, PENALTY, REWARD
 from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Batch
 from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
 from robot_rl.policy.networks import Ensemble
 
 CHOICES = len(GRIPPER_VALUES)
-NEEDED = (FEATURES, NEXT_FEATURES, EXECUTED, REWARD, PENALTY, BOOTSTRAP)
+NEEDED = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, PENALTY, BOOTSTRAP)
 """Columns that a batch must have."""
 
 
@@ -66,7 +66,7 @@ class Critics(nn.Module):
         """Mean squared errors of the executed actions' values and of their grippers'; the values
         (members, batch).
         """
-        action = batch[EXECUTED]
+        action = batch[DECIDED]
         predicted = self.of(batch[FEATURES], action[:, self.axes])
         taken = self.grasps(batch[FEATURES]).gather(-1, choices_of(self.shape, action)[..., None])
         grasp = (taken[..., 0] - grasp_target).square()

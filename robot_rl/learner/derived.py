@@ -54,28 +54,48 @@ class Next:
         return replay.store.column(self.name)[np.where(after == NOTHING, rows, after)]
 
 
+def decided(store: Storage, rows: Rows) -> Floats:
+    """(batch, action) −1 … 1: what the driver asked for; of older records what was executed.
+
+    It is the action of reinforcement learning: gate, clip and contact belong to the environment. On
+    the executed change alone the value of pushing on against an obstacle would never be learned,
+    because what is executed there is nothing.
+    """
+    asked = store.column("commanded")[rows]
+    known = ~np.isnan(asked[:, :1])
+    return np.clip(np.where(known, asked, store.column("executed")[rows]), -1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedAction:
+    """(batch, action) −1 … 1: see `decided`."""
+
+    def of(self, replay: ReplayData, rows: Rows) -> Array:
+        return decided(replay.store, rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Imitated:
     """(batch, action): what a person showed; zero where `shown` is false."""
 
     def of(self, replay: ReplayData, rows: Rows) -> Array:
         shown = replay.store.shown[rows]
-        return np.where(shown[:, None], replay.store.column("human")[rows], np.float32(0))
+        return np.where(shown[:, None], decided(replay.store, rows), np.float32(0))
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousAction:
-    """(batch, action): executed in the step before; zero at an episode's start."""
+    """(batch, action): decided in the step before; zero at an episode's start."""
 
     def of(self, replay: ReplayData, rows: Rows) -> Array:
         before = replay.store.previous_row[rows]
-        executed = replay.store.column("executed")[before]
-        known = (before != NOTHING) & ~np.isnan(executed[:, 0])
-        return np.where(known[:, None], executed, np.float32(0))
+        action = decided(replay.store, before)
+        known = (before != NOTHING) & ~np.isnan(action[:, 0])
+        return np.where(known[:, None], action, np.float32(0))
 
 
 FEATURES, NEXT_FEATURES = StoredColumn("features"), Next("features")
-EXECUTED, IMITATED, SHOWN = StoredColumn("executed"), Imitated(), StoredColumn("shown")
+DECIDED, IMITATED, SHOWN = DecidedAction(), Imitated(), StoredColumn("shown")
 REWARD, PENALTY, COST = StoredColumn("reward"), StoredColumn("penalty"), StoredColumn("cost")
 BOOTSTRAP = StoredColumn("bootstrap")
 

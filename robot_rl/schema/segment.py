@@ -46,6 +46,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "proposed_action": _VECTOR,
     "human_action": _VECTOR,
     "executed_action": _VECTOR,
+    "commanded_action": _VECTOR,
     "source": pa.string(),
     "intervention_id": pa.string(),
     "phase": pa.string(),

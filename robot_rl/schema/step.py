@@ -55,6 +55,9 @@ class Step(Message):
     proposed_action: Action | None = None
     human_action: Action | None = None
     executed_action: Action | None = None
+    # What the driver asked of the gate over the whole window, before box, clip and tracking: the
+    # policy's action, or a person's velocity times its time. None: recorded before it was kept.
+    commanded_action: Action | None = None
     source: Source = Source.HOLD
     intervention_id: UUID | None = None
     phase: Phase | None = None

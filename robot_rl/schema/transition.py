@@ -98,11 +98,16 @@ def drove_alone(human: Sequence[float], executed: Sequence[float]) -> bool:
 
 
 def own_action(step: Step) -> Sequence[float] | None:
-    """What a person did in a step that was theirs alone: it can be imitated, if it should be."""
+    """What a person asked for in a step that was theirs alone: it can be imitated, if it should be.
+
+    Older records know only what became of it.
+    """
     human, executed = step.human_action, step.executed_action
     if step.source != Source.HUMAN or human is None or executed is None:
         return None
-    return human if drove_alone(human, executed) else None
+    if not drove_alone(human, executed):
+        return None
+    return human if step.commanded_action is None else step.commanded_action
 
 
 def is_example(

@@ -11,7 +11,7 @@ from torch import nn
 from robot_rl.learner.critics import Critics, bootstrapped, least_of
 from robot_rl.learner.derived import (
     BOOTSTRAP,
-    EXECUTED,
+    DECIDED,
     FEATURES,
     NEXT_FEATURES,
     PENALTY,
@@ -32,7 +32,7 @@ def batch_of_two() -> Batch:
         columns={
             FEATURES: torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
             NEXT_FEATURES: torch.tensor([[1.0, 1.0], [2.0, 0.0]]),
-            EXECUTED: torch.tensor([[0.5, 0.0, -1.0], [-0.5, 0.0, 0.0]]),
+            DECIDED: torch.tensor([[0.5, 0.0, -1.0], [-0.5, 0.0, 0.0]]),
             REWARD: torch.tensor([0.0, 1.0]),
             PENALTY: torch.tensor([-0.02, 0.0]),
             BOOTSTRAP: torch.tensor([1.0, 0.0]),

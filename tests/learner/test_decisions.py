@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
-from robot_rl.learner.derived import EXECUTED, IMITATED, SHOWN
+from robot_rl.learner.derived import DECIDED, IMITATED, SHOWN
 from robot_rl.learner.encoder import Encoder
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.learner.intake import Intake
@@ -102,11 +102,11 @@ def test_a_takeover_without_key_c_is_imitated_once_a_person_says_so(task: Task) 
     assert len(training.trained_on) == STEPS
     training.decide(InterventionUse.CORRECTION)
     assert training.imitated == list(HUMAN)
-    columns = (SHOWN, IMITATED, EXECUTED)
+    columns = (SHOWN, IMITATED, DECIDED)
     batch = training.replay.sample(64, np.random.default_rng(0), HalfAndHalf(), columns)
     shown = batch[SHOWN].numpy()
     assert shown[batch.online :].all()
-    assert (batch[IMITATED].numpy()[shown] == batch[EXECUTED].numpy()[shown]).all()
+    assert (batch[IMITATED].numpy()[shown] == batch[DECIDED].numpy()[shown]).all()
     assert len(training.trained_on) == STEPS
     assert training.said == []
 

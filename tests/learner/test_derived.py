@@ -5,9 +5,11 @@ import pytest
 
 from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
-from robot_rl.learner.columns import Array
+from robot_rl.learner.columns import Array, Trajectory
 from robot_rl.learner.derived import (
     COST,
+    DECIDED,
+    IMITATED,
     BatchColumn,
     MonteCarloReturn,
     NStepDiscount,
@@ -72,6 +74,21 @@ def test_the_previous_action_is_zero_at_the_start(replay: Replay) -> None:
     feed(replay, new_id(), 0, piece(1, 0, 4, last=True))
     assert value(replay, PreviousAction(), 0).tolist() == [0.0] * 7
     assert value(replay, PreviousAction(), 2)[0] == pytest.approx(0.01)
+
+
+def test_what_was_asked_for_is_learned_from_and_old_records_know_what_was_done(
+    replay: Replay,
+) -> None:
+    """Pushing on against an obstacle is another decision than standing still before it."""
+    blocked, old = piece(1, 0, 4, human=(1,), last=True), piece(2, 0, 4, last=True)
+    asked = np.full((4, 7), [0, 0, -1.5, 0, 0, 0, 1], np.float32)
+    feed(replay, new_id(), 0, Trajectory.made({**blocked.columns, "commanded": asked}))
+    feed(replay, new_id(), 0, old)
+    wanted = [0, 0, -1.0, 0, 0, 0, 1]
+    assert value(replay, DECIDED, 2).tolist() == wanted, "no policy can ask for more than 1"
+    assert value(replay, IMITATED, 1).tolist() == wanted
+    assert value(replay, PreviousAction(), 2).tolist() == wanted
+    assert value(replay, DECIDED, 2, episode=2)[0] == pytest.approx(0.02)
 
 
 def test_the_return_follows_relabels(replay: Replay) -> None:

@@ -12,7 +12,7 @@ from robot_rl.learner.columns import NOTHING, PHASES, SOURCES, STORED, Array, Tr
 from robot_rl.learner.demonstrations import decode_trajectories, encode_trajectories
 from robot_rl.learner.derived import (
     BOOTSTRAP,
-    EXECUTED,
+    DECIDED,
     FEATURES,
     IMITATED,
     NEXT_FEATURES,
@@ -27,7 +27,7 @@ from robot_rl.schema.message import new_id
 from safety.vocabulary import Phase, Source
 
 SIZE = 2
-COLUMNS = (FEATURES, NEXT_FEATURES, EXECUTED, REWARD, BOOTSTRAP, IMITATED, SHOWN)
+COLUMNS = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, BOOTSTRAP, IMITATED, SHOWN)
 
 
 def mark(episode: int, index: int) -> tuple[float, float]:

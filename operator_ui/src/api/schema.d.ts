@@ -807,7 +807,7 @@ export interface components {
             kind: "client_welcome";
             /**
              * Protocol
-             * @default 4
+             * @default 5
              */
             protocol: number;
             /** User */
@@ -2256,6 +2256,7 @@ export interface components {
             chunk_id?: number | null;
             /** Chunk Index */
             chunk_index?: number | null;
+            commanded_action?: components["schemas"]["Action"] | null;
             /**
              * Episode Id
              * Format: uuid

@@ -162,6 +162,7 @@ class StepRecorder:
                     tuple(result["human"].tolist()) if bool(result["has_human"]) else None
                 ),
                 "executed_action": tuple(result["executed"].tolist()) if known else None,
+                "commanded_action": tuple(result["commanded"].tolist()) if known else None,
                 "source": Source(text_of(result["source"])),
                 "intervention_id": (None if intervention == _NOBODY else UUID(bytes=intervention)),
                 "phase": Phase(phase) if phase else None,

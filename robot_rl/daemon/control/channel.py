@@ -3,6 +3,9 @@
 Authority, chunk plan and step grid are one for all arms; each arm has one of these.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hardware.arm import ArmState
 from robot_rl.daemon.control import home as homes
 from robot_rl.daemon.control.arm_watch import ArmWatch, speed_m_s
@@ -12,7 +15,7 @@ from robot_rl.daemon.control.window import ArmAccount
 from safety.command import CartesianTarget
 from safety.gate import Gate, Measured
 from safety.modes import ModeState
-from safety.proposal import Hold, Proposal
+from safety.proposal import Hold, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
 from safety.verdict import Verdict
 from safety.vocabulary import Limit, Reject, Source
@@ -84,8 +87,22 @@ class ArmChannel:
         if self.account is not None:
             gripper = 0.0 if isinstance(proposal, Hold) else proposal.gripper
             position_m, quaternion = self.gate.position_m, self.gate.quaternion
-            self.account.note(said.source, gripper, position_m, quaternion)
+            admitted = said.reject is Reject.NONE
+            asked = _asked(proposal, self.gate.settings.period_s) if admitted else None
+            self.account.note(said.source, gripper, position_m, quaternion, asked)
         return decision.command
+
+
+def _asked(proposal: Proposal, period_s: float) -> NDArray[np.float64] | None:
+    """(6,) m and rad that a proposal asks for in one tick; None: it stands, or goes home."""
+    match proposal:
+        case PolicyTarget():
+            window_s = (proposal.valid_until_ns - proposal.valid_from_ns) * 1e-9
+            return proposal.delta * (period_s / window_s)
+        case Twist():
+            return proposal.twist * period_s
+        case _:
+            return None
 
 
 def _measured(arm: ArmState) -> Measured:

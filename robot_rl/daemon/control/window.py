@@ -2,7 +2,8 @@
 
 Executed and human actions are net changes of
 the reference in units of the task's scale: translation as it is, rotation as a rotation vector in
-the base frame.
+the base frame. The commanded action is what was asked for instead: where the arm is blocked or a
+limit acts the reference does not follow, and a policy that is to do the same has to ask the same.
 """
 
 from collections.abc import Sequence
@@ -53,9 +54,21 @@ class ArmAccount:
         self._human_m = np.zeros(3)
         self._human_q = np.array([1.0, 0.0, 0.0, 0.0])
         self._gripper = self._human_gripper = 0.0
+        self._asked = np.zeros(6)
 
-    def note(self, source: Source, gripper: float, position_m: Vector, quaternion: Vector) -> None:
-        """One tick: the reference moved to this pose; `gripper` is the entry proposed."""
+    def note(
+        self,
+        source: Source,
+        gripper: float,
+        position_m: Vector,
+        quaternion: Vector,
+        asked: Vector | None = None,
+    ) -> None:
+        """One tick: the reference moved to this pose. `gripper` is the entry proposed, `asked` (6,)
+        the change that the admitted proposal asked for in this tick (m, rad); None: none.
+        """
+        if asked is not None:
+            self._asked = self._asked + asked
         if source is Source.HUMAN:
             self._human_m = self._human_m + (position_m - self._position_m)
             turn = rotation.minus(quaternion, self._quaternion)
@@ -66,13 +79,17 @@ class ArmAccount:
             if source is Source.HUMAN:
                 self._human_gripper = self._gripper
 
-    def write(self, executed: Vector, human: Vector | None) -> None:
-        """Fill this arm's columns of an action; `human` None: no person drove."""
+    def write(self, executed: Vector, commanded: Vector, human: Vector | None) -> None:
+        """Fill this arm's columns of the actions; `human` None: no person drove.
+
+        The turns of single ticks are added up as rotation vectors: they are a few milliradians.
+        """
         columns = self.columns
         executed[columns.pose] = self._normalised(
             self._position_m - self._start_m, rotation.minus(self._quaternion, self._start_q)
         )
-        executed[columns.gripper] = self._gripper
+        commanded[columns.pose] = self._normalised(self._asked[:3], self._asked[3:])
+        executed[columns.gripper] = commanded[columns.gripper] = self._gripper
         if human is not None:
             turn = rotation.logarithm(self._human_q)
             human[columns.pose] = self._normalised(self._human_m, turn)
@@ -142,7 +159,7 @@ class StepAccount:
         result["has_human"] = source is Source.HUMAN
         for arm in self._arms:
             human = result["human"] if source is Source.HUMAN else None
-            arm.write(result["executed"], human)
+            arm.write(result["executed"], result["commanded"], human)
         result["source"] = source.encode()
         result["limits"] = self._limits
         result["reject_reason"] = b"" if self._reject is Reject.NONE else self._reject.encode()

@@ -26,7 +26,7 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
-from robot_rl.learner.derived import EXECUTED, FEATURES
+from robot_rl.learner.derived import DECIDED, FEATURES
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.sac import descend
@@ -37,7 +37,7 @@ from robot_rl.policy.head import Head
 class HiOrs(nn.Module):
     """The head and its optimizer."""
 
-    columns = (FEATURES, EXECUTED)
+    columns = (FEATURES, DECIDED)
     sampler = Accepted()
 
     def __init__(
@@ -63,7 +63,7 @@ class HiOrs(nn.Module):
         if not data.succeeded and not data.demonstrated:
             return {}
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
-        loss = clone_loss(self.head, batch[FEATURES], batch[EXECUTED]).mean()
+        loss = clone_loss(self.head, batch[FEATURES], batch[DECIDED]).mean()
         descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
         return {"accepted": loss.item()}

@@ -32,7 +32,7 @@ from robot_rl.learner.algorithm import (
 )
 from robot_rl.learner.derived import (
     BOOTSTRAP,
-    EXECUTED,
+    DECIDED,
     FEATURES,
     IMITATED,
     NEXT_FEATURES,
@@ -52,7 +52,7 @@ CHOICES = len(GRIPPER_VALUES)
 class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
-    columns = (FEATURES, NEXT_FEATURES, EXECUTED, REWARD, PENALTY, BOOTSTRAP, IMITATED, SHOWN)
+    columns = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, PENALTY, BOOTSTRAP, IMITATED, SHOWN)
     sampler = HalfAndHalf()
 
     def __init__(
@@ -127,13 +127,13 @@ class HilSerl(nn.Module):
 
     def update_critics(self, batch: Batch) -> Metrics:
         target, grasp_target = self.targets(batch)
-        action = batch[EXECUTED][:, self.axes]
+        action = batch[DECIDED][:, self.axes]
         predicted = self.critics(torch.cat([batch[FEATURES], action], -1))[..., 0]
         critic_loss = (predicted - target).square().mean()
         loss = critic_loss
         losses: Metrics = {}
         if self.grasp is not None and grasp_target is not None:
-            choices = gripper_choices(self.head, batch[EXECUTED])
+            choices = gripper_choices(self.head, batch[DECIDED])
             values = _by_gripper(self.grasp(batch[FEATURES]))
             taken = values.gather(-1, choices[..., None])[..., 0]
             grasp_loss = (taken - grasp_target).square().mean()
