@@ -86,7 +86,7 @@ def _cells(results: Iterable[CellResult], task: str, arm: str) -> ArmCells:
 def _made(results: Sequence[CellResult]) -> str:
     """By which code, where and when."""
     code = Counter(result.code.tree for result in results)
-    commits = sorted({result.code.commit[:12] for result in results})
+    commits = sorted({_short(result.code.commit) for result in results} - {""})
     machines = {f"{result.machine.processor}, {result.machine.cores} cores" for result in results}
     first, last = (pick(result.ended_t_utc for result in results) for pick in (min, max))
     days = f"{first:%Y-%m-%d}" + (f" to {last:%Y-%m-%d}" if first.date() != last.date() else "")
@@ -94,6 +94,11 @@ def _made(results: Sequence[CellResult]) -> str:
     if len(code) > 1:
         text += f"\n**The cells are of {len(code)} versions of the code, not of one.**\n"
     return text
+
+
+def _short(commit: str) -> str:
+    number, dash, changed = commit.partition("-")
+    return number[:12] + dash + changed
 
 
 def _lacking(missing: Sequence[str], results: Iterable[CellResult]) -> list[str]:

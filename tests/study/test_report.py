@@ -208,8 +208,11 @@ def test_cells_of_several_versions_of_the_code_are_told(study: Study, tmp_path: 
     keep(study, tmp_path, "one", 0, cell())
     keep(study, tmp_path, "one", 1, cell(), code=CODE.model_copy(update={"commit": "feed"}))
     assert "versions of the code" not in written(study, tmp_path)
-    keep(study, tmp_path, "two", 0, cell(), code=CODE.model_copy(update={"tree": "bbbb"}))
-    assert "of 2 versions of the code" in written(study, tmp_path)
+    changed = CodeVersion(commit=f"{CODE.commit}-changed", tree=f"{CODE.tree}-changed")
+    keep(study, tmp_path, "two", 0, cell(), code=changed)
+    text = written(study, tmp_path)
+    assert "Commit 0123456789ab, 0123456789ab-changed, feed; " in text
+    assert "of 2 versions of the code" in text
 
 
 def test_without_a_cell_there_is_nothing_to_report(study: Study, tmp_path: Path) -> None:
