@@ -20,6 +20,7 @@ TRUTH = np.dtype(
         ("resets", np.int64),  # how often objects were placed
         ("success", np.bool_),
         ("failed", np.bool_),  # no success can come any more: the episode ends here
+        ("truncated", np.bool_),  # a time limit of the simulation's own is reached
         ("progress", np.float64),  # 0 … 1
         ("held", np.bool_),
         ("measure_m", np.float64),  # lift height or insertion depth

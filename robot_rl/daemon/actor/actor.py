@@ -101,7 +101,13 @@ class Actor:
         if reading.not_finite:
             self.miss(grid_ns)  # control rides it out, or latches
         else:
-            self._seen(recorder, recorder.see(reading), reading.success, failed=reading.failed)
+            seen = events.Observed(
+                index=recorder.see(reading),
+                success=reading.success,
+                failed=reading.failed,
+                truncated=reading.truncated,
+            )
+            self._seen(recorder, seen)
         if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
             self._decide(recorder, reading)
         self.publish(grid_ns)
@@ -117,14 +123,12 @@ class Actor:
             return
         index = recorder.miss(grid_ns)
         if index is not None:
-            self._seen(recorder, index, None, failed=False)
+            self._seen(recorder, events.Observed(index=index, success=None))
 
-    def _seen(
-        self, recorder: StepRecorder, index: int, success: bool | None, *, failed: bool
-    ) -> None:
-        self._step(events.Observed(index=index, success=success, failed=failed))
+    def _seen(self, recorder: StepRecorder, event: events.Observed) -> None:
+        self._step(event)
         if self.state.ending is not None:
-            recorder.last = index
+            recorder.last = event.index
 
     def _decide(self, recorder: StepRecorder, reading: SensorReading) -> None:
         control = self.ports.control.read()

@@ -168,9 +168,10 @@ def _observe(state: EpisodeState, event: Observed, rules: Rules) -> Result:
                 ),
             )
     if event.failed and rules.reward_source == SIMULATOR and event.index > 0:
-        cause = "The simulator ended the episode without success."
-        ending = _unjudged(cause, rules)
+        ending = _unjudged("The simulator says that it has failed.", rules)
         return _end(state, replace(ending, terminated=True))
+    if event.truncated and event.index > 0:
+        return _end(state, _unjudged("The simulator's own time limit was reached.", rules))
     if event.index >= rules.max_steps:
         return _end(state, _unjudged(f"The limit of {rules.max_steps} steps was reached.", rules))
     return state, ()

@@ -46,12 +46,13 @@ class StartRequested:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """Observation `index` of the running episode; `success` by the simulator, None without one.
-    `failed`: by the simulator, success cannot come any more.
+    `failed`: by the simulator, success cannot come any more; `truncated`: by a time limit of its.
     """
 
     index: int
     success: bool | None
     failed: bool = False
+    truncated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ class SensorReading:
     stale: tuple[str, ...]
     success: bool | None  # by the simulator
     failed: bool = False  # by the simulator: success cannot come any more
+    truncated: bool = False  # by the simulator: a time limit of its own
     sensors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def unseen(self, grid_ns: int) -> Self:
@@ -52,6 +53,7 @@ class SensorReading:
             stale=tuple(dict.fromkeys((*self.frames, *self.stale))),
             success=None,
             failed=False,
+            truncated=False,
         )
 
     @property
@@ -142,6 +144,7 @@ class Sensors:
             stale=tuple(stale),
             success=None if truth is None else bool(truth["success"]),
             failed=truth is not None and bool(truth["failed"]),
+            truncated=truth is not None and bool(truth["truncated"]),
             sensors=self._sensors,
         )
 

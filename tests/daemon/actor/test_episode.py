@@ -233,3 +233,11 @@ def test_a_simulator_that_gives_up_ends_the_episode_as_a_failure_that_is_no_time
         running, events.Observed(index=0, success=False, failed=True), SIMULATED
     )
     assert before.ending is None, "before the first action it is not the robot's doing"
+
+
+def test_a_time_limit_of_the_simulator_truncates():
+    state, _ = episodes.step(
+        started(SIMULATED), events.Observed(index=2, success=False, truncated=True), SIMULATED
+    )
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.terminated) == (Outcome.FAILURE, False)
