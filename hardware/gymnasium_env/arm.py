@@ -113,10 +113,7 @@ class GymnasiumArm:
             change = mapping.change(before, reference)
             if not self._stepping:
                 change += period_s / RETURN_S * mapping.change(pose, reference)
-            self._pose = Pose(
-                position_m=pose.position_m + change[:3],
-                quaternion=rotation.plus(pose.quaternion, change[3:]),
-            )
+            self._pose = pose.moved(change)
         if not self._stepping:
             self._twist = change / period_s
             self._set_gripper()
@@ -180,6 +177,7 @@ class GymnasiumArm:
         answer = environment.answer(self.settings.patience_s + 1.0)
         assert answer is not None, "one that does not answer in time raises"
         self._opening_m = state.max_opening_m
+        self._given = self._reference
         self._take(answer, self._home, np.zeros(6))
         self._broken = False
         self._twist = answer.values.get("tcp_twist", np.zeros(6))
@@ -199,7 +197,10 @@ class GymnasiumArm:
         pose = mapping.pose(settings.state, values, at, moved).beside(before)
         change = mapping.change(before, pose) / settings.step_s
         self._twist = values.get("tcp_twist", change)
-        self._pose = self._observed = pose
+        self._observed = pose
+        # Real time: how far the reference went on while the environment computed.
+        ahead = np.zeros(6) if self._hold else mapping.change(self._given, self._reference)
+        self._pose = pose.moved(ahead)
         self.answer = answer
         self._sensors = np.array([values[f"sensor {name}"][0] for name in settings.sensors])
         if "gripper" in values:

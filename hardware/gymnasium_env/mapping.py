@@ -28,6 +28,11 @@ class Pose:
     position_m: Vector
     quaternion: Vector
 
+    def moved(self, by: Vector) -> Self:
+        """(6,) m and rad further, in the base frame."""
+        turned = rotation.plus(self.quaternion, by[3:])
+        return replace(self, position_m=self.position_m + by[:3], quaternion=turned)
+
     def beside(self, other: Self) -> Self:
         """q and −q are one orientation: the one on the same side."""
         same = self.quaternion @ other.quaternion >= 0.0
@@ -82,14 +87,12 @@ def pose(mapping: StateMapping, values: Mapping[str, Vector], before: Pose, move
     """Of the TCP as the environment gives it; what it does not give is `moved` (6,) on from
     `before`. Raises BadValue.
     """
-    position_m = values.get("tcp_position_m")
-    if position_m is None:
-        position_m = before.position_m + moved[:3]
-    turned = rotation.plus(before.quaternion, moved[3:])
-    given = values.get("tcp_quaternion")
-    if given is not None:
-        turned = _quaternion(mapping, given)
-    return Pose(position_m=position_m, quaternion=turned)
+    there = before.moved(moved)
+    if "tcp_position_m" in values:
+        there = replace(there, position_m=values["tcp_position_m"])
+    if "tcp_quaternion" in values:
+        there = replace(there, quaternion=_quaternion(mapping, values["tcp_quaternion"]))
+    return there
 
 
 def _quaternion(mapping: StateMapping, values: Vector) -> Vector:

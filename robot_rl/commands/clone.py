@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +33,12 @@ def clone(
     untrained: Annotated[
         bool, typer.Option("--untrained", help="Knows nothing; to record demonstrations with.")
     ] = False,
+    untrained_head: Annotated[
+        bool,
+        typer.Option(
+            "--untrained-head", help="It sees, and brings the demonstrations, but cannot act yet."
+        ),
+    ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
     seed: Seed = 0,
     data: Data = DATA,
@@ -41,7 +48,8 @@ def clone(
 
     For a new task: `clone --untrained`, record (in the console, or with the scripted operator:
     `rehearse --demonstrations 30 --episodes 0 --evaluations 0 --no-learner --data demos`), then
-    clone. The same demonstrations and seed give the same policy, up to rounding.
+    clone. The same demonstrations and seed give the same policy, up to rounding. With
+    `--untrained-head` what acts begins from nothing, as other systems' learners do.
 
     Example: `robot-rl clone --task lift_cube --data demos --most 30`
     """
@@ -75,7 +83,10 @@ def clone(
 
         torch.set_num_threads(threads)
         print(f"cloning {len(episodes)} demonstrations", file=sys.stderr, flush=True)
-        manifest = train(episodes, wanted, folder, CloneSettings(seed=seed), _progress())
+        settings = CloneSettings(seed=seed)
+        if untrained_head:
+            settings = replace(settings, head_updates=0)
+        manifest = train(episodes, wanted, folder, settings, _progress())
     if as_json:
         print_json(manifest)
     else:

@@ -1,6 +1,7 @@
 """A gymnasium environment as an arm: what it is told, where the arm is, and what goes wrong."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,11 @@ SECTION: dict[str, Any] = {
 class Stand:
     """The opened arm with a hand on its clock and on the gate's reference."""
 
-    def __init__(self, folder: Path, cameras: Any = (), **changed: Any) -> None:
+    def __init__(
+        self, folder: Path, cameras: Any = (), virtual: bool = True, **changed: Any
+    ) -> None:
         settings = GymnasiumSettings.model_validate(SECTION | changed)
-        scene = SceneLaunch(name="push", seed=3, virtual=True, cameras=cameras)
+        scene = SceneLaunch(name="push", seed=3, virtual=virtual, cameras=cameras)
         launch = ArmLaunch(folder=folder, limits=LIMITS, scene=scene)
         self.arm: Any = ARM.open(settings, launch)
         self.folder, self.now_ns, self.sequence = folder, 0, 0
@@ -303,6 +306,31 @@ def test_another_interpreter_with_an_observation_that_is_one_array(tmp_path: Pat
         assert abs(float(stand.arm.measure(stand.now_ns).sensors[0])) <= 1.0
     finally:
         stand.arm.close()
+
+
+def test_in_real_time_a_step_is_begun_early_and_heard_when_it_is_done(stands: Stands) -> None:
+    stand = stands(virtual=False)
+    start = stand.step(hold=True)
+    stand.run(episode=True)
+    stand.step((0.02, 0.0, 0.0))
+    deadline = time.monotonic() + 20.0
+    while stand.arm.environment.busy:
+        assert time.monotonic() < deadline, "the step is not heard"
+        stand.arm.tick(stand.now_ns)
+    begun = (STEP_NS - 30_000_000) / STEP_NS  # by compute_s, so much of the change was commanded
+    environment = stand.truth["poses"][0][:3]
+    assert environment == pytest.approx(start + np.array([0.02 * begun, 0.0, 0.0]), abs=6e-4)
+    arm = stand.arm.measure(stand.now_ns).position_m
+    assert arm == pytest.approx(start + np.array([0.02, 0.0, 0.0]), abs=1e-6), "it goes on"
+
+
+def test_in_real_time_an_environment_that_is_too_slow_says_so(stands: Stands) -> None:
+    stand = stands(virtual=False, arguments={"breaks": "hangs", "at": 1})
+    stand.step(hold=True)
+    stand.run(episode=True)
+    stand.step((0.01, 0.0, 0.0))
+    stand.step((0.01, 0.0, 0.0))
+    assert "takes longer than its step of 100 ms; run it in lock-step" in stand.fault
 
 
 JOINTS: dict[str, Any] = {
