@@ -15,7 +15,12 @@ from hardware import simulation_topics
 from hardware.arm import ArmLaunch, ArmLost, ArmState, Scene
 from hardware.gymnasium_env import mapping
 from hardware.gymnasium_env.mapping import BadValue, Pose, Vector
-from hardware.gymnasium_env.process import START_S, Answer, EnvironmentProblem, EnvironmentProcess
+from hardware.gymnasium_env.process import (
+    START_S,
+    StepAnswer,
+    EnvironmentProblem,
+    EnvironmentProcess,
+)
 from hardware.gymnasium_env.settings import GymnasiumSettings
 from hardware.memory import Record
 from safety import rotation
@@ -55,7 +60,7 @@ class GymnasiumArm:
         self._stepping = False  # the environment takes part
         self._twist, self._opening_m = np.zeros(6), settings.state.max_opening_m
         self._sensors = np.zeros(len(settings.sensors))
-        self.answer = Answer()  # the newest
+        self.answer = StepAnswer()  # the newest
         self._broken = False  # it has to be reset
         self.success = False
         try:
@@ -188,7 +193,7 @@ class GymnasiumArm:
             opened = self._opening_m > state.max_opening_m / 2
             self._column = gripper.open if opened else gripper.close
 
-    def _take(self, answer: Answer, before: Pose, asked: Vector) -> None:
+    def _take(self, answer: StepAnswer, before: Pose, asked: Vector) -> None:
         """The arm is where the environment says, or where it was asked to go. Raises BadValue."""
         settings, values = self.settings, answer.values
         mapping.check(settings, values)

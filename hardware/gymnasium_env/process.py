@@ -34,7 +34,7 @@ class EnvironmentProblem(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class StepAnswer:
     """What a reset or a step gave."""
 
     # By the names of GymnasiumSettings.values, flat:
@@ -132,7 +132,7 @@ class EnvironmentProcess:
         request = {"action": action.tolist(), "images": images}
         self._send("step", request, self._settings.patience_s)
 
-    def answer(self, timeout_s: float) -> Answer | None:
+    def answer(self, timeout_s: float) -> StepAnswer | None:
         """To the request under way; None when it takes longer than `timeout_s`, 0: not yet."""
         reset = self._waits == "reset"
         received = self._receive(timeout_s)
@@ -145,7 +145,7 @@ class EnvironmentProcess:
         missing = [name for name in self._settings.values if name not in values]
         if missing and not reset:
             raise EnvironmentProblem(f"{missing[0]} is missing in what it gave")
-        return Answer(
+        return StepAnswer(
             values=values,
             images={
                 name[6:]: self._image(name[6:], array)

@@ -20,7 +20,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Column(_Part):
+class ActionColumn(_Part):
     """One column of the environment's action: m or rad for each unit of it; negative turns it."""
 
     column: Annotated[int, Field(ge=0)]
@@ -51,13 +51,13 @@ class ActionMapping(_Part):
     """
 
     size: Annotated[int, Field(ge=1, le=64)]
-    dx: Column | None = None
-    dy: Column | None = None
-    dz: Column | None = None
-    rx: Column | None = None
-    ry: Column | None = None
-    rz: Column | None = None
-    joints: tuple[Column, ...] = ()  # in place of the pose; needs [arm.kinematics]
+    dx: ActionColumn | None = None
+    dy: ActionColumn | None = None
+    dz: ActionColumn | None = None
+    rx: ActionColumn | None = None
+    ry: ActionColumn | None = None
+    rz: ActionColumn | None = None
+    joints: tuple[ActionColumn, ...] = ()  # in place of the pose; needs [arm.kinematics]
     gripper: GripperColumn | None = None
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class ActionMapping(_Part):
         return self
 
     @property
-    def pose(self) -> tuple[Column | None, ...]:
+    def pose(self) -> tuple[ActionColumn | None, ...]:
         """(6,) of dx, dy, dz, rx, ry, rz."""
         return tuple(getattr(self, name) for name in POSE)
 
