@@ -17,9 +17,9 @@ from hardware.gymnasium_env import mapping
 from hardware.gymnasium_env.mapping import BadValue, Pose, Vector
 from hardware.gymnasium_env.process import (
     START_S,
-    StepAnswer,
     EnvironmentProblem,
     EnvironmentProcess,
+    StepAnswer,
 )
 from hardware.gymnasium_env.settings import GymnasiumSettings
 from hardware.memory import Record
