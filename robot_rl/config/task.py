@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from robot_rl.config.action import ActionSpace
+from robot_rl.config.exploration import Exploration
 from robot_rl.config.learner import Learner, learner_section
 from robot_rl.config.section import (
     ArmName,
@@ -112,6 +113,7 @@ class Task(Section):
     failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
     cameras: tuple[str, ...]
     policy: StartingPolicy
+    exploration: Exploration = Exploration()
     learner: Learner = Field(default_factory=lambda: learner_section({}))
 
     @model_validator(mode="after")

@@ -55,15 +55,24 @@ class Demonstrations:
 
 @dataclass(frozen=True, slots=True)
 class HalfAndHalf:
-    """Half D_on, half D_demo (RLPD, Ball et al. 2023); all of one if the other is empty."""
+    """Half D_on, half D_demo (RLPD, Ball et al. 2023); all of one if the other is empty.
+
+    balanced: D_on's half by outcome once both are known, so that long failures do not crowd the
+    successes out.
+    """
+
+    balanced: bool = False
 
     def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
         online = count // 2 if views.demonstrated else count
         online = online if views.online else 0
         if not views.online:
             _some(views.demonstrated)
-        rows = [views.online.sample(online, rng), views.demonstrated.sample(count - online, rng)]
-        return np.concatenate(rows), online
+        if self.balanced and online and views.succeeded and views.failed:
+            first, _ = BalancedByOutcome().draw(views, online, rng)
+        else:
+            first = views.online.sample(online, rng)
+        return np.concatenate([first, views.demonstrated.sample(count - online, rng)]), online
 
 
 @dataclass(frozen=True, slots=True)

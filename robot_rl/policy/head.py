@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import nn
 
+from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.interface import Backbone, Chunk, Observation
 from robot_rl.policy.networks import mlp
 from robot_rl.schema.message import MAX_ACTION, Message
@@ -86,8 +87,15 @@ class Head(nn.Module):
 class HeadPolicy:
     """A frozen backbone with a head; another version is another one of these."""
 
-    def __init__(self, backbone: Backbone, head: Head, version: int | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: Head,
+        version: int | None = None,
+        explorer: Explorer | None = None,
+    ) -> None:
         self.backbone = backbone
+        self.explorer = explorer or Explorer()
         self.head = head.eval().requires_grad_(False)
         self.version = version
 
@@ -101,18 +109,24 @@ class HeadPolicy:
     def decide(
         self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool
     ) -> NDArray[np.float64]:
-        """(size,) action for features already at hand. A gripper always takes its best choice."""
+        """(size,) action for features already at hand; unless `deterministic`, with what the
+        explorer tries.
+        """
         with torch.inference_mode():
             output = self.head(torch.from_numpy(features)[None])
         raw = output.mean[0].double().numpy()
         if not deterministic:
-            raw = raw + np.exp(output.log_std[0].double().numpy()) * rng.standard_normal(len(raw))
+            noise = self.explorer.noise(rng, len(raw))
+            raw = raw + np.exp(output.log_std[0].double().numpy()) * noise
         shape = self.head.settings
         action = np.zeros(shape.size)
         action[list(shape.axes)] = np.tanh(raw)
         best = output.grippers[0].argmax(-1).tolist()
+        if not deterministic:
+            best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
         action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in best]
         return action
 
     def reset(self) -> None:
-        """Nothing is carried from step to step."""
+        """An episode begins: nothing that is tried lasts from the one before."""
+        self.explorer.reset()

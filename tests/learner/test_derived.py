@@ -21,7 +21,7 @@ from robot_rl.learner.derived import (
     WindowMask,
 )
 from robot_rl.learner.replay import Replay
-from robot_rl.learner.samplers import BalancedByOutcome, Demonstrated, Sampler, Uniform
+from robot_rl.learner.samplers import BalancedByOutcome, Demonstrated, HalfAndHalf, Sampler, Uniform
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
 from safety.vocabulary import Limit
@@ -134,5 +134,12 @@ def test_samplers_draw_what_they_say(replay: Replay) -> None:
     assert shares(replay, Uniform())[0.0] == pytest.approx(0.2, abs=0.07)
     assert shares(replay, BalancedByOutcome())[0.0] == 0.5
     assert 0.0 not in shares(replay, Demonstrated())
+    halves = HalfAndHalf(balanced=True)
+    rows, online = halves.draw(replay, 400, np.random.default_rng(0))
+    from_online = replay.store.column("features")[rows[:online]][:, 0]
+    assert online == 200
+    assert (from_online == 0.0).sum() == 100, "half of D_on's half is the one success"
     replay.relabel(ids[0], Outcome.ABORTED)
     assert len(shares(replay, BalancedByOutcome())) == 5, "there is only one kind"
+    rows, online = halves.draw(replay, 400, np.random.default_rng(0))
+    assert len(set(replay.store.column("features")[rows[:online]][:, 0].tolist())) == 5

@@ -9,7 +9,9 @@ from robot_rl.config.section import Fraction, NotNegative, Positive
 
 
 class HilSerlSettings(LearnerSection):
-    """`clone_weight` adds the cloning term of HIL-ConRFT's actor loss on human steps."""
+    """`clone_weight` adds the cloning term of HIL-ConRFT's actor loss on human steps. With
+    `clone_half_life_steps` it is halved every so many received steps, down to `clone_weight_end`.
+    """
 
     implementation: ClassVar[str] = "robot_rl.learner.algorithms.hil_serl:HilSerl"
 
@@ -22,6 +24,9 @@ class HilSerlSettings(LearnerSection):
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
     clone_weight: NotNegative = 1.0
+    clone_half_life_steps: Annotated[int, Field(ge=0)] = 0  # 0: it stays
+    clone_weight_end: NotNegative = 0.0
+    balance_outcomes: bool = False  # D_on's half of a batch: as many successes as failures
     q_weight: NotNegative = 1.0
 
 

@@ -11,6 +11,7 @@ from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.assembly import load_encoder, load_head
+from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
 from robot_rl.policy.manifest import BadCheckpoint
@@ -47,7 +48,10 @@ class PolicyHolder:
 
     def __init__(self, task: Task, folder: Path, root_seed: int, *, at_once: bool = False) -> None:
         self._task, self._store, self._root_seed = task, VersionStore(folder), root_seed
+        self._explorer = Explorer(task.exploration)
         self._starting = load_starting_policy(task)
+        if isinstance(self._starting, HeadPolicy):
+            self._starting.explorer = self._explorer
         self._starting.version = STARTING_VERSION
         self.policy: Policy = self._starting
         self._present: PolicyReady | None = None
@@ -154,7 +158,7 @@ class PolicyHolder:
                 f"Policy version {wanted.version} was not taken: {error}. "
                 f"The robot stays with version {self.version}."
             ) from error
-        return HeadPolicy(backbone, head, wanted.version)
+        return HeadPolicy(backbone, head, wanted.version, self._explorer)
 
     def _check_fits(self, backbone: Backbone, shape: HeadSettings) -> None:
         """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""

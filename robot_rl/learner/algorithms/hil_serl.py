@@ -53,13 +53,13 @@ class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
     columns = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, PENALTY, BOOTSTRAP, IMITATED, SHOWN)
-    sampler = HalfAndHalf()
 
     def __init__(
         self, settings: HilSerlSettings, head: Head, seed: int, device: torch.device
     ) -> None:
         super().__init__()
         self.settings, self.device = settings, device
+        self.sampler = HalfAndHalf(balanced=settings.balance_outcomes)
         self.budget, self.counts = Budget.of(settings), Counts()
         self.head = head.train().requires_grad_(True)
         self.axes = list(head.settings.axes)
@@ -111,8 +111,16 @@ class HilSerl(nn.Module):
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         losses = self.update_critics(batch)
         if self.counts.critic % self.settings.critic_to_actor == 0:
-            losses |= self.update_actor(batch)
+            losses |= self.update_actor(batch, self.clone_weight(data.received))
         return losses
+
+    def clone_weight(self, received: int) -> float:
+        """Of the cloning term after so many received steps."""
+        settings = self.settings
+        if not settings.clone_half_life_steps:
+            return settings.clone_weight
+        halved = settings.clone_weight * 0.5 ** (received / settings.clone_half_life_steps)
+        return max(halved, min(settings.clone_weight_end, settings.clone_weight))
 
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)
@@ -168,14 +176,14 @@ class HilSerl(nn.Module):
 
     # ---- actor ---------------------------------------------------------------------------------
 
-    def update_actor(self, batch: Batch) -> Metrics:
+    def update_actor(self, batch: Batch, clone_weight: float) -> Metrics:
         settings = self.settings
         losses: Metrics = {}
         shown = batch[SHOWN]
         loss = torch.zeros((), device=self.device)
         if bool(shown.any()):
             clone = clone_loss(self.head, batch[FEATURES][shown], batch[IMITATED][shown]).mean()
-            loss = loss + settings.clone_weight * clone
+            loss = loss + clone_weight * clone
             losses["clone"] = clone.item()
         if self.counts.critic >= settings.critic_warmup_updates:
             action, log_probability, logits = self.sample(batch[FEATURES])

@@ -220,3 +220,12 @@ def test_two_arms_have_a_grasp_critic_each(seed: int) -> None:
     action = policy.decide(np.zeros(3, np.float32), rng, deterministic=True)
     assert action.shape == (14,)
     assert (action[6], action[13]) == (-1.0, 0.0)
+
+
+def test_the_cloning_weight_is_halved_as_often_as_the_settings_say() -> None:
+    weights = {"clone_weight": 1.0, "clone_half_life_steps": 1000, "clone_weight_end": 0.1}
+    algorithm, _ = learner(0, **weights)
+    found = [algorithm.clone_weight(steps) for steps in (0, 1000, 2000, 100_000)]
+    assert found == pytest.approx([1.0, 0.5, 0.25, 0.1])
+    constant, _ = learner(0)
+    assert [constant.clone_weight(steps) for steps in (0, 100_000)] == [1.0, 1.0]
