@@ -9,6 +9,7 @@ from robot_rl.config import Task, load_task
 from robot_rl.learner.algorithms.hil_serl import HilSerl
 from robot_rl.learner.columns import NOTHING, PHASES, SOURCES, Array, Trajectory
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.samplers import HalfAndHalf
 from robot_rl.policy.starting import shapes
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
@@ -28,7 +29,7 @@ def run(*, quick: bool = False) -> Result:
     replay = filled(task, steps)
     rng = np.random.default_rng(0)
     batch = task.learner.batch
-    sampler, columns = HilSerl.sampler, HilSerl.columns
+    sampler, columns = HalfAndHalf(), HilSerl.columns
     sampling = Spread.of(
         time_us(lambda: replay.sample(batch, rng, sampler, columns), 50 if quick else 1_000)
     )

@@ -35,9 +35,9 @@ class LearnerSection(Section):
     width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network
     learning_rate: Positive = 3e-4
     start_steps: Annotated[int, Field(ge=0)] = 100  # received before the first update
-    updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2  # per environment step, in lock-step
-    # In real time the learner trains on; this many updates per step are enough (RLPD: 20).
-    updates_per_step_limit: Annotated[int, Field(ge=1, le=100)] = 20
+    # That each received step brings: in lock-step they are made before the robot goes on, in real
+    # time as soon as the processor gives them. What is measured in one holds in the other.
+    updates_per_step: Annotated[int, Field(ge=1, le=20)] = 2
     publish_every_s: Positive = 2.0
     publish_every_steps: Annotated[int, Field(ge=1)] = 50  # in lock-step, in place of seconds
     # Sooner when a correction has entered training: the person who gave it is watching.

@@ -42,23 +42,14 @@ class Budget:
 
     start_steps: int
     updates_per_step: int
-    updates_per_step_limit: int
 
     @classmethod
     def of(cls, settings: LearnerSection) -> "Budget":
-        return cls(
-            start_steps=settings.start_steps,
-            updates_per_step=settings.updates_per_step,
-            updates_per_step_limit=settings.updates_per_step_limit,
-        )
+        return cls(start_steps=settings.start_steps, updates_per_step=settings.updates_per_step)
 
     def owed(self, received: int) -> int:
-        """Updates that the step number `received` brings in lock-step."""
+        """Updates that the step number `received` brings."""
         return self.updates_per_step if received > self.start_steps else 0
-
-    def allows(self, received: int, updates: int) -> bool:
-        """Whether another update is worth it in real time."""
-        return updates < (received - self.start_steps) * self.updates_per_step_limit
 
 
 class Algorithm(Protocol):

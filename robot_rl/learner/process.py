@@ -1,8 +1,7 @@
 """The learner as a process: one loop that reads the feed, trains, publishes and saves.
 
-In real time it trains as much as the processor gives, up to `updates_per_step_limit` updates for
-every step it has received. In lock-step it makes exactly `updates_per_step` updates for every step
-and then says so; the robot waits for that.
+Every step that it receives brings `updates_per_step` updates. In real time they are made as the
+processor gives them, between what comes in; in lock-step at once, and the robot waits for that.
 """
 
 import logging
@@ -104,6 +103,7 @@ class Learner:
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
+        self._owed = 0  # updates that received steps have brought and nobody has made yet
         self._entering = False  # in the middle of an item: only a part of its steps is trained on
         self._offline = True  # until what can be learned before the first step is learned
         self._message, self._said_at = "", 0.0
@@ -184,7 +184,7 @@ class Learner:
 
     def _train(self, reader: FeedReader) -> None:
         while not self._stop.is_set():
-            busy = not self.settings.lockstep and self._may_update()
+            busy = self._owed > 0
             delivery = reader.take(0.0 if busy else IDLE_S)
             if delivery is not None:
                 self._enter(delivery)
@@ -201,9 +201,10 @@ class Learner:
         lockstep = self.settings.lockstep
         self._entering = True
         for received in self.intake.take(delivery):
+            self._owed += self.algorithm.budget.owed(received)
             if not lockstep:
                 continue
-            for _ in range(self.algorithm.budget.owed(received)):
+            while self._owed:
                 self._update()
             self._publish_when_due()
             if time.monotonic() - self._told_at >= TELL_EVERY_S:
@@ -212,11 +213,8 @@ class Learner:
         if lockstep:
             self._tell()  # the robot waits for the cursor
 
-    def _may_update(self) -> bool:
-        updates = self.algorithm.counts.updates
-        return self.algorithm.budget.allows(self.replay.received, updates)
-
     def _update(self) -> None:
+        self._owed -= 1
         self._note(self.algorithm.update(self.replay, self.rng))
 
     def _note(self, metrics: Metrics) -> None:
@@ -276,7 +274,7 @@ class Learner:
                 losses=dict(self._metrics),
                 version=self.publisher.version,
                 offline=self._offline,
-                paused=not self.settings.lockstep and not self._may_update(),
+                paused=not self.settings.lockstep and not self._owed,
                 message=self._message if now - self._said_at < MESSAGE_SHOWN_S else "",
             )
         )
