@@ -53,7 +53,7 @@ def scene_cameras(scene: SceneLaunch) -> tuple[SceneCamera, ...]:
 def open_renderer(scene: SceneLaunch) -> "SceneRenderer":
     """A renderer on EGL. Exits the process with one plain sentence when there is none."""
     os.environ.setdefault("MUJOCO_GL", "egl")
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa: small images gain nothing from more
+    os.environ.setdefault("LP_NUM_THREADS", "0")  # Mesa: a thread only delays small images
     try:
         from hardware.sim.rendering import SceneRenderer
 

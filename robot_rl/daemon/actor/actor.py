@@ -1,14 +1,14 @@
 """The actor's core: looks at T_k, lets the policy decide, runs the episode machine, records.
 
-Two instants per step of the grid. `observe` at T_k: the observation, and the chunk that is valid
-from B_k = T_k + delay. `attend` shortly after B_k: step results, control's events and people's
-requests. Everything that reaches the actor is taken in there, so that a run in lock-step does not
-depend on which process was faster.
+Two instants per step of the grid. `observe` at T_k: the observation, and right behind it `decide`,
+the chunk that is valid from B_k = T_k + delay. `attend` shortly after B_k: step results, control's
+events and people's requests. Everything that reaches the actor is taken in there, so that a run in
+lock-step does not depend on which process was faster.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,6 +51,15 @@ RESULT_PATIENCE_STEPS = 10
 _SEED_STREAM = 0x11  # of the run's root seed: seeds of episodes nobody gave one
 
 
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """An observation whose images are still to come."""
+
+    recorder: StepRecorder
+    reading: SensorReading
+    control: Record | None  # as it stood at T_k; None: the policy is not asked
+
+
 class Actor:
     """State: the episode machine, the recorder of the running episode, the policy."""
 
@@ -89,11 +98,13 @@ class Actor:
         self._started_ns = 0
         self._finishing = 0
         self._placing: int | None = None
+        self._observed: _Observed | None = None
 
     # ---- T_k ------------------------------------------------------------------------------------
 
     def observe(self, grid_ns: int) -> None:
-        """The observation at T_k of the running episode, and the policy's answer to it."""
+        """What the running episode is at T_k; `decide` goes on with its images."""
+        self._observed = None
         recorder = self.recorder
         if recorder is None or recorder.last is not None:
             return
@@ -108,9 +119,23 @@ class Actor:
                 truncated=reading.truncated,
             )
             self._seen(recorder, seen)
-        if recorder.last is None and not (self.state.plan and self.state.plan.takeover_only):
-            self._decide(recorder, reading)
+        asked = recorder.last is None and not (self.state.plan and self.state.plan.takeover_only)
+        self._observed = _Observed(recorder, reading, self.ports.control.read() if asked else None)
         self.publish(grid_ns)
+
+    def decide(self, granted_ns: int) -> None:
+        """Take the images of what was observed last, and let the policy answer. Where it cannot,
+        what was decided on earlier images ends, in lock-step at the time granted meanwhile.
+        """
+        observed, self._observed = self._observed, None
+        if observed is None:
+            return
+        reading = observed.reading
+        if not reading.not_finite:
+            reading = self.sensors.picture(reading)
+            observed.recorder.picture(reading)
+        if observed.control is not None:
+            self._decide(observed.recorder, reading, observed.control, granted_ns)
 
     def miss(self, grid_ns: int) -> None:
         """A T_k of the running episode that nobody saw: it is past, or the arm's measurement is
@@ -130,12 +155,14 @@ class Actor:
         if self.state.ending is not None:
             recorder.last = event.index
 
-    def _decide(self, recorder: StepRecorder, reading: SensorReading) -> None:
-        control = self.ports.control.read()
+    def _decide(
+        self, recorder: StepRecorder, reading: SensorReading, control: Record, granted_ns: int
+    ) -> None:
         chunk = self._answer_to(reading)
         if chunk is None:
             # What was decided on earlier images must not run on blindly.
-            self.ports.send_nothing(from_ns=reading.grid_ns, dt_ns=self.task.step_ns)
+            from_ns = max(reading.grid_ns, granted_ns)
+            self.ports.send_nothing(from_ns=from_ns, dt_ns=self.task.step_ns)
             return
         decided = Decided(
             chunk_id=reading.grid_ns // self.task.step_ns,

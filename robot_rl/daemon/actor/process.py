@@ -139,6 +139,9 @@ class ActorLoop:
                 continue
             self._after_control(grid_ns)
             self.actor.observe(grid_ns)
+            ahead_ns = self._before_action(grid_ns)
+            clock.grant_until_ns(ahead_ns)
+            self.actor.decide(ahead_ns if clock.virtual else grid_ns)
             clock.grant_until_ns(grid_ns + self._attend_ns)
             if not self._wait(grid_ns + self._attend_ns, ending):
                 return
@@ -146,9 +149,19 @@ class ActorLoop:
             # results are taken in: a result is joined with its observation.
             grid_ns = self._miss_from(grid_ns + step_ns)
             self.actor.attend(clock.now_ns())
-            if clock.virtual and self._outbox.accepting:
-                self._outbox.flush()  # who waits for what is recorded waits for all of it
             clock.grant_until_ns(grid_ns)
+            if clock.virtual and self._outbox.accepting:
+                # Before the next T_k, where others wait for all that is recorded (meeting.py).
+                self._outbox.flush()
+
+    def _before_action(self, grid_ns: int) -> int:
+        """Lock-step: until when time may go on while images are drawn and the policy decides: until
+        after control's last tick before B_k, and before the next T_k. The chunk then is there in
+        time, and nobody can tell when it came.
+        """
+        settings = self._settings
+        until_ns = grid_ns + min(settings.task.action_delay_ns, self._step_ns)
+        return max(until_ns - settings.control_period_ns // 2, grid_ns)
 
     def _miss_from(self, grid_ns: int) -> int:
         """Miss what is past from `grid_ns` on; the instant to observe at."""

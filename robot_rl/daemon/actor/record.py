@@ -73,6 +73,13 @@ class StepRecorder:
         self._newest = reading
         return index
 
+    def picture(self, reading: SensorReading) -> None:
+        """The same observation with its images."""
+        found = self._readings.get(reading.grid_ns)
+        if found is not None:
+            self._readings[reading.grid_ns] = (found[0], reading)
+            self._newest = reading
+
     def miss(self, grid_ns: int) -> int | None:
         """A T_k that passed unobserved: what was done is recorded, and that nothing was seen.
 

@@ -123,10 +123,23 @@ class Sensors:
         self._truth = simulation_topics.open_truth(folder) if simulated else None
 
     def look(self, grid_ns: int) -> SensorReading:
-        """The observation at T_k. Lock-step waits for its frames; real time only a little."""
-        arms = self.arms()
-        t_utc = utc_now()
+        """What is known at T_k itself. `picture` adds the images, which take a little longer."""
         truth = self.truth()
+        return SensorReading(
+            grid_ns=grid_ns,
+            arms=self.arms(),
+            t_utc=utc_now(),
+            frames={},
+            stale=tuple(self._cameras),
+            success=None if truth is None else bool(truth["success"]),
+            failed=truth is not None and bool(truth["failed"]),
+            truncated=truth is not None and bool(truth["truncated"]),
+            sensors=self._sensors,
+        )
+
+    def picture(self, reading: SensorReading) -> SensorReading:
+        """The reading with its images. Lock-step waits for its frames; real time only a little."""
+        grid_ns = reading.grid_ns
         frames: dict[str, StepFrame] = {}
         stale: list[str] = []
         for name in self._cameras:
@@ -136,17 +149,7 @@ class Sensors:
             # One captured long after T_k shows another moment just as one from long before does.
             if frame is None or abs(grid_ns - frame.capture_ns) > self._stale_ns:
                 stale.append(name)
-        return SensorReading(
-            grid_ns=grid_ns,
-            arms=arms,
-            t_utc=t_utc,
-            frames=frames,
-            stale=tuple(stale),
-            success=None if truth is None else bool(truth["success"]),
-            failed=truth is not None and bool(truth["failed"]),
-            truncated=truth is not None and bool(truth["truncated"]),
-            sensors=self._sensors,
-        )
+        return replace(reading, frames=frames, stale=tuple(stale))
 
     def arms(self) -> dict[str, ArmState]:
         return {name: arm_topics.arm_state(slot.read()) for name, slot in self._arms.items()}

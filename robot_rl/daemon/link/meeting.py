@@ -75,6 +75,13 @@ class Meetings:
         if self._settings.learner_lag_steps is None:
             return
         self._learner.wait_from(time.monotonic())
+        self._uplink.hurry(True)
+        try:
+            await self._wait_until(met)
+        finally:
+            self._uplink.hurry(False)
+
+    async def _wait_until(self, met: Callable[[], Awaitable[bool]]) -> None:
         while not await met():
             if self._learner.silent(time.monotonic()):
                 self._learner.give_up()

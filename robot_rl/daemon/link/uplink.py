@@ -32,6 +32,7 @@ from robot_rl.schema.segment import RecordedStep
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 _ARROW = "application/vnd.apache.arrow.file"
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 10.0
+_HURRIED_POLL_S = 0.002
 _SAME_ANSWERS = 5  # to one row alone: then they are
 
 
@@ -74,7 +75,7 @@ class Uplink:
         self._connected = False
         self._problem = ""
         self._acknowledged_training = 0
-        self._draining = False
+        self._draining = self._hurried = False
         self.state = UplinkState(
             connected=False,
             problem="",
@@ -86,6 +87,10 @@ class Uplink:
     def drain(self) -> None:
         """From now on send at once whatever is there, and return from `run` when it is empty."""
         self._draining = True
+
+    def hurry(self, hurried: bool) -> None:
+        """Somebody waits for all that is recorded: no row waits for others to be sent with."""
+        self._hurried = hurried
 
     async def run(self) -> None:
         """Send for ever; after `drain`, until nothing waits or the server does not answer."""
@@ -107,7 +112,7 @@ class Uplink:
                 elif self._draining and self._waiting is None:
                     return
                 else:
-                    await self._rest(self._poll_s)
+                    await self._rest(_HURRIED_POLL_S if self._hurried else self._poll_s)
             except (sqlite3.Error, OSError, BadOutbox) as error:
                 self._say(f"the outbox cannot be read: {error}")
                 if self._draining:
@@ -155,7 +160,7 @@ class Uplink:
         waiting = self._waiting
         if waiting is None:
             return None
-        linger_s = 0.0 if self._draining else self._linger_s
+        linger_s = 0.0 if self._draining or self._hurried else self._linger_s
         count = ripe_rows(waiting.rows, time.monotonic() - self._since, linger_s)
         first = waiting.rows[0].number
         if first <= self._short_until:

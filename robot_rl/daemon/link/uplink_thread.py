@@ -27,6 +27,11 @@ class UplinkThread:
         """How it stands; None before it has begun."""
         return None if self._uplink is None else self._uplink.state
 
+    def hurry(self, hurried: bool) -> None:
+        """Lock-step: virtual time stands until all that is recorded is stored, or goes on again."""
+        if self._uplink is not None:
+            self._uplink.hurry(hurried)
+
     async def ended(self) -> None:
         """Wait for the thread's end. Raises what ended it: the link must not go on without it."""
         await asyncio.shield(self._ended)
@@ -64,8 +69,8 @@ class UplinkThread:
                 client,
                 robot=settings.cell.robot,
                 log=self._log,
-                linger_s=0.05 if lockstep else 0.5,
-                poll_s=0.01 if lockstep else 0.05,
+                # In lock-step, who waits for what is recorded says so; elsewhere nobody waits.
+                poll_s=0.02 if lockstep else 0.05,
                 longest_backoff_s=1.0 if lockstep else 10.0,
             )
             await self._uplink.run()

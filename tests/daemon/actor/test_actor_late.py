@@ -108,7 +108,7 @@ def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
     rig.cameras = {"wrist"}
     due_ns = (rig.clock.t_ns // STEP + 1) * STEP
     rig.show("front", due_ns - lag_ms * MS)
-    reading = rig.loop.actor.sensors.look(due_ns)
+    reading = rig.loop.actor.sensors.picture(rig.loop.actor.sensors.look(due_ns))
     assert reading.stale == ("front",)
 
 

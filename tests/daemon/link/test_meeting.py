@@ -50,6 +50,7 @@ class Lab:
         self.items, self.asked, self.followed = 0, 0, 0
         self.online, self.problem = True, ""
         self.said: list[str] = []
+        self.hurried: list[bool] = []
         self.meetings: Meetings
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -68,7 +69,9 @@ class Lab:
         async def go() -> None:
             transport = httpx.MockTransport(self.answer)
             async with httpx.AsyncClient(base_url="http://lab", transport=transport) as client:
-                uplink: Any = SimpleNamespace(state=SimpleNamespace(problem=self.problem))
+                uplink: Any = SimpleNamespace(
+                    state=SimpleNamespace(problem=self.problem), hurry=self.hurried.append
+                )
                 downloads: Any = SimpleNamespace(follow=self.follow)
                 self.meetings = Meetings(
                     self.settings, client, uplink, downloads,
@@ -101,6 +104,7 @@ def test_time_goes_on_when_everything_recorded_is_learned_from(lab: Lab) -> None
         lab.items = 5
         waiting = asyncio.create_task(lab.meetings.hold())
         assert await still_waits(waiting), "what was recorded is not stored yet"
+        assert lab.hurried == [True], "the uplink sends what it has"
         reader = OutboxReader(lab.settings.outbox_file)
         lab.items = 9
         reader.delete_through(reader.counts().last)  # acknowledged: it is in the feed
@@ -111,6 +115,7 @@ def test_time_goes_on_when_everything_recorded_is_learned_from(lab: Lab) -> None
         assert lab.followed == 0, "no policy is handed over before"
         lab.meetings.hear(progress(9))
         await waiting
+        assert lab.hurried == [True, False]
         assert lab.followed == 1
         assert lab.asked < 20, "the server is asked when the learner moves, not all the time"
 
