@@ -73,6 +73,7 @@ class OutboxWriter:
         self._dropped = 0
         self._damaged: set[UUID] = set()
         self._problem = _NOT_YET
+        self._told = ""  # the problem, or the name of its kind
         self._free_bytes = 0
         self._flushing = 0
         self._in_doubt: tuple[int, int] | None = None  # (rows, last number) of a broken commit
@@ -255,17 +256,19 @@ class OutboxWriter:
         if free < self._min_free_bytes:
             self._report(
                 f"the disk of {self._path.parent} is nearly full: {free // 2**20} MiB free, "
-                f"{self._min_free_bytes // 2**20} MiB needed; make room there"
+                f"{self._min_free_bytes // 2**20} MiB needed; make room there",
+                state="nearly full",
             )
         else:
             self._report("")
 
-    def _report(self, problem: str) -> None:
-        """Tell a change of state, once."""
+    def _report(self, problem: str, *, state: str = "") -> None:
+        """Tell a change of state, once. `state` names one whose sentence has changing numbers."""
         with self._changed:
+            told, self._told = self._told, state or problem
             if problem != self._problem:
                 self._problem = problem
-                if problem:
+                if problem and self._told != told:
                     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                     with suppress(OSError):  # stderr may be a file on the very disk that is full
                         sys.stderr.write(f"{stamp} outbox: {problem}\n")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from robot_rl.daemon.outbox import file as outbox_file
+from robot_rl.daemon.outbox import outbox
 from robot_rl.daemon.outbox.file import UnreadableRow
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -225,13 +226,17 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_refuses_episodes_and_raises_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "outbox.sqlite"
+    """It is told once, however much room others make or take meanwhile."""
+    path, free = tmp_path / "outbox.sqlite", iter(range(10**9, 0, -(2**21)))
+    monkeypatch.setattr(outbox, "free_bytes", lambda _folder: next(free))
     with OutboxWriter(path, linger_s=0.0, min_free_bytes=2**62) as writer:
         assert not writer.accepting
         assert "nearly full" in writer.state.problem
         write_episode(writer, 1)  # what runs is still kept
+        assert writer.flush()
+        write_episode(writer, 2)
         assert writer.flush()
     assert capfd.readouterr().err.count("nearly full") == 1
 
