@@ -91,6 +91,14 @@ def make_algorithm(
     return made
 
 
+def not_finite(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The name of the first tensor that holds NaN or infinity; empty when none does."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            return name
+    return ""
+
+
 # ---- state in and out, for algorithms made of one module and its optimizers ----------------------
 
 

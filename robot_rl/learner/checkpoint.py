@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from robot_rl import durable_file
 from robot_rl.errors import BadInput
-from robot_rl.learner.algorithm import Algorithm, Counts
+from robot_rl.learner.algorithm import Algorithm, Counts, not_finite
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
@@ -83,7 +83,11 @@ def read_state(
             raise ValueError(
                 f"it was trained with {position.algorithm} and the task file names {name}"
             )
-        algorithm.load_state(load(data))
+        tensors = load(data)
+        wrong = not_finite(tensors)
+        if wrong:
+            raise ValueError(f"its tensor {wrong} holds values that are not finite")
+        algorithm.load_state(tensors)
         rng.bit_generator.state = json.loads(position.sampling_rng)
     except (
         BadCheckpoint,

@@ -25,6 +25,7 @@ from robot_rl.learner.encoder import Delivery, Encoder
 from robot_rl.learner.feature_store import FeatureStore
 from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
 from robot_rl.learner.intake import Intake
+from robot_rl.learner.last_good import LastGood
 from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.replay import Replay
@@ -100,6 +101,7 @@ class Learner:
             self.algorithm,
             self.rng,
         )
+        self._good = LastGood(self.algorithm, self.replay, self._say)
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
@@ -124,6 +126,7 @@ class Learner:
                 )
                 self._pace.env_steps = position.published_env_steps
                 self.publisher.version = position.version
+                self._good.keep()
                 caught_up = True
             self._tell()
             self._begin()
@@ -174,6 +177,8 @@ class Learner:
         for metrics in self.algorithm.offline(self.replay, self.rng) if first else ():
             learned = True
             self._note(metrics)
+            if self._good.stopped:
+                break
             self._tell_and_save_when_due()
             if self._stop.is_set():
                 raise Stopped
@@ -215,11 +220,13 @@ class Learner:
 
     def _update(self) -> None:
         self._owed -= 1
-        self._note(self.algorithm.update(self.replay, self.rng))
+        if not self._good.stopped:
+            self._note(self.algorithm.update(self.replay, self.rng))
 
     def _note(self, metrics: Metrics) -> None:
-        self._metrics |= metrics
-        self._rate.note()
+        if self._good.accepts(metrics):
+            self._metrics |= metrics
+            self._rate.note()
 
     # ---- what others see -----------------------------------------------------------------------
 
@@ -229,6 +236,8 @@ class Learner:
             self._publish()
 
     def _publish(self) -> None:
+        if self._good.stopped or not self._good.is_finite():
+            return
         counts, replay = self.algorithm.counts, self.replay
         interventions, (online, shown) = tuple(replay.fresh_interventions), replay.sampled_rows
         update = Update(
@@ -245,6 +254,7 @@ class Learner:
         version = self.publisher.publish(self.algorithm.head, self.intake.cursor, update)
         replay.published()  # only now: what a failed publication would have told is told later
         self._pace.published(replay.received)
+        self._good.keep()
         _log.info(
             "version %d after %d steps and %d updates, %s",
             version,
@@ -274,8 +284,9 @@ class Learner:
                 losses=dict(self._metrics),
                 version=self.publisher.version,
                 offline=self._offline,
-                paused=not self.settings.lockstep and not self._owed,
-                message=self._message if now - self._said_at < MESSAGE_SHOWN_S else "",
+                paused=bool(self._good.stopped) or not (self.settings.lockstep or self._owed),
+                message=self._good.stopped
+                or (self._message if now - self._said_at < MESSAGE_SHOWN_S else ""),
             )
         )
         self._told_at = now
@@ -285,6 +296,8 @@ class Learner:
         _log.warning("%s", message)
 
     def _save(self) -> None:
+        if self._good.is_finite():
+            self._good.keep()
         self._saved.write(
             self.intake,
             self.replay,

@@ -12,14 +12,13 @@ from robot_rl.config import load_cell
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import CHECKOUT, load_task
 from robot_rl.config.identity import FIRST_CELLS, FIRST_TASKS, data_identity
-from robot_rl.config.task import StartingPolicy, Task
+from robot_rl.config.task import Task
 from robot_rl.errors import PlainError
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
 from robot_rl.learner.process import Learner, LearnerSettings
 from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.checkpoint import load_policy
-from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.weights import decode_head
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.feed import Excluded, IdentityAdmitted
@@ -29,33 +28,19 @@ from tests.learner.lab import NOON, Lab, record_episode
 FIRST_TASK, FIRST_CELL = next(iter(FIRST_TASKS)), next(iter(FIRST_CELLS))
 
 
-@pytest.fixture(scope="module")
-def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
-    """lift_cube with a small learner that publishes every 5 steps."""
-    plain = load_task("lift_cube")
-    folder = tmp_path_factory.mktemp("start")
-    fast = {
-        "batch": 16,
-        "width": 16,
-        "start_steps": 4,
-        "critic_warmup_updates": 6,
-        "publish_every_steps": 5,
-        "replay_steps": 1000,
-    }
-    task = plain.model_copy(
-        update={
-            "learner": plain.learner.model_copy(update=fast),
-            "policy": StartingPolicy(folder=str(folder)),
-        }
-    )
-    write_untrained(folder, task, seed=1)
-    return task
-
-
 def session(
-    lab: Lab, task: Task, data: Path, until: Callable[[int, int], bool], *, token: str = "secret"
+    lab: Lab,
+    task: Task,
+    data: Path,
+    until: Callable[[int, int], bool],
+    *,
+    token: str = "secret",
+    prepare: Callable[[Learner], None] = lambda _learner: None,
 ) -> Learner:
-    """Run a lock-step learner until a progress report (cursor, env_steps) satisfies `until`."""
+    """Run a lock-step learner until a progress report (cursor, env_steps) satisfies `until`.
+
+    `prepare` gets it before it runs.
+    """
     stop = threading.Event()
     lab.seen = lambda p: stop.set() if until(p.feed_cursor, p.env_steps) else None
     client = ServerClient(
@@ -65,6 +50,7 @@ def session(
         task=task, server_url="http://lab", token=token, data_folder=data, lockstep=True, seed=3
     )
     learner = Learner(settings, client, stop)
+    prepare(learner)
     learner.run()
     return learner
 

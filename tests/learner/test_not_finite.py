@@ -1,0 +1,155 @@
+"""NaN in a batch, a weight or a saved state: never published, never saved, said in words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load, load_file, save
+
+from robot_rl.config.task import Task
+from robot_rl.learner.checkpoint import BadLearnerState
+from robot_rl.learner.derived import FEATURES
+from robot_rl.learner.process import Learner
+from robot_rl.learner.replay import Batch
+from robot_rl.learner.saved_state import STATE
+from robot_rl.policy.weights import read_metadata
+from tests.learner.lab import Lab, record_episode
+from tests.learner.test_process import session, weights, whole
+
+STEPS, UPDATES = 24, 2 * (24 - 4)
+
+
+@pytest.fixture
+def lab(task: Task) -> Lab:
+    lab = Lab()
+    for seed in (1, 2, 3):
+        record_episode(lab, task, seed, steps=8, human=(2, 3))
+    return lab
+
+
+def batches(poisoned: Callable[[int], bool]) -> Callable[[Learner], None]:
+    """Makes the features of those batches, counted from 1, NaN."""
+
+    def prepare(learner: Learner) -> None:
+        sample, drawn = learner.replay.sample, 0
+
+        def poison(*given: Any) -> Batch:
+            nonlocal drawn
+            drawn += 1
+            batch = sample(*given)
+            if not poisoned(drawn):
+                return batch
+            features = torch.full_like(batch[FEATURES], torch.nan)
+            return replace(batch, columns={**batch.columns, FEATURES: features})
+
+        learner.replay.sample = poison
+
+    return prepare
+
+
+def parameter_after(update: int) -> Callable[[Learner], None]:
+    """Makes a weight of the head infinite after an update, whose losses are as usual."""
+
+    def prepare(learner: Learner) -> None:
+        algorithm, made = learner.algorithm, 0
+        inner = algorithm.update
+
+        def poison(*given: Any) -> dict[str, float]:
+            nonlocal made
+            made += 1
+            losses = inner(*given)
+            if made == update:
+                with torch.no_grad():
+                    algorithm.head.mean.weight[0, 0] = torch.inf
+            return losses
+
+        algorithm.update = poison
+
+    return prepare
+
+
+def finite(tensors: dict[str, torch.Tensor]) -> bool:
+    return all(bool(torch.isfinite(each.double()).all()) for each in tensors.values())
+
+
+def all_is_finite(lab: Lab, data: Path, task: Task) -> bool:
+    """What was published and what was saved."""
+    heads = [load(head) for _, head, _ in lab.policies]
+    return all(map(finite, [*heads, load_file(data / task.name / STATE)]))
+
+
+def said(lab: Lab) -> list[str]:
+    return [progress.message for progress in lab.progress if progress.message]
+
+
+def test_a_batch_that_is_not_finite_is_undone_and_training_goes_on(
+    task: Task, lab: Lab, tmp_path: Path
+) -> None:
+    learner = session(lab, task, tmp_path, whole(lab), prepare=batches(lambda drawn: drawn == 14))
+    assert all_is_finite(lab, tmp_path, task)
+    assert finite(weights(learner))
+    counts = learner.algorithm.counts
+    assert 0 < counts.critic < UPDATES, "those since the last good state are undone"
+    undone = UPDATES - counts.updates
+    assert said(lab)[-1] == (
+        f"the loss grasp is nan: the learner goes back {undone} updates, to the last good state"
+    )
+    assert all(torch.isfinite(torch.tensor([*p.losses.values()])).all() for p in lab.progress)
+    last = lab.policies[-1][0].update
+    assert last is not None
+    assert last.env_steps > 12, "it goes on publishing"
+    named = [item for m, _, _ in lab.policies if m.update for item in m.update.new_interventions]
+    assert len(named) == len(set(named)) == 2, "no correction is lost, and none told of twice"
+
+
+def test_batches_that_are_never_finite_stop_the_training(
+    task: Task, lab: Lab, tmp_path: Path
+) -> None:
+    learner = session(lab, task, tmp_path, whole(lab), prepare=batches(lambda drawn: drawn > 14))
+    assert learner.intake.cursor == len(lab.items), "the robot does not wait in vain"
+    assert all_is_finite(lab, tmp_path, task)
+    assert said(lab)[-1] == lab.progress[-1].message
+    assert said(lab)[-1].startswith(
+        "training has stopped: the loss grasp is nan, again within 1000"
+    )
+    assert "the last good version goes on acting" in said(lab)[-1]
+    assert "start the learner again" in said(lab)[-1]
+    assert lab.progress[-1].paused
+    published = lab.policies[-1][0].update
+    assert published is not None
+    assert published.env_steps < 20, "nothing is published after that"
+    assert learner.publisher.version == lab.progress[-1].version == len(lab.policies)
+    again = session(lab, task, tmp_path, lambda *_: True)
+    assert finite(weights(again)), "and it can be started again"
+
+
+@pytest.mark.parametrize("update", [1, 15, UPDATES])
+def test_a_weight_that_is_not_finite_is_never_published_or_saved(
+    task: Task, lab: Lab, tmp_path: Path, update: int
+) -> None:
+    learner = session(lab, task, tmp_path, whole(lab), prepare=parameter_after(update))
+    assert all_is_finite(lab, tmp_path, task)
+    assert finite(weights(learner))
+
+
+def test_a_weight_is_looked_at_before_it_is_published(task: Task, lab: Lab, tmp_path: Path) -> None:
+    """After the last update before a version, when no loss shows it."""
+    due = 2 * (5 - 4)  # the first version after the start
+    session(lab, task, tmp_path, whole(lab), prepare=parameter_after(due))
+    assert all_is_finite(lab, tmp_path, task)
+    assert any("model.head.mean.weight holds values that are not finite" in m for m in said(lab))
+
+
+def test_a_saved_state_that_is_not_finite_is_refused(task: Task, lab: Lab, tmp_path: Path) -> None:
+    """As an older release could write it."""
+    session(lab, task, tmp_path, whole(lab))
+    path = tmp_path / task.name / STATE
+    data = path.read_bytes()
+    tensors = load(data)
+    tensors["model.head.mean.bias"][0] = torch.nan
+    path.write_bytes(save(tensors, dict(read_metadata(data, "it"))))
+    with pytest.raises(BadLearnerState, match=r"model\.head\.mean\.bias .* move the file away"):
+        session(lab, task, tmp_path, whole(lab))
