@@ -89,7 +89,7 @@ class PreviousAction:
 
     def of(self, replay: ReplayData, rows: Rows) -> Array:
         before = replay.store.previous_row[rows]
-        action = decided(replay.store, before)
+        action = decided(replay.store, before.astype(np.int64))
         known = (before != NOTHING) & ~np.isnan(action[:, 0])
         return np.where(known[:, None], action, np.float32(0))
 
