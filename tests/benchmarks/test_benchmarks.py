@@ -10,7 +10,10 @@ from benchmarks.measurement import Machine, Result, Spread, Target, as_line, as_
 DETAIL = {"name", "value", "unit", "op", "target"}
 
 
-@pytest.mark.parametrize("name", ["control", "outbox", "replay", "learner"])
+@pytest.mark.parametrize(
+    "name",
+    ["control", "outbox", "replay", "learner", pytest.param("lockstep", marks=pytest.mark.slow)],
+)
 def test_a_benchmark_measures(name: str) -> None:
     result = importlib.import_module(f"benchmarks.{name}").run(quick=True)
     line = json.loads(as_line(result))

@@ -137,6 +137,18 @@ def test_a_blind_policy_ends_the_chunk_that_it_sent_before(rig: Rig) -> None:
     assert blind == ["the policy cannot see: no fresh image of front", "the policy sees again"]
 
 
+def test_a_blind_policy_ends_its_chunk_when_the_time_granted_meanwhile_is_over(rig: Rig) -> None:
+    """In lock-step: how long the decision took must not decide when the arm holds."""
+    rig.start()
+    rig.cameras = {"wrist"}
+    rig.run(5)
+    actor, due_ns = rig.loop.actor, (rig.clock.t_ns // STEP + 1) * STEP
+    actor.observe(due_ns)
+    actor.decide(due_ns + 45 * MS)
+    void = rig.chunks.read()
+    assert (int(void["count"]), int(void["valid_from_ns"])) == (0, due_ns + 45 * MS)
+
+
 def test_a_chunk_that_follows_an_empty_one_is_followed() -> None:
     def chunk(k: int, count: int) -> Record:
         record = np.zeros((), topics.chunk_type(7))
