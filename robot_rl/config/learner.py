@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from robot_rl.config import algorithms
+from robot_rl.config.fitness import FitnessSection
 from robot_rl.config.section import Positive, Section
 
 GROUP = "robot_rl.algorithms"
@@ -43,6 +44,7 @@ class LearnerSection(Section):
     # Sooner when a correction has entered training: the person who gave it is watching.
     publish_correction_s: Positive = 0.5  # in lock-step, as many steps as that
     replay_steps: Annotated[int, Field(ge=1000)] = 200_000
+    fitness: FitnessSection = FitnessSection()  # what a version must not do to be offered
 
 
 @cache

@@ -15,6 +15,7 @@ from safetensors.torch import load, save
 from robot_rl import durable_file
 from robot_rl.errors import BadInput
 from robot_rl.learner.algorithm import Algorithm, Counts, not_finite
+from robot_rl.learner.fitness import PUBLISHED, Fitness
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
@@ -55,22 +56,31 @@ class Position(Message):
 
 
 def write_state(
-    path: Path, algorithm: Algorithm, rng: np.random.Generator, position: Position
+    path: Path,
+    algorithm: Algorithm,
+    rng: np.random.Generator,
+    position: Position,
+    fitness: Fitness | None = None,
 ) -> None:
     """Whole or not at all; the previous state stays beside it until the new one is on disk."""
+    tensors = algorithm.state() | (fitness.state() if fitness else {})
     position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
     data = save(
-        {key: value.detach().cpu().contiguous() for key, value in algorithm.state().items()},
+        {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
         {_KEY: position.model_dump_json(by_alias=True)},
     )
     durable_file.write(path, data)
 
 
 def read_state(
-    path: Path, algorithm: Algorithm, name: str, rng: np.random.Generator
+    path: Path,
+    algorithm: Algorithm,
+    name: str,
+    rng: np.random.Generator,
+    fitness: Fitness | None = None,
 ) -> Position | None:
-    """Put the algorithm (`name`) and random generators back to where they were; None when there is
-    no state yet.
+    """Put the algorithm (`name`), random generators and what was published back to where they were;
+    None when there is no state yet.
 
     Raises BadLearnerState.
     """
@@ -87,7 +97,10 @@ def read_state(
         wrong = not_finite(tensors)
         if wrong:
             raise ValueError(f"its tensor {wrong} holds values that are not finite")
+        published = {key: tensors.pop(key) for key in [*tensors] if key.startswith(PUBLISHED)}
         algorithm.load_state(tensors)
+        if fitness:
+            fitness.load_state(published)
         rng.bit_generator.state = json.loads(position.sampling_rng)
     except (
         BadCheckpoint,

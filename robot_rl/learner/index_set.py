@@ -24,6 +24,11 @@ class IndexSet:
     def nbytes(self) -> int:
         return self._rows.nbytes + self._place.nbytes
 
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(len,) all of them, in an order of their own."""
+        return self._rows[: self._count].copy()
+
     def add(self, row: int) -> None:
         if self._place[row] == _ABSENT:
             self._rows[self._count] = row

@@ -15,8 +15,8 @@ class PublishingPace:
 
     def __init__(self, task: Task, *, lockstep: bool) -> None:
         self._settings, self._step_s, self._lockstep = task.learner, task.step_s, lockstep
-        self.env_steps = 0  # at the newest version
-        self._at = time.monotonic()
+        self.env_steps = 0  # at the newest version, or at one that was refused since
+        self._at = self._tried_at = time.monotonic()
 
     @property
     def age_s(self) -> float:
@@ -33,10 +33,15 @@ class PublishingPace:
             every = sooner if correction else settings.publish_every_steps
             return env_steps - self.env_steps >= min(every, settings.publish_every_steps)
         every_s = settings.publish_correction_s if correction else settings.publish_every_s
-        return self.age_s >= min(every_s, settings.publish_every_s)
+        return time.monotonic() - self._tried_at >= min(every_s, settings.publish_every_s)
 
     def published(self, env_steps: int) -> None:
-        self.env_steps, self._at = env_steps, time.monotonic()
+        self.refused(env_steps)
+        self._at = self._tried_at
+
+    def refused(self, env_steps: int) -> None:
+        """The next candidate is due as if this one had been published."""
+        self.env_steps, self._tried_at = env_steps, time.monotonic()
 
 
 class UpdateRate:

@@ -24,10 +24,12 @@ from robot_rl.learner.device import best_device
 from robot_rl.learner.encoder import Delivery, Encoder
 from robot_rl.learner.feature_store import FeatureStore
 from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
+from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.last_good import LastGood
 from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
+from robot_rl.learner.refused import keep_refused
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.saved_state import SavedState
 from robot_rl.policy.checkpoint import load_policy
@@ -35,9 +37,10 @@ from robot_rl.policy.folder import read_file, read_manifest
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.manifest import CheckpointManifest
 from robot_rl.policy.starting import starting_folder
+from robot_rl.policy.weights import encode_head
 from robot_rl.schema.policy import LearnerProgress, Update
 
-FEATURES = "features"
+FEATURES, REFUSED = "features", "refused"
 SAVE_EVERY_S = 30.0
 ENDING_S = 5.0  # for what is being encoded when the learner stops
 TELL_EVERY_S = 1.0
@@ -93,6 +96,10 @@ class Learner:
         self.intake = Intake(self.replay, self._say)
         self._backbone, self._view = policy.backbone, manifest.backbone.model_dump_json()
         self.publisher = Publisher(client, self.task, folder, manifest)
+        self._fitness = Fitness(
+            self.task.learner.fitness, self.algorithm, self.replay, self.task.reward.success
+        )
+        self._refusal = ""  # why the newest candidate was not fit to act
         self._saved = SavedState(
             settings.data_folder,
             self.task,
@@ -100,6 +107,7 @@ class Learner:
             client,
             self.algorithm,
             self.rng,
+            self._fitness,
         )
         self._good = LastGood(self.algorithm, self.replay, self._say)
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
@@ -170,6 +178,7 @@ class Learner:
         """
         if self.publisher.version is None:
             version = self.publisher.publish(self.algorithm.head, 0, None)
+            self._fitness.published()
             self._save()  # a learner killed from now on does not publish the start again
             _log.info("the starting policy is version %d", version)
         learned = False
@@ -238,6 +247,10 @@ class Learner:
     def _publish(self) -> None:
         if self._good.stopped or not self._good.is_finite():
             return
+        self._refusal = self._fitness.refusal()
+        if self._refusal:
+            self._refuse()
+            return
         counts, replay = self.algorithm.counts, self.replay
         interventions, (online, shown) = tuple(replay.fresh_interventions), replay.sampled_rows
         update = Update(
@@ -254,6 +267,7 @@ class Learner:
         version = self.publisher.publish(self.algorithm.head, self.intake.cursor, update)
         replay.published()  # only now: what a failed publication would have told is told later
         self._pace.published(replay.received)
+        self._fitness.published()
         self._good.keep()
         _log.info(
             "version %d after %d steps and %d updates, %s",
@@ -262,6 +276,19 @@ class Learner:
             counts.updates,
             interventions_text(interventions),
         )
+
+    def _refuse(self) -> None:
+        """What is not fit to act stays here; training goes on, and the next one is judged anew."""
+        self._pace.refused(self.replay.received)
+        update = self.algorithm.counts.updates
+        data = encode_head(self.algorithm.head, self._backbone.sha256)
+        folder = self.settings.data_folder / self.task.name / REFUSED
+        path = keep_refused(folder, update, data, self._refusal)
+        self._refusal = (
+            f"what was learned up to update {update} is not fit to act: {self._refusal}; the "
+            f"robots go on with version {self.publisher.version}"
+        )
+        _log.warning("%s (kept in %s)", self._refusal, path)
 
     def _tell_and_save_when_due(self) -> None:
         now = time.monotonic()
@@ -286,6 +313,7 @@ class Learner:
                 offline=self._offline,
                 paused=bool(self._good.stopped) or not (self.settings.lockstep or self._owed),
                 message=self._good.stopped
+                or self._refusal
                 or (self._message if now - self._said_at < MESSAGE_SHOWN_S else ""),
             )
         )

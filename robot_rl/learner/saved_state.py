@@ -10,6 +10,7 @@ from robot_rl.errors import Conflict
 from robot_rl.learner.algorithm import Algorithm
 from robot_rl.learner.checkpoint import Position, read_state, write_state
 from robot_rl.learner.feed import HistoryLost, ServerClient
+from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.replay import Replay
 
@@ -27,10 +28,12 @@ class SavedState:
         client: ServerClient,
         algorithm: Algorithm,
         rng: np.random.Generator,
+        fitness: Fitness,
     ) -> None:
         self.path = data_folder / task.name / STATE
         self._task, self._backbone_sha256 = task, backbone_sha256
         self._client, self._algorithm, self._rng = client, algorithm, rng
+        self._fitness = fitness
 
     def read(self) -> Position | None:
         """Put back algorithm and random generators; None when there is no state yet.
@@ -38,7 +41,8 @@ class SavedState:
         Raises Conflict when the state was saved for another policy or another database.
         """
         task = self._task
-        position = read_state(self.path, self._algorithm, task.learner.algorithm, self._rng)
+        name = task.learner.algorithm
+        position = read_state(self.path, self._algorithm, name, self._rng, self._fitness)
         if position is None:
             return None
         if position.backbone_sha256 != self._backbone_sha256 or position.task != task.name:
@@ -93,7 +97,7 @@ class SavedState:
             fresh_interventions=tuple(replay.fresh_interventions),
             sampled_rows=replay.sampled_rows,
         )
-        write_state(self.path, self._algorithm, self._rng, position)
+        write_state(self.path, self._algorithm, self._rng, position, self._fitness)
 
     def _of_another_database(self) -> Conflict:
         return Conflict(

@@ -97,5 +97,16 @@ class Storage:
         self._episode[row] = NOTHING
         self.usable[row] = self.shown[row] = False
 
+    def fixed_sample(self, rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """(≤ count,) those of the rows whose records have the smallest hashes: of the same records
+        always the same, whichever rows they stand in. The hash is the finaliser of SplitMix64.
+        """
+        hashed = self._episode[rows].astype(np.uint64) << np.uint64(32)
+        hashed |= self._index[rows].astype(np.uint64)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            hashed = (hashed ^ (hashed >> np.uint64(shift))) * np.uint64(factor)
+        hashed ^= hashed >> np.uint64(31)
+        return rows[np.argsort(hashed)[:count]]
+
     def rows_of_intervention(self, number: int) -> NDArray[np.int64]:
         return np.flatnonzero(self.intervention == number)

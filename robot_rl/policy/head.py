@@ -83,6 +83,11 @@ class Head(nn.Module):
             else choices.reshape(len(choices), 0, len(GRIPPER_VALUES)),
         )
 
+    def decision(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What it does without noise: (batch, axes) −1 … 1, and the grippers' logits."""
+        output = self(features)
+        return torch.tanh(output.mean), output.grippers
+
 
 class HeadPolicy:
     """A frozen backbone with a head; another version is another one of these."""

@@ -1,19 +1,21 @@
 """NaN in a batch, a weight or a saved state: never published, never saved, said in words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, load_file, save
 
 from robot_rl.config.task import Task
+from robot_rl.learner.algorithm import Metrics
 from robot_rl.learner.checkpoint import BadLearnerState
-from robot_rl.learner.derived import FEATURES
+from robot_rl.learner.derived import FEATURES, BatchColumn
 from robot_rl.learner.process import Learner
-from robot_rl.learner.replay import Batch
+from robot_rl.learner.replay import Batch, Replay
+from robot_rl.learner.samplers import Sampler
 from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.weights import read_metadata
 from tests.learner.lab import Lab, record_episode
@@ -36,10 +38,15 @@ def batches(poisoned: Callable[[int], bool]) -> Callable[[Learner], None]:
     def prepare(learner: Learner) -> None:
         sample, drawn = learner.replay.sample, 0
 
-        def poison(*given: Any) -> Batch:
+        def poison(
+            count: int,
+            rng: np.random.Generator,
+            sampler: Sampler,
+            columns: Iterable[BatchColumn],
+        ) -> Batch:
             nonlocal drawn
             drawn += 1
-            batch = sample(*given)
+            batch = sample(count, rng, sampler, columns)
             if not poisoned(drawn):
                 return batch
             features = torch.full_like(batch[FEATURES], torch.nan)
@@ -57,10 +64,10 @@ def parameter_after(update: int) -> Callable[[Learner], None]:
         algorithm, made = learner.algorithm, 0
         inner = algorithm.update
 
-        def poison(*given: Any) -> dict[str, float]:
+        def poison(data: Replay, rng: np.random.Generator) -> Metrics:
             nonlocal made
             made += 1
-            losses = inner(*given)
+            losses = inner(data, rng)
             if made == update:
                 with torch.no_grad():
                     algorithm.head.mean.weight[0, 0] = torch.inf

@@ -174,6 +174,10 @@ class HilSerl(nn.Module):
         reward = (batch[REWARD] + batch[PENALTY])[:, None]
         return target, reward + discount[:, None] * following
 
+    def value(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """See robot_rl.learner.fitness.Valued."""
+        return self.critics(torch.cat([features, action], -1))[..., 0].mean(0)
+
     # ---- actor ---------------------------------------------------------------------------------
 
     def update_actor(self, batch: Batch, clone_weight: float) -> Metrics:

@@ -118,6 +118,10 @@ class Rlpd(nn.Module):
         grip = follow_values(drawn.grippers, values, self.settings.gripper_temperature).mean()
         return improve, grip, drawn.log_probability
 
+    def value(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """See robot_rl.learner.fitness.Valued."""
+        return self.critics.of(features, action).mean(0)
+
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)
 

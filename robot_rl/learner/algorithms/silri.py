@@ -170,6 +170,10 @@ class Silri(nn.Module):
         imitate = (action - person.mean).square().sum(-1) + choice
         return ((improve + multiplier * imitate) / (1 + multiplier)).mean()
 
+    def value(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """See robot_rl.learner.fitness.Valued."""
+        return self.critics.of(features, action).mean(0)
+
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)
 
