@@ -66,7 +66,8 @@ class Trial:
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Trial:
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))  # for the stand-in, which is run as a file
     return Trial(tmp_path)
 
 
