@@ -31,6 +31,9 @@ class LearnerSection(Section):
     """`module:Class` of the algorithm (robot_rl.learner.algorithm), which only the learner loads.
     """
 
+    heads: ClassVar[tuple[str, ...]] = ("gaussian",)
+    """Kinds of head (robot_rl.policy.heads) of a starting policy that it goes on from."""
+
     algorithm: str
     batch: Annotated[int, Field(ge=2, le=4096)] = 256
     width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network

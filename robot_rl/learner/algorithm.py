@@ -18,7 +18,8 @@ from robot_rl.config.learner import LearnerSection
 from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Sampler
-from robot_rl.policy.head import Head
+from robot_rl.policy.heads import AnyHead
+from robot_rl.policy.manifest import BadCheckpoint
 
 MODEL, OPTIMIZER = "model.", "optimizer."
 TORCH_RNG = "torch_dice"
@@ -58,10 +59,13 @@ class Algorithm(Protocol):
     columns: tuple[BatchColumn, ...]
     """What it needs of every step that it samples."""
     sampler: Sampler
-    head: Head
-    """What it publishes."""
     counts: Counts
     budget: Budget
+
+    @property
+    def head(self) -> AnyHead:
+        """What it publishes."""
+        ...
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
         """What it learns from the starting policy's demonstrations before the first step, an update
@@ -83,9 +87,15 @@ class Algorithm(Protocol):
 
 
 def make_algorithm(
-    settings: LearnerSection, head: Head, seed: int, device: torch.device
+    settings: LearnerSection, head: AnyHead, seed: int, device: torch.device
 ) -> Algorithm:
-    """The algorithm that the settings name."""
+    """The algorithm that the settings name. Raises BadCheckpoint: it cannot train such a head."""
+    if head.settings.kind not in settings.heads:
+        raise BadCheckpoint(
+            f"the starting policy has a {head.settings.kind} head and {settings.algorithm} trains "
+            f"a {settings.heads[0]} one: name another algorithm in the task file "
+            "(learner.algorithm) or another starting policy (policy.folder)"
+        )
     module, _, name = settings.implementation.partition(":")
     made: Algorithm = getattr(import_module(module), name)(settings, head, seed, device)
     return made

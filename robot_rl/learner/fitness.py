@@ -20,7 +20,7 @@ from robot_rl.learner.algorithm import Algorithm
 from robot_rl.learner.derived import decided
 from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Replay
-from robot_rl.policy.head import Head
+from robot_rl.policy.heads import AnyHead
 
 FEWEST = 32  # recorded states, and human ones, from which quality is judged
 LIMIT = 0.99  # of full scale: at its limit
@@ -62,15 +62,23 @@ class Fitness:
     """Judges what an algorithm would publish, and remembers what was published."""
 
     def __init__(
-        self, settings: FitnessSection, algorithm: Algorithm, replay: Replay, success: float
+        self,
+        settings: FitnessSection,
+        algorithm: Algorithm,
+        replay: Replay,
+        success: float,
+        start: AnyHead | None = None,
     ) -> None:
+        """`start`: the starting policy's head, where the algorithm trains another one."""
         self._settings, self._algorithm, self._replay = settings, algorithm, replay
         self._success = abs(success)
-        self._parent: Head | None = None
+        self._start = algorithm.head if start is None else start
+        self._parent: AnyHead | None = None
 
-    def published(self) -> None:
-        """The algorithm's head is what the next one is compared with."""
-        self._parent = copy.deepcopy(self._algorithm.head).eval().requires_grad_(False)
+    def published(self, head: AnyHead | None = None) -> None:
+        """A head, the algorithm's unless one is given, is what the next one is compared with."""
+        published = self._algorithm.head if head is None else head
+        self._parent = copy.deepcopy(published).eval().requires_grad_(False)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The parent, for a learner's state file."""
@@ -82,11 +90,11 @@ class Fitness:
         """What `state` gave. In files from before there is no parent: the head that was saved
         stands for it. Raises RuntimeError when they are not of such a head.
         """
-        self.published()
-        if tensors and self._parent is not None:
-            self._parent.load_state_dict(
-                {key.removeprefix(PUBLISHED): value for key, value in tensors.items()}
-            )
+        saved = {key.removeprefix(PUBLISHED): value for key, value in tensors.items()}
+        of_start = saved.keys() == self._start.state_dict().keys()
+        self.published(self._start if of_start else None)
+        if saved and self._parent is not None:
+            self._parent.load_state_dict(saved)
 
     def refusal(self) -> str:
         """Why the algorithm's head is not fit to act; empty when it is."""
@@ -115,7 +123,7 @@ class Fitness:
         )
 
     @torch.no_grad()
-    def figures(self, head: Head, states: States) -> HeadFigures:
+    def figures(self, head: AnyHead, states: States) -> HeadFigures:
         action, grippers = head.decision(states.features)
         usable = action.isfinite().all(-1) & grippers.isfinite().flatten(1).all(-1)
         count = len(states.human)

@@ -92,12 +92,17 @@ class Learner:
         shown = _demonstrations(folder, manifest, self.task, policy.backbone)
         self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
         self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
+        self._starting_head = policy.head  # an algorithm may train another kind in its place
         self.rng = np.random.default_rng([settings.seed, 1])
         self.intake = Intake(self.replay, self._say)
         self._backbone, self._view = policy.backbone, manifest.backbone.model_dump_json()
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._fitness = Fitness(
-            self.task.learner.fitness, self.algorithm, self.replay, self.task.reward.success
+            self.task.learner.fitness,
+            self.algorithm,
+            self.replay,
+            self.task.reward.success,
+            self._starting_head,
         )
         self._refusal = ""  # why the newest candidate was not fit to act
         self._saved = SavedState(
@@ -177,8 +182,8 @@ class Learner:
         can be learned before the first step.
         """
         if self.publisher.version is None:
-            version = self.publisher.publish(self.algorithm.head, 0, None)
-            self._fitness.published()
+            version = self.publisher.publish(self._starting_head, 0, None)
+            self._fitness.published(self._starting_head)
             self._save()  # a learner killed from now on does not publish the start again
             _log.info("the starting policy is version %d", version)
         learned = False

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
-from robot_rl.policy.head import Head
+from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.manifest import CheckpointManifest
 from robot_rl.policy.parts import LocalPart, adapter_part, backbone_part, head_part
 from robot_rl.policy.weights import encode_head
@@ -25,7 +25,7 @@ class Publisher:
         self.version: int | None = None
 
     def publish(
-        self, head: Head, cursor: int, update: Update | None, *, adapter: bytes | None = None
+        self, head: AnyHead, cursor: int, update: Update | None, *, adapter: bytes | None = None
     ) -> int:
         """Returns the version's number. Raises ServerRefused or Stopped.
 
@@ -35,7 +35,8 @@ class Publisher:
         encoder = encoder_sha256(
             self._backbone.part.sha256, None if added is None else added.part.sha256
         )
-        local = [self._backbone, *([added] if added else []), head_part(encode_head(head, encoder))]
+        trained = head_part(encode_head(head, encoder), head.settings.kind)
+        local = [self._backbone, *([added] if added else []), trained]
         stored = self._client.publish(
             self._manifest(local, cursor, update),
             {sha256: data for part in local for sha256, data in part.contents.items()},

@@ -6,12 +6,12 @@ from pydantic import ValidationError
 
 from robot_rl.policy.adapter import merge
 from robot_rl.policy.folder import BACKBONE, HEAD, MODEL, file_sha256, sha256_of
-from robot_rl.policy.head import Head
+from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.interface import AdaptableBackbone, Backbone
 from robot_rl.policy.keypoint_cnn import KIND as KEYPOINT_CNN
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import BadCheckpoint, KeypointSettings, loading
-from robot_rl.policy.parts import ADAPTER, ADAPTER_KIND, FOLDER, HEAD_KIND, SETTINGS
+from robot_rl.policy.parts import ADAPTER, ADAPTER_KIND, FOLDER, HEAD_KINDS, SETTINGS
 from robot_rl.policy.weights import decode_head, load_into
 from robot_rl.schema.policy import Part, PolicyManifest
 
@@ -57,13 +57,13 @@ def _encoder(folder: Path, manifest: PolicyManifest) -> Backbone:
     return backbone
 
 
-def load_head(folder: Path, manifest: PolicyManifest, backbone: Backbone) -> Head:
+def load_head(folder: Path, manifest: PolicyManifest, backbone: Backbone) -> AnyHead:
     """The head of a version, for the backbone that it stands on. Raises BadCheckpoint."""
     part = manifest.head
-    if part.kind != HEAD_KIND:
+    if part.kind not in HEAD_KINDS.values():
         raise BadCheckpoint(
-            f"its head is a {part.kind!r}, and this robot loads {HEAD_KIND!r}: bring the robot to "
-            "the learner's release"
+            f"its head is a {part.kind!r}, and this robot loads {' and '.join(HEAD_KINDS.values())}"
+            ": bring the robot to the learner's release"
         )
     data = _read(folder / HEAD, part)
     with loading(f"{folder / HEAD}: it cannot be loaded", _PUBLISH_AGAIN):

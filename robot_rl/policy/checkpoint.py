@@ -14,7 +14,7 @@ from robot_rl.policy.folder import (
     store_file,
     write_manifest,
 )
-from robot_rl.policy.head import Head, HeadPolicy
+from robot_rl.policy.heads import AnyHead, HeadedPolicy, headed
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import (
@@ -31,7 +31,7 @@ def write_checkpoint(
     folder: Path,
     *,
     net: KeypointNet,
-    head: Head,
+    head: AnyHead,
     task: str,
     instruction: str,
     algorithm: str,
@@ -56,7 +56,7 @@ def write_head_on(
     folder: Path,
     *,
     backbone: BackboneEntry,
-    head: Head,
+    head: AnyHead,
     task: str,
     instruction: str,
     algorithm: str,
@@ -91,10 +91,10 @@ def load_backbone(folder: Path, manifest: CheckpointManifest) -> Backbone:
     return KeypointCnn(net, described.file.sha256)
 
 
-def load_policy(folder: Path) -> HeadPolicy:
+def load_policy(folder: Path) -> HeadedPolicy:
     """Backbone and head of a folder, ready to act. Raises BadCheckpoint."""
     manifest = read_manifest(folder)
     with loading(f"{folder}: this policy cannot be loaded", "copy it again, or clone another"):
         backbone = load_backbone(folder, manifest)
         data = read_file(folder, manifest.head)
-        return HeadPolicy(backbone, decode_head(data, backbone, str(folder / HEAD)))
+        return headed(backbone, decode_head(data, backbone, str(folder / HEAD)))

@@ -1,7 +1,7 @@
 """The part that trains and travels: SAC actor and three-way grippers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -22,6 +22,10 @@ GRIPPER_VALUES = (-1.0, 0.0, 1.0)
 class HeadSettings(Message):
     """Shape of the head; travels in the metadata of its weights."""
 
+    # Left out where it is a Gaussian: heads of before there were others keep their names.
+    kind: Annotated[
+        Literal["gaussian", "consistency"], Field(exclude_if=lambda kind: kind == "gaussian")
+    ] = "gaussian"
     features: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1, le=MAX_ACTION)]  # columns of an action
     axes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]

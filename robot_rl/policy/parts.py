@@ -11,7 +11,9 @@ from robot_rl.schema.policy import Part, PartFile, PartRole
 SETTINGS = "backbone.json"  # of an encoder of our own: which cameras, how many channels
 ADAPTER = "adapter.safetensors"
 FOLDER = "backbone"  # of a LeRobot policy with all that it needs to be loaded
-HEAD_KIND, ADAPTER_KIND = "head", "low_rank"
+ADAPTER_KIND = "low_rank"
+HEAD_KINDS = {"gaussian": "head", "consistency": "consistency_head"}
+"""Kind in a head's settings → kind of the part; the first had no other beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +24,9 @@ class LocalPart:
     contents: Mapping[str, bytes | Path]
 
 
-def head_part(weights: bytes) -> LocalPart:
-    """A head as `robot_rl.policy.weights` encodes it."""
-    return _part_of(PartRole.HEAD, HEAD_KIND, {HEAD: weights})
+def head_part(weights: bytes, kind: str) -> LocalPart:
+    """A head of that kind, as `robot_rl.policy.weights` encodes it."""
+    return _part_of(PartRole.HEAD, HEAD_KINDS[kind], {HEAD: weights})
 
 
 def adapter_part(weights: bytes) -> LocalPart:

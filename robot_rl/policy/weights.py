@@ -13,7 +13,8 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from robot_rl.policy.folder import sha256_of
-from robot_rl.policy.head import Head, HeadSettings
+from robot_rl.policy.head import HeadSettings
+from robot_rl.policy.heads import AnyHead, new_head
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointNet
 from robot_rl.policy.manifest import BadCheckpoint
@@ -24,7 +25,7 @@ def sha256_of_net(net: KeypointNet) -> str:
     return sha256_of(save_tensors(tensors_of(net)))
 
 
-def encode_head(head: Head, backbone_sha256: str) -> bytes:
+def encode_head(head: AnyHead, backbone_sha256: str) -> bytes:
     """Weights and shape as one safetensors file."""
     metadata = {
         "robot_rl.head": head.settings.model_dump_json(),
@@ -33,7 +34,7 @@ def encode_head(head: Head, backbone_sha256: str) -> bytes:
     return save_tensors(tensors_of(head), metadata)
 
 
-def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> Head:
+def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> AnyHead:
     """A head that stands on this backbone, from its bytes. Raises BadCheckpoint."""
     metadata = read_metadata(data, name)
     try:
@@ -54,7 +55,7 @@ def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> He
             f"{name}: the head takes {settings.features} features and the backbone gives "
             f"{backbone.size}; the two files belong to different policies"
         )
-    head = Head(settings)
+    head = new_head(settings)
     load_into(head, data, name)
     return head
 

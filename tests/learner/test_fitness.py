@@ -44,7 +44,8 @@ class Judged:
         self.algorithm = cast("Algorithm", made)
         self.fitness = Fitness(FitnessSection(), self.algorithm, self.data, 1.0)
         self.fitness.published()
-        self.head = self.algorithm.head
+        assert isinstance(made.head, Head)
+        self.head = made.head
 
     @torch.no_grad()
     def fill(self, layer: nn.Linear, bias: list[float]) -> str:
@@ -168,7 +169,8 @@ def test_a_refused_version_is_not_offered_and_also_not_after_a_restart(
         def update(data: Replay, rng: np.random.Generator) -> Metrics:
             losses = inner(data, rng)
             if learner.replay.received > 35:
-                head: Head = learner.algorithm.head
+                head = learner.algorithm.head
+                assert isinstance(head, Head)
                 with torch.no_grad():
                     head.mean.weight.zero_()
                     head.mean.bias.fill_(9.0)

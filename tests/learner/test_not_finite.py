@@ -17,6 +17,7 @@ from robot_rl.learner.process import Learner
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import Sampler
 from robot_rl.learner.saved_state import STATE
+from robot_rl.policy.head import Head
 from robot_rl.policy.weights import read_metadata
 from tests.learner.lab import Lab, record_episode
 from tests.learner.test_process import session, weights, whole
@@ -69,8 +70,10 @@ def parameter_after(update: int) -> Callable[[Learner], None]:
             made += 1
             losses = inner(data, rng)
             if made == update:
+                head = algorithm.head
+                assert isinstance(head, Head)
                 with torch.no_grad():
-                    algorithm.head.mean.weight[0, 0] = torch.inf
+                    head.mean.weight[0, 0] = torch.inf
             return losses
 
         algorithm.update = poison

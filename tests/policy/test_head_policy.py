@@ -19,6 +19,7 @@ from robot_rl.policy.folder import (
     read_manifest,
 )
 from robot_rl.policy.head import Head, HeadPolicy
+from robot_rl.policy.heads import headed
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import shapes, write_untrained
@@ -105,7 +106,7 @@ def test_a_head_arrives_bit_for_bit(folder: Path, observation: Observation) -> N
     _, settings = shapes(load_task("lift_cube"))
     other = Head(settings)
     arrived = decode_head(encode_head(other, policy.backbone.sha256), policy.backbone)
-    after = HeadPolicy(policy.backbone, arrived, 4).act(observation, rng, deterministic=True)
+    after = headed(policy.backbone, arrived, 4).act(observation, rng, deterministic=True)
     assert (before.version, after.version) == (None, 4)
     assert not np.array_equal(before.actions, after.actions)
     direct = HeadPolicy(policy.backbone, other).act(observation, rng, deterministic=True)

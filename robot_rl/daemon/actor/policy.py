@@ -11,8 +11,10 @@ from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.assembly import load_encoder, load_head
+from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import HeadPolicy, HeadSettings
+from robot_rl.policy.heads import headed
 from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy
@@ -50,7 +52,7 @@ class PolicyHolder:
         self._task, self._store, self._root_seed = task, VersionStore(folder), root_seed
         self._explorer = Explorer(task.exploration)
         self._starting = load_starting_policy(task)
-        if isinstance(self._starting, HeadPolicy):
+        if isinstance(self._starting, HeadPolicy | ConsistencyPolicy):
             self._starting.explorer = self._explorer
         self._starting.version = STARTING_VERSION
         self.policy: Policy = self._starting
@@ -158,7 +160,7 @@ class PolicyHolder:
                 f"Policy version {wanted.version} was not taken: {error}. "
                 f"The robot stays with version {self.version}."
             ) from error
-        return HeadPolicy(backbone, head, wanted.version, self._explorer)
+        return headed(backbone, head, wanted.version, self._explorer)
 
     def _check_fits(self, backbone: Backbone, shape: HeadSettings) -> None:
         """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""
@@ -214,7 +216,11 @@ class _Encoders:
 
     def keep_only(self, *policies: Policy) -> None:
         """Give the memory of all others back."""
-        backbones = [policy.backbone for policy in policies if isinstance(policy, HeadPolicy)]
+        backbones = [
+            policy.backbone
+            for policy in policies
+            if isinstance(policy, HeadPolicy | ConsistencyPolicy)
+        ]
         self._loaded = {backbone.sha256: backbone for backbone in backbones}
 
 

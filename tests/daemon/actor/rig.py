@@ -27,7 +27,9 @@ from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.policy.checkpoint import write_checkpoint
-from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
+from robot_rl.policy.consistency_head import ConsistencyPolicy
+from robot_rl.policy.head import HeadPolicy, HeadSettings
+from robot_rl.policy.heads import new_head
 from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.parts import adapter_part, backbone_part, head_part
@@ -360,11 +362,11 @@ class Rig:
         On the acting backbone, or on `backbone`; its head's file names `standing_on` instead.
         """
         policy = self.policy.policy
-        assert isinstance(policy, HeadPolicy)
+        assert isinstance(policy, HeadPolicy | ConsistencyPolicy)
         version = next(self._versions)
         torch.manual_seed(version)
         folder = self.settings.data_folder.parent / f"made_{version}"
-        head = Head(shape or policy.head.settings)
+        head = new_head(shape or policy.head.settings)
         net = backbone or cast("KeypointCnn", policy.backbone).net
         described = write_checkpoint(
             folder, net=net, head=head, task="lift_cube", instruction="", algorithm="test"
@@ -375,7 +377,8 @@ class Rig:
         encoder = encoder_sha256(
             local[0].part.sha256, None if adapter is None else local[1].part.sha256
         )
-        local.append(head_part(encode_head(head, standing_on or encoder)))
+        trained = encode_head(head, standing_on or encoder)
+        local.append(head_part(trained, head.settings.kind))
         parts = tuple(each.part for each in local)
         manifest = PolicyManifest(
             policy_id=new_id(),

@@ -13,6 +13,7 @@ from robot_rl.daemon.actor import policy as policy_module
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.adapter import encode_adapter
+from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.folder import HEAD
 from robot_rl.policy.head import HeadPolicy
 from robot_rl.policy.interface import Backbone
@@ -61,6 +62,24 @@ def test_a_version_that_is_ready_decides_from_the_next_step_on(rig: Rig) -> None
     fourth = steps_of(contents)[3]
     assert fourth.t_robot_ns <= swapped.t_robot_ns < fourth.t_robot_ns + 10**8
     assert any(step.proposed_action for step in steps_of(contents)[3:])
+
+
+def test_a_version_may_have_another_kind_of_head(rig: Rig) -> None:
+    """Taken over in the middle of an episode, and left again."""
+    start = rig.policy.policy
+    assert isinstance(start, HeadPolicy)
+    rig.start()
+    rig.run(2)
+    other = rig.publish(start.head.settings.model_copy(update={"kind": "consistency"}))
+    assert other.manifest.head.kind == "consistency_head"
+    rig.run(2)
+    assert isinstance(rig.policy.policy, ConsistencyPolicy)
+    rig.publish(start.head.settings)
+    rig.run(2)
+    assert isinstance(rig.policy.policy, HeadPolicy)
+    steps = steps_of(rig.recorded())
+    assert [step.policy_version for step in steps] == [0, 0, 0, 1, 1]
+    assert all(step.proposed_action for step in steps)
 
 
 def test_only_weights_that_decide_while_they_are_followed_are_said_to_act(rig: Rig) -> None:

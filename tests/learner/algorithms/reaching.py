@@ -13,18 +13,42 @@ from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Demonstrated
-from robot_rl.policy.head import Head
+from robot_rl.policy.head import GRIPPER_VALUES, Head
+from robot_rl.policy.heads import AnyHead
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
-from tests.learner.algorithms.test_hil_serl import HORIZON, SHAPE, Reach, add, choose
+from tests.learner.algorithms.test_hil_serl import HORIZON, SHAPE, Reach, Vector, add
+from tests.learner.algorithms.test_hil_serl import choose as choose_gaussian
 
 FEATURE_COUNT = SHAPE.features
 
 
 class Learning(Protocol):
-    head: Head
+    @property
+    def head(self) -> AnyHead: ...
 
     def update(self, data: Replay, rng: np.random.Generator) -> object: ...
+
+
+def choose(head: AnyHead, features: Vector, rng: np.random.Generator | None) -> Vector:
+    """With noise where a generator is given."""
+    if isinstance(head, Head):
+        return choose_gaussian(head, features, rng)
+    noise = torch.zeros(1, 2)
+    if rng is not None:
+        noise = torch.from_numpy(rng.standard_normal((1, 2), np.float32))
+    with torch.inference_mode():
+        seen = torch.from_numpy(features)[None]
+        move, grip = head.draw(seen, noise)[0].numpy(), head.grippers(seen)[0, 0].argmax()
+    return np.array([*move, 0, 0, 0, 0, GRIPPER_VALUES[int(grip)]])
+
+
+def success_rate(head: AnyHead, seed: int, episodes: int = 40) -> float:
+    rng, won = np.random.default_rng(seed), 0
+    for _ in range(episodes):
+        world = Reach(rng)
+        won += any(world.act(choose(head, world.features(), None)) for _ in range(HORIZON))
+    return won / episodes
 
 
 def empty(

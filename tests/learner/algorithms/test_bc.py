@@ -12,8 +12,8 @@ from robot_rl.learner.replay import CPU, Replay
 from robot_rl.policy.head import Head
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
-from tests.learner.algorithms.reaching import FEATURE_COUNT, demonstrate, empty
-from tests.learner.algorithms.test_hil_serl import SHAPE, success_rate
+from tests.learner.algorithms.reaching import FEATURE_COUNT, demonstrate, empty, success_rate
+from tests.learner.algorithms.test_hil_serl import SHAPE
 from tests.learner.test_replay import SIZE, feed, piece
 
 FAST = BcSettings(batch=32, width=32, learning_rate=1e-3, offline_updates=400)

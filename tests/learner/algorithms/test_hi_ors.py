@@ -13,8 +13,8 @@ from robot_rl.learner.samplers import Sampler, Uniform
 from robot_rl.policy.head import Head
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
-from tests.learner.algorithms.reaching import cloned, demonstrate, empty, practise
-from tests.learner.algorithms.test_hil_serl import SHAPE, success_rate
+from tests.learner.algorithms.reaching import cloned, demonstrate, empty, practise, success_rate
+from tests.learner.algorithms.test_hil_serl import SHAPE
 from tests.learner.test_critics import say
 from tests.learner.test_replay import SIZE, feed, piece
 

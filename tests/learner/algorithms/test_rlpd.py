@@ -12,9 +12,8 @@ from robot_rl.learner.algorithms.rlpd import Rlpd
 from robot_rl.learner.derived import FEATURES
 from robot_rl.learner.replay import CPU
 from robot_rl.policy.head import Head
-from tests.learner.algorithms.reaching import cloned, demonstrate, empty, practise
+from tests.learner.algorithms.reaching import cloned, demonstrate, empty, practise, success_rate
 from tests.learner.algorithms.test_hil_serl import SHAPE as REACHING
-from tests.learner.algorithms.test_hil_serl import success_rate
 from tests.learner.test_critics import SHAPE, answer, batch_of_two, say
 
 MEAN, LOG_STD, ALPHA = 0.3, -2.0, 0.5

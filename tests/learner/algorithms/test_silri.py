@@ -15,9 +15,8 @@ from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
 from safety.vocabulary import Phase, Source
-from tests.learner.algorithms.reaching import empty, practise
+from tests.learner.algorithms.reaching import empty, practise, success_rate
 from tests.learner.algorithms.test_hil_serl import SHAPE as REACHING
-from tests.learner.algorithms.test_hil_serl import success_rate
 from tests.learner.test_critics import SHAPE, answer, batch_of_two, say
 
 ATANH_HALF = math.atanh(0.5)

@@ -1,0 +1,26 @@
+"""The kinds of head that there are: what a `kind` in a head's settings is made into."""
+
+from robot_rl.policy.consistency_head import ConsistencyHead, ConsistencyPolicy
+from robot_rl.policy.explorer import Explorer
+from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
+from robot_rl.policy.interface import Backbone
+
+type AnyHead = Head | ConsistencyHead
+type HeadedPolicy = HeadPolicy | ConsistencyPolicy
+
+
+def new_head(settings: HeadSettings) -> AnyHead:
+    """An untrained one."""
+    return Head(settings) if settings.kind == "gaussian" else ConsistencyHead(settings)
+
+
+def headed(
+    backbone: Backbone,
+    head: AnyHead,
+    version: int | None = None,
+    explorer: Explorer | None = None,
+) -> HeadedPolicy:
+    """The policy that a backbone and a head make."""
+    if isinstance(head, Head):
+        return HeadPolicy(backbone, head, version, explorer)
+    return ConsistencyPolicy(backbone, head, version, explorer)
