@@ -82,14 +82,14 @@ class _Instant:
     cpu_s: dict[str, float]
 
     @classmethod
-    def now(cls, pilot: Pilot) -> Self:
+    def now(cls, pilot: Pilot, data: Path) -> Self:
         telemetry = pilot.seen.telemetry
         assert telemetry is not None  # it has joined
         return cls(
             wall_s=time.monotonic(),
             virtual_s=telemetry.t_ns * 1e-9,
             steps=telemetry.outbox.recorded_steps,
-            cpu_s=_cpu_s(),
+            cpu_s=_cpu_s(data),
         )
 
     def since(self, before: Self) -> Self:
@@ -119,10 +119,10 @@ def _spans(data: Path, seeds: list[int], repeats: int) -> list[_Instant]:
         pilot.run(_frozen(seeds[0]), system.check)
         spans: list[_Instant] = []
         for _ in range(repeats):
-            before = _Instant.now(pilot)
+            before = _Instant.now(pilot, data)
             for seed in seeds:
                 pilot.run(_frozen(seed), system.check)
-            spans.append(_Instant.now(pilot).since(before))
+            spans.append(_Instant.now(pilot, data).since(before))
         pilot.leave()
         pilot.close()
     return spans
@@ -132,30 +132,41 @@ def _frozen(seed: int) -> EpisodePlan:
     return EpisodePlan(purpose=Purpose.EVALUATION, seed=seed)
 
 
-def _cpu_s() -> dict[str, float]:
-    """Part → processor time so far of this process and all that it has started."""
+def _cpu_s(data: Path) -> dict[str, float]:
+    """Part → processor time so far of this process, all that it has started, and its database,
+    which is nobody's child.
+    """
     found = dict(_processes())
+    database = next((int(file.read_text().split()[0]) for file in data.rglob("postmaster.pid")), -1)
     cpu_s: dict[str, float] = {}
     for pid, (name, parent, used_s) in found.items():
-        part = _part(pid, name, parent, found)
+        part = _part(pid, name, parent, found, database)
         if part:
             cpu_s[part] = cpu_s.get(part, 0.0) + used_s
     return cpu_s
 
 
-def _part(pid: int, name: str, parent: int, found: dict[int, tuple[str, int, float]]) -> str | None:
+def _part(
+    pid: int,
+    name: str,
+    parent: int,
+    found: dict[int, tuple[str, int, float]],
+    database: int,
+) -> str | None:
     """Which part a process belongs to; None: it is none of ours."""
     ancestors = [pid]
     while parent in found and parent != 0:
         ancestors.append(parent)
         parent = found[parent][1]
+    if database in ancestors:
+        return "database"
     if os.getpid() not in ancestors:
         return None
     if pid == os.getpid():
         return OPERATOR
     if name.startswith("robot-"):
         return name.removeprefix("robot-")
-    return "database" if name == "postgres" else _command(pid)
+    return _command(pid)
 
 
 def _processes() -> list[tuple[int, tuple[str, int, float]]]:
