@@ -110,9 +110,16 @@ class Pilot:
         return self._client.seen
 
     def join(self) -> None:
-        """Meet the robot: wait for its first telemetry, and join lock-step when it runs so."""
+        """Meet the robot: wait for its first telemetry, and join lock-step when it runs so. There
+        it waits for what the learner learns offline; while that is heard of, so does this.
+        """
         deadline = time.monotonic() + _START_S
+        heard = None
         while self._client.seen.telemetry is None:
+            said = self._client.seen.training
+            progress = None if said is None else said.progress
+            if progress is not None and progress.offline and progress != heard:
+                heard, deadline = progress, time.monotonic() + _START_S
             if time.monotonic() > deadline:
                 raise LiveLost(
                     f"the robot sent no telemetry within {_START_S:.0f} s; see the daemon's log"

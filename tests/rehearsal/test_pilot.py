@@ -5,15 +5,19 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 import numpy as np
+import pytest
 
-from robot_rl.rehearsal.client import Seen
+from robot_rl.rehearsal import pilot as pilot_module
+from robot_rl.rehearsal.client import LiveLost, Seen
 from robot_rl.rehearsal.lift_cube import LiftCubeExpert
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live.client_message import ConfirmReset
+from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.live.robot_message import CommandResult, SimulatorTruth, TruthObject
 from robot_rl.schema.live.telemetry import EpisodeStage
+from robot_rl.schema.policy import LearnerProgress
 from safety.vocabulary import Mode
 from tests.server.live_sockets import telemetry
 
@@ -70,6 +74,37 @@ class Robot:
         self.dead_man.append(deadman)
 
 
+class Learning(Robot):
+    """A robot that is silent for as many minutes as its learner is learning offline."""
+
+    def __init__(self, minutes: int, *, heard: bool) -> None:
+        super().__init__()
+        self.minutes, self.heard, self.clock_s = minutes, heard, 0.0
+
+    def pump(self, _timeout_s: float) -> None:
+        self.clock_s += 60.0
+        self.minutes -= 1
+        if self.minutes <= 0:
+            self.shows(1000, Mode.IDLE)
+        elif self.heard:
+            self.seen.training = TrainingStatus(
+                progress=LearnerProgress(
+                    task="lift_cube",
+                    feed_cursor=0,
+                    env_steps=0,
+                    learner_step=0,
+                    steps_per_s=0.0,
+                    demonstration_steps=50,
+                    replay_steps=0,
+                    losses={"clone": float(self.minutes)},
+                    version=1,
+                    offline=True,
+                    paused=True,
+                ),
+                versions=(),
+            )
+
+
 def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool) -> Pilot:
     """In the middle of an episode."""
     pilot = Pilot(
@@ -82,6 +117,21 @@ def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool) -> Pilot:
     pilot._plan = EpisodePlan(purpose=purpose, seed=0)
     pilot._started = pilot._placed = True
     return pilot
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_it_waits_for_what_the_learner_learns_offline(
+    heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    robot = Learning(minutes=10, heard=heard)
+    monkeypatch.setattr(pilot_module, "time", SimpleNamespace(monotonic=lambda: robot.clock_s))
+    pilot = pilot_of(robot, Purpose.TRAINING, lockstep=False)
+    if heard:
+        pilot.join()
+        assert robot.seen.telemetry is not None
+    else:
+        with pytest.raises(LiveLost, match="no telemetry within 180 s"):
+            pilot.join()
 
 
 def test_turns_are_left_out_only_where_nothing_could_be_done() -> None:

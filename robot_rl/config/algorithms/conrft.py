@@ -24,7 +24,7 @@ class ConrftSettings(LearnerSection):
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     gripper_temperature: Positive = 0.02  # in units of reward; a gripper follows softmax(Q_g / τ)
     # On the demonstrations, before the first step: Cal-ConRFT.
-    offline_updates: Annotated[int, Field(ge=1, le=1_000_000)] = 4000
+    offline_updates: Annotated[int, Field(ge=1, le=1_000_000)] = 2000
     conservatism: NotNegative = 0.01  # α
     temperature: Positive = 0.1
     sampled_actions: Annotated[int, Field(ge=1, le=100)] = 10  # of each of three kinds
