@@ -15,7 +15,7 @@ from robot_rl.config.learner import DEFAULT, known_algorithms
 from robot_rl.study.settings import Study, StudyArm, TrainingBudget
 from robot_rl.study.toml_text import toml_text
 
-WORK = "work"
+LOCAL = "local"
 """Folder of what belongs to this machine: derived task files and the cells' output."""
 
 
@@ -74,7 +74,7 @@ class _Derived:
         source = load_task(task).path
         self.task = source.stem
         self.content = derived_task(read_toml(source), study.arms[arm])
-        self.file = folder / WORK / "tasks" / f"{self.task}.{arm}.toml"
+        self.file = folder / LOCAL / "tasks" / f"{self.task}.{arm}.toml"
         text = toml_text(_beside(self.content, source.parent))
         durable_file.write(self.file, text.encode())
         try:

@@ -23,7 +23,7 @@ from robot_rl.errors import Conflict
 from robot_rl.rehearsal.children import end_with_parent, undisturbed
 from robot_rl.rehearsal.report import Machine
 from robot_rl.schema.message import utc_now
-from robot_rl.study.cells import WORK, StudyCell
+from robot_rl.study.cells import LOCAL, StudyCell
 from robot_rl.study.results import (
     CellReport,
     CellResult,
@@ -153,7 +153,7 @@ class _Runner:
             # Nobody had to help: then there is nothing to show either.
             arguments += ["--demonstration-seconds", f"{seconds:.3f}"] if seconds else []
         report_file = self._reports / f"{cell.name}.json"
-        log = self._settings.folder / WORK / "logs" / f"{cell.name}.log"
+        log = self._settings.folder / LOCAL / "logs" / f"{cell.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         command = [*self._settings.program, *arguments, "--quiet"]
         with log.open("wb") as output:
@@ -251,7 +251,7 @@ def _last_lines(log: Path) -> str:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Only one study writes into a folder. Raises Conflict."""
-    lock = folder / WORK / "lock"
+    lock = folder / LOCAL / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         try:
