@@ -17,9 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from robot_rl.policy.explorer import Explorer
-from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
-from robot_rl.policy.interface import Backbone, Chunk, Observation
+from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadSettings, assemble
 from robot_rl.policy.networks import mlp
 
 KIND = "consistency"
@@ -92,36 +90,12 @@ def _sinusoids(sigma: torch.Tensor) -> torch.Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
-class ConsistencyPolicy:
-    """A frozen backbone with such a head; its axes explore by the noise that they are drawn from,
-    and by no other.
-    """
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        head: ConsistencyHead,
-        version: int | None = None,
-        explorer: Explorer | None = None,
-    ) -> None:
-        self.backbone = backbone
-        self.explorer = explorer or Explorer()
-        self.head = head.eval().requires_grad_(False)
-        self.version = version
-
-    def act(
-        self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
-    ) -> Chunk:
-        features = self.backbone.features(observation)
-        action = self.decide(features, rng, deterministic=deterministic)
-        return Chunk(actions=action[None], version=self.version)
+class ConsistencyPolicy(ActingPolicy[ConsistencyHead]):
+    """With such a head; its axes explore by the noise that they are drawn from, and by no other."""
 
     def decide(
         self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool
     ) -> NDArray[np.float64]:
-        """(size,) action for features already at hand; unless `deterministic`, with what the
-        explorer tries.
-        """
         shape = self.head.settings
         noise = np.zeros(len(shape.axes), np.float32)
         if not deterministic:
@@ -132,11 +106,4 @@ class ConsistencyPolicy:
             best = self.head.grippers(seen)[0].argmax(-1).tolist()
         if not deterministic:
             best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
-        action = np.zeros(shape.size)
-        action[list(shape.axes)] = axes.double().numpy()
-        action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in best]
-        return action
-
-    def reset(self) -> None:
-        """An episode begins: nothing that is tried lasts from the one before."""
-        self.explorer.reset()
+        return assemble(shape, axes.double().numpy(), best)

@@ -1,5 +1,7 @@
 """The part that trains and travels: SAC actor and three-way grippers."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -93,13 +95,13 @@ class Head(nn.Module):
         return torch.tanh(output.mean), output.grippers
 
 
-class HeadPolicy:
-    """A frozen backbone with a head; another version is another one of these."""
+class ActingPolicy[H: nn.Module](ABC):
+    """A frozen backbone with a head of some kind; another version is another one of these."""
 
     def __init__(
         self,
         backbone: Backbone,
-        head: Head,
+        head: H,
         version: int | None = None,
         explorer: Explorer | None = None,
     ) -> None:
@@ -115,27 +117,41 @@ class HeadPolicy:
         action = self.decide(features, rng, deterministic=deterministic)
         return Chunk(actions=action[None], version=self.version)
 
+    @abstractmethod
     def decide(
         self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool
     ) -> NDArray[np.float64]:
         """(size,) action for features already at hand; unless `deterministic`, with what the
         explorer tries.
         """
-        with torch.inference_mode():
-            output = self.head(torch.from_numpy(features)[None])
-        raw = output.mean[0].double().numpy()
-        if not deterministic:
-            noise = self.explorer.noise(rng, len(raw))
-            raw = raw + np.exp(output.log_std[0].double().numpy()) * noise
-        shape = self.head.settings
-        action = np.zeros(shape.size)
-        action[list(shape.axes)] = np.tanh(raw)
-        best = output.grippers[0].argmax(-1).tolist()
-        if not deterministic:
-            best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
-        action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in best]
-        return action
 
     def reset(self) -> None:
         """An episode begins: nothing that is tried lasts from the one before."""
         self.explorer.reset()
+
+
+def assemble(
+    shape: HeadSettings, axes: NDArray[np.float64], choices: Sequence[int]
+) -> NDArray[np.float64]:
+    """(size,) action of its axes −1 … 1 and the grippers' choices."""
+    action = np.zeros(shape.size)
+    action[list(shape.axes)] = axes
+    action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in choices]
+    return action
+
+
+class HeadPolicy(ActingPolicy[Head]):
+    """With a Gaussian head."""
+
+    def decide(
+        self, features: NDArray[np.float32], rng: np.random.Generator, *, deterministic: bool
+    ) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            output = self.head(torch.from_numpy(features)[None])
+        raw = output.mean[0].double().numpy()
+        best = output.grippers[0].argmax(-1).tolist()
+        if not deterministic:
+            noise = self.explorer.noise(rng, len(raw))
+            raw = raw + np.exp(output.log_std[0].double().numpy()) * noise
+            best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
+        return assemble(self.head.settings, np.tanh(raw), best)
