@@ -17,6 +17,13 @@ class KilledPart(StrEnum):
     server = "server"
 
 
+class RewardFrom(StrEnum):
+    """As robot_rl.schema.transition.RewardSource."""
+
+    simulator = "simulator"
+    operator = "operator"
+
+
 def demo(
     cell: Cell = "simulation",
     task: TaskName = "lift_cube",
@@ -79,6 +86,13 @@ def rehearse(
     reaction: Annotated[float, typer.Option(help="Seconds before the operator acts.")] = 0.3,
     noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
     skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
+    reward: Annotated[
+        RewardFrom | None,
+        typer.Option(help="Whose word on success counts, in place of the task's [reward] source."),
+    ] = None,
+    label_error: Annotated[
+        float, typer.Option(help="Share of the operator's labels that are wrong, 0 to 1.")
+    ] = 0.0,
     kill: Annotated[
         list[KilledPart] | None,
         typer.Option(help="SIGKILL this part during the training, and start it again."),
@@ -120,6 +134,8 @@ def rehearse(
             reaction_s=reaction,
             noise=noise,
             skill=skill,
+            reward=None if reward is None else reward.value,
+            label_error=label_error,
             seed=seed,
             data=data,
             kill=tuple(part.value for part in kill or ()),

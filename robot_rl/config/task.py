@@ -18,7 +18,7 @@ from robot_rl.config.section import (
     Section,
     Triple,
 )
-from robot_rl.schema.transition import GRIPPER_AT_START
+from robot_rl.schema.transition import GRIPPER_AT_START, RewardSource
 from safety.vocabulary import ONLY_ARM
 
 
@@ -39,7 +39,7 @@ class Reward(Section):
     success: float = 1.0
     step: float = 0.0
     gripper_change: Annotated[float, Field(le=0)] = -0.02
-    source: Literal["simulator", "operator"] = "simulator"
+    source: RewardSource = "simulator"
 
 
 class ArmStart(Section):

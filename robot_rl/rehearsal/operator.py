@@ -20,12 +20,14 @@ class OperatorSettings:
     noise: float = 0.1  # standard deviation added to every axis in use
     skill: float = 1.0
     interventions: bool = True
+    label_error: float = 0.0  # the share of training episodes in which the wrong key is pressed
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
             ("reaction", self.reaction_s, 0.0, 10.0),
             ("noise", self.noise, 0.0, 1.0),
             ("skill", self.skill, 0.0, 1.0),
+            ("label error", self.label_error, 0.0, 1.0),
             ("stall", self.stall_s, 0.1, 60.0),
             ("correction", self.correction_s, 0.1, 60.0),
         ):

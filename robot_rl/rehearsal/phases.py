@@ -54,7 +54,8 @@ class Session:
         self._progress = progress
         self._watch = _Watch()
         self._killed: dict[str, int] = {}
-        self._step_s = load_task(settings.task).step_s
+        self._task = load_task(settings.task)
+        self._step_s = self._task.step_s
         self._training_wall_s = 0.0
         # Robot time of demonstrations and training, and of the next evaluation on the way.
         self._taught_s = 0.0
@@ -174,7 +175,7 @@ class Session:
 
         return look
 
-    def report(self, record: Record, sha256: str, wall_s: float, task: str) -> RehearsalReport:
+    def report(self, record: Record, sha256: str, wall_s: float) -> RehearsalReport:
         settings, pilot = self._settings, self._pilot
         telemetry = pilot.seen.telemetry
         if telemetry is None:
@@ -187,7 +188,8 @@ class Session:
         tenths = np.array_split(np.arange(len(training)), 10) if len(training) >= 10 else []
         trained = pilot.seen.trained
         return RehearsalReport(
-            task=task,
+            task=self._task.name,
+            reward=self._task.reward.source,
             seed=settings.seed,
             machine=Machine(cores=os.cpu_count() or 1),
             lockstep=not settings.real_time,
@@ -227,6 +229,7 @@ class Session:
             frame_age_ms={
                 camera: Spread.of(ages) for camera, ages in self._watch.frame_age_ms.items()
             },
+            label_errors=pilot.tally.label_errors,
             refused=pilot.tally.refused,
             parts_killed=self._killed,
             wall_s=wall_s,

@@ -15,7 +15,8 @@ from robot_rl.errors import Conflict
 from robot_rl.rehearsal.client import LiveClient, LiveLost, Seen
 from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.rehearsal.outcome_seen import OutcomeSeen
+from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live.client_message import (
     AcquireLease,
     BeginReset,
@@ -63,6 +64,7 @@ class Tally:
     """What the scripted operator counted itself, to hold against the database."""
 
     episodes: int = 0
+    label_errors: int = 0
     refused: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -77,11 +79,15 @@ class Pilot:
         *,
         lockstep: bool,
         seed: int,
+        judges: bool = False,
     ) -> None:
+        """`judges`: the reward is the person's word, so that they end episodes which are done."""
         self._connect, self._expert, self._settings = connect, expert, settings
         self._client = connect()
-        self._lockstep = lockstep
+        self._lockstep, self._judges = lockstep, judges
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
+        self._keys = np.random.default_rng(np.random.SeedSequence([seed, 0x0A]))
+        self._outcome, self._labelled = OutcomeSeen(), False
         self._pending: tuple[UUID, str] | None = None
         self._mind = Mind()
         self._plan: EpisodePlan | None = None
@@ -165,6 +171,7 @@ class Pilot:
         """Run one episode from reset to label; `between` is called about once a second."""
         self._plan, self._placed, self._started = plan, False, False
         self._mind = Mind(demonstrating=plan.purpose is Purpose.DEMONSTRATION)
+        self._outcome, self._labelled = OutcomeSeen(mistaken=self._errs(plan)), False
         next_call = self._next_tick = progress = time.monotonic()
         last_t = -1
         while not self._done():
@@ -205,7 +212,7 @@ class Pilot:
             return False
         match telemetry.episode.stage:
             case EpisodeStage.RUNNING:
-                watching = plan.purpose is Purpose.EVALUATION
+                watching = plan.purpose is Purpose.EVALUATION and not self._judges
                 return watching and self._started and telemetry.mode is Mode.AUTONOMOUS
             case EpisodeStage.RESETTING:
                 return self._placed and telemetry.mode is Mode.RESETTING
@@ -245,7 +252,7 @@ class Pilot:
             case EpisodeStage.RUNNING if self._started:
                 self._work(telemetry)
             case EpisodeStage.AWAIT_LABEL:
-                self._label()
+                self._judge(telemetry, over=True)
             # Said while the arm still drives home, so that the scene is placed once, by this seed.
             case EpisodeStage.RESETTING | EpisodeStage.READY if not self._placed:
                 self._ask(BeginReset, seed=plan.seed)
@@ -268,6 +275,11 @@ class Pilot:
         truth = self._client.seen.truth
         if truth is None:
             return
+        if self._labelled:
+            self._release()  # the episode ends with the next step
+            return
+        if self._judges:
+            self._judge(telemetry, over=False)
         view = View.of(telemetry, truth)
         self._mind, decision = decide(
             self._mind, view, telemetry.mode, self._expert, self._acting(), self._rng
@@ -289,9 +301,11 @@ class Pilot:
                 pass
 
     def _acting(self) -> OperatorSettings:
-        """In an evaluation the operator is silent, whatever the settings say."""
+        """In an evaluation the operator is silent, whatever the settings say; so are they once they
+        have seen the task done.
+        """
         plan = self._plan
-        if plan is not None and plan.purpose is Purpose.EVALUATION:
+        if (plan is not None and plan.purpose is Purpose.EVALUATION) or self._outcome.done:
             return replace(self._settings, interventions=False)
         return self._settings
 
@@ -308,10 +322,22 @@ class Pilot:
         self._release_first = False
         self._client.drive(deadman=False, axes=(0.0,) * 6, device=_DEVICE)
 
-    def _label(self) -> None:
-        truth = self._client.seen.truth
-        success = truth is not None and truth.success
-        self._ask(Label, outcome=Outcome.SUCCESS if success else Outcome.FAILURE)
+    def _judge(self, telemetry: Telemetry, *, over: bool) -> None:
+        """Look at the scene, and press the key when it is time to. `over`: the robot has ended the
+        episode, and waits.
+        """
+        truth, t_s = self._client.seen.truth, telemetry.t_ns * 1e-9
+        done = truth is not None and truth.success
+        self._outcome = self._outcome.seeing(t_s, done=done, over=over)
+        outcome = self._outcome.label(t_s, self._settings.reaction_s)
+        if outcome is not None:
+            self._ask(Label, outcome=outcome)
+
+    def _errs(self, plan: EpisodePlan) -> bool:
+        """An evaluation measures the policy, not the person."""
+        chance = self._settings.label_error
+        measured = plan.purpose is Purpose.EVALUATION
+        return not measured and chance > 0 and bool(self._keys.random() < chance)
 
     def _ask[R: Request](self, kind: type[R], **what: object) -> None:
         """One request at a time: the next turn looks for its answer."""
@@ -343,6 +369,9 @@ class Pilot:
                 self._placed = True
             case "StartEpisode":
                 self._started = True
+            case "Label":
+                self._labelled = True
+                self.tally.label_errors += self._outcome.mistaken
             case _:
                 pass
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from robot_rl.evaluation.metrics import wilson
 from robot_rl.rehearsal.timeline import EpisodeEntry, frozen_evaluations
 from robot_rl.schema.message import Message
+from robot_rl.schema.transition import RewardSource
 
 
 class Rate(Message):
@@ -70,6 +71,7 @@ class RehearsalReport(Message):
     """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
 
     task: str
+    reward: RewardSource  # whose word on success counted
     seed: int
     machine: Machine
     lockstep: bool
@@ -96,6 +98,7 @@ class RehearsalReport(Message):
     real_time_factor: Spread
     missed_ticks: int
     frame_age_ms: dict[str, Spread]
+    label_errors: int  # training episodes that the person labelled wrongly
     refused: dict[str, int]
     parts_killed: dict[str, int]
     wall_s: float
@@ -131,6 +134,7 @@ def as_text(report: RehearsalReport) -> str:
         ),
         ("interventions", f"{report.interventions}, {report.human_seconds:.0f} s of driving"),
         ("versions acted", len(report.versions_acted)),
+        ("reward from", f"the {report.reward}, {report.label_errors} wrong labels"),
         ("demonstrations", report.demonstrated),
         ("success before", report.success_before),
         ("success after", report.success_after),

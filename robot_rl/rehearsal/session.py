@@ -2,19 +2,23 @@
 
 import contextlib
 import json
+import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from robot_rl.config import load_cell, load_task
+from robot_rl.config import Task, load_cell, load_task
+from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
 from robot_rl.rehearsal.client import LiveClient
+from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.phases import Session
@@ -45,11 +49,18 @@ def run(
 
 def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> RehearsalReport:
     """One session against a system of its own, whose records stay in `data`."""
-    task, cell = load_task(settings.task), load_cell(settings.cell)
+    task, cell = _task(settings, data), load_cell(settings.cell)
+    settings = replace(settings, task=os.fspath(task.path))
     if task.simulation is None or not cell.simulated:
         raise PlainError(
             f"{task.path}: a rehearsal needs a simulated cell and a task with a [simulation] "
             "section, because the scripted operator sees the simulator's true state"
+        )
+    judges = task.reward.source == "operator"
+    if settings.label_error and not judges:
+        raise PlainError(
+            f"label error = {settings.label_error:g}: the simulator says how an episode ended, and "
+            "it makes no mistakes; let the person say it with --reward operator"
         )
     expert = expert_for(task.simulation.scene, task.action.scale)
     operator = _operator(settings)
@@ -73,6 +84,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             operator,
             lockstep=not settings.real_time,
             seed=settings.seed,
+            judges=judges,
         )
         pilot.join()
         with _progress(quiet) as progress:
@@ -83,7 +95,18 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         pilot.leave()
         pilot.close()
         sha256 = steps_sha256(system.url, system.tokens.operator, task.name, record)
-    return session.report(record, sha256, time.monotonic() - started, task.name)
+    return session.report(record, sha256, time.monotonic() - started)
+
+
+def _task(settings: RehearsalSettings, data: Path) -> Task:
+    """As the task file says, or with another source of reward as a file of the data folder."""
+    task = load_task(settings.task)
+    if settings.reward in (None, task.reward.source):
+        return task
+    file = data / "tasks" / task.path.name
+    changes = {"reward": {"source": settings.reward}}
+    write_task(file, merged(read_toml(task.path), changes), task.path)
+    return load_task(os.fspath(file))
 
 
 def _settle(system: System, pilot: Pilot, task: str) -> Record:
@@ -112,6 +135,7 @@ def _operator(settings: RehearsalSettings) -> OperatorSettings:
             noise=settings.noise,
             skill=settings.skill,
             interventions=settings.interventions,
+            label_error=settings.label_error,
         )
     except ValueError as error:
         raise PlainError(str(error)) from error

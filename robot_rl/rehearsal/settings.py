@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robot_rl.schema.transition import RewardSource
+
 type Killable = Literal["learner", "server"]
 
 
@@ -12,7 +14,8 @@ class RehearsalSettings:
     """As on the command line. `kill` names parts to SIGKILL and start again during the training.
 
     Minutes and seconds are of the robot's clock, in lock-step virtual. `robot_minutes` takes the
-    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. With
+    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. `reward` None: as
+    the task file says. With
     `evaluate_every_minutes` of demonstrations and training, `evaluate_episodes` frozen ones follow.
     """
 
@@ -31,6 +34,8 @@ class RehearsalSettings:
     reaction_s: float = 0.3
     noise: float = 0.1
     skill: float = 1.0
+    reward: RewardSource | None = None
+    label_error: float = 0.0
     seed: int = 0
     data: Path | None = None
     kill: tuple[Killable, ...] = ()

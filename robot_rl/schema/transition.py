@@ -30,6 +30,13 @@ SAME_ACTION = 1e-4
 float32; a real second driver moves the reference by far more."""
 
 
+type RewardSource = Literal["simulator", "operator"]
+"""Whose word on success counts before anybody relabels: the simulator's, which also ends the
+episode, or that of the person, as on a real robot. Then the simulator says nothing of success or
+failure: no step, no actor and no learner has its word.
+"""
+
+
 class RewardRule(Protocol):
     """What is needed of a task's reward section."""
 
@@ -40,7 +47,7 @@ class RewardRule(Protocol):
     @property
     def gripper_change(self) -> float: ...
     @property
-    def source(self) -> Literal["simulator", "operator"]: ...
+    def source(self) -> RewardSource: ...
 
 
 # ---- which steps -------------------------------------------------------------------------------

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_rl import durable_file
 from robot_rl.config import BadConfig, check_fit, load_cell, load_task
 from robot_rl.config.document import file_sha256, read_toml
 from robot_rl.config.learner import DEFAULT, known_algorithms
+from robot_rl.config.section import Section
+from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.study.settings import Study, StudyArm, TrainingBudget
-from robot_rl.study.toml_text import toml_text
 
 LOCAL = "local"
 """Folder of what belongs to this machine: derived task files and the cells' output."""
@@ -75,8 +75,7 @@ class _Derived:
         self.task = source.stem
         self.content = derived_task(read_toml(source), study.arms[arm])
         self.file = folder / LOCAL / "tasks" / f"{self.task}.{arm}.toml"
-        text = toml_text(_beside(self.content, source.parent))
-        durable_file.write(self.file, text.encode())
+        write_task(self.file, self.content, source)
         try:
             read = load_task(str(self.file))
             check_fit(load_cell(study.cell), read)
@@ -103,25 +102,6 @@ def derived_task(base: Mapping[str, Any], arm: StudyArm) -> dict[str, Any]:
     return merged({**base, "learner": learner}, changes)
 
 
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables are merged key by key; anything else takes the place of what was there."""
-    found = dict(base)
-    for key, value in changes.items():
-        there = found.get(key)
-        if isinstance(there, Mapping) and isinstance(value, Mapping):
-            value = merged(there, value)
-        found[key] = value
-    return found
-
-
-def _beside(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """With the starting policy where it lies: it is named from the place of the task file."""
-    named = task.get("policy", {}).get("folder")
-    if not isinstance(named, str) or not (folder / named).is_dir():
-        return dict(task)  # a name on the hub; what is wrong with others the reader says
-    return merged(task, {"policy": {"folder": os.fspath((folder / named).resolve())}})
-
-
 def _policy_sha256(folder: Path) -> str:
     """Of the manifest, which names the hashes of the rest; empty for a policy on the hub."""
     manifest = folder / "manifest.json"
@@ -138,7 +118,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         "task": derived.content,
         "cell": read_toml(load_cell(study.cell).path),
         "starting_policy": derived.starting_policy,
-        "operator": operator.model_dump(),
+        "operator": _said(operator, "label_error"),
         "budget": budget.model_dump(),
         "evaluation": study.evaluation.model_dump(),
         "demonstrations": arm.demonstrations,
@@ -155,6 +135,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *("--demonstrations", str(arm.demonstrations)),
         *("--reaction", str(operator.reaction_s), "--noise", str(operator.noise)),
         *("--skill", str(operator.skill)),
+        *(["--label-error", str(operator.label_error)] if operator.label_error else []),
         *([] if operator.interventions else ["--no-interventions"]),
         *([] if arm.learner else ["--no-learner"]),
     ]
@@ -171,6 +152,15 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         arguments=tuple(arguments),
         source=source,
     )
+
+
+def _said(section: Section, *newer: str) -> dict[str, Any]:
+    """All of a section, but keys that are `newer` than some results only where they are used, so
+    that those results are still of these settings.
+    """
+    defaults = {name: type(section).model_fields[name].default for name in newer}
+    unused = {name for name, default in defaults.items() if getattr(section, name) == default}
+    return section.model_dump(exclude=unused)
 
 
 def _budget(budget: TrainingBudget) -> tuple[str, str]:

@@ -43,6 +43,7 @@ class OperatorPlan(Section):
     noise: Fraction = 0.1
     skill: Fraction = 1.0
     interventions: bool = True  # false: nobody helps
+    label_error: Fraction = 0.0  # with task.reward.source = "operator"
 
     def with_changes(self, changes: "OperatorPlan") -> "OperatorPlan":
         """With what `changes` was given, and as it is otherwise."""

@@ -208,6 +208,22 @@ def test_with_the_operators_reward_the_last_step_waits_for_the_label(task: Task)
     assert replay.store.reward[row_of(replay, 1, 2)] == 1.0
 
 
+def test_with_the_operators_reward_it_follows_the_newest_label_alone(task: Task) -> None:
+    """Whatever a simulator says in the steps, as in data of a task that once believed it."""
+    reward = task.reward.model_copy(update={"source": "operator"})
+    for evidence in ((), (2, 3)):
+        replay = Replay(task.model_copy(update={"reward": reward}), SIZE, capacity=100)
+        one = new_id()
+        feed(replay, one, 0, piece(1, 0, 5, last=True, success=evidence, terminated=(3,)))
+        rows = [row_of(replay, 1, index) for index in range(4)]
+        assert replay.store.reward[rows].tolist() == [0.0] * 4, "nobody has said anything yet"
+        assert replay.store.bootstrap[rows[:3]].tolist() == [1.0] * 3
+        for outcome, worth in ((Outcome.SUCCESS, 1.0), (Outcome.FAILURE, 0.0)):
+            replay.relabel(one, outcome)
+            assert replay.store.reward[rows].tolist() == [0.0, 0.0, 0.0, worth]
+            assert replay.store.bootstrap[rows].tolist() == [1.0, 1.0, 1.0, 0.0]
+
+
 def test_an_excluded_episode_leaves_both_views_and_comes_back(replay: Replay) -> None:
     one, two = new_id(), new_id()
     feed(replay, one, 0, piece(1, 0, 4, last=True, human=(1, 2)))

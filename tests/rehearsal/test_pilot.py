@@ -42,7 +42,13 @@ class Robot:
             reset_count=1,
         )
         self.asked: list[str] = []
+        self.labels: list[object] = []
         self.dead_man: list[bool] = []
+
+    def succeeds(self) -> None:
+        truth = self.seen.truth
+        assert truth is not None
+        self.seen.truth = truth.model_copy(update={"success": True})
 
     def shows(self, t_ms: int, mode: Mode, stage: EpisodeStage = EpisodeStage.RUNNING) -> None:
         plain = telemetry(t_ms * MS)
@@ -62,8 +68,9 @@ class Robot:
             t_ns=t_ms * MS,
         )
 
-    def post(self, kind: type[Any], **_what: object) -> UUID:
+    def post(self, kind: type[Any], **what: object) -> UUID:
         self.asked.append(kind.__name__)
+        self.labels += [what["outcome"]] if "outcome" in what else []
         self.request = uuid4()
         return self.request
 
@@ -105,7 +112,7 @@ class Learning(Robot):
             )
 
 
-def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool) -> Pilot:
+def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool, judges: bool = False) -> Pilot:
     """In the middle of an episode."""
     pilot = Pilot(
         lambda: cast(Any, robot),
@@ -113,6 +120,7 @@ def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool) -> Pilot:
         OperatorSettings(noise=0.0),
         lockstep=lockstep,
         seed=0,
+        judges=judges,
     )
     pilot._plan = EpisodePlan(purpose=purpose, seed=0)
     pilot._started = pilot._placed = True
@@ -176,3 +184,23 @@ def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() ->
     turn()
     assert robot.asked == ["Takeover"]
     assert all(robot.dead_man[1:])
+
+
+@pytest.mark.parametrize("judges", [True, False])
+def test_who_judges_ends_what_is_done_once_and_lets_go(judges: bool) -> None:
+    """Else the simulator does, and the person has nothing to say."""
+    robot = Robot()
+    pilot = pilot_of(robot, Purpose.EVALUATION, lockstep=True, judges=judges)
+    for t_ms in range(1000, 2000, 50):
+        robot.shows(t_ms, Mode.AUTONOMOUS)
+        assert pilot._rests() is not judges, "a person who rests sees it late"
+        if t_ms >= 1200:
+            robot.succeeds()
+        pilot._turn()
+        if t_ms == 1450:
+            assert not robot.asked
+        if robot.asked and pilot._pending is not None:
+            robot.accepts(robot.request, t_ms)
+    assert robot.asked == (["Label"] if judges else [])
+    assert robot.labels == (["success"] if judges else [])
+    assert not any(robot.dead_man)

@@ -7,9 +7,9 @@ import pytest
 
 from robot_rl.config import BadConfig, check_fit, load_cell, load_task
 from robot_rl.config.document import CHECKOUT
+from robot_rl.rehearsal.toml_text import toml_text
 from robot_rl.study.cells import StudyCell, cells_of
 from robot_rl.study.settings import Study, load_study
-from robot_rl.study.toml_text import toml_text
 
 STUDIES = sorted((CHECKOUT / "benchmarks" / "studies").glob("*.toml"))
 HEAD = """\
@@ -121,6 +121,25 @@ def test_the_arguments_are_those_of_rehearse(tmp_path: Path) -> None:
     other = " ".join(found["lift_cube.other.5"].arguments)
     assert "--robot-minutes 20.0 --demonstrations 2 --reaction 0.5 --noise 0.3" in other
     assert "--no-" not in other
+
+
+def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
+    """Results from before it was there are of the same settings."""
+    found = cells(
+        tmp_path,
+        """
+        [arms.plain]
+        [arms.named]
+        operator = { label_error = 0 }
+        [arms.mistakes]
+        operator = { label_error = 0.2 }
+        """,
+    )
+    plain, named, mistakes = (found[f"lift_cube.{arm}.4"] for arm in ("plain", "named", "mistakes"))
+    assert "label_error" not in plain.settings["operator"]
+    assert plain.sha256 == named.sha256 != mistakes.sha256
+    assert "--label-error 0.2" in " ".join(mistakes.arguments)
+    assert "--label-error" not in plain.arguments
 
 
 def test_the_hash_tells_settings_apart(tmp_path: Path) -> None:

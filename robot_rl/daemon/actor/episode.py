@@ -7,7 +7,6 @@ has N + 1 records.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
 
 from robot_rl.daemon.actor.episode_events import (
     Begin,
@@ -39,6 +38,7 @@ from robot_rl.daemon.actor.episode_events import (
 )
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live.telemetry import EpisodeStage
+from robot_rl.schema.transition import RewardSource
 
 SIMULATOR, ROBOT = "simulator", "robot"
 
@@ -56,7 +56,7 @@ class Rules:
     """What the task says about its episodes."""
 
     max_steps: int
-    reward_source: Literal["simulator", "operator"]
+    reward_source: RewardSource
     ends_after_intervention: bool
     confirm: bool
     simulated: bool

@@ -78,6 +78,7 @@ class ActorLoop:
         policy: "PolicyHolder",
     ) -> None:
         from robot_rl.daemon.actor.actor import Actor
+        from robot_rl.daemon.actor.episode import SIMULATOR
         from robot_rl.daemon.actor.event_log import Identity
         from robot_rl.daemon.actor.ports import ActorPorts
         from robot_rl.daemon.actor.sensors import Sensors
@@ -101,6 +102,7 @@ class ActorLoop:
             stale_s=settings.cell.stale_camera_s,
             wait_s=settings.task.action_delay_s / 2,
             simulated=simulated,
+            judged=settings.task.reward.source == SIMULATOR,
         )
         ports = ActorPorts(
             settings.memory,

@@ -38,8 +38,8 @@ class SensorReading:
     t_utc: datetime
     frames: Mapping[str, StepFrame]
     stale: tuple[str, ...]
-    success: bool | None  # by the simulator
-    failed: bool = False  # by the simulator: success cannot come any more
+    success: bool | None  # by the simulator, where it judges
+    failed: bool = False  # by the simulator, where it judges: success cannot come any more
     truncated: bool = False  # by the simulator: a time limit of its own
     sensors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
@@ -108,8 +108,12 @@ class Sensors:
         stale_s: float,
         wait_s: float,
         simulated: bool,
+        judged: bool,
     ) -> None:
-        self._clock = clock
+        """`judged`: whether the simulator's word on success and failure counts; where it does not,
+        nobody hears it.
+        """
+        self._clock, self._judged = clock, judged
         self._sensors = sensors
         self._arms = {
             name: arm_topics.open_state(
@@ -131,8 +135,8 @@ class Sensors:
             t_utc=utc_now(),
             frames={},
             stale=tuple(self._cameras),
-            success=None if truth is None else bool(truth["success"]),
-            failed=truth is not None and bool(truth["failed"]),
+            success=bool(truth["success"]) if truth is not None and self._judged else None,
+            failed=truth is not None and self._judged and bool(truth["failed"]),
             truncated=truth is not None and bool(truth["truncated"]),
             sensors=self._sensors,
         )

@@ -238,6 +238,12 @@ class Rig:
         if observation_ns not in self.lost:
             self._rings["step_results"].push(cast(Record, result[()]))
 
+    def judge(self, said: str) -> None:
+        """The simulator says from now on that it is a `success`, or has `failed`."""
+        truth = self._truth.read()
+        truth[said] = True
+        self._truth.write(truth)
+
     # ---- control --------------------------------------------------------------------------------
 
     def mode(
