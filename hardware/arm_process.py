@@ -6,6 +6,7 @@ It outlives control. It ends by a `shutdown` request, by SIGTERM, or when its su
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -14,7 +15,7 @@ import numpy as np
 from hardware import arm_topics, realtime, simulation_topics
 from hardware.arm import ArmDriver, ArmLaunch, ArmLost, Scene
 from hardware.arm_guard import CommandGuard, GuardedArm
-from hardware.clock import MonotonicClock, VirtualTime
+from hardware.clock import Guest, MonotonicClock, VirtualTime
 from hardware.driver import DriverSettings
 from hardware.memory import Record
 from hardware.parent import Parent
@@ -135,13 +136,27 @@ class ArmHost:
 
     # ---- the two clocks ----------------------------------------------------------------------
 
-    def run_virtual(self, scene: Scene, step_ns: int) -> None:
-        """Lock-step: as far as every party grants, and no further."""
+    def run_virtual(
+        self, scene: Scene, step_ns: int, open_guest: Callable[[], Guest] | None = None
+    ) -> None:
+        """Lock-step: as far as every party grants, and no further. A guest is opened once the arm
+        can be measured.
+        """
         virtual = VirtualTime(self.launch.folder)
-        dt_ns = self.period_ns
-        now_ns = ticked_ns = virtual.now_ns()
+        now_ns = virtual.now_ns()
         self._show(scene, now_ns)
         self.publish(now_ns)  # last: whoever waits for a state finds everything else too
+        guest = None if open_guest is None else open_guest()
+        realtime.quiet_collector()
+        try:
+            self._follow_grants(virtual, step_ns, guest)
+        finally:
+            if guest is not None:
+                guest.close()
+
+    def _follow_grants(self, virtual: VirtualTime, step_ns: int, guest: Guest | None) -> None:
+        dt_ns = self.period_ns
+        now_ns = ticked_ns = virtual.now_ns()
         while not self.stopping:
             granted_ns = virtual.wait_granted(_WAIT_S)
             self.serve_requests(now_ns)
@@ -150,6 +165,8 @@ class ArmHost:
                 continue
             # The step grid is never jumped over: cameras need the scene exactly there.
             until_ns = min(granted_ns, (now_ns // step_ns + 1) * step_ns)
+            if guest is not None:
+                until_ns = min(until_ns, guest.due_ns)
             while ticked_ns + dt_ns <= until_ns:
                 ticked_ns += dt_ns
                 self.tick(ticked_ns)
@@ -157,6 +174,8 @@ class ArmHost:
             self.publish(ticked_ns)
             now_ns = until_ns
             virtual.advance(now_ns)
+            if guest is not None and guest.due_ns <= now_ns:
+                guest.turn()
 
     def run_real_time(self, *, fifo: bool) -> None:
         """Absolute deadlines on the monotonic clock; a missed tick is skipped, never caught up."""
@@ -205,8 +224,10 @@ class ArmHost:
         self._timing_slot.write(np.array((*counts, *times), arm_topics.TIMING))
 
 
-def main(hosted: HostedArm, priority: int) -> None:
-    """Run the arm until it is asked to stop. `priority` is the SCHED_FIFO that it asks for."""
+def main(hosted: HostedArm, priority: int, open_guest: Callable[[], Guest] | None = None) -> None:
+    """Run the arm until it is asked to stop. `priority` is the SCHED_FIFO that it asks for;
+    `open_guest` makes what runs beside it in lock-step.
+    """
     try:
         host = ArmHost(hosted)
     except ArmLost as error:
@@ -222,8 +243,7 @@ def main(hosted: HostedArm, priority: int) -> None:
     arm.warm_up()
     try:
         if arm.scene is not None and scene is not None and scene.virtual:
-            realtime.quiet_collector()
-            host.run_virtual(arm.scene, scene.step_ns)
+            host.run_virtual(arm.scene, scene.step_ns, open_guest)
             return
         refused = realtime.enter(priority)
         for sentence in refused:

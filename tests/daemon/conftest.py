@@ -29,6 +29,7 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.devices.launch import drawn_scene, hosted_arm
 from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.daemon.supervisor import lockstep_arm
 from robot_rl.schema.live.client_message import (
     AcquireLease,
     Clear,
@@ -42,6 +43,9 @@ from safety.vocabulary import ONLY_ARM
 
 MS = 1_000_000
 STEP = 100 * MS
+ARM_AND_CONTROL = "arm_and_control"  # one process, as the daemon has it in lock-step
+OWNERS = ("arm", ARM_AND_CONTROL)
+"""Of virtual time. Most tests have control apart, to kill it."""
 
 _RESULTS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
 
@@ -76,12 +80,14 @@ class Robot:
         settings = self.settings
         table: dict[str, tuple[Callable[..., None] | None, tuple[Any, ...]]] = {
             "arm": (arm_process.main, (hosted_arm(ONLY_ARM, settings), 70)),
+            ARM_AND_CONTROL: (lockstep_arm.main, (settings, 70)),
             "camera": (camera_process.main, (drawn_scene(settings),)),
             "control": (control_process.main, (settings, 80)),
             "actor": (actor, (settings,)),
         }
-        parties = tuple(name for name in names if name != "arm")
-        register(settings.memory, (*parties, "link") if "arm" in names else parties)
+        parties = tuple(name for name in names if name not in OWNERS)
+        with_owner = parties != names
+        register(settings.memory, (*parties, "link") if with_owner else parties)
         context = multiprocessing.get_context("spawn")
         for name in names:
             target, arguments = table[name]
@@ -95,11 +101,11 @@ class Robot:
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
         process.join(10)
-        if name != "arm":
+        if name not in OWNERS:
             VirtualClock(self.settings.memory, name).leave()
 
     def stop(self) -> None:
-        for name in ("actor", "control", "camera", "arm"):
+        for name in ("actor", "control", "camera", *OWNERS):
             process = self.processes.pop(name, None)
             if process is None:
                 continue

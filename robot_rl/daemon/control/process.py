@@ -1,7 +1,8 @@
 """The process `control`: the loop around `Controller`, on absolute deadlines of the robot's clock.
 
 No network, no torch, no logging per tick. A missed tick is skipped, never caught up. In lock-step
-the same loop runs on virtual time.
+the same turns are taken on virtual time, as a rule as a guest of the arm's process
+(robot_rl/daemon/supervisor/lockstep_arm.py).
 """
 
 import os
@@ -113,46 +114,61 @@ class ControlLoop:
             t_ns=now_ns,
         )
         messages.send(self._events, started)
+        self._times = LoopTimes()
+        self._periods = realtime.Durations(_HISTORY)
+        self._latencies = realtime.Durations(_HISTORY)
+        self._begin()
         # Before the first tick: in lock-step others wait for it before they let time begin.
-        self._control.write(control_record(self.controller, LoopTimes(), 0, now_ns))
+        self._control.write(control_record(self.controller, self._times, 0, now_ns))
+
+    def _begin(self) -> None:
+        """The first deadline is the next one of the grid."""
+        self.due_ns = (self.clock.now_ns() // self.period_ns + 1) * self.period_ns
+        self._before_ns = self.due_ns - self.period_ns
 
     def run(self, ending: list[int], priority: int) -> None:
         """Tick until `ending` holds a signal or the supervisor is gone."""
-        for refused in realtime.enter(priority) if not self.clock.virtual else []:
+        clock = self.clock
+        for refused in realtime.enter(priority) if not clock.virtual else []:
             print(f"control: {refused}", file=sys.stderr, flush=True)
-        if self.clock.virtual:
+        if clock.virtual:
             realtime.quiet_collector()
-        clock, period_ns = self.clock, self.period_ns
-        times, periods, latencies = (
-            LoopTimes(),
-            realtime.Durations(_HISTORY),
-            realtime.Durations(_HISTORY),
-        )
-        deadline_ns = (clock.now_ns() // period_ns + 1) * period_ns
-        before_ns = deadline_ns - period_ns
-        clock.grant_until_ns(deadline_ns)
+        self._begin()
+        clock.grant_until_ns(self.due_ns)
         while not ending:
-            if not clock.wait_until_ns(deadline_ns, _WAIT_S):
+            if not clock.wait_until_ns(self.due_ns, _WAIT_S):
                 if os.getppid() != self._parent:
                     return
                 continue
-            began_ns = clock.now_ns()
-            late_ns = began_ns - deadline_ns
-            missed = late_ns // period_ns
-            deadline_ns += missed * period_ns
-            self.tick(late_ns, times)
-            ended_ns = clock.now_ns()
-            periods.add(began_ns - before_ns)
-            latencies.add(ended_ns - deadline_ns)
-            before_ns = began_ns
-            times.ticks += 1
-            times.missed_ticks += missed
-            if times.ticks % self.settings.cell.control.rate_hz == 0:
-                times.period, times.latency = periods.percentiles(), latencies.percentiles()
-                if os.getppid() != self._parent:
-                    return
-            deadline_ns += period_ns
-            clock.grant_until_ns(deadline_ns)
+            self.turn()
+            if self._second_over and os.getppid() != self._parent:
+                return
+            clock.grant_until_ns(self.due_ns)
+
+    def turn(self) -> None:
+        """A deadline has come: tick, and set the next one."""
+        clock, period_ns, times = self.clock, self.period_ns, self._times
+        began_ns = clock.now_ns()
+        late_ns = began_ns - self.due_ns
+        missed = late_ns // period_ns
+        deadline_ns = self.due_ns + missed * period_ns
+        self.tick(late_ns, times)
+        ended_ns = clock.now_ns()
+        self._periods.add(began_ns - self._before_ns)
+        self._latencies.add(ended_ns - deadline_ns)
+        self._before_ns = began_ns
+        times.ticks += 1
+        times.missed_ticks += missed
+        if self._second_over:
+            times.period, times.latency = (
+                self._periods.percentiles(),
+                self._latencies.percentiles(),
+            )
+        self.due_ns = deadline_ns + period_ns
+
+    @property
+    def _second_over(self) -> bool:
+        return self._times.ticks % self.settings.cell.control.rate_hz == 0
 
     def tick(self, late_ns: int, times: LoopTimes) -> None:
         """Read, decide, send, tell."""

@@ -5,7 +5,7 @@ What is special about a process stands in its row; nothing else in the superviso
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from functools import partial
 from importlib import import_module
@@ -108,6 +108,13 @@ def arm_entry(name: str, *, simulated: bool) -> ProcessEntry:
     )
 
 
+def _lockstep_arm(arm: ProcessEntry) -> ProcessEntry:
+    """The row of the simulated arm where control is its guest: without either there is no robot,
+    and nothing real moves that would have to be latched.
+    """
+    return replace(arm, target="robot_rl.daemon.supervisor.lockstep_arm:main", argument=_itself)
+
+
 def _arm_spoke(name: str, memory: Memory) -> bool:
     return memory.arm_spoke(name)
 
@@ -152,10 +159,10 @@ TABLE: tuple[ProcessEntry, ...] = (
         name="control",
         target="robot_rl.daemon.control.process:main",
         argument=_itself,
+        needed=lambda settings: not settings.lockstep,  # there it is a guest of the arm
         when_it_dies=WhenItDies.LATCH,
         ready=Memory.control_spoke,
         waits=True,
-        virtual_time=LockstepRole.PARTY,
         orphaned=Orphaned.SIGNALLED,  # nobody else commands the arm, whatever became of us
         ends=Ends.THEN,
         priority=CONTROL_PRIORITY,
@@ -196,6 +203,8 @@ def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
     """The rows that this cell needs, in order: its arms, those of the table, its cameras."""
     cell = settings.cell
     arms = (arm_entry(name, simulated=cell.simulated) for name in cell.arms)
+    if settings.lockstep:
+        arms = map(_lockstep_arm, arms)
     table = (entry for entry in TABLE if entry.needed(settings))
     return (*arms, *table, *_cameras(settings))
 
