@@ -39,6 +39,7 @@ class LockstepRole(Enum):
 
     OWNER = "it lets time pass"
     PARTY = "time waits for it"
+    GUEST = "it has its turns in the arm's process, and none of its own"
     NONE = "time passes without it"
 
 
@@ -108,9 +109,9 @@ def arm_entry(name: str, *, simulated: bool) -> ProcessEntry:
     )
 
 
-def _lockstep_arm(arm: ProcessEntry) -> ProcessEntry:
-    """The row of the simulated arm where control is its guest: without either there is no robot,
-    and nothing real moves that would have to be latched.
+def _with_guest(arm: ProcessEntry) -> ProcessEntry:
+    """The simulated arm's row in lock-step. Control is in it: when that fails the daemon ends, and
+    nothing real moves that would have to be latched.
     """
     return replace(arm, target="robot_rl.daemon.supervisor.lockstep_arm:main", argument=_itself)
 
@@ -159,10 +160,10 @@ TABLE: tuple[ProcessEntry, ...] = (
         name="control",
         target="robot_rl.daemon.control.process:main",
         argument=_itself,
-        needed=lambda settings: not settings.lockstep,  # there it is a guest of the arm
         when_it_dies=WhenItDies.LATCH,
         ready=Memory.control_spoke,
         waits=True,
+        virtual_time=LockstepRole.GUEST,
         orphaned=Orphaned.SIGNALLED,  # nobody else commands the arm, whatever became of us
         ends=Ends.THEN,
         priority=CONTROL_PRIORITY,
@@ -201,12 +202,12 @@ TABLE: tuple[ProcessEntry, ...] = (
 
 def needed(settings: DaemonSettings) -> tuple[ProcessEntry, ...]:
     """The rows that this cell needs, in order: its arms, those of the table, its cameras."""
-    cell = settings.cell
-    arms = (arm_entry(name, simulated=cell.simulated) for name in cell.arms)
+    cell, table = settings.cell, TABLE
+    arms = tuple(arm_entry(name, simulated=cell.simulated) for name in cell.arms)
     if settings.lockstep:
-        arms = map(_lockstep_arm, arms)
-    table = (entry for entry in TABLE if entry.needed(settings))
-    return (*arms, *table, *_cameras(settings))
+        arms = tuple(map(_with_guest, arms))
+        table = tuple(entry for entry in table if entry.virtual_time is not LockstepRole.GUEST)
+    return (*arms, *(entry for entry in table if entry.needed(settings)), *_cameras(settings))
 
 
 def resolve(target: str) -> Callable[..., None]:

@@ -1,33 +1,37 @@
 """In lock-step control is a guest of the arm's process: the same robot, with one process less."""
 
-from dataclasses import replace
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hardware.clock import VirtualClock
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.processes import WhenItDies, needed
+from robot_rl.daemon.supervisor.supervisor import Daemon
 from tests.daemon.conftest import ARM_AND_CONTROL
 
 
 def test_in_lockstep_control_has_no_process_of_its_own() -> None:
-    settings = DaemonSettings(
-        cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=Path("unused")
-    )
-    names = {lockstep: _names(replace(settings, lockstep=lockstep)) for lockstep in (False, True)}
-    assert names[False] == ["arm", "control", "actor", "link", "camera"]
-    assert names[True] == ["arm", "actor", "link", "camera"]
-    arm, *others = needed(replace(settings, lockstep=True))
+    apart = needed(_settings(Path("unused"), lockstep=False))
+    assert [entry.name for entry in apart] == ["arm", "control", "actor", "link", "camera"]
+    arm, *others = needed(_settings(Path("unused"), lockstep=True))
+    assert [arm.name, *(entry.name for entry in others)] == ["arm", "actor", "link", "camera"]
     assert arm.when_it_dies is WhenItDies.END
     assert not arm.party
     assert all(entry.party for entry in others)
 
 
-def _names(settings: DaemonSettings) -> list[str]:
-    return [entry.name for entry in needed(settings)]
+def _settings(folder: Path, *, lockstep: bool) -> DaemonSettings:
+    return DaemonSettings(
+        cell=load_cell("simulation"),
+        task=load_task("lift_cube"),
+        data_folder=folder,
+        lockstep=lockstep,
+    )
 
 
 @pytest.mark.slow
@@ -58,17 +62,39 @@ def _drive(robot, *processes: str) -> dict[str, bytes]:
 
 @pytest.mark.slow
 @pytest.mark.fault
-def test_an_error_in_control_ends_the_process_that_hosts_it(make_robot) -> None:
-    robot = make_robot()
-    robot.start(ARM_AND_CONTROL)
-    robot.run(100)
-    process = robot.processes[ARM_AND_CONTROL]
-    record = np.zeros((), topics.MESSAGE)
-    record["size"], record["text"] = 8, b"no JSON!"
-    assert robot.ring("intents").push(record)
-    robot.clock.grant_until_ns(robot.now_ns + 100_000_000)
-    process.join(20)
-    assert process.exitcode == 1
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_daemon_in_lockstep_ends_with_its_control_and_when_it_is_asked_to(
+    tmp_path: Path, fails: bool
+) -> None:
+    settings = _settings(tmp_path, lockstep=True)
+    daemon = Daemon(settings)
+    daemon.start()
+    try:
+        assert "control" not in daemon.pids()
+        clock = VirtualClock(settings.memory, None)
+        assert clock.wait_until_ns(2_000_000_000, 60.0), "virtual time does not begin"
+        control = topics.open_slot(settings.memory, "control").read()
+        assert bytes(control["mode"]) == b"idle"
+        if fails:
+            record = np.zeros((), topics.MESSAGE)
+            record["size"], record["text"] = 8, b"no JSON!"
+            assert topics.open_ring(settings.memory, "intents").push(record)
+            _eventually_ended(daemon)
+    finally:
+        daemon.stop()
+    if not fails:  # without time nobody can wait for control to hold
+        assert "killed: it did not end in time" not in settings.log_file.read_text()
+    assert not settings.memory.exists()
+    expected = "arm ended unexpectedly (exit code 1): the robot PC cannot go on"
+    assert daemon.failure == (expected if fails else None)
+
+
+def _eventually_ended(daemon: Daemon) -> None:
+    deadline = time.monotonic() + 60.0
+    while daemon.running:
+        assert time.monotonic() < deadline, "the daemon goes on without control"
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
