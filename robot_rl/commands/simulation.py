@@ -84,6 +84,10 @@ def rehearse(
     learner: Annotated[bool, typer.Option(help="Off: the control run.")] = True,
     interventions: Annotated[bool, typer.Option(help="Off: nobody helps.")] = True,
     reaction: Annotated[float, typer.Option(help="Seconds before the operator acts.")] = 0.3,
+    patience: Annotated[
+        float | None,
+        typer.Option(help="Seconds without progress that the operator watches (else the task's)."),
+    ] = None,
     noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
     skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
     reward: Annotated[
@@ -132,6 +136,7 @@ def rehearse(
             learner=learner,
             interventions=interventions,
             reaction_s=reaction,
+            patience_s=patience,
             noise=noise,
             skill=skill,
             reward=None if reward is None else reward.value,

@@ -58,6 +58,14 @@ class Advice:
 
 
 class Expert(Protocol):
+    @property
+    def patience_s(self) -> float:
+        """How long a person who knows the task watches a robot that gets no closer: longer than
+        they would need themselves where it is slow, or they take over from a robot that does as
+        well as they would.
+        """
+        ...
+
     def advise(self, view: View) -> Advice: ...
 
     def distance(self, view: View) -> float:

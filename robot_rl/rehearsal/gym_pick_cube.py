@@ -15,6 +15,7 @@ class GymPickCubeExpert:
     """The cube rests at 0.02 m; it is lifted when it is 0.1 m higher."""
 
     step_m: Vector  # (3,) translation scale of the task's action
+    patience_s: float = 1.0
     hover_m: float = 0.1
     near_m: float = 0.02  # beside the cube
     aside_m: float = 0.03  # a closed gripper this far from the cube holds nothing

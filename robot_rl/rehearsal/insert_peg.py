@@ -14,6 +14,9 @@ class InsertPegExpert:
 
     step_m: Vector
     step_rad: float  # yaw scale of the task's action
+    # On the rim an expert needs up to three seconds too: with 1 s they would have taken over from
+    # themselves in six of twelve demonstrations.
+    patience_s: float = 3.0
     tip_m: float = 0.067  # from the peg's origin to its tip
     top_m: float = 0.040  # height of the socket
     hover_m: float = 0.012  # between tip and socket while aligning

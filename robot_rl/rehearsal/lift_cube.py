@@ -13,6 +13,7 @@ class LiftCubeExpert:
     """Above the cube, down, close, up."""
 
     step_m: Vector  # (3,) translation scale of the task's action
+    patience_s: float = 1.0
     hover_m: float = 0.07
     near_m: float = 0.012
     grasp_depth_m: float = 0.012

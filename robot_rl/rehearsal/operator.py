@@ -14,7 +14,7 @@ class OperatorSettings:
     """How this person works; `skill` is the chance that an input is the expert's, not random."""
 
     reaction_s: float = 0.3  # from seeing that it goes wrong to the hand on the device
-    stall_s: float = 1.0  # without progress before the person loses patience
+    patience_s: float | None = None  # without progress; None: what the expert of the scene has
     progress_m: float = 0.01  # what counts as progress
     correction_s: float = 1.5  # how long a correction lasts, unless the task is done before
     noise: float = 0.1  # standard deviation added to every axis in use
@@ -28,10 +28,10 @@ class OperatorSettings:
             ("noise", self.noise, 0.0, 1.0),
             ("skill", self.skill, 0.0, 1.0),
             ("label error", self.label_error, 0.0, 1.0),
-            ("stall", self.stall_s, 0.1, 60.0),
             ("correction", self.correction_s, 0.1, 60.0),
+            ("patience", self.patience_s, 0.1, 60.0),
         ):
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 raise ValueError(f"operator {name} = {value}: allowed are {low} to {high}")
 
 
@@ -95,7 +95,8 @@ def _watch(
         # It moves away from the goal: look again from here, but the clock of patience keeps
         # running.
         mind = replace(mind, best=distance - 4 * settings.progress_m)
-    if mind.alarmed_t_s is None and view.t_s - mind.best_t_s >= settings.stall_s:
+    patience_s = expert.patience_s if settings.patience_s is None else settings.patience_s
+    if mind.alarmed_t_s is None and view.t_s - mind.best_t_s >= patience_s:
         mind = replace(mind, alarmed_t_s=view.t_s)
     if mind.alarmed_t_s is not None and view.t_s - mind.alarmed_t_s >= settings.reaction_s:
         return mind, OperatorDecision(

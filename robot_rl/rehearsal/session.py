@@ -132,6 +132,7 @@ def _operator(settings: RehearsalSettings) -> OperatorSettings:
     try:
         return OperatorSettings(
             reaction_s=settings.reaction_s,
+            patience_s=settings.patience_s,
             noise=settings.noise,
             skill=settings.skill,
             interventions=settings.interventions,

@@ -32,6 +32,7 @@ class RehearsalSettings:
     learner: bool = True
     interventions: bool = True
     reaction_s: float = 0.3
+    patience_s: float | None = None
     noise: float = 0.1
     skill: float = 1.0
     reward: RewardSource | None = None

@@ -136,6 +136,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *("--reaction", str(operator.reaction_s), "--noise", str(operator.noise)),
         *("--skill", str(operator.skill)),
         *(["--label-error", str(operator.label_error)] if operator.label_error else []),
+        *([] if operator.patience_s is None else ["--patience", str(operator.patience_s)]),
         *([] if operator.interventions else ["--no-interventions"]),
         *([] if arm.learner else ["--no-learner"]),
     ]

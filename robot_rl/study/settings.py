@@ -40,6 +40,8 @@ class OperatorPlan(Section):
     """`[operator]`: the scripted person (robot_rl.rehearsal.operator)."""
 
     reaction_s: Annotated[float, Field(ge=0, le=10)] = 0.3
+    # Without progress before they take over. None: as the scene's expert says.
+    patience_s: Annotated[float, Field(ge=0.1, le=60)] | None = None
     noise: Fraction = 0.1
     skill: Fraction = 1.0
     interventions: bool = True  # false: nobody helps

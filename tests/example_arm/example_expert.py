@@ -10,6 +10,8 @@ GAIN = 0.35  # of the way per step: what is sent takes effect about two steps la
 class ReachExpert:
     """Implements `robot_rl.rehearsal.expert.Expert`."""
 
+    patience_s = 1.0
+
     def __init__(self, scale: tuple[float, ...]) -> None:
         self._step_m = np.array(scale[:3])
 

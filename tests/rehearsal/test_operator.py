@@ -11,7 +11,7 @@ from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
 from safety.vocabulary import Mode
 
 STEP_S = 0.05
-SETTINGS = OperatorSettings(reaction_s=0.3, stall_s=1.0, correction_s=0.5, noise=0.0)
+SETTINGS = OperatorSettings(reaction_s=0.3, patience_s=1.0, correction_s=0.5, noise=0.0)
 EXPERT = LiftCubeExpert(step_m=np.full(3, 0.025))
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 
@@ -28,13 +28,18 @@ def view(t_s: float, tcp: tuple[float, float, float], gripper_m: float = 0.085) 
     )
 
 
-def first_takeover(settings: OperatorSettings, speed_m_s: float, rng: np.random.Generator) -> float:
+def first_takeover(
+    settings: OperatorSettings,
+    speed_m_s: float,
+    rng: np.random.Generator,
+    expert: LiftCubeExpert = EXPERT,
+) -> float:
     """When a person takes over from an arm that approaches the cube at `speed_m_s`; inf: never."""
     mind = Mind()
     for tick in range(60):
         t_s = tick * STEP_S
         tcp = (0.45, 0.05, 0.30 - speed_m_s * t_s)
-        mind, decision = decide(mind, view(t_s, tcp), Mode.AUTONOMOUS, EXPERT, settings, rng)
+        mind, decision = decide(mind, view(t_s, tcp), Mode.AUTONOMOUS, expert, settings, rng)
         if decision.wish is Wish.TAKE_OVER:
             return t_s
     return float("inf")
@@ -44,6 +49,13 @@ def test_takes_over_after_patience_and_reaction(rng: np.random.Generator) -> Non
     assert first_takeover(SETTINGS, 0.0, rng) == pytest.approx(1.3, abs=STEP_S + 1e-9)
     slower = replace(SETTINGS, reaction_s=1.0)
     assert first_takeover(slower, 0.0, rng) == pytest.approx(2.0, abs=STEP_S + 1e-9)
+
+
+def test_watches_as_long_as_the_task_needs(rng: np.random.Generator) -> None:
+    own = replace(SETTINGS, patience_s=None)
+    patient = replace(EXPERT, patience_s=2.0)
+    assert first_takeover(own, 0.0, rng, patient) == pytest.approx(2.3, abs=STEP_S + 1e-9)
+    assert first_takeover(SETTINGS, 0.0, rng, patient) == pytest.approx(1.3, abs=STEP_S + 1e-9)
 
 
 def test_leaves_a_robot_alone_that_makes_progress(rng: np.random.Generator) -> None:
@@ -89,7 +101,7 @@ def test_skill_and_noise_change_what_the_hand_does(rng: np.random.Generator) -> 
     assert np.all(decision.advice.axes[3:] == 0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("skill", 1.5), ("noise", -0.1), ("stall_s", 0.0)])
+@pytest.mark.parametrize(("name", "value"), [("skill", 1.5), ("noise", -0.1), ("patience_s", 0.0)])
 def test_refuses_impossible_people(name: str, value: float) -> None:
     with pytest.raises(ValueError, match="allowed are"):
         replace(SETTINGS, **{name: value})
