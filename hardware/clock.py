@@ -170,8 +170,8 @@ class VirtualTime:
 
 
 class Guest(Protocol):
-    """What the owner of virtual time runs in its own process, in place of a party with one: a
-    futex and a change of process 200 times a virtual second cost as much as what they were for.
+    """What the owner of virtual time runs in its own process, in place of a party with one:
+    a futex and a change of process 200 times a virtual second are saved.
     """
 
     due_ns: int
