@@ -33,15 +33,17 @@ def server(
     """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use.
 
     Tokens for the other parts: `ROBOT_RL_ROBOT_TOKEN`, `ROBOT_RL_LEARNER_TOKEN`,
-    `ROBOT_RL_OPERATOR_TOKEN`.
+    `ROBOT_RL_OPERATOR_TOKEN`; of several robots `ROBOT_RL_ROBOT_TOKENS="NAME=TOKEN NAME=TOKEN"`.
 
     Example: `DATABASE_URL=postgresql://lab@db/robots robot-rl server`
     """
     from robot_rl.commands import preflight
     from robot_rl.server.settings import (
+        ROBOT_TOKENS,
         Grant,
         ServerSettings,
         database_url_from_environment,
+        robot_grants,
     )
 
     grants = tuple(
@@ -50,6 +52,7 @@ def server(
         for role in ("robot", "learner", "operator")
         if (secret := os.environ.get(f"ROBOT_RL_{role.upper()}_TOKEN"))
     )
+    grants += robot_grants(os.environ.get(ROBOT_TOKENS, ""))
     settings = ServerSettings(
         data=data,
         database_url=database_url_from_environment(),
@@ -78,6 +81,9 @@ def daemon(
     lockstep_clients: Annotated[
         int, typer.Option(min=0, help="Lock-step: virtual time begins when so many have joined.")
     ] = 0,
+    robot: Annotated[
+        str | None, typer.Option(help="This robot's name, in place of the cell file's.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """The robot's side. The robot's token comes from `ROBOT_RL_TOKEN`.
@@ -92,7 +98,7 @@ def daemon(
     described, wanted = preflight.cell_and_task(cell, task)
     try:
         settings = DaemonSettings(
-            cell=described,
+            cell=described if robot is None else described.of(robot),
             task=wanted,
             data_folder=data,
             server_url=server,

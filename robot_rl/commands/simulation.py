@@ -90,6 +90,14 @@ def rehearse(
     ] = None,
     noise: Annotated[float, typer.Option(help="Of the operator's hand, 0 to 1.")] = 0.1,
     skill: Annotated[float, typer.Option(help="Of the operator, 0 to 1.")] = 1.0,
+    robots: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=8,
+            help="That feed one learner, each with an operator and as many episodes as one alone.",
+        ),
+    ] = 1,
     reward: Annotated[
         RewardFrom | None,
         typer.Option(help="Whose word on success counts, in place of the task's [reward] source."),
@@ -139,6 +147,7 @@ def rehearse(
             patience_s=patience,
             noise=noise,
             skill=skill,
+            robots=robots,
             reward=None if reward is None else reward.value,
             label_error=label_error,
             seed=seed,

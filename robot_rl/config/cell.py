@@ -5,7 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from robot_rl.config import drivers
 from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
@@ -16,6 +24,8 @@ from safety.vocabulary import ONLY_ARM
 type CameraSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.CAMERAS))]
 type TeleopSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.TELEOP))]
 """Frozen models of the drivers themselves (hardware.driver.DriverSettings and what adds to it)."""
+
+type RobotName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 
 WATCHDOG_AT_MOST_S = bound_ms(FaultCode.CONTROL_LOST) / 2 * 1e-3
 """Half of the time in which an arm that loses control must stand: the rest is for braking."""
@@ -66,7 +76,7 @@ class Cell(Section):
 
     path: Path
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    robot: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    robot: RobotName
     emergency_stop: str  # where the hard-wired one is; shown beside the console's stop button
     stale_camera_s: Positive = 0.2
     # Of a cell with one arm:
@@ -142,6 +152,17 @@ class Cell(Section):
                 if simulation is None:
                     has = "is not simulated"
                 raise ValueError(f"cameras.{name} is drawn by a simulation, and the arm {has}")
+
+    def of(self, robot: str) -> Self:
+        """The cell of another robot of the same build. Raises ValueError for what is no name."""
+        try:
+            name = TypeAdapter[str](RobotName).validate_python(robot)
+        except ValidationError as error:
+            raise ValueError(
+                f"robot = {robot!r} is no name of a robot: a small letter, and then small letters, "
+                "digits, - and _"
+            ) from error
+        return self.model_copy(update={"robot": name})
 
     @property
     def arms(self) -> Mapping[str, CellArm]:

@@ -3,7 +3,8 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,12 +12,14 @@ from rich.progress import Progress
 
 from robot_rl.config import load_task
 from robot_rl.errors import PlainError
+from robot_rl.rehearsal.crew import Crew, Lesson, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record
-from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, Spread
+from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, RobotShare, Spread
 from robot_rl.rehearsal.settings import Killable, RehearsalSettings
 from robot_rl.rehearsal.system import System
 from robot_rl.rehearsal.timeline import (
+    EpisodeEntry,
     FrozenEvaluation,
     after,
     before,
@@ -24,6 +27,8 @@ from robot_rl.rehearsal.timeline import (
     frozen_evaluations,
 )
 from robot_rl.schema.episode import Purpose
+from robot_rl.schema.live.telemetry import Telemetry
+from robot_rl.schema.policy import LearnerProgress
 
 STARTING_VERSION = 0  # the policy that the task file names, before anything was learned
 
@@ -45,148 +50,178 @@ class _Watch:
 
 
 class Session:
-    """The phases of a rehearsal, in order."""
+    """The phases of a rehearsal, in order. Of several robots each has its own lessons; frozen
+    evaluations are shared out among them, and nobody is taught meanwhile.
+    """
 
     def __init__(
-        self, settings: RehearsalSettings, system: System, pilot: Pilot, progress: Progress
+        self,
+        settings: RehearsalSettings,
+        system: System,
+        pilots: Mapping[str, Pilot],
+        progress: Progress,
     ) -> None:
-        self._settings, self._system, self._pilot = settings, system, pilot
+        """`pilots`: by the names of their robots."""
+        self._settings, self._system = settings, system
         self._progress = progress
+        trainees = [
+            Trainee(name, pilot, _seeds(settings.seed, number))
+            for number, (name, pilot) in enumerate(pilots.items())
+        ]
+        self._crew = Crew(trainees, system.check)
         self._watch = _Watch()
         self._killed: dict[str, int] = {}
         self._task = load_task(settings.task)
         self._step_s = self._task.step_s
         self._training_wall_s = 0.0
-        # Robot time of demonstrations and training, and of the next evaluation on the way.
-        self._taught_s = 0.0
+        # Robot time of demonstrations and training at the next evaluation on the way.
         self._every_s = 60 * (settings.evaluate_every_minutes or math.inf)
         self._evaluate_at_s = self._every_s
-        # One root seed; the evaluation stream is the same before, after, and in control runs.
-        streams = np.random.SeedSequence(settings.seed).spawn(3)
-        self._seeds = dict(
-            zip(Purpose, (np.random.default_rng(stream) for stream in streams), strict=True)
-        )
+        # The evaluation stream is the same before, after, and in control runs.
         most = max(settings.evaluations, settings.evaluate_episodes)
-        self._evaluation_seeds = self._draw(Purpose.EVALUATION, most)
-
-    def _draw(self, purpose: Purpose, count: int) -> list[int]:
-        return [int(seed) for seed in self._seeds[purpose].integers(0, 2**31, count)]
+        self._evaluation_seeds = trainees[0].draw(Purpose.EVALUATION, most)
 
     def run(self) -> None:
         settings = self._settings
+        self._crew.work(lambda robot: robot.pilot.join())
         self._evaluate("evaluation before", settings.evaluations, STARTING_VERSION)
         self._demonstrate()
         shown_s = self._taught_s
-        self._train()
+        self._training_wall_s = self._train()
         if self._taught_s > shown_s or (settings.learner and shown_s):
             self._evaluate("evaluation after", settings.evaluations, None)
 
+    @property
+    def _taught_s(self) -> float:
+        """Of the robot that was taught most."""
+        return max(trainee.taught_s for trainee in self._crew.trainees)
+
     def _demonstrate(self) -> None:
-        settings, purpose = self._settings, Purpose.DEMONSTRATION
-        wanted_s = settings.demonstration_s
+        wanted_s, count = self._settings.demonstration_s, self._settings.demonstrations
         if wanted_s is None:
-            seeds = self._draw(purpose, settings.demonstrations)
-            for seed in self._shown("demonstrations", seeds):
-                self._teach(purpose, seed)
-            return
+            self._teach("demonstrations", count, lambda robot: _shown(robot, count))
+        else:
+            name = f"demonstrations, {wanted_s:.0f} s"
+            self._teach(name, None, lambda robot: self._shown_for(robot, wanted_s))
+
+    def _shown_for(self, robot: Trainee, wanted_s: float) -> Iterator[Lesson]:
         driven_s = 0.0
-        for seed in self._shown(f"demonstrations, {wanted_s:.0f} s", self._endless(purpose)):
-            if driven_s >= wanted_s:
-                return
-            self._teach(purpose, seed)
-            if not self._pilot.human_steps:
+        while driven_s < wanted_s:
+            yield from _shown(robot, 1)
+            if not robot.pilot.human_steps:
                 raise PlainError(
                     "nobody drove in a demonstration, so that --demonstration-seconds would never "
                     "be reached: look at the operator's settings and the robot's log"
                 )
-            driven_s += self._pilot.human_steps * self._step_s
+            driven_s += robot.pilot.human_steps * self._step_s
 
-    def _train(self) -> None:
-        settings, purpose = self._settings, Purpose.TRAINING
-        began = time.monotonic()
-        if settings.robot_minutes is None:
-            seeds = self._draw(purpose, settings.episodes)
-            kills: dict[int, Killable] = {
-                len(seeds) * (index + 1) // (len(settings.kill) + 1): name
-                for index, name in enumerate(settings.kill)
-            }
-            for index, seed in enumerate(self._shown("training", seeds)):
-                self._teach(purpose, seed, kills.get(index))
-        else:
-            end_s = self._taught_s + 60 * settings.robot_minutes
-            name = f"training, {settings.robot_minutes:g} min"
-            for seed in self._shown(name, self._endless(purpose)):
-                if self._taught_s >= end_s:
-                    break
-                self._teach(purpose, seed)
-        self._training_wall_s += time.monotonic() - began
+    def _train(self) -> float:
+        """Returns the wall time that it took, without the evaluations in it."""
+        settings = self._settings
+        minutes, count = settings.robot_minutes, settings.episodes
+        if minutes is None:
+            return self._teach("training", count, self._episodes)
+        end_s = {robot.name: robot.taught_s + 60 * minutes for robot in self._crew.trainees}
 
-    def _endless(self, purpose: Purpose) -> Iterator[int]:
-        while True:
-            yield self._draw(purpose, 1)[0]
+        def lessons(robot: Trainee) -> Iterator[Lesson]:
+            while robot.taught_s < end_s[robot.name]:
+                yield _lesson(robot, Purpose.TRAINING)
 
-    def _shown(self, name: str, seeds: Iterable[int]) -> Iterator[int]:
-        """The seeds, with a bar that counts them."""
-        total = len(seeds) if isinstance(seeds, list) else None
-        if total == 0:
-            return
-        bar = self._progress.add_task(name, total=total)
-        for seed in seeds:
-            yield seed
-            self._progress.advance(bar)
+        return self._teach(f"training, {minutes:g} min", None, lessons)
 
-    def _teach(self, purpose: Purpose, seed: int, victim: Killable | None = None) -> None:
-        """An episode that enters training. An evaluation that is due comes before it: at the end
-        the evaluation after everything is the one.
+    def _episodes(self, robot: Trainee) -> Iterator[Lesson]:
+        settings = self._settings
+        seeds = robot.draw(Purpose.TRAINING, settings.episodes)
+        kills: dict[int, Killable] = {
+            len(seeds) * (index + 1) // (len(settings.kill) + 1): name
+            for index, name in enumerate(settings.kill)
+        }
+        for index, seed in enumerate(seeds):
+            plan = EpisodePlan(purpose=Purpose.TRAINING, seed=seed)
+            yield Lesson(plan=plan, victim=kills.get(index))
+
+    def _teach(
+        self, name: str, count: int | None, lessons: Callable[[Trainee], Iterable[Lesson]]
+    ) -> float:
+        """Every robot's lessons, `count` of each if that is known. An evaluation that is due comes
+        before the next lesson: at the end the evaluation after everything is the one.
         """
-        if self._taught_s >= self._evaluate_at_s:
-            self._evaluate_at_s = (self._taught_s // self._every_s + 1) * self._every_s
+        trainees, wall_s = self._crew.trainees, 0.0
+        for robot in trainees:
+            robot.give(lessons(robot))
+        if all(robot.ahead is None for robot in trainees):
+            return wall_s
+        bar = self._progress.add_task(name, total=None if count is None else count * len(trainees))
+
+        def teach(robot: Trainee) -> None:
+            def run(lesson: Lesson) -> None:
+                robot.pilot.run(lesson.plan, between=self._between(robot.pilot, lesson.victim))
+                self._progress.advance(bar)
+
+            robot.teach(self._evaluate_at_s, run)
+
+        while True:
             began = time.monotonic()
-            name = f"evaluation, {self._taught_s / 60:.1f} min"
+            self._crew.work(teach)
+            wall_s += time.monotonic() - began
+            if all(robot.ahead is None for robot in trainees):
+                return wall_s
+            taught_s = self._taught_s
+            self._evaluate_at_s = (taught_s // self._every_s + 1) * self._every_s
+            name = f"evaluation, {taught_s / 60:.1f} min"
             self._evaluate(name, self._settings.evaluate_episodes, None)
-            if purpose is Purpose.TRAINING:
-                self._training_wall_s -= time.monotonic() - began
-        began_s = self._pilot.robot_s
-        plan = EpisodePlan(purpose=purpose, seed=seed)
-        self._pilot.run(plan, between=self._between(victim))
-        self._taught_s += self._pilot.robot_s - began_s
 
     def _evaluate(self, name: str, count: int, version: int | None) -> None:
         """Frozen episodes of one version; None: the one that the robot has when they begin."""
-        for seed in self._shown(name, self._evaluation_seeds[:count]):
-            plan = EpisodePlan(purpose=Purpose.EVALUATION, seed=seed, policy_version=version)
-            self._pilot.run(plan, between=self._between(None))
-            version = self._pilot.version
+        seeds, trainees = self._evaluation_seeds[:count], self._crew.trainees
+        if not seeds:
+            return
+        if version is None and not self._crew.alone:
+            self._crew.agree()
+        bar = self._progress.add_task(name, total=len(seeds))
+        shares = {robot.name: seeds[index :: len(trainees)] for index, robot in enumerate(trainees)}
 
-    def _between(self, victim: Killable | None) -> Callable[[], None]:
+        def measure(robot: Trainee) -> None:
+            frozen = version
+            for seed in shares[robot.name]:
+                plan = EpisodePlan(purpose=Purpose.EVALUATION, seed=seed, policy_version=frozen)
+                robot.pilot.run(plan, between=self._between(robot.pilot, None))
+                self._progress.advance(bar)
+                frozen = robot.pilot.version
+
+        self._crew.work(measure)
+
+    def _between(self, pilot: Pilot, victim: Killable | None) -> Callable[[], None]:
         """Once a second: look around, see that every part lives, and kill `victim` once."""
         waiting = [victim] if victim else []
 
         def look() -> None:
-            self._watch.look(self._pilot)
-            telemetry = self._pilot.seen.telemetry
+            self._watch.look(pilot)
+            telemetry = pilot.seen.telemetry
             if waiting and telemetry is not None and telemetry.episode.step > 5:
                 name = waiting.pop()
                 self._system.kill(name)
                 time.sleep(1.0)
                 self._system.start_part(name)
                 self._killed[name] = self._killed.get(name, 0) + 1
-            self._system.check()
+            self._crew.look()
 
         return look
 
     def report(self, record: Record, sha256: str, wall_s: float) -> RehearsalReport:
-        settings, pilot = self._settings, self._pilot
-        telemetry = pilot.seen.telemetry
-        if telemetry is None:
-            raise PlainError("the robot never reported")
+        settings = self._settings
+        pilots = {robot.name: robot.pilot for robot in self._crew.trainees}
+        heard = {name: pilot.seen.telemetry for name, pilot in pilots.items()}
+        said = {name: telemetry for name, telemetry in heard.items() if telemetry is not None}
+        if len(said) < len(pilots):
+            raise PlainError("a robot never reported")
         training = record.of(Purpose.TRAINING)
         shown = record.of(Purpose.DEMONSTRATION)
         timeline = entries(record.episodes, self._step_s)
         frozen = frozen_evaluations(timeline)
-        progress = pilot.seen.training.progress if pilot.seen.training else None
+        progress = learned_by(pilots.values())
         tenths = np.array_split(np.arange(len(training)), 10) if len(training) >= 10 else []
-        trained = pilot.seen.trained
+        trained = [item for pilot in pilots.values() for item in pilot.seen.trained]
         return RehearsalReport(
             task=self._task.name,
             reward=self._task.reward.source,
@@ -197,7 +232,10 @@ class Session:
             interventions_allowed=settings.interventions,
             episodes=len(record.episodes),
             training_episodes=len(training),
-            steps_recorded=telemetry.outbox.recorded_steps,
+            robots=tuple(
+                _share(name, record, timeline, telemetry) for name, telemetry in said.items()
+            ),
+            steps_recorded=sum(each.outbox.recorded_steps for each in said.values()),
             steps_stored=record.records_stored,
             steps_trainable=record.trainable_steps,
             steps_available=progress.env_steps if progress else 0,
@@ -225,17 +263,57 @@ class Session:
             ),
             correction_to_policy_s=Spread.of([item.latency_s for item in trained]),
             real_time_factor=Spread.of(self._watch.real_time_factor),
-            missed_ticks=telemetry.loop.missed_ticks,
+            missed_ticks=sum(each.loop.missed_ticks for each in said.values()),
             frame_age_ms={
                 camera: Spread.of(ages) for camera, ages in self._watch.frame_age_ms.items()
             },
-            label_errors=pilot.tally.label_errors,
-            refused=pilot.tally.refused,
+            label_errors=sum(pilot.tally.label_errors for pilot in pilots.values()),
+            refused=dict(sum((Counter(each.tally.refused) for each in pilots.values()), Counter())),
             parts_killed=self._killed,
             wall_s=wall_s,
             training_wall_s=self._training_wall_s,
             timeline=timeline,
         )
+
+
+def learned_by(pilots: Iterable[Pilot]) -> LearnerProgress | None:
+    """What the learner said last; every robot's operator hears it."""
+    said = [pilot.seen.training.progress for pilot in pilots if pilot.seen.training is not None]
+    return max((each for each in said if each is not None), key=_position, default=None)
+
+
+def _position(progress: LearnerProgress) -> int:
+    return progress.feed_cursor
+
+
+def _seeds(root: int, number: int) -> np.random.SeedSequence:
+    """Of one of several robots: one root seed, and the first robot has what it would have alone."""
+    return np.random.SeedSequence(root if number == 0 else [root, number])
+
+
+def _lesson(robot: Trainee, purpose: Purpose) -> Lesson:
+    return Lesson(plan=EpisodePlan(purpose=purpose, seed=robot.draw(purpose, 1)[0]))
+
+
+def _shown(robot: Trainee, count: int) -> Iterator[Lesson]:
+    for seed in robot.draw(Purpose.DEMONSTRATION, count):
+        yield Lesson(plan=EpisodePlan(purpose=Purpose.DEMONSTRATION, seed=seed))
+
+
+def _share(
+    name: str, record: Record, timeline: Iterable[EpisodeEntry], telemetry: Telemetry
+) -> RobotShare:
+    own = [episode for episode in record.episodes if episode.robot == name]
+    mine = [entry for entry in timeline if entry.robot == name]
+    return RobotShare(
+        robot=name,
+        episodes=len(own),
+        steps_recorded=telemetry.outbox.recorded_steps,
+        steps_stored=sum(episode.stored_steps for episode in own),
+        interventions=sum(episode.interventions for episode in own),
+        human_s=sum(entry.human_s for entry in mine),
+        robot_s=sum(entry.robot_s for entry in mine if not entry.frozen),
+    )
 
 
 def _success(found: FrozenEvaluation | None) -> Rate:

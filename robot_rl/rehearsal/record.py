@@ -1,6 +1,8 @@
 """What the database holds about a rehearsal, read through the public REST API."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import httpx
@@ -20,6 +22,8 @@ class EpisodeLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     episode_id: UUID
+    robot: str
+    started_t_utc: datetime
     purpose: Purpose
     seed: int
     started_t_robot_ns: int
@@ -79,32 +83,37 @@ class Record:
         return tuple(sorted(acted - {0}))
 
 
-def read_record(server_url: str, token: str, task: str) -> Record:
-    """Every episode of the newest run of the task. Raises httpx.HTTPError.
+def read_record(server_url: str, token: str, task: str, robots: Iterable[str]) -> Record:
+    """Every episode of each robot's newest run of the task. Raises httpx.HTTPError.
 
     A folder may hold earlier rehearsals: a run begins whenever the robot's daemon starts.
     """
-    lines: list[EpisodeLine] = []
-    after: str | None = None
-    adapter = TypeAdapter(list[EpisodeLine])
     with httpx.Client(
         base_url=server_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0
     ) as client:
-        newest = client.get("/api/episodes", params={"task": task, "limit": "1"})
-        newest.raise_for_status()
-        runs = [line["run_id"] for line in newest.json()["episodes"]]
-        if not runs:
-            return Record(episodes=())
-        while True:
-            query = {"task": task, "sort": "started", "descending": "false", "limit": str(_PAGE)}
-            query["run_id"] = runs[0]
-            answer = client.get("/api/episodes", params=query | ({"after": after} if after else {}))
-            answer.raise_for_status()
-            page = answer.json()
-            lines += adapter.validate_python(page["episodes"])
-            after = page["next"]
-            if after is None:
-                return Record(episodes=tuple(lines))
+        lines = [line for robot in robots for line in _newest_run(client, task, robot)]
+    # Several robots have no clock in common but that of the wall.
+    return Record(episodes=tuple(sorted(lines, key=lambda line: line.started_t_utc)))
+
+
+def _newest_run(client: httpx.Client, task: str, robot: str) -> list[EpisodeLine]:
+    lines: list[EpisodeLine] = []
+    after: str | None = None
+    adapter = TypeAdapter(list[EpisodeLine])
+    query = {"task": task, "robot": robot}
+    newest = client.get("/api/episodes", params=query | {"limit": "1"})
+    newest.raise_for_status()
+    runs = [line["run_id"] for line in newest.json()["episodes"]]
+    while runs:
+        query |= {"sort": "started", "descending": "false", "limit": str(_PAGE), "run_id": runs[0]}
+        answer = client.get("/api/episodes", params=query | ({"after": after} if after else {}))
+        answer.raise_for_status()
+        page = answer.json()
+        lines += adapter.validate_python(page["episodes"])
+        after = page["next"]
+        if after is None:
+            break
+    return lines
 
 
 def steps_sha256(server_url: str, token: str, task: str, record: Record) -> str:

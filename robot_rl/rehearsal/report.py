@@ -67,6 +67,18 @@ class Machine(Message):
     cores: int
 
 
+class RobotShare(Message):
+    """What one of the robots did."""
+
+    robot: str
+    episodes: int
+    steps_recorded: int
+    steps_stored: int
+    interventions: int
+    human_s: float
+    robot_s: float  # of demonstrations and training
+
+
 class RehearsalReport(Message):
     """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
 
@@ -77,6 +89,7 @@ class RehearsalReport(Message):
     lockstep: bool
     learner: bool
     interventions_allowed: bool
+    robots: tuple[RobotShare, ...]
     episodes: int
     training_episodes: int
     steps_recorded: int  # by the robot
@@ -108,8 +121,11 @@ class RehearsalReport(Message):
     def problems(self) -> list[str]:
         """What must never differ, in words; empty when all is well."""
         found: list[str] = []
-        if self.steps_recorded != self.steps_stored:
-            found.append(f"{self.steps_recorded} steps recorded but {self.steps_stored} stored")
+        found += [
+            f"{each.robot} recorded {each.steps_recorded} steps and {each.steps_stored} are stored"
+            for each in self.robots
+            if each.steps_recorded != each.steps_stored
+        ]
         if self.learner and self.steps_available != self.steps_trainable:
             found.append(
                 f"{self.steps_trainable} trainable steps stored but {self.steps_available} "
@@ -122,6 +138,15 @@ def as_text(report: RehearsalReport) -> str:
     """The report for a person's eyes."""
     rows: list[tuple[str, Any]] = [
         ("episodes", f"{report.episodes} ({report.training_episodes} of training)"),
+        *(
+            (
+                each.robot,
+                f"{each.episodes} episodes, {each.steps_stored} steps, "
+                f"{each.robot_s / 60:.1f} min, {each.human_s:.0f} s of driving",
+            )
+            for each in report.robots
+            if len(report.robots) > 1
+        ),
         (
             "steps recorded = stored",
             f"{report.steps_recorded} = {report.steps_stored}",

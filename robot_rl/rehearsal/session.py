@@ -7,8 +7,9 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -21,12 +22,12 @@ from robot_rl.rehearsal.client import LiveClient
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
-from robot_rl.rehearsal.phases import Session
+from robot_rl.rehearsal.phases import Session, learned_by
 from robot_rl.rehearsal.pilot import Pilot
 from robot_rl.rehearsal.record import Record, read_record, steps_sha256
 from robot_rl.rehearsal.report import RehearsalReport, as_text
 from robot_rl.rehearsal.settings import RehearsalSettings
-from robot_rl.rehearsal.system import System, SystemSettings
+from robot_rl.rehearsal.system import System, SystemSettings, robot_seed
 
 _SETTLE_S = 120.0  # for the last steps to be stored and read by the learner
 
@@ -62,6 +63,8 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             f"label error = {settings.label_error:g}: the simulator says how an episode ended, and "
             "it makes no mistakes; let the person say it with --reward operator"
         )
+    if settings.kill and settings.robots > 1:
+        raise PlainError("--kill is for one robot: leave --robots out")
     expert = expert_for(task.simulation.scene, task.action.scale)
     operator = _operator(settings)
     started = time.monotonic()
@@ -74,26 +77,30 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             lockstep=not settings.real_time,
             lockstep_clients=0 if settings.real_time else 1,
             learner=settings.learner,
+            robots=settings.robots,
             seed=settings.seed,
         )
     )
     with system:
-        pilot = Pilot(
-            lambda: LiveClient(system.url, cell.robot, system.tokens.operator, truth=True),
-            expert,
-            operator,
-            lockstep=not settings.real_time,
-            seed=settings.seed,
-            judges=judges,
-        )
-        pilot.join()
+        pilots = {
+            robot: Pilot(
+                partial(LiveClient, system.url, robot, system.tokens.operator, truth=True),
+                expert,
+                operator,
+                lockstep=not settings.real_time,
+                seed=robot_seed(settings.seed, number),
+                judges=judges,
+            )
+            for number, robot in enumerate(system.robots)
+        }
         with _progress(quiet) as progress:
-            session = Session(settings, system, pilot, progress)
+            session = Session(settings, system, pilots, progress)
             session.run()
-        record = _settle(system, pilot, task.name)
+        record = _settle(system, pilots, task.name)
         # Reading everything takes long: a connection that nobody reads would be closed meanwhile.
-        pilot.leave()
-        pilot.close()
+        for pilot in pilots.values():
+            pilot.leave()
+            pilot.close()
         sha256 = steps_sha256(system.url, system.tokens.operator, task.name, record)
     return session.report(record, sha256, time.monotonic() - started)
 
@@ -109,22 +116,21 @@ def _task(settings: RehearsalSettings, data: Path) -> Task:
     return load_task(os.fspath(file))
 
 
-def _settle(system: System, pilot: Pilot, task: str) -> Record:
+def _settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:
     """Wait until everything recorded is stored and, with a learner, available to it."""
     deadline = time.monotonic() + _SETTLE_S
     while True:
-        pilot.idle(0.3)
+        for pilot in pilots.values():
+            pilot.idle(0.3)
         system.check()
-        record = read_record(system.url, system.tokens.operator, task)
-        telemetry = pilot.seen.telemetry
-        stored = telemetry is not None and telemetry.outbox.recorded_steps == record.records_stored
-        training = pilot.seen.training
+        record = read_record(system.url, system.tokens.operator, task, pilots)
+        shown = [pilot.seen.telemetry for pilot in pilots.values()]
+        recorded = sum(0 if each is None else each.outbox.recorded_steps for each in shown)
+        learned = learned_by(pilots.values())
         available = not system.settings.learner or (
-            training is not None
-            and training.progress is not None
-            and training.progress.env_steps == record.trainable_steps
+            learned is not None and learned.env_steps == record.trainable_steps
         )
-        if (stored and available) or time.monotonic() > deadline:
+        if (recorded == record.records_stored and available) or time.monotonic() > deadline:
             return record
 
 

@@ -14,9 +14,10 @@ class RehearsalSettings:
     """As on the command line. `kill` names parts to SIGKILL and start again during the training.
 
     Minutes and seconds are of the robot's clock, in lock-step virtual. `robot_minutes` takes the
-    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. `reward` None: as
-    the task file says. With
+    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. With
     `evaluate_every_minutes` of demonstrations and training, `evaluate_episodes` frozen ones follow.
+    Of several `robots` each has lessons of its own, as many as one alone would have; evaluations
+    are shared out among them. `reward` None: as the task file says.
     """
 
     cell: str
@@ -35,6 +36,7 @@ class RehearsalSettings:
     patience_s: float | None = None
     noise: float = 0.1
     skill: float = 1.0
+    robots: int = 1
     reward: RewardSource | None = None
     label_error: float = 0.0
     seed: int = 0

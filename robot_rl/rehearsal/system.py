@@ -18,10 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import numpy as np
 
+from robot_rl.config import load_cell
 from robot_rl.daemon.memory_folder import remove_leftovers
 from robot_rl.errors import PlainError
 from robot_rl.rehearsal.children import end_with_parent, undisturbed
+from robot_rl.server.settings import ROBOT_TOKENS
 
 _STOP_S = 4.8  # for all of it; the daemon itself ends its processes within 4.5 s
 _SERVER_S = 1.5  # the server's share at the end
@@ -43,6 +46,7 @@ class SystemSettings:
     lockstep_clients: int = 0  # virtual time begins when so many have joined
     learner: bool = True
     learner_lag_steps: int = 20
+    robots: int = 1  # daemons of the same cell, with names, tokens and folders of their own
     seed: int = 0
     restart: bool = True  # a learner or server that dies is started again
 
@@ -56,7 +60,7 @@ class _Process:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    robot: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    robots: tuple[str, ...] = field(repr=False)
     learner: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     operator: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
@@ -66,7 +70,10 @@ class System:
 
     def __init__(self, settings: SystemSettings) -> None:
         self.settings = settings
-        self.tokens = Tokens()
+        self.tokens = Tokens(tuple(secrets.token_urlsafe(32) for _ in range(settings.robots)))
+        first = load_cell(settings.cell).robot
+        self.robots = robot_names(first, settings.robots)
+        self._daemons = robot_names("daemon", settings.robots)
         self.port = settings.port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._parts: dict[str, _Process] = {}
@@ -88,7 +95,8 @@ class System:
         _require_space(self.settings.data)
         # Side by side: each waits for the server by itself, and loading takes them seconds.
         self.start_part("server")
-        self.start_part("daemon")
+        for daemon in self._daemons:
+            self.start_part(daemon)
         if self.settings.learner:
             self.start_part("learner")
         self.wait_server(60)
@@ -122,27 +130,31 @@ class System:
                     *("learner", "--task", settings.task, "--server", self.url),
                     *("--data", f"{data}/learner", "--seed", str(settings.seed), *lockstep),
                 ]
-            case "daemon":
+            case _ if name in self._daemons:
+                number = self._daemons.index(name)
                 lag = ["--learner-lag", str(settings.learner_lag_steps)]
                 clients = ["--lockstep-clients", str(settings.lockstep_clients)]
                 lockstep = ["--lockstep", *clients, *(lag if settings.learner else [])]
                 return [
                     *("daemon", "--cell", settings.cell, "--task", settings.task),
-                    *("--server", self.url, "--data", f"{data}/robot"),
-                    *("--seed", str(settings.seed), *(lockstep if settings.lockstep else [])),
+                    *("--robot", self.robots[number]),
+                    *("--server", self.url, "--data", f"{data}/{name.replace('daemon', 'robot')}"),
+                    *("--seed", str(robot_seed(settings.seed, number))),
+                    *(lockstep if settings.lockstep else []),
                 ]
             case _:
                 raise KeyError(name)
 
     def _environment(self, name: str) -> dict[str, str]:
+        named = zip(self.robots, self.tokens.robots, strict=True)
         if name == "server":
             return {
-                "ROBOT_RL_ROBOT_TOKEN": self.tokens.robot,
+                ROBOT_TOKENS: " ".join(map("=".join, named)),
                 "ROBOT_RL_LEARNER_TOKEN": self.tokens.learner,
                 "ROBOT_RL_OPERATOR_TOKEN": self.tokens.operator,
             }
-        token = self.tokens.robot if name == "daemon" else self.tokens.learner
-        return {"ROBOT_RL_TOKEN": token}
+        daemons = dict(zip(self._daemons, self.tokens.robots, strict=True))
+        return {"ROBOT_RL_TOKEN": daemons.get(name, self.tokens.learner)}
 
     def log_file(self, name: str) -> Path:
         return self.settings.data / "logs" / f"{name}.log"
@@ -174,7 +186,7 @@ class System:
             if code is None:
                 continue
             young = time.monotonic() - part.started_s < 10
-            restartable = self.settings.restart and name != "daemon" and part.restarts < 20
+            restartable = self.settings.restart and name not in self._daemons and part.restarts < 20
             if restartable and not young:
                 self.start_part(name)
                 continue
@@ -197,11 +209,12 @@ class System:
         """
         with undisturbed():
             deadline = time.monotonic() + _STOP_S
-            self._end("daemon")
-            self._end("learner")
-            self._join("daemon", deadline - _SERVER_S)
+            for name in (*self._daemons, "learner"):
+                self._end(name)
+            for name in self._daemons:
+                self._join(name, deadline - _SERVER_S)
             self._end("server")
-            for name in ("daemon", "server", "learner"):
+            for name in (*self._daemons, "server", "learner"):
                 self._join(name, deadline)
                 self._finish(name)
 
@@ -224,12 +237,22 @@ class System:
         if part.process.poll() is None:
             part.process.kill()
             part.process.wait()
-        if name == "daemon":
+        if name in self._daemons:
             remove_leftovers()
 
     def _last_words(self, name: str) -> str:
         lines = self.log_file(name).read_text(errors="replace").strip().splitlines()
         return lines[-1].removeprefix("robot-rl: ") if lines else "it said nothing"
+
+
+def robot_names(first: str, count: int) -> tuple[str, ...]:
+    """`panda`, `panda-2`, …"""
+    return (first, *(f"{first}-{number}" for number in range(2, count + 1)))
+
+
+def robot_seed(root: int, number: int) -> int:
+    """Of one of several robots: the first one's is the root itself."""
+    return root if number == 0 else int(np.random.SeedSequence([root, number]).generate_state(1)[0])
 
 
 def _free_port() -> int:

@@ -16,8 +16,9 @@ from robot_rl.schema.message import Message
 
 
 class EpisodeEntry(Message):
-    """One episode. Times are of the robot's clock, in lock-step virtual."""
+    """One episode. Times are of its robot's clock, in lock-step virtual."""
 
+    robot: str = ""  # empty in reports from before there were several
     purpose: Purpose
     seed: int
     outcome: Outcome | None
@@ -41,11 +42,14 @@ class EpisodeEntry(Message):
 class FrozenEvaluation:
     """Evaluation episodes without any other between them: one policy, measured.
 
-    robot_s, human_s: what had been spent when it began. last: nothing was taught after it.
+    robot_s, human_s: what had been spent when it began, by all robots together. elapsed_s: the
+    robot time that passed until then, in which several robots spend more. last: nothing was taught
+    after it.
     """
 
     robot_s: float
     human_s: float
+    elapsed_s: float
     last: bool
     episodes: tuple[EpisodeEntry, ...]
 
@@ -63,16 +67,17 @@ class FrozenEvaluation:
 def entries(lines: Iterable[EpisodeLine], step_s: float) -> tuple[EpisodeEntry, ...]:
     """Of the record, oldest first."""
     found: list[EpisodeEntry] = []
-    before_ns: int | None = None
+    before_ns: dict[str, int] = {}  # of each robot, by its own clock
     for line in lines:
-        began_ns = line.started_t_robot_ns if before_ns is None else before_ns
+        began_ns = before_ns.get(line.robot, line.started_t_robot_ns)
         # An episode that was cut off has no end: its steps are what is known of it.
         ended_ns = line.ended_t_robot_ns
         if ended_ns is None:
             ended_ns = line.started_t_robot_ns + round(line.actions * step_s * 1e9)
-        before_ns = ended_ns
+        before_ns[line.robot] = ended_ns
         found.append(
             EpisodeEntry(
+                robot=line.robot,
                 purpose=line.purpose,
                 seed=line.seed,
                 outcome=line.outcome,
@@ -90,22 +95,31 @@ def entries(lines: Iterable[EpisodeLine], step_s: float) -> tuple[EpisodeEntry, 
 def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluation, ...]:
     """In order. The first one, before anything was taught, has spent nothing."""
     found: list[FrozenEvaluation] = []
-    robot_s = human_s = 0.0
+    robot_s = human_s = elapsed_s = 0.0
+    since: dict[str, float] = {}  # robot time since the evaluation before, of each robot
     group: list[EpisodeEntry] = []
 
     def close(*, last: bool) -> None:
         if group:
             found.append(
-                FrozenEvaluation(robot_s=robot_s, human_s=human_s, last=last, episodes=tuple(group))
+                FrozenEvaluation(
+                    robot_s=robot_s,
+                    human_s=human_s,
+                    elapsed_s=elapsed_s,
+                    last=last,
+                    episodes=tuple(group),
+                )
             )
             group.clear()
 
     for entry in timeline:
         if entry.frozen:
+            elapsed_s, since = elapsed_s + max(since.values(), default=0.0), {}
             group.append(entry)
             continue
         close(last=False)
         robot_s, human_s = robot_s + entry.robot_s, human_s + entry.human_s
+        since[entry.robot] = since.get(entry.robot, 0.0) + entry.robot_s
     close(last=True)
     return tuple(found)
 

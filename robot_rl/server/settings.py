@@ -10,6 +10,7 @@ from robot_rl.errors import PlainError
 DEFAULT_PORT = 8420
 CONSOLE_FOLDER = Path(__file__).resolve().parent / "console"
 DATABASE_URL_VARIABLE = "DATABASE_URL"
+ROBOT_TOKENS = "ROBOT_RL_ROBOT_TOKENS"
 
 
 class ServerProblem(PlainError):
@@ -23,6 +24,17 @@ class Grant:
     role: str
     name: str
     secret: str = field(repr=False)
+
+
+def robot_grants(text: str) -> tuple[Grant, ...]:
+    """Of `NAME=TOKEN NAME=TOKEN`, each of one robot alone. Raises ServerProblem."""
+    pairs = [word.partition("=") for word in text.split()]
+    if not all(name and secret for name, _, secret in pairs):
+        raise ServerProblem(
+            f"{ROBOT_TOKENS} is not of the form NAME=TOKEN NAME=TOKEN, each with the name of a "
+            "robot: correct it"
+        )
+    return tuple(Grant(role="robot", name=name, secret=secret) for name, _, secret in pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

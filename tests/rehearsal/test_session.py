@@ -12,7 +12,7 @@ from robot_rl.rehearsal.settings import RehearsalSettings
 
 
 class System(AbstractContextManager[Any]):
-    url, tokens = "", SimpleNamespace(operator="")
+    url, tokens, robots = "", SimpleNamespace(operator=""), ("panda",)
 
     def __exit__(self, *_error: object) -> None:
         pass
@@ -31,7 +31,7 @@ def test_the_operator_has_left_before_the_record_is_read(
 
         return carry_out
 
-    pilot = SimpleNamespace(join=step("join"), leave=step("leave"), close=step("close"))
+    pilot = SimpleNamespace(leave=step("leave"), close=step("close"))
     made = SimpleNamespace(run=step("episodes"), report=step("report"))
     monkeypatch.setattr(session, "System", lambda _settings: System())
     monkeypatch.setattr(session, "Pilot", lambda *_args, **_kwargs: pilot)
@@ -40,4 +40,4 @@ def test_the_operator_has_left_before_the_record_is_read(
     monkeypatch.setattr(session, "steps_sha256", step("read", ""))
     settings = RehearsalSettings(cell="simulation", task="lift_cube")
     session.rehearse(settings, tmp_path, quiet=True)
-    assert did == ["join", "episodes", "settle", "leave", "close", "read", "report"]
+    assert did == ["episodes", "settle", "leave", "close", "read", "report"]

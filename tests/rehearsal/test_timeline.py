@@ -13,7 +13,7 @@ from robot_rl.rehearsal.record import EpisodeLine
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.rehearsal.timeline import after, before, entries, frozen_evaluations
 from robot_rl.schema.episode import Outcome, Purpose
-from robot_rl.schema.message import new_id
+from robot_rl.schema.message import new_id, utc_now
 
 EPISODE_S = 10.0  # of the robot's clock, with the reset
 SHOWN, TRAINED, FROZEN = Purpose.DEMONSTRATION, Purpose.TRAINING, Purpose.EVALUATION
@@ -28,6 +28,9 @@ class Pilot:
         self.human_steps = 0
         self.version = 0
         self._drives = drives
+
+    def join(self) -> None:
+        pass
 
     def run(self, plan: EpisodePlan, between: Any) -> None:
         self.plans.append(plan)
@@ -46,7 +49,7 @@ class Pilot:
 def ran(pilot: Pilot, **settings: Any) -> Pilot:
     wanted = RehearsalSettings(cell="simulation", task="lift_cube", **settings)
     system: Any = SimpleNamespace(check=lambda: None)
-    Session(wanted, system, pilot, Progress(disable=True)).run()  # pyright: ignore[reportArgumentType]
+    Session(wanted, system, {"panda": pilot}, Progress(disable=True)).run()  # pyright: ignore[reportArgumentType]
     return pilot
 
 
@@ -115,9 +118,12 @@ def line(
     success: bool = True,
     human_steps: int = 0,
     steps: int = 20,
+    robot: str = "panda",
 ) -> EpisodeLine:
     return EpisodeLine(
         episode_id=new_id(),
+        robot=robot,
+        started_t_utc=utc_now(),
         purpose=purpose,
         seed=5,
         started_t_robot_ns=round(start_s * 1e9),
@@ -157,6 +163,27 @@ def test_the_clocks_of_a_record() -> None:
     assert (first.success.successes, way.success.successes) == (2, 0)
     assert before((first, way, last)) is first
     assert after((first, way, last)) is last
+
+
+def test_several_robots_have_a_clock_each_and_spend_at_once() -> None:
+    timeline = entries(
+        [
+            line(FROZEN, 3.0, 5.0),
+            line(FROZEN, 103.0, 106.0, robot="other"),
+            line(TRAINED, 8.0, 15.0),  # 10 s
+            line(TRAINED, 110.0, 112.0, robot="other"),  # 6 s
+            line(TRAINED, 17.0, 20.0),  # 5 s
+            line(FROZEN, 22.0, 24.0),
+            line(TRAINED, 115.0, 119.0, robot="other", human_steps=20),  # 7 s
+            line(FROZEN, 122.0, 124.0, robot="other"),
+        ],
+        step_s=0.1,
+    )
+    assert [entry.robot_s for entry in timeline] == pytest.approx([2, 3, 10, 6, 5, 4, 7, 5])
+    first, way, last = frozen_evaluations(timeline)
+    assert (len(first.episodes), first.robot_s, first.elapsed_s) == (2, 0, 0)
+    assert (way.robot_s, way.elapsed_s) == pytest.approx((21.0, 15.0))
+    assert (last.robot_s, last.elapsed_s, last.human_s) == pytest.approx((28.0, 22.0, 2.0))
 
 
 def test_a_start_that_was_only_measured_has_no_after() -> None:

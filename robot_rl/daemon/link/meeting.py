@@ -4,6 +4,11 @@ Between two meetings the learner trains beside the robot, at its own speed. At a
 that was recorded before it is stored, the learner has taken all of it in, and the policy that is
 wanted then is handed to the actor. So which version acts at which step depends on the recorded data
 alone, never on how fast a process, a disk or a network was.
+
+Of several robots that feed one learner, each meets it by its own clock. A meeting waits for what
+the server had when all of its own robot's was stored, whoever recorded it, and not for what others
+send after that: no robot waits for another one's meeting. How far the others were then depends on
+how fast they ran, so that such runs do not repeat.
 """
 
 import asyncio
@@ -49,7 +54,7 @@ class Meetings:
         self._outbox = OutboxReader(settings.outbox_file)
         self._learner = LearnerWatch(since_s=time.monotonic())
         self._heard = asyncio.Event()
-        self._behind_at = -1  # a cursor of the learner beyond which the server has more for it
+        self._wanted: int | None = None  # the cursor that the learner has to reach; None: not known
 
     def hear(self, progress: LearnerProgress) -> None:
         """What the learner says, as it comes."""
@@ -76,6 +81,7 @@ class Meetings:
             return
         self._learner.wait_from(time.monotonic())
         self._uplink.hurry(True)
+        self._wanted = None
         try:
             await self._wait_until(met)
         finally:
@@ -98,7 +104,7 @@ class Meetings:
         return self._online() and self._learner.started and await self._caught_up()
 
     async def _caught_up(self) -> bool:
-        """Whether the learner has taken in everything recorded so far, or cannot be waited for."""
+        """Whether the learner has taken in everything recorded before, or cannot be waited for."""
         learner, uplink = self._learner, self._uplink.state
         if learner.given_up or not self._online() or (uplink is not None and uplink.problem):
             return True  # what it waits for would not come true
@@ -115,19 +121,23 @@ class Meetings:
             return True  # the uplink reads it too: what it says of it ends this wait
 
     async def _has_read_all(self, progress: LearnerProgress) -> bool:
-        """Whether the server has nothing for the learner beyond its cursor."""
-        cursor = progress.feed_cursor
-        if cursor == self._behind_at:
-            return False
-        query = {"task": progress.task, "after": cursor, "limit": 1}
-        try:
-            response = await self._client.get("/api/feed", params=query, timeout=_TIMEOUT)
-            response.raise_for_status()
-            behind = bool(FeedPage.model_validate_json(response.content).items)
-        except (httpx.HTTPError, ValidationError) as error:
-            self._log(f"the server does not say how far the learner is: {error!r}")
-            await asyncio.sleep(_RETRY_S)
-            return False
-        if behind:
-            self._behind_at = cursor
-        return not behind
+        """Whether the learner's cursor is where the server's feed ended when it was first asked."""
+        if self._wanted is None:
+            self._wanted = await self._end_of_feed(progress.task, progress.feed_cursor)
+        return self._wanted is not None and progress.feed_cursor >= self._wanted
+
+    async def _end_of_feed(self, task: str, cursor: int) -> int | None:
+        """None where the server does not say."""
+        while True:
+            query = {"task": task, "after": cursor}
+            try:
+                response = await self._client.get("/api/feed", params=query, timeout=_TIMEOUT)
+                response.raise_for_status()
+                page = FeedPage.model_validate_json(response.content)
+            except (httpx.HTTPError, ValidationError) as error:
+                self._log(f"the server does not say how far the learner is: {error!r}")
+                await asyncio.sleep(_RETRY_S)
+                return None
+            if not page.items:
+                return cursor
+            cursor = page.cursor
