@@ -125,6 +125,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         "human_seconds_of": None if source is None else before[source].sha256,
         "learner": arm.learner,
         "seed": seed,
+        **({"robots": arm.robots} if arm.robots > 1 else {}),
     }
     evaluation = study.evaluation
     every = evaluation.every_robot_minutes
@@ -139,6 +140,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *([] if operator.patience_s is None else ["--patience", str(operator.patience_s)]),
         *([] if operator.interventions else ["--no-interventions"]),
         *([] if arm.learner else ["--no-learner"]),
+        *(["--robots", str(arm.robots)] if arm.robots > 1 else []),
     ]
     if every is not None:
         arguments += ["--evaluate-every", str(every)]

@@ -68,6 +68,7 @@ class StudyArm(Section):
     demonstrations: Annotated[int, Field(ge=0)] = 0
     human_seconds_of: Label | None = None
     learner: bool = True  # false: a control run
+    robots: Annotated[int, Field(ge=1, le=8)] = 1  # that feed one learner, each with the budget
     tasks: Tasks | None = None
     seeds: Seeds | None = None
 

@@ -133,13 +133,21 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
         operator = { label_error = 0 }
         [arms.mistakes]
         operator = { label_error = 0.2 }
+        [arms.one]
+        robots = 1
+        [arms.two]
+        robots = 2
         """,
     )
+    one, two = found["lift_cube.one.4"], found["lift_cube.two.4"]
     plain, named, mistakes = (found[f"lift_cube.{arm}.4"] for arm in ("plain", "named", "mistakes"))
     assert "label_error" not in plain.settings["operator"]
     assert plain.sha256 == named.sha256 != mistakes.sha256
     assert "--label-error 0.2" in " ".join(mistakes.arguments)
     assert "--label-error" not in plain.arguments
+    assert plain.sha256 == one.sha256 != two.sha256
+    assert "--robots 2" in " ".join(two.arguments)
+    assert "--robots" not in one.arguments
 
 
 def test_the_hash_tells_settings_apart(tmp_path: Path) -> None:

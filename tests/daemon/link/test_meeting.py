@@ -122,6 +122,29 @@ def test_time_goes_on_when_everything_recorded_is_learned_from(lab: Lab) -> None
     lab.run(story)
 
 
+def test_what_other_robots_send_meanwhile_is_not_waited_for(lab: Lab) -> None:
+    """Else a robot would stand still for as long as another one records."""
+
+    async def story(lab: Lab) -> None:
+        lab.items = 5
+        lab.meetings.hear(progress(0))
+        waiting = asyncio.create_task(lab.meetings.hold())
+        assert await still_waits(waiting)
+        lab.items = 8
+        lab.meetings.hear(progress(4))
+        assert await still_waits(waiting)
+        lab.meetings.hear(progress(5))
+        async with asyncio.timeout(5):
+            await waiting
+        lab.meetings.hear(progress(6))
+        waiting = asyncio.create_task(lab.meetings.hold())
+        assert await still_waits(waiting), "the next meeting waits for it"
+        lab.meetings.hear(progress(8))
+        await waiting
+
+    lab.run(story)
+
+
 def test_time_begins_with_a_started_learner(lab: Lab) -> None:
     async def story(lab: Lab) -> None:
         waiting = asyncio.create_task(lab.meetings.begin())
