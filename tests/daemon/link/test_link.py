@@ -25,6 +25,7 @@ from robot_rl.daemon.link.telemetry import Readings, limit_names, telemetry_of
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
+from robot_rl.daemon.supervisor.processes import needed
 from robot_rl.schema.live.client_message import (
     AcquireLease,
     ClientMessage,
@@ -197,14 +198,15 @@ class Rig:
         )  # fmt: skip
         self.memory = Memory(self.settings)
         folder.mkdir(exist_ok=True)
-        names = ("arm", "camera", "control", "link")
+        entries = [entry for entry in needed(self.settings) if entry.name != "actor"]
         if lockstep:
-            register(self.settings.memory, names[1:])
+            parties = tuple(entry.name for entry in entries if entry.party)
+            register(self.settings.memory, parties)
         context = multiprocessing.get_context("spawn")
         pid = multiprocessing.current_process().pid
         self.processes: list[BaseProcess] = [
-            context.Process(target=process_child.run, args=(name, self.settings, pid))
-            for name in names
+            context.Process(target=process_child.run, args=(entry.name, self.settings, pid))
+            for entry in entries
         ]
         for process in self.processes:
             process.start()
