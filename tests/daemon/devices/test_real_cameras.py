@@ -156,7 +156,7 @@ def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
         assert simplejpeg.decode_jpeg(jpeg).shape == (48, 64, 3)
         eyes = Sensors(
             settings.memory, MonotonicClock(), joints={"arm": 7}, sensors={"arm": ()},
-            cameras=("side",), stale_s=cell.stale_camera_s, wait_s=0.0, simulated=True,
+            cameras=("side",), stale_s=cell.stale_camera_s, wait_s=0.0, simulated=True, judged=True,
         )  # fmt: skip
         eventually(lambda: not eyes.lost(), "its frames are never fresh")
 
