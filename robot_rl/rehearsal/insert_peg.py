@@ -14,8 +14,8 @@ class InsertPegExpert:
 
     step_m: Vector
     step_rad: float  # yaw scale of the task's action
-    # On the rim an expert needs up to three seconds too: with 1 s they would have taken over from
-    # themselves in six of twelve demonstrations.
+    # On the rim the peg rests for seconds in an expert's hand too: with 1 s they would have taken
+    # over from themselves in six of twelve demonstrations, with 3 s in one.
     patience_s: float = 3.0
     tip_m: float = 0.067  # from the peg's origin to its tip
     top_m: float = 0.040  # height of the socket

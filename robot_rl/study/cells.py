@@ -118,6 +118,8 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         "task": derived.content,
         "cell": read_toml(load_cell(study.cell).path),
         "starting_policy": derived.starting_policy,
+        # patience_s always counts: what it is by default changed how long the person of insert_peg
+        # watches, so that results from before it are of another operator.
         "operator": _said(operator, "label_error"),
         "budget": budget.model_dump(),
         "evaluation": study.evaluation.model_dump(),
