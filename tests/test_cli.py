@@ -164,6 +164,14 @@ def test_a_wrong_task_file(
     refused(run("rehearse", "--task", path), *words)
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("--steps", "--robot-minutes"), ("--evaluate-every-steps", "--evaluate-every")],
+)
+def test_a_rehearsal_is_measured_in_one_way(one: str, other: str) -> None:
+    refused(run("rehearse", one, "9", other, "9"), one, other, "give one of them")
+
+
 def test_a_task_that_leaves_no_room(task: Path) -> None:
     task.write_text(task.read_text() + "\n[limits]\nworkspace_min_m = [0.7, 0.0, 0.0]\n")
     refused(run("demo", "--task", task), "on x", "0.25 to 0.6 m", "workspace_min_m")

@@ -68,6 +68,10 @@ def rehearse(
         float | None,
         typer.Option(min=0.1, help="Minutes of robot time between evaluations on the way."),
     ] = None,
+    evaluate_every_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Steps between them, in place of --evaluate-every."),
+    ] = None,
     evaluate_episodes: Annotated[
         int, typer.Option(min=1, help="Frozen episodes in each evaluation on the way.")
     ] = 10,
@@ -80,6 +84,9 @@ def rehearse(
             min=0.1,
             help="Train for so much robot time, resets included, in place of --episodes.",
         ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Train for so many steps, in place of --episodes.")
     ] = None,
     learner: Annotated[bool, typer.Option(help="Off: the control run.")] = True,
     interventions: Annotated[bool, typer.Option(help="Off: nobody helps.")] = True,
@@ -123,6 +130,12 @@ def rehearse(
     from robot_rl.commands import preflight
 
     preflight.ready(cell, task)
+    for one, other, given in (
+        ("--steps", "--robot-minutes", (steps, robot_minutes)),
+        ("--evaluate-every-steps", "--evaluate-every", (evaluate_every_steps, evaluate_every)),
+    ):
+        if None not in given:
+            raise PlainError(f"{one} and {other} exclude one another: give one of them")
     if json is not None and not json.resolve().parent.is_dir():
         raise PlainError(f"--json {json}: there is no folder {json.resolve().parent}; make it")
 
@@ -138,9 +151,11 @@ def rehearse(
             demonstrations=demonstrations,
             demonstration_s=demonstration_seconds,
             evaluate_every_minutes=evaluate_every,
+            evaluate_every_steps=evaluate_every_steps,
             evaluate_episodes=evaluate_episodes,
             real_time=real_time,
             robot_minutes=robot_minutes,
+            steps=steps,
             learner=learner,
             interventions=interventions,
             reaction_s=reaction,

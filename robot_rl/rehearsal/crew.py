@@ -4,6 +4,7 @@ One robot is driven from the calling thread. Of several each has a thread; the c
 after the system meanwhile, because a child process ends with the thread that started it.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,31 @@ class Lesson:
     victim: Killable | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """What demonstrations and training spent, resets included; or how much they may spend."""
+
+    robot_s: float = 0.0
+    steps: float = 0  # actions; infinite where only robot time counts
+
+    def reaches(self, goal: "Taught") -> bool:
+        return self.robot_s >= goal.robot_s or self.steps >= goal.steps
+
+    def after(self, more: "Taught") -> "Taught":
+        return Taught(robot_s=self.robot_s + more.robot_s, steps=self.steps + more.steps)
+
+    def next_multiple(self, every: "Taught") -> "Taught":
+        """The first multiple of each that is still ahead; never of what is infinite."""
+        return Taught(
+            robot_s=_next_multiple(self.robot_s, every.robot_s),
+            steps=_next_multiple(self.steps, every.steps),
+        )
+
+
+def _next_multiple(spent: float, every: float) -> float:
+    return math.inf if math.isinf(every) else (spent // every + 1) * every
+
+
 class Trainee:
     """One robot: its operator, its seeds, and how far it is in its lessons."""
 
@@ -43,7 +69,7 @@ class Trainee:
         self.name, self.pilot = name, pilot
         streams = zip(Purpose, map(np.random.default_rng, seeds.spawn(3)), strict=True)
         self._seeds = dict(streams)
-        self.taught_s = 0.0  # robot time of demonstrations and training
+        self.taught = Taught()
         self._lessons: Iterator[Lesson] = iter(())
         self.ahead: Lesson | None = None  # the next one
 
@@ -54,12 +80,15 @@ class Trainee:
         self._lessons = iter(lessons)
         self.ahead = next(self._lessons, None)
 
-    def teach(self, until_s: float, run: Callable[[Lesson], None]) -> None:
+    def teach(self, goal: Taught, run: Callable[[Lesson], None]) -> None:
         """Lesson after lesson until so much has been taught; one that was begun is finished."""
-        while self.ahead is not None and self.taught_s < until_s:
+        while self.ahead is not None and not self.taught.reaches(goal):
             began_s = self.pilot.robot_s
             run(self.ahead)
-            self.taught_s += self.pilot.robot_s - began_s
+            self.taught = Taught(
+                robot_s=self.taught.robot_s + self.pilot.robot_s - began_s,
+                steps=self.taught.steps + self.pilot.steps,
+            )
             self.ahead = next(self._lessons, None)
 
 

@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from robot_rl.config import load_task
 from robot_rl.errors import PlainError
-from robot_rl.rehearsal.crew import Crew, Lesson, Trainee
+from robot_rl.rehearsal.crew import Crew, Lesson, Taught, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record
 from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, RobotShare, Spread
@@ -74,9 +74,11 @@ class Session:
         self._task = load_task(settings.task)
         self._step_s = self._task.step_s
         self._training_wall_s = 0.0
-        # Robot time of demonstrations and training at the next evaluation on the way.
-        self._every_s = 60 * (settings.evaluate_every_minutes or math.inf)
-        self._evaluate_at_s = self._every_s
+        self._every = Taught(
+            robot_s=60 * (settings.evaluate_every_minutes or math.inf),
+            steps=settings.evaluate_every_steps or math.inf,
+        )
+        self._evaluate_at = self._every  # the next evaluation on the way
         # The evaluation stream is the same before, after, and in control runs.
         most = max(settings.evaluations, settings.evaluate_episodes)
         self._evaluation_seeds = trainees[0].draw(Purpose.EVALUATION, most)
@@ -86,15 +88,19 @@ class Session:
         self._crew.work(lambda robot: robot.pilot.join())
         self._evaluate("evaluation before", settings.evaluations, STARTING_VERSION)
         self._demonstrate()
-        shown_s = self._taught_s
+        shown_s = self._taught.robot_s
         self._training_wall_s = self._train()
-        if self._taught_s > shown_s or (settings.learner and shown_s):
+        if self._taught.robot_s > shown_s or (settings.learner and shown_s):
             self._evaluate("evaluation after", settings.evaluations, None)
 
     @property
-    def _taught_s(self) -> float:
+    def _taught(self) -> Taught:
         """Of the robot that was taught most."""
-        return max(trainee.taught_s for trainee in self._crew.trainees)
+        each = [trainee.taught for trainee in self._crew.trainees]
+        return Taught(
+            robot_s=max(taught.robot_s for taught in each),
+            steps=max(taught.steps for taught in each),
+        )
 
     def _demonstrate(self) -> None:
         wanted_s, count = self._settings.demonstration_s, self._settings.demonstrations
@@ -118,16 +124,18 @@ class Session:
     def _train(self) -> float:
         """Returns the wall time that it took, without the evaluations in it."""
         settings = self._settings
-        minutes, count = settings.robot_minutes, settings.episodes
-        if minutes is None:
-            return self._teach("training", count, self._episodes)
-        end_s = {robot.name: robot.taught_s + 60 * minutes for robot in self._crew.trainees}
+        minutes, steps = settings.robot_minutes, settings.steps
+        if minutes is None and steps is None:
+            return self._teach("training", settings.episodes, self._episodes)
+        budget = Taught(robot_s=60 * (minutes or math.inf), steps=steps or math.inf)
+        ends = {robot.name: robot.taught.after(budget) for robot in self._crew.trainees}
 
         def lessons(robot: Trainee) -> Iterator[Lesson]:
-            while robot.taught_s < end_s[robot.name]:
+            while not robot.taught.reaches(ends[robot.name]):
                 yield _lesson(robot, Purpose.TRAINING)
 
-        return self._teach(f"training, {minutes:g} min", None, lessons)
+        limit = f"{steps} steps" if minutes is None else f"{minutes:g} min"
+        return self._teach(f"training, {limit}", None, lessons)
 
     def _episodes(self, robot: Trainee) -> Iterator[Lesson]:
         settings = self._settings
@@ -158,7 +166,7 @@ class Session:
                 robot.pilot.run(lesson.plan, between=self._between(robot.pilot, lesson.victim))
                 self._progress.advance(bar)
 
-            robot.teach(self._evaluate_at_s, run)
+            robot.teach(self._evaluate_at, run)
 
         while True:
             began = time.monotonic()
@@ -166,9 +174,9 @@ class Session:
             wall_s += time.monotonic() - began
             if all(robot.ahead is None for robot in trainees):
                 return wall_s
-            taught_s = self._taught_s
-            self._evaluate_at_s = (taught_s // self._every_s + 1) * self._every_s
-            name = f"evaluation, {taught_s / 60:.1f} min"
+            taught = self._taught
+            self._evaluate_at = taught.next_multiple(self._every)
+            name = f"evaluation, {taught.robot_s / 60:.1f} min"
             self._evaluate(name, self._settings.evaluate_episodes, None)
 
     def _evaluate(self, name: str, count: int, version: int | None) -> None:

@@ -106,6 +106,12 @@ class Pilot:
         return 0.0 if telemetry is None else telemetry.t_ns * 1e-9
 
     @property
+    def steps(self) -> int:
+        """Actions of the episode that ended last."""
+        telemetry = self.seen.telemetry
+        return 0 if telemetry is None else telemetry.episode.step
+
+    @property
     def human_steps(self) -> int:
         """Of the episode that ended last."""
         telemetry = self.seen.telemetry

@@ -13,11 +13,12 @@ type Killable = Literal["learner", "server"]
 class RehearsalSettings:
     """As on the command line. `kill` names parts to SIGKILL and start again during the training.
 
-    Minutes and seconds are of the robot's clock, in lock-step virtual. `robot_minutes` takes the
-    place of `episodes`, `demonstration_s` of driving that of `demonstrations`. With
-    `evaluate_every_minutes` of demonstrations and training, `evaluate_episodes` frozen ones follow.
-    Of several `robots` each has lessons of its own, as many as one alone would have; evaluations
-    are shared out among them. `reward` None: as the task file says.
+    Minutes and seconds are of the robot's clock, in lock-step virtual. `robot_minutes` or `steps`
+    take the place of `episodes`, `demonstration_s` of driving that of `demonstrations`. With
+    `evaluate_every_minutes`, or `evaluate_every_steps`, of demonstrations and training,
+    `evaluate_episodes` frozen ones follow. An episode that was begun is finished. Of several
+    `robots` each has lessons of its own, as many as one alone would have; evaluations are shared
+    out among them. `reward` None: as the task file says.
     """
 
     cell: str
@@ -25,11 +26,13 @@ class RehearsalSettings:
     episodes: int = 80
     evaluations: int = 50
     evaluate_every_minutes: float | None = None
+    evaluate_every_steps: int | None = None
     evaluate_episodes: int = 10
     demonstrations: int = 0
     demonstration_s: float | None = None
     real_time: bool = False
     robot_minutes: float | None = None
+    steps: int | None = None
     learner: bool = True
     interventions: bool = True
     reaction_s: float = 0.3

@@ -42,13 +42,15 @@ class EpisodeEntry(Message):
 class FrozenEvaluation:
     """Evaluation episodes without any other between them: one policy, measured.
 
-    robot_s, human_s: what had been spent when it began, by all robots together. elapsed_s: the
-    robot time that passed until then, in which several robots spend more. last: nothing was taught
-    after it.
+    robot_s, human_s, steps, human_steps: what had been spent when it began, by all robots together.
+    elapsed_s: the robot time that passed until then, in which several robots spend more. last:
+    nothing was taught after it.
     """
 
     robot_s: float
     human_s: float
+    steps: int
+    human_steps: int
     elapsed_s: float
     last: bool
     episodes: tuple[EpisodeEntry, ...]
@@ -96,6 +98,7 @@ def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluati
     """In order. The first one, before anything was taught, has spent nothing."""
     found: list[FrozenEvaluation] = []
     robot_s = human_s = elapsed_s = 0.0
+    steps = human_steps = 0
     since: dict[str, float] = {}  # robot time since the evaluation before, of each robot
     group: list[EpisodeEntry] = []
 
@@ -105,6 +108,8 @@ def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluati
                 FrozenEvaluation(
                     robot_s=robot_s,
                     human_s=human_s,
+                    steps=steps,
+                    human_steps=human_steps,
                     elapsed_s=elapsed_s,
                     last=last,
                     episodes=tuple(group),
@@ -119,6 +124,7 @@ def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluati
             continue
         close(last=False)
         robot_s, human_s = robot_s + entry.robot_s, human_s + entry.human_s
+        steps, human_steps = steps + entry.steps, human_steps + entry.human_steps
         since[entry.robot] = since.get(entry.robot, 0.0) + entry.robot_s
     close(last=True)
     return tuple(found)

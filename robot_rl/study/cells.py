@@ -121,8 +121,8 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         # patience_s always counts: what it is by default changed how long the person of insert_peg
         # watches, so that results from before it are of another operator.
         "operator": _said(operator, "label_error"),
-        "budget": budget.model_dump(),
-        "evaluation": study.evaluation.model_dump(),
+        "budget": _said(budget, "steps"),
+        "evaluation": _said(study.evaluation, "every_steps"),
         "demonstrations": arm.demonstrations,
         "human_seconds_of": None if source is None else before[source].sha256,
         "learner": arm.learner,
@@ -130,7 +130,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         **({"robots": arm.robots} if arm.robots > 1 else {}),
     }
     evaluation = study.evaluation
-    every = evaluation.every_robot_minutes
+    minutes, steps = evaluation.every_robot_minutes, evaluation.every_steps
     arguments = [
         *("rehearse", "--cell", study.cell, "--task", os.fspath(derived.file)),
         *("--seed", str(seed), "--evaluations", str(evaluation.episodes)),
@@ -144,8 +144,9 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *([] if arm.learner else ["--no-learner"]),
         *(["--robots", str(arm.robots)] if arm.robots > 1 else []),
     ]
-    if every is not None:
-        arguments += ["--evaluate-every", str(every)]
+    if minutes is not None or steps is not None:
+        arguments += [] if minutes is None else ["--evaluate-every", str(minutes)]
+        arguments += [] if steps is None else ["--evaluate-every-steps", str(steps)]
         arguments += ["--evaluate-episodes", str(evaluation.episodes_on_the_way)]
     return StudyCell(
         task=derived.task,
@@ -171,4 +172,6 @@ def _said(section: Section, *newer: str) -> dict[str, Any]:
 def _budget(budget: TrainingBudget) -> tuple[str, str]:
     if budget.episodes is not None:
         return "--episodes", str(budget.episodes)
+    if budget.steps is not None:
+        return "--steps", str(budget.steps)
     return "--robot-minutes", str(budget.robot_minutes)

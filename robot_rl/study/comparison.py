@@ -43,6 +43,8 @@ class ArmFigures:
     cycle_after_s: float | None
     robot_s_to_target: tuple[Reached, ...]
     human_s_to_target: tuple[Reached, ...]
+    steps_to_target: tuple[Reached, ...]
+    human_steps_to_target: tuple[Reached, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,12 @@ def figures(cells: ArmCells, target: float) -> ArmFigures:
         ),
         human_s_to_target=tuple(
             _reached(report, target, lambda found: found.human_s) for report in reports
+        ),
+        steps_to_target=tuple(
+            _reached(report, target, lambda found: found.steps) for report in reports
+        ),
+        human_steps_to_target=tuple(
+            _reached(report, target, lambda found: found.human_steps) for report in reports
         ),
     )
 

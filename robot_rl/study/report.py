@@ -11,7 +11,7 @@ from robot_rl.study.comparison import ArmCells
 from robot_rl.study.pictures import curves_svg
 from robot_rl.study.results import CellResult, fits, read_result
 from robot_rl.study.settings import Study
-from robot_rl.study.table import arms_table, pairs_table
+from robot_rl.study.table import arms_table, pairs_table, steps_table
 
 _LEGEND = """\
 Frozen evaluations of the scripted rehearsal, the same scenes before and after and in every arm.
@@ -51,6 +51,8 @@ def write_report(study: Study, cells: Sequence[StudyCell], folder: Path) -> Path
             continue
         durable_file.write(folder / f"{task}.svg", curves_svg(arms))
         parts += [f"## {task}\n", arms_table(arms, study.target)]
+        if study.evaluation.every_steps is not None:
+            parts.append(steps_table(arms, study.target))
         if len(arms) > 1:
             parts.append(pairs_table(arms))
         parts.append(f"![Learning curves of {task}]({task}.svg)\n")

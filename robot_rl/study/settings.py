@@ -16,23 +16,31 @@ type Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class EvaluationPlan(Section):
-    """`[evaluation]`: frozen episodes before and after, and on the way where `every` is given."""
+    """`[evaluation]`: frozen episodes before and after, and on the way where `every_…` is given."""
 
     episodes: Annotated[int, Field(ge=1)] = 50
     every_robot_minutes: Annotated[float, Field(ge=0.1)] | None = None
+    every_steps: Annotated[int, Field(ge=1)] | None = None  # of the policy or a person
     episodes_on_the_way: Annotated[int, Field(ge=1)] = 10
-
-
-class TrainingBudget(Section):
-    """`[budget]`: one of the two. Robot minutes are of the robot's clock, resets included."""
-
-    robot_minutes: Annotated[float, Field(ge=0.1)] | None = None
-    episodes: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if (self.robot_minutes is None) == (self.episodes is None):
-            raise ValueError("a budget gives either robot_minutes or episodes")
+        if self.every_robot_minutes is not None and self.every_steps is not None:
+            raise ValueError("every_robot_minutes and every_steps exclude one another")
+        return self
+
+
+class TrainingBudget(Section):
+    """`[budget]`: one of them. Robot minutes are of the robot's clock, resets included."""
+
+    robot_minutes: Annotated[float, Field(ge=0.1)] | None = None
+    episodes: Annotated[int, Field(ge=0)] | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None  # an episode that was begun is finished
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if sum(value is not None for value in (self.robot_minutes, self.episodes, self.steps)) != 1:
+            raise ValueError("a budget gives either robot_minutes, episodes or steps")
         return self
 
 

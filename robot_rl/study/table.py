@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from statistics import mean
 
 from robot_rl.evaluation.metrics import Proportion
 from robot_rl.evaluation.paired import SuccessDifference, TimeRatio
@@ -26,6 +27,17 @@ def arms_table(arms: Mapping[str, ArmCells], target: float) -> str:
         f"human s to {target:g}",
     )
     rows = [_arm_row(name, figures(cells, target)) for name, cells in arms.items() if cells]
+    return _table(head, rows)
+
+
+def steps_table(arms: Mapping[str, ArmCells], target: float) -> str:
+    """The same in steps, as they are counted where no reset is: means, and each seed."""
+    head = ("arm", f"steps to {target:g}", f"human steps to {target:g}")
+    found = {name: figures(cells, target) for name, cells in arms.items() if cells}
+    rows = [
+        (name, _mean_to_target(each.steps_to_target), _mean_to_target(each.human_steps_to_target))
+        for name, each in found.items()
+    ]
     return _table(head, rows)
 
 
@@ -79,14 +91,27 @@ def _arm_row(name: str, found: ArmFigures) -> Sequence[str]:
 
 
 def _to_target(reached: Sequence[Reached], unit: float, digits: int) -> str:
+    return _with_each(middle(reached), reached, unit, digits)
+
+
+def _mean_to_target(reached: Sequence[Reached]) -> str:
+    """A mean with cells in it that did not get there is less than it would be."""
+    together = Reached(
+        spent=mean(each.spent for each in reached),
+        censored=any(each.censored for each in reached),
+    )
+    return _with_each(together, reached, 1, 0)
+
+
+def _with_each(one: Reached, all_: Sequence[Reached], unit: float, digits: int) -> str:
     def text(each: Reached) -> str:
         if math.isnan(each.spent):
             return NOTHING
         return f"{'> ' if each.censored else ''}{each.spent / unit:.{digits}f}"
 
-    if len(reached) == 1:
-        return text(reached[0])
-    return f"{text(middle(reached))} ({'; '.join(text(each) for each in reached)})"
+    if len(all_) == 1:
+        return text(all_[0])
+    return f"{text(one)} ({'; '.join(text(each) for each in all_)})"
 
 
 def _success_columns(found: SuccessDifference | None) -> Sequence[str]:

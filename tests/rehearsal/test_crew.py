@@ -1,5 +1,6 @@
 """Robots side by side: nobody goes on alone, who is ready rests, and a failure ends all."""
 
+import math
 import threading
 import time
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_rl.rehearsal.crew import Crew, CrewStopped, Lesson, Trainee
+from robot_rl.rehearsal.crew import Crew, CrewStopped, Lesson, Taught, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan
 from robot_rl.schema.episode import Purpose
 
@@ -18,7 +19,7 @@ class Pilot:
 
     def __init__(self, version: int = 1) -> None:
         self.robot_s, self.rests, self.version = 0.0, 0, version
-        self.newest = version
+        self.newest, self.steps = version, 30
 
     @property
     def seen(self) -> Any:
@@ -94,12 +95,12 @@ def test_a_lesson_that_was_begun_is_finished_and_the_next_one_waits() -> None:
         done.append(lesson.plan.seed)
         pilot.robot_s += 10.0
 
-    robot.teach(15.0, run)
-    assert (done, robot.taught_s) == (seeds[:2], 20.0)
+    robot.teach(Taught(robot_s=15.0, steps=math.inf), run)
+    assert (done, robot.taught) == (seeds[:2], Taught(robot_s=20.0, steps=60))
     assert robot.ahead is not None
-    robot.teach(20.0, run)
+    robot.teach(Taught(robot_s=math.inf, steps=60), run)
     assert done == seeds[:2]
-    robot.teach(float("inf"), run)
+    robot.teach(Taught(robot_s=math.inf, steps=math.inf), run)
     assert (done, robot.ahead) == (seeds, None)
 
 

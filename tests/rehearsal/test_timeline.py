@@ -20,12 +20,12 @@ SHOWN, TRAINED, FROZEN = Purpose.DEMONSTRATION, Purpose.TRAINING, Purpose.EVALUA
 
 
 class Pilot:
-    """An episode takes 10 s of robot time; the person drives 4 s of a demonstration."""
+    """An episode takes 10 s and 70 steps; the person drives 4 s of a demonstration."""
 
     def __init__(self, *, drives: bool = True) -> None:
         self.plans: list[EpisodePlan] = []
         self.robot_s = 1000.0
-        self.human_steps = 0
+        self.human_steps, self.steps = 0, 70
         self.version = 0
         self._drives = drives
 
@@ -100,6 +100,23 @@ def test_training_until_so_much_robot_time_has_passed() -> None:
     assert pilot.purposes == "e" + "dd" + "t" + "eee" + "tt" + "eee" + "tt" + "e"
 
 
+def test_steps_in_place_of_robot_time() -> None:
+    pilot = ran(
+        Pilot(),
+        evaluations=1,
+        demonstrations=1,
+        steps=350,  # the fifth episode reaches them; demonstrations do not count
+        evaluate_every_steps=140,  # every second one: at 140, 280 and 420, where training ends
+        evaluate_episodes=2,
+    )
+    assert pilot.purposes == "e" + "d" + "t" + "ee" + "tt" + "ee" + "tt" + "e"
+
+
+def test_an_evaluation_that_was_overdue_is_made_once() -> None:
+    pilot = ran(Pilot(), evaluations=1, episodes=4, evaluate_every_steps=30, evaluate_episodes=2)
+    assert pilot.purposes == "e" + "teeteetee" + "t" + "e"
+
+
 def test_demonstrations_until_so_long_was_driven() -> None:
     pilot = ran(Pilot(), evaluations=1, episodes=0, demonstration_s=9.0)
     assert pilot.purposes == "e" + "ddd" + "e", "3 × 4 s; and what was learned is measured"
@@ -158,6 +175,11 @@ def test_the_clocks_of_a_record() -> None:
     assert (first.robot_s, first.human_s, first.last) == (0, 0, False)
     assert (way.robot_s, way.human_s) == pytest.approx((6.0, 3.0))
     assert (last.robot_s, last.human_s, last.last) == (pytest.approx(18.0), 3.5, True)
+    assert [(each.steps, each.human_steps) for each in (first, way, last)] == [
+        (0, 0),
+        (20, 30),
+        (50, 35),
+    ]
     assert first.cycle_s == pytest.approx(3.0), "the median of 2 and 4 s"
     assert way.cycle_s is None
     assert (first.success.successes, way.success.successes) == (2, 0)

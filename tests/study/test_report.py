@@ -17,7 +17,7 @@ from robot_rl.study.pictures import curves_svg
 from robot_rl.study.report import write_report
 from robot_rl.study.results import CellReport, CodeVersion, read_result, write_result
 from robot_rl.study.settings import Study, load_study
-from robot_rl.study.table import arms_table, pairs_table
+from robot_rl.study.table import arms_table, pairs_table, steps_table
 from tests.study.cell_results import CODE, entry, frozen, report, result, trained
 
 MINUTES, SECONDS = Against.ROBOT_MINUTES, Against.HUMAN_SECONDS
@@ -155,6 +155,12 @@ def test_the_tables_say_it() -> None:
     assert slow.endswith("| > 4.0 | > 30 |")
     pair = pairs_table(arms).splitlines()[2]
     assert pair.startswith("| quick, slow | +0.70 (")
+    steps = steps_table(arms | {"both": {0: cell(), 1: cell(after=BAD)}}, 0.9).splitlines()[2:]
+    assert steps == [
+        "| quick | 1200 (1200; 1200) | 300 (300; 300) |",
+        "| slow | > 1200 | > 300 |",
+        "| both | > 1200 (1200; > 1200) | > 300 (300; > 300) |",
+    ]
     columns = {line.count("|") for line in pairs_table(arms).splitlines()}
     assert columns == {8}
 

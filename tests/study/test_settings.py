@@ -110,6 +110,8 @@ def test_the_arguments_are_those_of_rehearse(tmp_path: Path) -> None:
         operator = { interventions = false }
         budget = { episodes = 3 }
         learner = false
+        [arms.counted]
+        budget = { steps = 900 }
         [arms.other]
         operator = { noise = 0.3 }
         demonstrations = 2
@@ -118,6 +120,7 @@ def test_the_arguments_are_those_of_rehearse(tmp_path: Path) -> None:
     alone = " ".join(found["lift_cube.alone.5"].arguments)
     assert "--seed 5 --evaluations 7 --episodes 3" in alone
     assert "--no-interventions --no-learner --evaluate-every 2.5 --evaluate-episodes 10" in alone
+    assert "--steps 900" in " ".join(found["lift_cube.counted.5"].arguments)
     other = " ".join(found["lift_cube.other.5"].arguments)
     assert "--robot-minutes 20.0 --demonstrations 2 --reaction 0.5 --noise 0.3" in other
     assert "--no-" not in other
@@ -139,6 +142,12 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
         robots = 2
         """,
     )
+    assert "steps" not in found["lift_cube.plain.4"].settings["budget"]
+    assert "every_steps" not in found["lift_cube.plain.4"].settings["evaluation"]
+    counted = cells(tmp_path, "[evaluation]\nevery_steps = 250\n[arms.plain]")
+    by_steps = counted["lift_cube.plain.4"]
+    assert by_steps.sha256 != found["lift_cube.plain.4"].sha256
+    assert "--evaluate-every-steps 250 --evaluate-episodes 10" in " ".join(by_steps.arguments)
     one, two = found["lift_cube.one.4"], found["lift_cube.two.4"]
     plain, named, mistakes = (found[f"lift_cube.{arm}.4"] for arm in ("plain", "named", "mistakes"))
     assert "label_error" not in plain.settings["operator"]
@@ -182,8 +191,13 @@ def test_a_source_with_other_settings_changes_who_takes_its_seconds(tmp_path: Pa
         (HEAD + "colour = 1\n[arms.a]", "budget.colour is not a known key"),
         (HEAD + "[arms.a]\nlearnerr = true", "arms.a.learnerr is not a known key"),
         (HEAD + "[arms.a.operator]\nskill = 2", "arms.a.operator.skill = 2"),
-        (HEAD.replace("robot_minutes = 20", "") + "[arms.a]", "either robot_minutes or episodes"),
-        (HEAD + "episodes = 3\n[arms.a]", "either robot_minutes or episodes"),
+        (HEAD.replace("robot_minutes = 20", "") + "[arms.a]", "either robot_minutes, episodes or"),
+        (HEAD + "episodes = 3\n[arms.a]", "either robot_minutes, episodes or"),
+        (HEAD + "steps = 3\n[arms.a]", "either robot_minutes, episodes or"),
+        (
+            HEAD + "[evaluation]\nevery_steps = 3\nevery_robot_minutes = 3\n[arms.a]",
+            "exclude one another",
+        ),
         (HEAD + "[arms.A]", "arms.A"),
         (HEAD + '[arms.a]\ntasks = ["sweep"]', "arms.a.tasks names 'sweep'"),
         (HEAD + '[arms.a]\nhuman_seconds_of = "a"', "is no other arm; there are: (none)"),
