@@ -7,7 +7,7 @@ import pytest
 
 from hardware.sim.settings import TASK_NAMES
 from robot_rl.config import drivers
-from robot_rl.rehearsal.expert import NoExpert, expert_for
+from robot_rl.rehearsal.expert import NoExpert, View, expert_for
 from robot_rl.rehearsal.insert_peg import InsertPegExpert
 from robot_rl.rehearsal.lift_cube import LiftCubeExpert
 from robot_rl.rehearsal.session import rehearse
@@ -45,6 +45,32 @@ def test_every_scene_of_our_simulated_arm_has_an_expert(scene: str) -> None:
 def test_a_scene_without_an_expert_is_refused_with_those_that_have_one() -> None:
     with pytest.raises(NoExpert, match=r"scene 'juggle'; installed are: .*insert_peg, lift_cube"):
         expert_for("juggle", SCALE)
+
+
+@pytest.mark.parametrize("tilt_deg", [-4.0, 4.0])
+def test_a_peg_that_tilts_on_the_rim_is_moved_by_its_tip(tilt_deg: float) -> None:
+    """Held right over the hole, pressed so that its tip is 4.7 mm beside the middle."""
+    half, hole = np.radians(tilt_deg) / 2, np.array([0.47, 0.0, 0.0])
+    held = hole + np.array([0.0, 0.0, 0.102])
+    expert = expert_for("insert_peg", SCALE)
+    view = View(
+        t_s=1.0,
+        tcp_position_m=held,
+        tcp_quaternion=np.array([0.0, 1.0, 0.0, 0.0]),
+        gripper_m=0.028,
+        objects={
+            # Turned about y: its tip, below, is displaced along −x by sin(tilt).
+            "peg": (
+                held,
+                np.array([np.cos(half), 0.0, np.sin(half), 0.0]),
+            ),
+            "socket": (hole, np.array([1.0, 0.0, 0.0, 0.0])),
+        },
+        success=False,
+        progress=0.0,
+    )
+    assert np.sign(expert.advise(view).axes[0]) == np.sign(tilt_deg)
+    assert expert.distance(view) == pytest.approx(0.0047 + 0.0232, abs=2e-4)
 
 
 @pytest.mark.usefixtures("juggler")

@@ -25,5 +25,5 @@ def test_the_scripted_person_inserts_the_peg() -> None:
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
         report = rehearse(settings, Path(folder), quiet=True)
     assert report.demonstrated.episodes == 4
-    assert report.demonstrated.successes >= 2, "27 of 30 in a longer run: some jam on the rim"
+    assert report.demonstrated.successes == 4, "20 of 20 in a longer run, with twice the noise"
     assert report.steps_recorded == report.steps_stored > 0
