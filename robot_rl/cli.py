@@ -13,6 +13,7 @@ from robot_rl.commands import (
     database,
     doctor,
     records,
+    reward,
     services,
     simulation,
     study,
@@ -41,6 +42,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(database.app, name="db")
 records.episodes.command("compare")(compare.compare_runs)
+app.add_typer(reward.app, name="reward")
 app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")
 

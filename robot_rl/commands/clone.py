@@ -86,7 +86,7 @@ def clone(
         settings = CloneSettings(seed=seed)
         if untrained_head:
             settings = replace(settings, head_updates=0)
-        manifest = train(episodes, wanted, folder, settings, _progress())
+        manifest = train(episodes, wanted, folder, settings, progress_told())
     if as_json:
         print_json(manifest)
     else:
@@ -168,7 +168,7 @@ def _check_task(
         )
 
 
-def _progress():
+def progress_told():
     """Tell every few seconds how far it is."""
     started = told = time.monotonic()
 

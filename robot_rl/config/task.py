@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
 from robot_rl.config.learner import Learner, learner_section
+from robot_rl.config.reward import Reward
 from robot_rl.config.section import (
     ArmName,
     Fraction,
@@ -18,7 +19,7 @@ from robot_rl.config.section import (
     Section,
     Triple,
 )
-from robot_rl.schema.transition import GRIPPER_AT_START, RewardSource
+from robot_rl.schema.transition import GRIPPER_AT_START
 from safety.vocabulary import ONLY_ARM
 
 
@@ -31,15 +32,6 @@ class TaskLimits(Section):
     clip_negative_m: PositiveTriple | None = None
     clip_positive_m: PositiveTriple | None = None
     clip_rad: PositiveTriple | None = None
-
-
-class Reward(Section):
-    """Derived by the learner from the recorded evidence and the latest labels."""
-
-    success: float = 1.0
-    step: float = 0.0
-    gripper_change: Annotated[float, Field(le=0)] = -0.02
-    source: RewardSource = "simulator"
 
 
 class ArmStart(Section):
@@ -125,6 +117,8 @@ class Task(Section):
             )
         if len(set(self.failure_classes)) != len(self.failure_classes):
             raise ValueError("failure_classes names one class twice")
+        if self.reward.classifier is not None and not self.cameras:
+            raise ValueError("[reward.classifier] judges pictures, and cameras names none")
         return self
 
     @model_validator(mode="after")

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from robot_rl.config.task import Task
 from robot_rl.errors import BadInput
+from robot_rl.learner.augment import augment
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.demonstrations import encode_trajectories
 from robot_rl.learner.losses import clone_loss
@@ -182,25 +182,10 @@ def _orders(record: RecordedStep, columns: Sequence[int]) -> tuple[float, ...] |
 # ---- training ----------------------------------------------------------------------------------
 
 
-def augment(
+def _augmented(
     images: torch.Tensor, settings: CloneSettings, rng: np.random.Generator
 ) -> torch.Tensor:
-    """Random shift, brightness and contrast per image: (batch, 3, px, px) in 0 … 1."""
-    count, _, height, width = images.shape
-    pad = settings.shift_px
-    if pad:
-        padded = nn.functional.pad(images, (pad, pad, pad, pad), mode="replicate")
-        tops, lefts = rng.integers(0, 2 * pad + 1, (2, count)).tolist()
-        images = torch.stack(
-            [
-                padded[i, :, top : top + height, left : left + width]
-                for i, (top, left) in enumerate(zip(tops, lefts, strict=True))
-            ]
-        )
-    jitter = settings.brightness
-    gain = torch.from_numpy(rng.uniform(1 - jitter, 1 + jitter, (count, 3, 1, 1))).float()
-    offset = torch.from_numpy(rng.uniform(-jitter, jitter, (count, 1, 1, 1)) / 2).float()
-    return (images * gain + offset).clamp(0.0, 1.0)
+    return augment(images, rng, shift_px=settings.shift_px, brightness=settings.brightness)
 
 
 def _train_encoder(
@@ -222,7 +207,7 @@ def _train_encoder(
     recent = 0.0
     for update in range(settings.encoder_updates):
         rows = rng.choice(examples.acted, settings.encoder_batch)
-        planes = [augment(to_planes(camera[rows]), settings, rng) for camera in examples.images]
+        planes = [_augmented(to_planes(camera[rows]), settings, rng) for camera in examples.images]
         raw = net.raw(planes, torch.from_numpy(examples.state[rows]))
         wanted = torch.from_numpy(examples.subgoal[rows]) / SUBGOAL_SCALE_M
         subgoal_loss = (net.subgoal_of(raw) - wanted).square().sum(-1)
@@ -283,7 +268,7 @@ def _features(
         part = rows[start : start + 64]
         planes = [to_planes(camera[part]) for camera in examples.images]
         if settings is not None:
-            planes = [augment(camera, settings, rng) for camera in planes]
+            planes = [_augmented(camera, settings, rng) for camera in planes]
         parts.append(net.raw(planes, torch.from_numpy(examples.state[part])))
     return torch.cat(parts).clone()
 

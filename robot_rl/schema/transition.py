@@ -30,11 +30,15 @@ SAME_ACTION = 1e-4
 float32; a real second driver moves the reference by far more."""
 
 
-type RewardSource = Literal["simulator", "operator"]
+type RewardSource = Literal["simulator", "operator", "classifier"]
 """Whose word on success counts before anybody relabels: the simulator's, which also ends the
-episode, or that of the person, as on a real robot. Then the simulator says nothing of success or
-failure: no step, no actor and no learner has its word.
+episode; that of the person, as on a real robot; or that of a success classifier, which ends the
+episode as the simulator does. With the last two the simulator says nothing of success or failure:
+no step, no actor and no learner has its word.
 """
+
+CLASSIFIER = "classifier"
+"""Who labelled an episode that the success classifier ended."""
 
 
 class RewardRule(Protocol):
@@ -150,7 +154,8 @@ def succeeds(
     """Whether a transition completes the task; None while nobody can know.
 
     last: it is the episode's last one. evidence: the simulator saw the task done after it.
-    outcome: the latest label, or how the episode ended; it outweighs the evidence.
+    outcome: the latest label, or how the episode ended; it outweighs the evidence. What a
+    classifier says of single steps becomes an outcome in the actor alone: here it is awaited.
     """
     if outcome is not None:
         return last and outcome is Outcome.SUCCESS
