@@ -37,9 +37,12 @@ def cell_and_task(cell: str, task: str) -> "tuple[Cell, Task]":
 
 
 def ready(cell: str, task: str) -> None:
-    """The files, the drawing of simulated cameras and the starting policy. Raises PlainError."""
+    """The files, the drawing of simulated cameras, the starting policy and the success classifier.
+    Raises PlainError.
+    """
     described, wanted = cell_and_task(cell, task)
     starting_policy(wanted)
+    success_classifier(wanted)
     graphics(described)
 
 
@@ -53,6 +56,16 @@ def starting_policy(task: "Task") -> None:
     from robot_rl.policy.folder import check_folder
 
     check_folder((task.path.parent / task.policy.folder).resolve())
+
+
+def success_classifier(task: "Task") -> None:
+    """That the one which the task names is there and whole. Raises PlainError."""
+    choice = task.reward.classifier
+    if choice is None:
+        return
+    from robot_rl.policy.success_manifest import classifier_folder, read_classifier
+
+    read_classifier(classifier_folder(task), choice.sha256)
 
 
 def graphics(cell: "Cell") -> None:

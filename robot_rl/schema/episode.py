@@ -66,19 +66,21 @@ class EpisodeStarted(Message):
 
 class EpisodeEnded(Message):
     """`steps` counts actions: the episode has steps + 1 records, unless it was cut off (`complete`
-    false).
+    false). `classifier_success`: what the success classifier made of its images, whoever labelled.
     """
 
     kind: Literal["episode_ended"] = "episode_ended"
     episode_id: UUID
     outcome: Outcome
     cause: str
-    labeller: str  # operator name, "simulator" or "robot"
+    labeller: str  # operator name, "simulator", "classifier" or "robot"
     steps: Annotated[int, Field(ge=0)]
     human_steps: Annotated[int, Field(ge=0)]
     failure_class: str | None = None
     note: str = ""
     complete: bool = True
+    # Left out where there was no classifier: recorded data stays the same.
+    classifier_success: bool | None = Field(default=None, exclude_if=lambda value: value is None)
     t_robot_ns: int
     t_utc: datetime
 

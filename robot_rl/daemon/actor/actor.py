@@ -20,6 +20,7 @@ from robot_rl.daemon.actor import episode_events as events
 from robot_rl.daemon.actor.episode import EpisodeState, Rules
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.actor.event_log import EventLog, Identity
+from robot_rl.daemon.actor.inference import Inference
 from robot_rl.daemon.actor.interventions import InterventionLog
 from robot_rl.daemon.actor.policy import Loaded, PolicyHolder, PolicyUnavailable
 from robot_rl.daemon.actor.ports import ActorPorts
@@ -27,8 +28,7 @@ from robot_rl.daemon.actor.record import Acted, Decided, StepRecorder, text_of
 from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
 from robot_rl.daemon.request_age import late, too_late
-from robot_rl.policy.images import decode_jpeg
-from robot_rl.policy.interface import BadObservation, Chunk, Observation
+from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live.client_message import (
     BeginReset,
@@ -42,7 +42,6 @@ from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import state_names_of, state_vector
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
@@ -71,6 +70,7 @@ class Actor:
         ports: ActorPorts,
         policy: PolicyHolder,
         say: Callable[[str], None],
+        classifier: SuccessClassifier | None = None,
     ) -> None:
         self.task = task
         self.sensors, self.ports, self.policy, self._say = sensors, ports, policy, say
@@ -80,7 +80,9 @@ class Actor:
             ends_after_intervention=task.interventions.post_intervention == "end_episode",
             confirm=task.reset.confirm,
             simulated=identity.simulated,
+            consecutive=None if classifier is None else classifier.consecutive,
         )
+        self.inference = Inference(task, policy, classifier, say)
         self._seeds = np.random.default_rng([identity.root_seed, _SEED_STREAM])
         truth = sensors.truth()
         placed = None if truth is None else int(truth["seed"])
@@ -93,7 +95,6 @@ class Actor:
         self._event_log = EventLog(task, identity, ports)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
-        self._blind = ""  # why the policy sees nothing now
         self._whole = True  # whether the last episode has all its records
         self._started_ns = 0
         self._finishing = 0
@@ -132,10 +133,21 @@ class Actor:
             return
         reading = observed.reading
         if not reading.not_finite:
-            reading = self.sensors.picture(reading)
-            observed.recorder.picture(reading)
-        if observed.control is not None:
+            reading = self._judged(observed.recorder, self.sensors.picture(reading))
+        if observed.control is not None and observed.recorder.last is None:
             self._decide(observed.recorder, reading, observed.control, granted_ns)
+
+    def _judged(self, recorder: StepRecorder, reading: SensorReading) -> SensorReading:
+        """With what the classifier says, which may end the episode before the policy is asked."""
+        judged = self.inference.judge(reading)
+        if judged is not None:
+            reading = replace(reading, probability=judged.probability)
+        index = recorder.picture(reading)
+        if judged is not None and index is not None:
+            self._step(events.Classified(index=index, done=judged.done))
+            if self.state.ending is not None and recorder.last is None:
+                recorder.last = index
+        return reading
 
     def miss(self, grid_ns: int) -> None:
         """A T_k of the running episode that nobody saw: it is past, or the arm's measurement is
@@ -158,7 +170,7 @@ class Actor:
     def _decide(
         self, recorder: StepRecorder, reading: SensorReading, control: Record, granted_ns: int
     ) -> None:
-        chunk = self._answer_to(reading)
+        chunk = self.inference.act(reading)
         if chunk is None:
             # What was decided on earlier images must not run on blindly.
             from_ns = max(reading.grid_ns, granted_ns)
@@ -183,32 +195,6 @@ class Actor:
             self._acted = self.policy.loaded
             self._event_log.acts(self._acted)
             self._say(f"policy version {self._acted.version} acts from now on")
-
-    def _answer_to(self, reading: SensorReading) -> Chunk | None:
-        """What the policy decides; None when it cannot see. Said when it changes, not per step."""
-        why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
-        if bad := reading.not_finite:
-            why = f"the arm's measurement is not finite: {bad}"
-        chunk = None
-        if not why:
-            try:
-                chunk = self.policy.act(self._observation(reading))
-            except BadObservation as error:
-                why = str(error)
-        if why != self._blind:
-            self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
-            self._blind = why
-        return chunk
-
-    def _observation(self, reading: SensorReading) -> Observation:
-        arms = reading.observations
-        return Observation(
-            images={name: decode_jpeg(reading.frames[name].jpeg) for name in self.task.cameras},
-            state=np.array(state_vector(arms)),
-            state_names=state_names_of(arms),
-            instruction=self.task.instruction,
-            t_ns=reading.grid_ns,
-        )
 
     # ---- shortly after B_k ----------------------------------------------------------------------
 

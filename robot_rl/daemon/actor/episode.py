@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from robot_rl.daemon.actor.episode_events import (
     Begin,
+    Classified,
     Conclude,
     DaemonEnds,
     DriveHome,
@@ -38,7 +39,7 @@ from robot_rl.daemon.actor.episode_events import (
 )
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live.telemetry import EpisodeStage
-from robot_rl.schema.transition import RewardSource
+from robot_rl.schema.transition import CLASSIFIER, RewardSource
 
 SIMULATOR, ROBOT = "simulator", "robot"
 
@@ -53,13 +54,16 @@ class ResetLeg(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the task says about its episodes."""
+    """What the task says about its episodes. `consecutive`: observations in a row of which the
+    success classifier says that the task is done, until that counts; None: there is no classifier.
+    """
 
     max_steps: int
     reward_source: RewardSource
     ends_after_intervention: bool
     confirm: bool
     simulated: bool
+    consecutive: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,9 @@ class EpisodeState:
     human_steps: int = 0
     interventions: int = 0
     success_seen: bool = False
+    called_done: int = 0  # observations in a row, by the classifier, up to the one judged last
+    judged_index: int = -1  # the one judged last
+    classifier_success: bool = False
     ending: Ending | None = None
     placed_seed: int | None = None
     next_seed: int = 0
@@ -92,6 +99,8 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
             return _start(state, event, rules)
         case Observed():
             return _observe(state, event, rules)
+        case Classified():
+            return _classified(state, event, rules)
         case StepDone() if state.stage is EpisodeStage.RUNNING:
             human = state.human_steps + event.human
             return replace(state, steps=state.steps + 1, human_steps=human), ()
@@ -177,13 +186,38 @@ def _observe(state: EpisodeState, event: Observed, rules: Rules) -> Result:
     return state, ()
 
 
+def _classified(state: EpisodeState, event: Classified, rules: Rules) -> Result:
+    """Enough of them in a row are a success, which ends the episode where its word is the reward;
+    also in the very observation in which the episode came to its limit.
+    """
+    if state.stage is not EpisodeStage.RUNNING or rules.consecutive is None:
+        return state, ()
+    follows = event.index == state.judged_index + 1
+    called = (state.called_done if follows else 0) + 1 if event.done else 0
+    state = replace(state, called_done=called, judged_index=event.index)
+    if called < rules.consecutive or event.index == 0:
+        return state, ()
+    state = replace(state, success_seen=True, classifier_success=True)
+    if rules.reward_source != CLASSIFIER:
+        return state, ()
+    done = Ending(
+        outcome=Outcome.SUCCESS,
+        cause="The task is done, by what the classifier sees.",
+        labeller=CLASSIFIER,
+        terminated=True,
+    )
+    if state.ending is not None and state.ending.labeller == CLASSIFIER:
+        return replace(state, ending=done), ()
+    return _end(state, done)
+
+
 def _unjudged(cause: str, rules: Rules) -> Ending:
-    """An ending without success: by the simulator's judgement a failure, else a person says."""
-    known = rules.reward_source == SIMULATOR
+    """An ending without success: a failure where nobody has to say so, else a person says."""
+    known = rules.reward_source in (SIMULATOR, CLASSIFIER)
     return Ending(
         outcome=Outcome.FAILURE if known else None,
         cause=cause,
-        labeller=SIMULATOR if known else "",
+        labeller=rules.reward_source if known else "",
         terminated=False,
     )
 
@@ -207,7 +241,8 @@ def _label(state: EpisodeState, event: Labelled) -> Result:
     heard = replace(state, stays=state.stays or event.refusal is not None)
     if state.stage is EpisodeStage.RUNNING and ending is None:
         return _end(heard, label)
-    waits = ending is not None and ending.outcome is None
+    # The person is the authority: what the classifier said stands until it is told for good.
+    waits = ending is not None and (ending.outcome is None or ending.labeller == CLASSIFIER)
     if ending is not None and waits and state.stage is EpisodeStage.RUNNING:
         return replace(heard, ending=_named(ending, label)), ()
     if ending is not None and waits and state.stage is EpisodeStage.AWAIT_LABEL:
@@ -264,7 +299,13 @@ def _conclude(state: EpisodeState) -> Result:
     plan, ending = state.plan, state.ending
     assert plan is not None
     assert ending is not None
-    told = Conclude(plan=plan, ending=ending, steps=state.steps, human_steps=state.human_steps)
+    told = Conclude(
+        plan=plan,
+        ending=ending,
+        steps=state.steps,
+        human_steps=state.human_steps,
+        classifier_success=state.classifier_success if state.judged_index >= 0 else None,
+    )
     stays = ending.labeller == ROBOT or state.stays or state.ends
     state = replace(state, stays=False)
     if stays:

@@ -56,6 +56,14 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Classified:
+    """What the success classifier says of the images of observation `index`."""
+
+    index: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
     """An action of the running episode was carried out."""
 
@@ -134,6 +142,7 @@ class ScenePlaced:
 type Event = (
     StartRequested
     | Observed
+    | Classified
     | StepDone
     | InterventionStarted
     | InterventionFinished
@@ -163,12 +172,13 @@ class StopMotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conclude:
-    """Tell the outcome for good."""
+    """Tell the outcome for good. `classifier_success`: what the classifier says; None without."""
 
     plan: Plan
     ending: Ending
     steps: int
     human_steps: int
+    classifier_success: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,6 +81,7 @@ class EventLog:
                 human_steps=done.human_steps,
                 failure_class=ending.failure_class,
                 note=ending.note,
+                classifier_success=done.classifier_success,
                 complete=whole and not self._ports.outbox.damaged(episode_id),
                 t_robot_ns=self._ports.now_ns(),
                 t_utc=utc_now(),

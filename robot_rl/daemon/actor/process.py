@@ -21,6 +21,7 @@ from robot_rl.schema.episode import Provenance
 if TYPE_CHECKING:
     from robot_rl.daemon.actor.policy import PolicyHolder
     from robot_rl.daemon.outbox.outbox import OutboxWriter
+    from robot_rl.policy.success_classifier import SuccessClassifier
 
 NO_POLICY = 4  # exit code
 _WAIT_S = 0.25
@@ -31,7 +32,8 @@ _START_PATIENCE_S = 60.0
 def main(settings: DaemonSettings) -> None:
     """Run until SIGTERM, or until the supervisor is gone.
 
-    Exits with `NO_POLICY` when the task's starting policy is missing or cannot be used.
+    Exits with `NO_POLICY` when the task's starting policy or its success classifier is missing or
+    cannot be used.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
     log = Log(settings.log_file, "actor")
@@ -42,6 +44,7 @@ def main(settings: DaemonSettings) -> None:
     from robot_rl.daemon.actor.policy import PolicyHolder
     from robot_rl.daemon.outbox.outbox import OutboxWriter
     from robot_rl.policy.manifest import BadCheckpoint
+    from robot_rl.policy.success_classifier import load_classifier
 
     torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
     torch.set_num_interop_threads(1)
@@ -49,13 +52,14 @@ def main(settings: DaemonSettings) -> None:
         policy = PolicyHolder(
             settings.task, settings.policy_folder, settings.seed, at_once=settings.lockstep
         )
+        classifier = load_classifier(settings.task)
     except BadCheckpoint as error:
-        log.say("the starting policy cannot be used", why=str(error))
+        log.say("the starting policy or the success classifier cannot be used", why=str(error))
         raise SystemExit(NO_POLICY) from error
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     with OutboxWriter(settings.outbox_file) as outbox:
         try:
-            loop = ActorLoop(settings, clock, log, outbox, policy)
+            loop = ActorLoop(settings, clock, log, outbox, policy, classifier)
             # Until here SIGTERM ends the process at once: loading takes seconds, and there is
             # nothing to keep yet.
             ending: list[int] = []
@@ -76,6 +80,7 @@ class ActorLoop:
         log: Log,
         outbox: "OutboxWriter",
         policy: "PolicyHolder",
+        classifier: "SuccessClassifier | None" = None,
     ) -> None:
         from robot_rl.daemon.actor.actor import Actor
         from robot_rl.daemon.actor.episode import SIMULATOR
@@ -118,7 +123,8 @@ class ActorLoop:
             root_seed=settings.seed,
             simulated=simulated,
         )
-        self.actor: Actor = Actor(settings.task, identity, sensors, ports, policy, log.say)
+        task = settings.task
+        self.actor: Actor = Actor(task, identity, sensors, ports, policy, log.say, classifier)
         ports.play(False)
         # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
         # it once a person lets go or clears a stop.

@@ -73,12 +73,14 @@ class StepRecorder:
         self._newest = reading
         return index
 
-    def picture(self, reading: SensorReading) -> None:
-        """The same observation with its images."""
+    def picture(self, reading: SensorReading) -> int | None:
+        """The same observation with its images; its index, while its result is still to come."""
         found = self._readings.get(reading.grid_ns)
-        if found is not None:
-            self._readings[reading.grid_ns] = (found[0], reading)
-            self._newest = reading
+        if found is None:
+            return None
+        self._readings[reading.grid_ns] = (found[0], reading)
+        self._newest = reading
+        return found[0]
 
     def miss(self, grid_ns: int) -> int | None:
         """A T_k that passed unobserved: what was done is recorded, and that nothing was seen.
@@ -194,7 +196,9 @@ class StepRecorder:
             t_utc=reading.t_utc,
             arms=reading.observations,
             frames=reading.stamps,
-            evidence=RewardEvidence(simulator_success=reading.success),
+            evidence=RewardEvidence(
+                simulator_success=reading.success, classifier_probability=reading.probability
+            ),
             stale_cameras=reading.stale,
         )
 

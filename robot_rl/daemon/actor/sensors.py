@@ -42,6 +42,7 @@ class SensorReading:
     failed: bool = False  # by the simulator, where it judges: success cannot come any more
     truncated: bool = False  # by the simulator: a time limit of its own
     sensors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    probability: float | None = None  # of success, by the classifier
 
     def unseen(self, grid_ns: int) -> Self:
         """A later T_k at which nobody looked: the last measurement of the arms, and no images."""
@@ -54,6 +55,7 @@ class SensorReading:
             success=None,
             failed=False,
             truncated=False,
+            probability=None,
         )
 
     @property

@@ -34,6 +34,7 @@ from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.parts import adapter_part, backbone_part, head_part
 from robot_rl.policy.starting import write_untrained
+from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.policy.versions import VersionStore
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema.live.client_message import BeginReset, ConfirmReset, Request, StartEpisode
@@ -133,6 +134,8 @@ class Rig:
         self.slow_ns: dict[int, int] = {}
         self.lost: set[int] = set()
         self.cameras = set(task.cameras)  # those that deliver images
+        self.brightness = 90  # of what they show
+        self.classifier: SuccessClassifier | None = None  # of the next actor process
         self.no_number: set[int] = set()  # T_k at which the arm measures NaN
         self.no_position: set[int] = set()  # T_k at which its position is NaN
         self.clock = HandClock(self._pass_to)
@@ -176,7 +179,9 @@ class Rig:
 
     def restart(self) -> None:
         """The process died, if it ran, and another one begins."""
-        self.loop = ActorLoop(self.settings, self.clock, self.said, self.outbox, self.policy)
+        self.loop = ActorLoop(
+            self.settings, self.clock, self.said, self.outbox, self.policy, self.classifier
+        )
 
     def end(self) -> None:
         """SIGTERM."""
@@ -218,7 +223,7 @@ class Rig:
             self.show(name, t_ns)
 
     def show(self, camera: str, t_ns: int) -> None:
-        jpeg = simplejpeg.encode_jpeg(np.full((128, 128, 3), 90, np.uint8))
+        jpeg = simplejpeg.encode_jpeg(np.full((128, 128, 3), self.brightness, np.uint8))
         self._frames[camera].write(jpeg, capture_ns=t_ns, width=128, height=128)
 
     def _account(self, observation_ns: int) -> None:

@@ -1,5 +1,7 @@
 """The episode machine alone: how episodes end, who labels them, and what a reset goes through."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -26,6 +28,9 @@ REAL = Rules(
     confirm=True,
     simulated=False,
 )
+
+
+CLASSIFIED = replace(REAL, reward_source="classifier", max_steps=6, consecutive=2)
 
 
 def plan(seed: int = 0, purpose: Purpose = Purpose.TRAINING) -> Plan:
@@ -241,3 +246,72 @@ def test_a_time_limit_of_the_simulator_truncates():
     )
     assert state.ending is not None
     assert (state.ending.outcome, state.ending.terminated) == (Outcome.FAILURE, False)
+
+
+# ---- the success classifier ---------------------------------------------------------------------
+
+
+def looked(state: EpisodeState, rules: Rules, *said: bool, first: int = 0) -> EpisodeState:
+    """Observations one after the other, each with what the classifier says of it."""
+    for index, done in enumerate(said, start=first):
+        state, _ = episodes.step(state, events.Observed(index=index, success=None), rules)
+        state, _ = episodes.step(state, events.Classified(index=index, done=done), rules)
+    return state
+
+
+def test_two_in_a_row_end_the_episode_where_its_word_is_the_reward():
+    state = looked(started(CLASSIFIED), CLASSIFIED, False, True, False, True)
+    assert state.ending is None
+    state = looked(state, CLASSIFIED, True, first=4)
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.labeller) == (Outcome.SUCCESS, "classifier")
+    assert state.ending.terminated
+    state, effects = episodes.step(state, events.Recorded(), CLASSIFIED)
+    assert kinds(effects) == ["Conclude", "DriveHome"], "nobody is waited for"
+    assert isinstance(effects[0], events.Conclude)
+    assert effects[0].classifier_success is True
+
+
+def test_an_observation_that_nobody_saw_breaks_the_row():
+    state = looked(started(CLASSIFIED), CLASSIFIED, False, True)
+    state, _ = episodes.step(state, events.Observed(index=2, success=None), CLASSIFIED)
+    assert looked(state, CLASSIFIED, True, first=3).ending is None
+
+
+def test_with_the_operators_reward_it_is_evidence_only():
+    rules = replace(CLASSIFIED, reward_source="operator")
+    state = looked(started(rules), rules, False, True, True)
+    assert state.ending is None
+    assert state.success_seen
+    state, _ = episodes.step(state, LABELLED_FAILURE, rules)
+    state, effects = episodes.step(state, events.Recorded(), rules)
+    assert isinstance(effects[0], events.Conclude)
+    assert effects[0].ending.labeller == "ada"
+    assert effects[0].classifier_success is True, "and the disagreement is told"
+
+
+def test_the_limit_is_a_failure_unless_its_last_observation_says_otherwise():
+    for last, outcome in ((False, Outcome.FAILURE), (True, Outcome.SUCCESS)):
+        state = looked(started(CLASSIFIED), CLASSIFIED, False, False, False, False, False, True)
+        state = looked(state, CLASSIFIED, last, first=6)
+        assert state.ending is not None
+        assert (state.ending.outcome, state.ending.labeller) == (outcome, "classifier")
+        assert state.ending.terminated is last
+
+
+def test_a_person_outweighs_it():
+    state = looked(started(CLASSIFIED), CLASSIFIED, False, True)
+    state, _ = episodes.step(state, LABELLED_FAILURE, CLASSIFIED)
+    state = looked(state, CLASSIFIED, True, True, first=2)
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.labeller) == (Outcome.FAILURE, "ada")
+    state = looked(started(CLASSIFIED), CLASSIFIED, False, True, True)
+    state, effects = episodes.step(state, LABELLED_FAILURE, CLASSIFIED)
+    assert not effects, "before it is told for good"
+    assert state.ending is not None
+    assert (state.ending.outcome, state.ending.labeller) == (Outcome.FAILURE, "ada")
+
+
+LABELLED_FAILURE = events.Labelled(
+    outcome=Outcome.FAILURE, by="ada", failure_class=None, note="", refusal=None
+)
