@@ -993,11 +993,13 @@ export interface components {
         /**
          * EpisodeEnded
          * @description `steps` counts actions: the episode has steps + 1 records, unless it was cut off (`complete`
-         *     false).
+         *     false). `classifier_success`: what the success classifier made of its images, whoever labelled.
          */
         EpisodeEnded: {
             /** Cause */
             cause: string;
+            /** Classifier Success */
+            classifier_success?: boolean | null;
             /**
              * Complete
              * @default true
