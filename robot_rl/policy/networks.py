@@ -19,8 +19,10 @@ def mlp(inputs: int, width: int) -> nn.Sequential:
 
 
 class Ensemble(nn.Module):
-    """`members` independent networks of that kind in one batched product:
-    (batch, inputs) → (members, batch, outputs).
+    """`members` independent networks of that kind: (batch, inputs) → (members, batch, outputs).
+
+    One batched product on a GPU, where launches cost; one after the other on a processor, whose
+    products and norms of one member are several times faster.
     """
 
     def __init__(self, members: int, inputs: int, width: int, outputs: int) -> None:
@@ -37,6 +39,24 @@ class Ensemble(nn.Module):
         self.members, self.width = members, width
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.batched(inputs) if inputs.is_cuda else self.one_by_one(inputs)
+
+    def one_by_one(self, inputs: torch.Tensor) -> torch.Tensor:
+        layers = [*self.weights, *self.biases, *self.scales, *self.shifts]
+        members = zip(*(layer.unbind() for layer in layers), strict=True)
+        return torch.stack([self._member(inputs, *each) for each in members])
+
+    def _member(self, inputs: torch.Tensor, *layers: torch.Tensor) -> torch.Tensor:
+        first, second, last, *others = layers
+        bias_1, bias_2, bias_3, scale_1, scale_2, shift_1, shift_2 = (each[0] for each in others)
+        shape = (self.width,)
+        hidden = torch.addmm(bias_1, inputs, first)
+        hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_1, shift_1))
+        hidden = torch.addmm(bias_2, hidden, second)
+        hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_2, shift_2))
+        return torch.addmm(bias_3, hidden, last)
+
+    def batched(self, inputs: torch.Tensor) -> torch.Tensor:
         hidden = inputs.expand(self.members, *inputs.shape)
         for weight, bias, scale, shift in zip(
             self.weights, self.biases, self.scales, self.shifts, strict=False

@@ -23,6 +23,7 @@ from robot_rl.learner.algorithm import (
 from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.sac import descend
 from robot_rl.learner.samplers import Demonstrated
 from robot_rl.policy.head import Head
 
@@ -57,10 +58,7 @@ class HgDagger(nn.Module):
             return {}
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         loss = clone_loss(self.head, batch[FEATURES], batch[IMITATED]).mean()
-        optimizer = self.optimizers["actor"]
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
         return {"clone": loss.item()}
 

@@ -42,6 +42,7 @@ from robot_rl.learner.derived import (
 )
 from robot_rl.learner.losses import clone_loss, gripper_choices
 from robot_rl.learner.replay import Batch, Replay
+from robot_rl.learner.sac import descend
 from robot_rl.learner.samplers import HalfAndHalf
 from robot_rl.policy.head import GRIPPER_VALUES, Head
 from robot_rl.policy.networks import Ensemble
@@ -147,7 +148,7 @@ class HilSerl(nn.Module):
             grasp_loss = (taken - grasp_target).square().mean()
             loss = loss + grasp_loss
             losses["grasp"] = grasp_loss.item()
-        self._descend("critic", loss)
+        descend(self.optimizers["critic"], loss)
         self._follow(self.target_critics, self.critics)
         if self.grasp is not None and self.target_grasp is not None:
             self._follow(self.target_grasp, self.grasp)
@@ -204,7 +205,7 @@ class HilSerl(nn.Module):
             losses["entropy"] = -log_probability.mean().item()
             losses["temperature"] = temperature.item()
         if loss.requires_grad:
-            self._descend("actor", loss)
+            descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
         return losses
 
@@ -221,14 +222,7 @@ class HilSerl(nn.Module):
 
     def _adapt_temperature(self, log_probability: torch.Tensor) -> None:
         surplus = (-log_probability - self.target_entropy).mean()
-        self._descend("temperature", self.log_temperature.exp() * surplus)
-
-    def _descend(self, name: str, loss: torch.Tensor) -> None:
-        optimizer = self.optimizers[name]
-        for other in self.optimizers.values():
-            other.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        descend(self.optimizers["temperature"], self.log_temperature.exp() * surplus)
 
     @torch.no_grad()
     def _follow(self, target: nn.Module, source: nn.Module) -> None:
