@@ -16,6 +16,15 @@ PEER_BATCH, PEER_WIDTH = 256, 256  # as HIL-SERL and LeRobot publish them
 PEER_MS = 78.0  # LeRobot SAC, batch 256, UTD 2, state only, 2-core CPU, measured once
 
 
+def run_against_lerobot(*, quick: bool = False) -> Result:
+    from benchmarks import learner_against  # loads LeRobot: seconds
+
+    return learner_against.run(quick=quick)
+
+
+AGAINST = {"lerobot": run_against_lerobot}
+
+
 def run(*, quick: bool = False) -> Result:
     """UTD 2: two critic updates and one of the actor, which is what one environment step costs."""
     machine = Machine.here()
@@ -45,7 +54,7 @@ def run(*, quick: bool = False) -> Result:
             "threads": 1,
             "noise before: processor taken away, µs": noise,
             "peers": f"not measured in this run: {PEER_MS:g} ms is LeRobot SAC's figure from "
-            "another run, on a 2-core machine (state only, UTD 2); compare with care",
+            "another run (state only, UTD 2); --against lerobot measures both in one",
         },
     )
 

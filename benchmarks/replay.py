@@ -61,11 +61,13 @@ def run(*, quick: bool = False) -> Result:
     )
 
 
-def filled(task: Task, steps: int) -> Replay:
-    """A replay with whole episodes, every fifth with a person's correction in the middle."""
-    backbone, _ = shapes(task)
+def filled(task: Task, steps: int, features: int = 0) -> Replay:
+    """A replay with whole episodes, every fifth with a person's correction in the middle; of so
+    many features, or of those that the task's own backbone has.
+    """
+    size = features or shapes(task)[0].size
     rng = np.random.default_rng(0)
-    replay = Replay(task, backbone.size, capacity=steps + steps // EPISODE_STEPS)
+    replay = Replay(task, size, capacity=steps + steps // EPISODE_STEPS)
     for number in range(steps // EPISODE_STEPS):
         count = EPISODE_STEPS + 1
         executed = rng.uniform(-1, 1, (count, task.action.size)).astype(np.float32)
@@ -81,7 +83,7 @@ def filled(task: Task, steps: int) -> Replay:
             phase[40:60] = PHASES.index(Phase.CORRECTION)
             intervention = new_id()
         given: dict[str, Array] = {
-            "features": rng.normal(size=(count, backbone.size)).astype(np.float32),
+            "features": rng.normal(size=(count, size)).astype(np.float32),
             "executed": executed,
             "human": human,
             "source": source,

@@ -12,11 +12,14 @@ from robot_rl.errors import PlainError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FOLDER = CHECKOUT / "benchmarks"
-_SHARED = ("__init__", "measurement")
+_SHARED = ("__init__", "learner_against", "lerobot_sac", "measurement")
 
 
 def bench(
     name: Annotated[str, typer.Argument(help="Which one; `list` names them.")],
+    against: Annotated[
+        str | None, typer.Option(help="A peer, measured in the same run: `lerobot` for `learner`.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: does it run?")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -38,7 +41,12 @@ def bench(
         sys.path.insert(0, str(CHECKOUT))
     from benchmarks.measurement import as_line, as_text
 
-    result = import_module(f"benchmarks.{name}").run(quick=quick)
+    module = import_module(f"benchmarks.{name}")
+    peers = getattr(module, "AGAINST", {})
+    if against is not None and against not in peers:
+        known = f"choose one of: {', '.join(peers)}" if peers else "leave --against out"
+        raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
+    result = (module.run if against is None else peers[against])(quick=quick)
     print(as_text(result), file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
         print(as_line(result), flush=True)

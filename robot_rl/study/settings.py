@@ -18,7 +18,7 @@ type Tasks = Annotated[tuple[str, ...], Field(min_length=1)]
 class EvaluationPlan(Section):
     """`[evaluation]`: frozen episodes before and after, and on the way where `every_…` is given."""
 
-    episodes: Annotated[int, Field(ge=1)] = 50
+    episodes: Annotated[int, Field(ge=0)] = 50  # 0: only those on the way
     every_robot_minutes: Annotated[float, Field(ge=0.1)] | None = None
     every_steps: Annotated[int, Field(ge=1)] | None = None  # of the policy or a person
     episodes_on_the_way: Annotated[int, Field(ge=1)] = 10

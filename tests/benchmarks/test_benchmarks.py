@@ -6,6 +6,8 @@ import json
 import pytest
 
 from benchmarks.measurement import Machine, Result, Spread, Target, as_line, as_text
+from robot_rl.commands.bench import bench
+from robot_rl.errors import PlainError
 
 DETAIL = {"name", "value", "unit", "op", "target"}
 
@@ -21,6 +23,22 @@ def test_a_benchmark_measures(name: str) -> None:
     assert line["bench"] == name
     assert all(set(target) == DETAIL and target["value"] > 0 for target in line["targets"])
     assert any(key.startswith("noise") for key in line["detail"])
+
+
+def test_the_learner_beside_lerobot() -> None:
+    result = importlib.import_module("benchmarks.learner").AGAINST["lerobot"](quick=True)
+    assert result.bench == "learner"
+    frozen, view = result.targets[1:]
+    assert frozen.value > 1, "LeRobot encodes every image of every batch, ours each image once"
+    assert view.value == 2 * 512 * 4, "two numbers a channel"
+    theirs = result.detail["replay, LeRobot: bytes per transition with both views"]
+    assert theirs > 4 * (2 * 2 * 3 * 64 * 64), "s and s', two cameras, floats"
+
+
+def test_a_peer_that_nobody_knows() -> None:
+    for name, words in (("learner", "choose one of: lerobot"), ("control", "leave --against out")):
+        with pytest.raises(PlainError, match=words):
+            bench(name, against="nobody")
 
 
 def test_a_miss_is_shown() -> None:
