@@ -58,8 +58,8 @@ def run(*, quick: bool = False) -> Result:
 
 
 def _compared(machine: Machine, noise: Spread, folder: Path, *, quick: bool) -> Result:
-    batch, px = (16, 64) if quick else (BATCH, IMAGE_PX)
-    transitions = 32 if quick else 512
+    batch, px = (8, 64) if quick else (BATCH, IMAGE_PX)
+    transitions = 16 if quick else 512
     encoder = frozen_resnet(folder / "resnet10")
     frames = torch.rand(len(CAMERAS), 3, px, px)
     views = int(pooled(encoder, frames).numel())

@@ -25,6 +25,7 @@ def test_a_benchmark_measures(name: str) -> None:
     assert any(key.startswith("noise") for key in line["detail"])
 
 
+@pytest.mark.slow
 def test_the_learner_beside_lerobot() -> None:
     result = importlib.import_module("benchmarks.learner").AGAINST["lerobot"](quick=True)
     assert result.bench == "learner"
