@@ -89,6 +89,9 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             app,
             host=settings.host,
             port=settings.port,
+            # Never what happens to be installed beside it (robot-rl[metrics] brings uvloop).
+            loop="asyncio",
+            http="h11",
             log_level="warning",
             access_log=False,
             server_header=False,
