@@ -40,7 +40,10 @@ def ready(cell: str, task: str) -> None:
     """The files, the drawing of simulated cameras, the starting policy and the success classifier.
     Raises PlainError.
     """
+    from robot_rl.config.metrics import check_installed
+
     described, wanted = cell_and_task(cell, task)
+    check_installed(wanted.learner.metrics)
     starting_policy(wanted)
     success_classifier(wanted)
     graphics(described)

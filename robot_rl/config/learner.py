@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from robot_rl.config import algorithms
 from robot_rl.config.fitness import FitnessSection
+from robot_rl.config.metrics import MetricsTool
 from robot_rl.config.section import Positive, Section
 
 GROUP = "robot_rl.algorithms"
@@ -47,6 +48,8 @@ class LearnerSection(Section):
     # Sooner when a correction has entered training: the person who gave it is watching.
     publish_correction_s: Positive = 0.5  # in lock-step, as many steps as that
     replay_steps: Annotated[int, Field(ge=1000)] = 200_000
+    # Beside the database: files for TensorBoard or Trackio in the learner's folder.
+    metrics: Annotated[tuple[MetricsTool, ...], Field(max_length=2)] = ()
     fitness: FitnessSection = FitnessSection()  # what a version must not do to be offered
 
 

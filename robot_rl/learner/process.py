@@ -8,7 +8,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from robot_rl.config.metrics import check_installed
 from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics, make_algorithm
 from robot_rl.learner.columns import Trajectory
@@ -27,6 +28,8 @@ from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
 from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.last_good import LastGood
+from robot_rl.learner.metrics import MetricsRecorder
+from robot_rl.learner.metrics_files import MetricsFile, open_files
 from robot_rl.learner.pace import PublishingPace, UpdateRate
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.refused import keep_refused
@@ -40,7 +43,7 @@ from robot_rl.policy.starting import starting_folder
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema.policy import LearnerProgress, Update
 
-FEATURES, REFUSED = "features", "refused"
+FEATURES, METRICS, REFUSED = "features", "metrics", "refused"
 SAVE_EVERY_S = 30.0
 ENDING_S = 5.0  # for what is being encoded when the learner stops
 TELL_EVERY_S = 1.0
@@ -115,6 +118,8 @@ class Learner:
             self._fitness,
         )
         self._good = LastGood(self.algorithm, self.replay, self._say)
+        check_installed(self.task.learner.metrics)
+        self._recorder = self._records({})  # until the state has been read
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
@@ -141,6 +146,7 @@ class Learner:
                 self.publisher.version = position.version
                 self._good.keep()
                 caught_up = True
+            self._recorder = self._records(self._metrics_files())
             self._tell()
             self._begin()
             self._train(reader)
@@ -149,6 +155,7 @@ class Learner:
         finally:
             if caught_up and not self._entering:
                 self._save()  # else the state before the item is the one to go on from
+            self._recorder.close()
             self._stop.set()
             reader.end(ENDING_S)
 
@@ -166,6 +173,14 @@ class Learner:
             one_by_one=alone,
         )
         return FeedReader(self._client, task.name, 0, self._stop, encoder)
+
+    def _metrics_files(self) -> Mapping[str, MetricsFile]:
+        folder = self.settings.data_folder / self.task.name / METRICS
+        update = self.algorithm.counts.updates
+        return open_files(self.task.learner.metrics, folder, self.task.name, update)
+
+    def _records(self, files: Mapping[str, MetricsFile]) -> MetricsRecorder:
+        return MetricsRecorder(self.algorithm, self.replay, files, self._say, self.settings.seed)
 
     def _take_one(self, reader: FeedReader) -> None:
         """Enter the next item, whenever it comes, without training. Raises Stopped."""
@@ -241,6 +256,7 @@ class Learner:
         if self._good.accepts(metrics):
             self._metrics |= metrics
             self._rate.note()
+            self._recorder.note(metrics)
 
     # ---- what others see -----------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ feed order and the generator is passed in, so that the same feed and seed give t
 for bit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,6 +39,10 @@ class Batch:
         return self.columns[column]
 
 
+def _nobody_looks(rows: Rows, online: int) -> None:
+    del rows, online
+
+
 class Replay:
     """`capacity` rows each for autonomous steps and for people's, oldest overwritten first;
     preloaded demonstrations stay.
@@ -66,6 +70,7 @@ class Replay:
         self.failed = IndexSet(self.store.rows)  # of D_on: of those that did not
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
         self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
+        self.on_sample: Callable[[Rows, int], None] = _nobody_looks
         self.received = 0  # trainable steps that ever came from the feed
         self._interventions = Interventions()
         self._judge = TransitionJudge(task, self.store, self._interventions)
@@ -173,6 +178,7 @@ class Replay:
         """`count` rows of the sampler's choice. ValueError: there is nothing to sample."""
         rows, online = sampler.draw(self, count, rng)
         self._notice(rows)
+        self.on_sample(rows, online)
         before = self.sampled_rows
         self.sampled_rows = (before[0] + online, before[1] + count - online)
         return Batch(
@@ -184,6 +190,11 @@ class Replay:
         """What was sampled up to now is in a version: begin to count anew."""
         self.fresh_interventions.clear()
         self.sampled_rows = (0, 0)
+
+    @property
+    def episodes(self) -> int:
+        """How many it ever knew; they are numbered in that order."""
+        return len(self._by_number)
 
     @property
     def sampled_interventions(self) -> tuple[UUID, ...]:

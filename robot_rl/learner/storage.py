@@ -54,6 +54,10 @@ class Storage:
         number = int(self._episode[row])
         return None if number == NOTHING else (number, int(self._index[row]))
 
+    def episodes_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """(len(rows),) the numbers of the episodes that they are of."""
+        return self._episode[rows]
+
     def next_place(self, *, person: bool) -> int:
         """The row that the next such record will take: the oldest one of its ring."""
         return self._next_person if person else self._next_autonomous
