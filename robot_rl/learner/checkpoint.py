@@ -19,6 +19,7 @@ from robot_rl.learner.fitness import PUBLISHED, Fitness
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
+from robot_rl.schema.policy import FirstSampled
 
 FORMAT = 1
 _KEY = "robot_rl.learner"
@@ -46,6 +47,8 @@ class Position(Message):
     sampled_interventions: tuple[UUID, ...]
     fresh_interventions: tuple[UUID, ...]
     sampled_rows: tuple[int, int] = (0, 0)  # from D_on and D_demo, since the newest version
+    unsampled: tuple[int, ...] = ()  # rows of people's steps that were in no batch yet
+    first_sampled: tuple[FirstSampled, ...] = ()  # since the newest version
     sampling_rng: str = Field(default="", alias="dice")  # JSON of numpy's bit generator
 
     @property

@@ -12,6 +12,7 @@ class Episode:
     """What is known about one episode so far."""
 
     number: int
+    episode_id: UUID | None = None  # None in demonstrations from before it was kept
     demonstration: bool = False
     preloaded: bool = False  # came with the starting policy, not from the feed
     rows: dict[int, int] = field(default_factory=dict)  # record index → row

@@ -202,6 +202,7 @@ class FeedReader:
         self._encoder = encoder
         self._queue: queue.Queue[Delivery] = queue.Queue(AHEAD)
         self._failure: Exception | None = None
+        self.behind = False  # something that was recorded is on its way and not delivered yet
         self._thread = threading.Thread(target=self._read, name="feed", daemon=True)
         self._thread.start()
 
@@ -225,6 +226,7 @@ class FeedReader:
         try:
             while not self._stop.is_set():
                 items = self._client.page(self._task, self._after, WAIT_S).items
+                self.behind = bool(items)
                 for delivery in self._encoder.deliver(items):
                     self._put(delivery)
                     self._after = delivery.item.number
@@ -233,6 +235,7 @@ class FeedReader:
         except Exception as error:  # noqa: BLE001  handed to the training loop, which ends with it
             self._failure = error
         finally:
+            self.behind = False
             self._encoder.close()
 
     def _put(self, delivery: Delivery) -> None:

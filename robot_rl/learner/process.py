@@ -219,7 +219,8 @@ class Learner:
     def _train(self, reader: FeedReader) -> None:
         while not self._stop.is_set():
             busy = self._owed > 0
-            delivery = reader.take(0.0 if busy else IDLE_S)
+            # What was recorded comes first: on a slow machine training would starve the encoder.
+            delivery = reader.take(IDLE_S if reader.behind or not busy else 0.0)
             if delivery is not None:
                 self._enter(delivery)
             elif busy:
@@ -284,6 +285,7 @@ class Learner:
             batch_demonstrations=shown,
             new_interventions=interventions,
             wall_s=self._pace.age_s,
+            first_sampled=replay.first_samples.told(),
         )
         version = self.publisher.publish(self.algorithm.head, self.intake.cursor, update)
         replay.published()  # only now: what a failed publication would have told is told later

@@ -18,6 +18,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.columns import HUMAN, NOTHING, Array, Trajectory
 from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.episodes import Episode, Interventions
+from robot_rl.learner.first_samples import FirstSamples
 from robot_rl.learner.index_set import IndexSet
 from robot_rl.learner.samplers import Rows, Sampler
 from robot_rl.learner.storage import Storage
@@ -73,6 +74,7 @@ class Replay:
         self.on_sample: Callable[[Rows, int], None] = _nobody_looks
         self.received = 0  # trainable steps that ever came from the feed
         self._interventions = Interventions()
+        self.first_samples = FirstSamples(self.store)
         self._judge = TransitionJudge(task, self.store, self._interventions)
         self._episodes: dict[UUID, Episode] = {}
         self._by_number: list[Episode] = []
@@ -178,6 +180,7 @@ class Replay:
         """`count` rows of the sampler's choice. ValueError: there is nothing to sample."""
         rows, online = sampler.draw(self, count, rng)
         self._notice(rows)
+        self.first_samples.notice(rows, self._by_number)
         self.on_sample(rows, online)
         before = self.sampled_rows
         self.sampled_rows = (before[0] + online, before[1] + count - online)
@@ -189,6 +192,7 @@ class Replay:
     def published(self) -> None:
         """What was sampled up to now is in a version: begin to count anew."""
         self.fresh_interventions.clear()
+        self.first_samples.published()
         self.sampled_rows = (0, 0)
 
     @property
@@ -200,6 +204,10 @@ class Replay:
     def sampled_interventions(self) -> tuple[UUID, ...]:
         """Interventions that have entered training."""
         return self._interventions.sampled
+
+    def unsampled(self, most: int) -> Rows:
+        """Steps that people drove and that were in no batch yet, the oldest first."""
+        return np.array(self.first_samples.waiting[:most], np.int64)
 
     def restore_sampled(self, sampled: Sequence[UUID], fresh: Sequence[UUID]) -> None:
         """After the rows were built again: what had already entered training before."""
@@ -231,7 +239,9 @@ class Replay:
     # ---- rows ----------------------------------------------------------------------------------
 
     def _open(self, episode_id: UUID | None, *, demonstration: bool) -> Episode:
-        episode = Episode(number=len(self._by_number), demonstration=demonstration)
+        episode = Episode(
+            number=len(self._by_number), episode_id=episode_id, demonstration=demonstration
+        )
         self._by_number.append(episode)
         if episode_id is not None:
             self._episodes[episode_id] = episode
@@ -291,12 +301,14 @@ class Replay:
 
     def _withdraw(self, row: int) -> None:
         self.store.usable[row] = self.store.shown[row] = False
+        self.first_samples.leave(row)
         for view in self._views:
             view.discard(row)
 
     def _enter(self, episode: Episode, row: int) -> None:
         outcome = None if episode.preloaded else episode.outcome
         shown = bool(self.store.shown[row])
+        self.first_samples.enter(row)
         for view, belongs in (
             (self.online, not episode.preloaded),
             (self.demonstrated, shown),

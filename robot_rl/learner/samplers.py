@@ -20,6 +20,10 @@ class Views(Protocol):
     succeeded: IndexSet  # of D_on: steps of episodes that are known to have succeeded
     failed: IndexSet  # of D_on: and of those known to have failed or been aborted
 
+    def unsampled(self, most: int) -> Rows:
+        """Steps that people drove and that were in no batch yet, the oldest first."""
+        ...
+
 
 class Sampler(Protocol):
     def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
@@ -57,6 +61,10 @@ class Demonstrations:
 class HalfAndHalf:
     """Half D_on, half D_demo (RLPD, Ball et al. 2023); all of one if the other is empty.
 
+    A step that a person drove is in the first batch after it came, so that what they showed is soon
+    in a version (as combined experience replay does it, Zhang and Sutton 2017): by chance alone it
+    would wait the longer the more is recorded. At most a quarter of a batch is filled so.
+
     balanced: D_on's half by outcome once both are known, so that long failures do not crowd the
     successes out.
     """
@@ -68,11 +76,22 @@ class HalfAndHalf:
         online = online if views.online else 0
         if not views.online:
             _some(views.demonstrated)
-        if self.balanced and online and views.succeeded and views.failed:
-            first, _ = BalancedByOutcome().draw(views, online, rng)
-        else:
-            first = views.online.sample(online, rng)
-        return np.concatenate([first, views.demonstrated.sample(count - online, rng)]), online
+        fresh = views.unsampled(count // 4).tolist()
+        first = [row for row in fresh if row not in views.demonstrated]
+        shown = [row for row in fresh if row in views.demonstrated]
+        return np.concatenate(
+            [
+                np.array(first, np.int64),
+                self._online(views, online - len(first), rng),
+                np.array(shown, np.int64),
+                views.demonstrated.sample(count - online - len(shown), rng),
+            ]
+        ), online
+
+    def _online(self, views: Views, count: int, rng: np.random.Generator) -> Rows:
+        if self.balanced and count and views.succeeded and views.failed:
+            return BalancedByOutcome().draw(views, count, rng)[0]
+        return views.online.sample(count, rng)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ class SavedState:
             raise self._of_another_database()
         replay.restore_sampled(position.sampled_interventions, position.fresh_interventions)
         replay.sampled_rows = position.sampled_rows
+        replay.first_samples.restore(position.unsampled, position.first_sampled)
 
     def write(
         self,
@@ -96,6 +97,8 @@ class SavedState:
             sampled_interventions=replay.sampled_interventions,
             fresh_interventions=tuple(replay.fresh_interventions),
             sampled_rows=replay.sampled_rows,
+            unsampled=replay.first_samples.waiting,
+            first_sampled=replay.first_samples.told(),
         )
         write_state(self.path, self._algorithm, self._rng, position, self._fitness)
 

@@ -31,6 +31,7 @@ class Storage:
         self.bootstrap = np.zeros(self.rows, np.float32)
         self.usable = np.zeros(self.rows, np.bool_)
         self.shown = np.zeros(self.rows, np.bool_)
+        self.sampled = np.zeros(self.rows, np.bool_)  # ever, of people's steps
         self.next_row = np.full(self.rows, NOTHING, np.int32)
         self.previous_row = np.full(self.rows, NOTHING, np.int32)
         self.intervention = np.full(self.rows, NOTHING, np.int32)
@@ -85,7 +86,7 @@ class Storage:
         for name, column in self.columns.items():
             column[row] = trajectory[name][offset]
         self.next_row[row] = self.previous_row[row] = self.intervention[row] = NOTHING
-        self.usable[row] = self.shown[row] = False
+        self.usable[row] = self.shown[row] = self.sampled[row] = False
 
     def join(self, row: int, after: int) -> None:
         """`after` is the record that follows `row`."""

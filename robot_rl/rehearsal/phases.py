@@ -15,7 +15,14 @@ from robot_rl.errors import PlainError
 from robot_rl.rehearsal.crew import Crew, Lesson, Taught, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record
-from robot_rl.rehearsal.report import Machine, Rate, RehearsalReport, RobotShare, Spread
+from robot_rl.rehearsal.report import (
+    CorrectionStages,
+    Machine,
+    Rate,
+    RehearsalReport,
+    RobotShare,
+    Spread,
+)
 from robot_rl.rehearsal.settings import Killable, RehearsalSettings
 from robot_rl.rehearsal.system import System
 from robot_rl.rehearsal.timeline import (
@@ -216,7 +223,9 @@ class Session:
 
         return look
 
-    def report(self, record: Record, sha256: str, wall_s: float) -> RehearsalReport:
+    def report(
+        self, record: Record, sha256: str, wall_s: float, stages: CorrectionStages | None
+    ) -> RehearsalReport:
         settings = self._settings
         pilots = {robot.name: robot.pilot for robot in self._crew.trainees}
         heard = {name: pilot.seen.telemetry for name, pilot in pilots.items()}
@@ -270,6 +279,7 @@ class Session:
                 for tenth in tenths
             ),
             correction_to_policy_s=Spread.of([item.latency_s for item in trained]),
+            correction_stages=stages,
             real_time_factor=Spread.of(self._watch.real_time_factor),
             missed_ticks=sum(each.loop.missed_ticks for each in said.values()),
             frame_age_ms={

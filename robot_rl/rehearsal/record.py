@@ -1,6 +1,6 @@
 """What the database holds about a rehearsal, read through the public REST API."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from robot_rl.rehearsal.digest import EpisodeDigest, combined
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.feed import FeedPage, SegmentStored
 from robot_rl.schema.segment import decode_segment
+from robot_rl.schema.step import Step
 
 _PAGE = 500
 
@@ -116,8 +117,15 @@ def _newest_run(client: httpx.Client, task: str, robot: str) -> list[EpisodeLine
     return lines
 
 
-def steps_sha256(server_url: str, token: str, task: str, record: Record) -> str:
-    """The hash over every stored step of the run (robot_rl/rehearsal/digest.py), images included.
+def steps_sha256(
+    server_url: str,
+    token: str,
+    task: str,
+    record: Record,
+    look: Callable[[Step], None] = lambda _step: None,
+) -> str:
+    """The hash over every stored step of the run (robot_rl/rehearsal/digest.py), images included;
+    `look` gets each of them.
 
     Raises httpx.HTTPError.
     """
@@ -139,4 +147,5 @@ def steps_sha256(server_url: str, token: str, task: str, record: Record) -> str:
                     segment.raise_for_status()
                     for step in decode_segment(segment.content):
                         digests[event.episode_id].add(step)
+                        look(step.step)
             after = page.cursor

@@ -79,6 +79,18 @@ class RobotShare(Message):
     robot_s: float  # of demonstrations and training
 
 
+class CorrectionStages(Message):
+    """What robot_rl/rehearsal/correction_stages.py defines. The count of a stage is less than
+    `corrected_steps` where steps had not reached it at the end.
+    """
+
+    corrected_steps: int
+    before_training: int  # corrected before training began: in no stage
+    sampled_s: Spread
+    published_s: Spread
+    acting_s: Spread
+
+
 class RehearsalReport(Message):
     """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
 
@@ -108,6 +120,7 @@ class RehearsalReport(Message):
     success_by_tenth: tuple[float, ...]  # autonomous success in each tenth of the training
     human_share_by_tenth: tuple[float, ...]  # of the steps
     correction_to_policy_s: Spread  # robot clock: let go → a version with it acts
+    correction_stages: CorrectionStages | None = None  # None in lock-step, or without a learner
     real_time_factor: Spread
     missed_ticks: int
     frame_age_ms: dict[str, Spread]
@@ -183,6 +196,7 @@ def as_text(report: RehearsalReport) -> str:
             " ".join(f"{value:.2f}" for value in report.human_share_by_tenth),
         ),
         ("correction → policy", report.correction_to_policy_s.text("s of robot time")),
+        *_stage_rows(report.correction_stages),
         ("real-time factor", report.real_time_factor.text("")),
         ("missed ticks", report.missed_ticks),
         *((f"frame age, {name}", age.text("ms")) for name, age in report.frame_age_ms.items()),
@@ -191,3 +205,13 @@ def as_text(report: RehearsalReport) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _stage_rows(stages: CorrectionStages | None) -> list[tuple[str, str]]:
+    if stages is None:
+        return []
+    return [
+        ("corrected step → sampled", stages.sampled_s.text("s")),
+        ("→ published", stages.published_s.text("s")),
+        ("→ acting", stages.acting_s.text("s")),
+    ]

@@ -19,6 +19,7 @@ from robot_rl.config import Task, load_cell, load_task
 from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
 from robot_rl.rehearsal.client import LiveClient
+from robot_rl.rehearsal.correction_stages import StepsSeen, published_versions
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
@@ -101,8 +102,11 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         for pilot in pilots.values():
             pilot.leave()
             pilot.close()
-        sha256 = steps_sha256(system.url, system.tokens.operator, task.name, record)
-    return session.report(record, sha256, time.monotonic() - started)
+        reader, seen = (system.url, system.tokens.operator, task.name), StepsSeen(task, record)
+        sha256 = steps_sha256(*reader, record, seen.add)
+        timed = settings.real_time and settings.learner
+        stages = seen.stages(published_versions(*reader)) if timed else None
+    return session.report(record, sha256, time.monotonic() - started, stages)
 
 
 def _task(settings: RehearsalSettings, data: Path) -> Task:

@@ -70,6 +70,17 @@ def encoder_sha256(backbone: str, adapter: str | None) -> str:
     return hashlib.sha256(f"{backbone}+{adapter}".encode()).hexdigest()
 
 
+class FirstSampled(Message):
+    """Steps of one episode that a person drove, and when each was in a batch for the first time.
+
+    The time is of the learner's clock.
+    """
+
+    episode_id: UUID
+    indices: tuple[int, ...]
+    t_utc: tuple[datetime, ...]  # one for each
+
+
 class Update(Message):
     """What the learner did between two versions."""
 
@@ -82,6 +93,7 @@ class Update(Message):
     batch_demonstrations: int  # and from D_demo
     new_interventions: tuple[UUID, ...]  # entered training for the first time in this version
     wall_s: float
+    first_sampled: tuple[FirstSampled, ...] = ()  # a restarted learner tells of none twice
 
 
 class PolicyManifest(Message):
@@ -191,6 +203,7 @@ class PolicyVersion(Message):
     version: Annotated[int, Field(ge=1)]
     status: PolicyStatus
     manifest: PolicyManifest
+    stored_t_utc: datetime | None = None  # by the server's clock; None in copies from before that
 
 
 class LearnerProgress(Message):

@@ -45,8 +45,9 @@ def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> Pol
         if known is not None:
             return _version(known)
         version = _next_version(connection, manifest)
-        connection.execute(
-            insert(PolicyTable).values(
+        stored_t_utc = connection.execute(
+            insert(PolicyTable)
+            .values(
                 policy_id=manifest.policy_id,
                 task=manifest.task,
                 version=version,
@@ -56,9 +57,15 @@ def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> Pol
                 created_t_utc=manifest.created_t_utc,
                 manifest=manifest.model_dump(mode="json"),
             )
-        )
+            .returning(PolicyTable.stored_t_utc)
+        ).scalar_one()
         _store_update(connection, manifest, version)
-    return PolicyVersion(version=version, status=PolicyStatus.CANDIDATE, manifest=manifest)
+    return PolicyVersion(
+        version=version,
+        status=PolicyStatus.CANDIDATE,
+        manifest=manifest,
+        stored_t_utc=stored_t_utc,
+    )
 
 
 def _check_is_here(blobs: BlobStore, file: PartFile) -> None:
@@ -101,7 +108,7 @@ def _store_update(connection: Connection, manifest: PolicyManifest, version: int
     connection.execute(
         insert(PolicyUpdateTable).values(
             policy_id=manifest.policy_id,
-            **manifest.update.model_dump(exclude={"new_interventions"}),
+            **manifest.update.model_dump(exclude={"new_interventions", "first_sampled"}),
         )
     )
     for intervention_id in manifest.update.new_interventions:
@@ -183,6 +190,7 @@ def _version(row: Row) -> PolicyVersion:  # pyright: ignore[reportMissingTypeArg
         version=row.version,
         status=PolicyStatus(row.status),
         manifest=PolicyManifest.model_validate(row.manifest),
+        stored_t_utc=row.stored_t_utc,
     )
 
 

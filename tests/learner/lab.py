@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class Lab:
     policies_away: bool = False  # only where versions are published
     refused: int = 0  # versions that could not be published; `seen` is told again of the latest
     page: int = 5
+    segment_s: float = 0.0  # how long the server takes for one
     idle: threading.Event = field(default_factory=threading.Event)
 
     def put(self, event: FeedEvent) -> None:
@@ -94,6 +96,7 @@ class Lab:
             page = FeedPage(items=items, cursor=after + len(items))
             return httpx.Response(200, text=page.model_dump_json())
         if path.startswith("/api/segments/"):
+            time.sleep(self.segment_s)
             return httpx.Response(200, content=self.segments[UUID(path.rsplit("/", 1)[1])])
         if path == "/api/learner/progress":
             progress = LearnerProgress.model_validate_json(request.content)

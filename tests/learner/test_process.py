@@ -35,9 +35,10 @@ def session(
     until: Callable[[int, int], bool],
     *,
     token: str = "secret",
+    lockstep: bool = True,
     prepare: Callable[[Learner], None] = lambda _learner: None,
 ) -> Learner:
-    """Run a lock-step learner until a progress report (cursor, env_steps) satisfies `until`.
+    """Run a learner until a progress report (cursor, env_steps) satisfies `until`.
 
     `prepare` gets it before it runs.
     """
@@ -47,7 +48,7 @@ def session(
         "http://lab", token, stop, say=lambda _text: None, transport=lab.transport()
     )
     settings = LearnerSettings(
-        task=task, server_url="http://lab", token=token, data_folder=data, lockstep=True, seed=3
+        task=task, server_url="http://lab", token=token, data_folder=data, lockstep=lockstep, seed=3
     )
     learner = Learner(settings, client, stop)
     prepare(learner)
@@ -370,3 +371,36 @@ def test_a_failed_demonstration_is_not_imitated(task: Task, tmp_path: Path) -> N
     session(lab, task, tmp_path, whole(lab))
     last = lab.progress[-1]
     assert (last.replay_steps, last.demonstration_steps) == (16, 8)
+
+
+def test_what_was_recorded_enters_before_training_goes_on(task: Task, tmp_path: Path) -> None:
+    """In real time, where encoding is slow and many updates are owed: one did starve the other."""
+    lab = Lab(segment_s=0.02)
+    busy = task.learner.model_copy(update={"updates_per_step": 20})
+    for seed in range(6):
+        record_episode(lab, task, seed, steps=8)
+    hard = task.model_copy(update={"learner": busy})
+    learner = session(lab, hard, tmp_path, whole(lab), lockstep=False)
+    assert learner.replay.received == 48
+    assert learner.algorithm.counts.updates < 20
+
+
+def test_a_version_names_the_steps_that_it_is_the_first_to_hold(task: Task, tmp_path: Path) -> None:
+    """Each once; a learner that starts again tells of what it held before no more."""
+    lab = Lab()
+    episode, _ = record_episode(lab, task, 1, steps=12, human=(2, 3, 4))
+    record_episode(lab, task, 2, steps=8)
+    learner = session(lab, task, tmp_path, whole(lab))
+    updates = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
+    told = [each for update in updates for each in update.first_sampled]
+    assert {each.episode_id for each in told} == {episode}
+    assert sorted(index for each in told for index in each.indices) == [2, 3, 4]
+    times = [t_utc for each in told for t_utc in each.t_utc]
+    assert times == sorted(times)
+    assert learner.replay.first_samples.told() == ()
+    lab.policies.clear()
+    record_episode(lab, task, 3, steps=8)
+    session(lab, task, tmp_path, whole(lab))
+    again = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
+    assert again
+    assert not any(update.first_sampled for update in again)

@@ -467,3 +467,28 @@ def decoded(
     return decode_trajectories(
         data, "demo", task=task, backbone_sha256=sha256, features=size, action=7
     )
+
+
+def test_what_people_did_is_in_the_first_batch_after_it_came(replay: Replay) -> None:
+    """Each step once; then chance decides. A step that is withdrawn waits no more."""
+    rng = np.random.default_rng(0)
+    for number in range(5):
+        feed(replay, new_id(), 0, piece(number, 0, 100, last=True))
+    sample(replay, 16, rng)
+    assert replay.unsampled(9).size == 0
+    driven, excluded = new_id(), new_id()
+    for episode, number in ((driven, 7), (excluded, 8)):
+        replay.start(episode)
+        drove = [new_id() if 2 <= index < 7 else None for index in range(9)]
+        replay.add(episode, 0, piece(number, 0, 9, human=(2, 3, 4, 5, 6), last=True), drove)
+    replay.exclude(excluded, True)
+    waiting = [row_of(replay, 7, index) for index in (2, 3, 4, 5, 6)]
+    assert replay.unsampled(9).tolist() == waiting
+    batches = [sample(replay, 16, rng)[FEATURES].tolist() for _ in range(2)]
+    assert all([7.0, float(index)] in batches[0] for index in (2, 3, 4, 5)), "a quarter of a batch"
+    assert any([7.0, 6.0] in batch for batch in batches)
+    assert replay.unsampled(9).size == 0
+    told = replay.first_samples.told()
+    assert [(each.episode_id, sorted(each.indices)) for each in told] == [(driven, [2, 3, 4, 5, 6])]
+    replay.published()
+    assert replay.first_samples.told() == ()

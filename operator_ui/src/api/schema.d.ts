@@ -1315,6 +1315,23 @@ export interface components {
         };
         FileName: string;
         /**
+         * FirstSampled
+         * @description Steps of one episode that a person drove, and when each was in a batch for the first time.
+         *
+         *     The time is of the learner's clock.
+         */
+        FirstSampled: {
+            /**
+             * Episode Id
+             * Format: uuid
+             */
+            episode_id: string;
+            /** Indices */
+            indices: number[];
+            /** T Utc */
+            t_utc: string[];
+        };
+        /**
          * FrameStamp
          * @description When a camera image of this step was captured. The JPEG itself travels in the segment's
          *     column.
@@ -1943,6 +1960,8 @@ export interface components {
         PolicyVersion: {
             manifest: components["schemas"]["PolicyManifest"];
             status: components["schemas"]["PolicyStatus"];
+            /** Stored T Utc */
+            stored_t_utc?: string | null;
             /** Version */
             version: number;
         };
@@ -2505,6 +2524,11 @@ export interface components {
             critic_updates: number;
             /** Env Steps */
             env_steps: number;
+            /**
+             * First Sampled
+             * @default []
+             */
+            first_sampled: components["schemas"]["FirstSampled"][];
             /** Learner Step */
             learner_step: number;
             /** Losses */
