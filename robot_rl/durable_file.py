@@ -40,6 +40,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def clear(path: Path) -> None:
+    """Remove what writers of this name left beside it that were killed. None may be writing now."""
+    for left in path.parent.glob(f".{path.name}.*{PART}"):
+        left.unlink(missing_ok=True)
+
+
 def put(temporary: Path, path: Path) -> None:
     """Rename a file that is on the disk already, so that the name outlasts a power cut too."""
     temporary.replace(path)

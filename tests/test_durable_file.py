@@ -32,6 +32,11 @@ def test_a_writer_that_is_killed_leaves_the_file_as_it_was(tmp_path: Path) -> No
     ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert ended.returncode == -9
     assert path.read_bytes() == b"old"
+    other = tmp_path / f".other.0{durable_file.PART}"
+    other.touch()
+    assert len(list(tmp_path.iterdir())) == 3
+    durable_file.clear(path)
+    assert sorted(tmp_path.iterdir()) == [other, path], "what it left is gone, and nothing else"
 
 
 def test_two_writers_of_one_name_do_not_mix(tmp_path: Path) -> None:

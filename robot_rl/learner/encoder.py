@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robot_rl.config.identity import IdentityRule
 from robot_rl.config.task import Task
 from robot_rl.learner.columns import Trajectory
+from robot_rl.learner.disk import in_words
 from robot_rl.learner.encoded import Encoded
 from robot_rl.learner.feature_store import FeatureStore, segment_key
 from robot_rl.policy.images import observe
@@ -65,8 +66,10 @@ class Encoder:
         *,
         task: Task,
         one_by_one: bool,
+        say: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """`fetch`: id and SHA-256 of a segment → its bytes."""
+        self._say, self._cannot_keep = say, ""
         self._backbone, self._fetch, self._store = backbone, fetch, store
         self._action = task.action.size
         self._identities = IdentityRule(task)
@@ -74,7 +77,7 @@ class Encoder:
         self._instructions: dict[UUID, str] = {}  # of episodes that are trained on
 
     def deliver(self, items: Sequence[FeedItem]) -> Iterator[Delivery]:
-        """Raises what `fetch` raises, or OSError when the store cannot be written."""
+        """Raises what `fetch` raises. What a full disk does not keep is encoded again some day."""
         for group in batched(items, self._together):
             prepared = [self._prepare(item) for item in group]
             fetched = [each for each in prepared if isinstance(each, _Fetched)]
@@ -82,11 +85,23 @@ class Encoder:
             for item, each in zip(group, prepared, strict=True):
                 if isinstance(each, _Fetched):
                     encoded = next(ready)
-                    if self._store is not None:
-                        self._store.put(each.key, encoded)
+                    self._keep(each.key, encoded)
                     yield Delivery(item=item, encoded=encoded)
                 else:
                     yield each
+
+    def _keep(self, key: bytes, encoded: Encoded) -> None:
+        """Said once until it works again: training needs no store."""
+        if self._store is None:
+            return
+        try:
+            self._store.put(key, encoded)
+        except OSError as error:
+            if not self._cannot_keep:
+                self._cannot_keep = f"encoded segments are not kept: {in_words(error)}"
+                self._say(self._cannot_keep)
+        else:
+            self._cannot_keep = ""
 
     def close(self) -> None:
         if self._store is not None:

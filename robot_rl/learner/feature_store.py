@@ -12,6 +12,7 @@ import mmap
 import shutil
 import struct
 import zlib
+from io import FileIO
 from pathlib import Path
 from uuid import UUID
 
@@ -45,8 +46,9 @@ class FeatureStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.touch()
         _forget_old(folder)
-        self._data = (self._folder / "segments.bin").open("a+b")
-        self._index = (self._folder / "index.bin").open("a+b")
+        # Unbuffered: what a full disk refuses must not be written by a later call.
+        self._data = (self._folder / "segments.bin").open("a+b", buffering=0)
+        self._index = (self._folder / "index.bin").open("a+b", buffering=0)
         self._places = self._read_index()
         self._map: mmap.mmap | None = None
 
@@ -66,14 +68,10 @@ class FeatureStore:
         return _decode(data)
 
     def put(self, key: bytes, encoded: Encoded) -> None:
-        """Raises OSError."""
+        """Raises OSError, and the store is what it was."""
         data = _encode(encoded)
-        offset = self._data.seek(0, 2)
-        self._data.write(data)
-        self._data.flush()
-        place = (offset, len(data), zlib.crc32(data))
-        self._index.write(_ENTRY.pack(key, *place))
-        self._index.flush()
+        place = (_append(self._data, data), len(data), zlib.crc32(data))
+        _append(self._index, _ENTRY.pack(key, *place))
         self._places[key] = place
 
     def close(self) -> None:
@@ -103,6 +101,19 @@ class FeatureStore:
             for key, offset, size, checksum in _ENTRY.iter_unpack(entries[:whole])
             if offset + size <= size_bytes
         }
+
+
+def _append(file: FileIO, data: bytes) -> int:
+    """Returns where it begins. Raises OSError, and nothing was added."""
+    offset = file.seek(0, 2)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError:
+        file.truncate(offset)
+        raise
+    return offset
 
 
 def segment_key(segment_sha256: str, instruction: str) -> bytes:

@@ -18,10 +18,12 @@ import torch
 
 from robot_rl.config.metrics import check_installed
 from robot_rl.config.task import Task
+from robot_rl.errors import Unavailable
 from robot_rl.learner.algorithm import Metrics, make_algorithm
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.demonstrations import decode_trajectories
 from robot_rl.learner.device import best_device
+from robot_rl.learner.disk import in_words
 from robot_rl.learner.encoder import Delivery, Encoder
 from robot_rl.learner.feature_store import FeatureStore
 from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
@@ -158,19 +160,26 @@ class Learner:
             self._recorder.close()
             self._stop.set()
             reader.end(ENDING_S)
+        if self._saved.problem:
+            raise Unavailable(self._saved.problem)
 
     def _reader(self) -> FeedReader:
         """Reads the feed from its beginning; what was encoded before is on the disk."""
         settings, task = self.settings, self.task
         alone = settings.lockstep
         folder = settings.data_folder / task.name / FEATURES
-        store = FeatureStore(folder, self._view, one_by_one=alone)
+        try:
+            store = FeatureStore(folder, self._view, one_by_one=alone)
+        except OSError as error:
+            self._say(f"encoded segments are not kept: {in_words(error)}")
+            store = None
         encoder = Encoder(
             self._backbone,
             self._client.segment,
             store,
             task=task,
             one_by_one=alone,
+            say=self._say,
         )
         return FeedReader(self._client, task.name, 0, self._stop, encoder)
 
@@ -306,12 +315,15 @@ class Learner:
         update = self.algorithm.counts.updates
         data = encode_head(self.algorithm.head, self._backbone.sha256)
         folder = self.settings.data_folder / self.task.name / REFUSED
-        path = keep_refused(folder, update, data, self._refusal)
+        try:
+            kept = f"kept in {keep_refused(folder, update, data, self._refusal)}"
+        except OSError as error:
+            kept = f"not kept: {in_words(error)}"
         self._refusal = (
             f"what was learned up to update {update} is not fit to act: {self._refusal}; the "
             f"robots go on with version {self.publisher.version}"
         )
-        _log.warning("%s (kept in %s)", self._refusal, path)
+        _log.warning("%s (%s)", self._refusal, kept)
 
     def _tell_and_save_when_due(self) -> None:
         now = time.monotonic()
@@ -336,6 +348,7 @@ class Learner:
                 offline=self._offline,
                 paused=bool(self._good.stopped) or not (self.settings.lockstep or self._owed),
                 message=self._good.stopped
+                or self._saved.problem
                 or self._refusal
                 or (self._message if now - self._said_at < MESSAGE_SHOWN_S else ""),
             )
@@ -349,12 +362,15 @@ class Learner:
     def _save(self) -> None:
         if self._good.is_finite():
             self._good.keep()
+        problem = self._saved.problem
         self._saved.write(
             self.intake,
             self.replay,
             published_env_steps=self._pace.env_steps,
             version=self.publisher.version,
         )
+        if self._saved.problem != problem:
+            _log.warning("%s", self._saved.problem or "the learner's state is saved again")
         self._saved_at = time.monotonic()
 
 

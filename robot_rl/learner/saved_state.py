@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from robot_rl import durable_file
 from robot_rl.config.task import Task
 from robot_rl.errors import Conflict
 from robot_rl.learner.algorithm import Algorithm
 from robot_rl.learner.checkpoint import Position, read_state, write_state
+from robot_rl.learner.disk import in_words
 from robot_rl.learner.feed import HistoryLost, ServerClient
 from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
@@ -34,12 +36,14 @@ class SavedState:
         self._task, self._backbone_sha256 = task, backbone_sha256
         self._client, self._algorithm, self._rng = client, algorithm, rng
         self._fitness = fitness
+        self.problem = ""  # why the newest state is not on the disk
 
     def read(self) -> Position | None:
         """Put back algorithm and random generators; None when there is no state yet.
 
         Raises Conflict when the state was saved for another policy or another database.
         """
+        durable_file.clear(self.path)
         task = self._task
         name = task.learner.algorithm
         position = read_state(self.path, self._algorithm, name, self._rng, self._fitness)
@@ -81,6 +85,7 @@ class SavedState:
         published_env_steps: int,
         version: int | None,
     ) -> None:
+        """Where the disk takes nothing, the state before stays, and `problem` says so."""
         counts = self._algorithm.counts
         position = Position(
             task=self._task.name,
@@ -100,7 +105,15 @@ class SavedState:
             unsampled=replay.first_samples.waiting,
             first_sampled=replay.first_samples.told(),
         )
-        write_state(self.path, self._algorithm, self._rng, position, self._fitness)
+        try:
+            write_state(self.path, self._algorithm, self._rng, position, self._fitness)
+        except OSError as error:
+            self.problem = (
+                f"the learner's state cannot be saved in {self.path.parent} ({in_words(error)}); "
+                "what is there already stays valid"
+            )
+        else:
+            self.problem = ""
 
     def _of_another_database(self) -> Conflict:
         return Conflict(

@@ -9,9 +9,10 @@ because before that there is nothing to learn from. The stages, all from there:
   acting     that version, or a later one, decides for the first time in autonomy on the robot which
              recorded the step: the observation of the first step of the policy that names it
 
-So everything is in it that a person waits for: the rest of their own takeover, and a reset. Steps
-that ended before training began (`start_steps` received) are counted apart, and in no stage. The
-clocks are UTC of robot, learner and server, and comparable where these run on one machine, as in a
+So everything is in it that a person waits for: the rest of their own takeover, and a reset. Beside
+it stands how long it takes until any policy decides again: nothing can act sooner. Steps that
+ended before training began (`start_steps` received) are counted apart, and in no stage. The clocks
+are UTC of robot, learner and server, and comparable where these run on one machine, as in a
 rehearsal; in lock-step they mean nothing.
 """
 
@@ -68,6 +69,7 @@ class StepsSeen:
         sampled_s: list[float] = []
         published_s: list[float] = []
         acting_s: list[float] = []
+        first_s: list[float] = []
         for version in published:
             for key, t_utc in _first_sampled(version):
                 end = counted.get(key)
@@ -76,15 +78,18 @@ class StepsSeen:
                 sampled_s.append((t_utc - end).total_seconds())
                 if version.stored_t_utc is not None:
                     published_s.append((version.stored_t_utc - end).total_seconds())
-                acts = acting[self._episodes[key[0]].robot].of(version.version)
-                if acts is not None:
+                decisions = acting.get(self._episodes[key[0]].robot)
+                acts = None if decisions is None else decisions.of(version.version)
+                if acts is not None and decisions is not None:
                     acting_s.append((acts - end).total_seconds())
+                    first_s.append((decisions.after(end) - end).total_seconds())
         return CorrectionStages(
             corrected_steps=len(counted),
             before_training=len(self._corrected) - len(counted),
             sampled_s=Spread.of(sampled_s),
             published_s=Spread.of(published_s),
             acting_s=Spread.of(acting_s),
+            first_decision_s=Spread.of(first_s),
         )
 
     def _began(self, published: list[PolicyVersion]) -> datetime:
@@ -102,6 +107,7 @@ class _FirstDecisions:
     """When a version, or a later one, decided for the first time on one robot."""
 
     def __init__(self, found: list[tuple[datetime, int]]) -> None:
+        self._all = sorted(t_utc for t_utc, _ in found)
         self._times: list[datetime] = []
         self._newest: list[int] = []  # that has decided up to then
         for t_utc, version in sorted(found):
@@ -112,6 +118,10 @@ class _FirstDecisions:
     def of(self, version: int) -> datetime | None:
         place = bisect_left(self._newest, version)
         return self._times[place] if place < len(self._times) else None
+
+    def after(self, t_utc: datetime) -> datetime:
+        """The first decision of any version from then on. IndexError: there is none."""
+        return self._all[bisect_left(self._all, t_utc)]
 
 
 def published_versions(server_url: str, token: str, task: str) -> tuple[PolicyVersion, ...]:

@@ -89,6 +89,7 @@ class CorrectionStages(Message):
     sampled_s: Spread
     published_s: Spread
     acting_s: Spread
+    first_decision_s: Spread  # until any policy decides again: no version can act sooner
 
 
 class RehearsalReport(Message):
@@ -214,4 +215,5 @@ def _stage_rows(stages: CorrectionStages | None) -> list[tuple[str, str]]:
         ("corrected step → sampled", stages.sampled_s.text("s")),
         ("→ published", stages.published_s.text("s")),
         ("→ acting", stages.acting_s.text("s")),
+        ("next decision at all", stages.first_decision_s.text("s")),
     ]

@@ -74,7 +74,7 @@ class System:
         first = load_cell(settings.cell).robot
         self.robots = robot_names(first, settings.robots)
         self._daemons = robot_names("daemon", settings.robots)
-        self.port = settings.port or _free_port()
+        self.port = settings.port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._parts: dict[str, _Process] = {}
 
@@ -255,7 +255,8 @@ def robot_seed(root: int, number: int) -> int:
     return root if number == 0 else int(np.random.SeedSequence([root, number]).generate_state(1)[0])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Of this machine's loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

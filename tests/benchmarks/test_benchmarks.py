@@ -14,7 +14,14 @@ DETAIL = {"name", "value", "unit", "op", "target"}
 
 @pytest.mark.parametrize(
     "name",
-    ["control", "outbox", "replay", "learner", pytest.param("lockstep", marks=pytest.mark.slow)],
+    [
+        "control",
+        "outbox",
+        "replay",
+        "learner",
+        "memory",
+        pytest.param("lockstep", marks=pytest.mark.slow),
+    ],
 )
 def test_a_benchmark_measures(name: str) -> None:
     result = importlib.import_module(f"benchmarks.{name}").run(quick=True)

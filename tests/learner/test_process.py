@@ -1,7 +1,9 @@
 """The learner against a server in memory: lock-step, restarts, outages, data that stays out."""
 
+import resource
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,10 @@ from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import CHECKOUT, load_task
 from robot_rl.config.identity import FIRST_CELLS, FIRST_TASKS, data_identity
 from robot_rl.config.task import Task
-from robot_rl.errors import PlainError
+from robot_rl.errors import PlainError, Unavailable
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
-from robot_rl.learner.process import Learner, LearnerSettings
+from robot_rl.learner.process import FEATURES, Learner, LearnerSettings
 from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.weights import decode_head
@@ -404,3 +406,37 @@ def test_a_version_names_the_steps_that_it_is_the_first_to_hold(task: Task, tmp_
     again = [manifest.update for manifest, _, _ in lab.policies if manifest.update]
     assert again
     assert not any(update.first_sampled for update in again)
+
+
+@contextmanager
+def small_files(size_bytes: int) -> Iterator[None]:
+    """The system refuses to make any file longer, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_nothing_more_is_told_of_and_loses_nothing(
+    task: Task, tmp_path: Path
+) -> None:
+    """Training goes on, the state before stays, and with space again all is as it would have been.
+
+    benchmarks/kills.py does the same with processes and a file system that is full.
+    """
+    lab = Lab()
+    for seed in range(1, 5):
+        record_episode(lab, task, seed, steps=9, human=(seed,))
+    unbroken = weights(session(lab, task, tmp_path / "one", whole(lab)))
+    data = tmp_path / "two"
+    session(lab, task, data, lambda _cursor, steps: steps >= 7)
+    state = (data / task.name / STATE).read_bytes()
+    with small_files(4000), pytest.raises(Unavailable, match=r"cannot be saved in .*stays valid"):
+        session(lab, task, data, lambda _cursor, steps: steps >= 22)
+    assert lab.progress[-1].env_steps >= 22
+    assert "encoded segments are not kept: File too large" in lab.progress[-1].message
+    assert (data / task.name / STATE).read_bytes() == state
+    assert sorted(each.name for each in (data / task.name).iterdir()) == [FEATURES, STATE]
+    assert same(unbroken, weights(session(lab, task, data, whole(lab))))

@@ -102,6 +102,7 @@ def test_each_stage_counts_from_the_end_of_the_step() -> None:
     assert stages.sampled_s.p50 == pytest.approx(0.75)
     assert stages.published_s.p50 == pytest.approx(2.5)  # of 1.0 and 4.0
     assert (stages.acting_s.count, stages.acting_s.max) == (1, pytest.approx(13.0 - 10.15))
+    assert stages.first_decision_s.max == pytest.approx(12.0 - 10.15)
 
 
 def test_without_training_there_is_no_stage() -> None:
