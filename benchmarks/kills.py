@@ -152,7 +152,8 @@ class Life:
     def start(self) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["benchmarks.kills"])  # a start costs no import of torch
-        self.learner = context.Process(target=learn, args=(self.settings, self.trace, self.log))
+        arguments = (self.settings, self.trace, self.log)
+        self.learner = context.Process(target=learn, args=arguments, daemon=True)
         self.learner.start()
 
     def look(self) -> int:
