@@ -22,6 +22,7 @@ class RewardFrom(StrEnum):
 
     simulator = "simulator"
     operator = "operator"
+    classifier = "classifier"
 
 
 def demo(
@@ -109,6 +110,10 @@ def rehearse(
         RewardFrom | None,
         typer.Option(help="Whose word on success counts, in place of the task's [reward] source."),
     ] = None,
+    classifier: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of a success classifier, in place of the task's."),
+    ] = None,
     label_error: Annotated[
         float, typer.Option(help="Share of the operator's labels that are wrong, 0 to 1.")
     ] = 0.0,
@@ -164,6 +169,7 @@ def rehearse(
             skill=skill,
             robots=robots,
             reward=None if reward is None else reward.value,
+            classifier=classifier,
             label_error=label_error,
             seed=seed,
             data=data,

@@ -27,8 +27,19 @@ def write_task(file: Path, content: Mapping[str, Any], source: Path) -> None:
 
 
 def _beside(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """With the starting policy where it lies: it is named from the place of the task file."""
-    named = task.get("policy", {}).get("folder")
-    if not isinstance(named, str) or not (folder / named).is_dir():
-        return dict(task)  # a name on the hub; what is wrong with others the reader says
-    return merged(task, {"policy": {"folder": os.fspath((folder / named).resolve())}})
+    """With the starting policy and the success classifier where they lie: they are named from the
+    place of the task file.
+    """
+    found = dict(task)
+    for path in (("policy",), ("reward", "classifier")):
+        section: Any = task
+        for name in path:
+            section = section.get(name, {})
+        named = section.get("folder")
+        # Else a name on the hub; what is wrong with others the reader says.
+        if isinstance(named, str) and (folder / named).is_dir():
+            where: dict[str, Any] = {"folder": os.fspath((folder / named).resolve())}
+            for name in reversed(path):
+                where = {name: where}
+            found = merged(found, where)
+    return found

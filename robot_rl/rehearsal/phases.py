@@ -16,6 +16,7 @@ from robot_rl.rehearsal.crew import Crew, Lesson, Taught, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record
 from robot_rl.rehearsal.report import (
+    ClassifierErrors,
     CorrectionStages,
     Machine,
     Rate,
@@ -224,7 +225,12 @@ class Session:
         return look
 
     def report(
-        self, record: Record, sha256: str, wall_s: float, stages: CorrectionStages | None
+        self,
+        record: Record,
+        sha256: str,
+        wall_s: float,
+        stages: CorrectionStages | None,
+        classifier: ClassifierErrors | None,
     ) -> RehearsalReport:
         settings = self._settings
         pilots = {robot.name: robot.pilot for robot in self._crew.trainees}
@@ -286,6 +292,7 @@ class Session:
                 camera: Spread.of(ages) for camera, ages in self._watch.frame_age_ms.items()
             },
             label_errors=sum(pilot.tally.label_errors for pilot in pilots.values()),
+            classifier=classifier,
             refused=dict(sum((Counter(each.tally.refused) for each in pilots.values()), Counter())),
             parts_killed=self._killed,
             wall_s=wall_s,

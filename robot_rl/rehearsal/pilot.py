@@ -32,6 +32,7 @@ from robot_rl.schema.live.client_message import (
     Takeover,
 )
 from robot_rl.schema.live.telemetry import EpisodeStage, Telemetry
+from robot_rl.schema.transition import RewardSource
 from safety.vocabulary import Mode, Phase
 
 INPUT_PERIOD_S = 0.02  # 50 Hz (docs/safety.md, lease, age and silence)
@@ -79,12 +80,14 @@ class Pilot:
         *,
         lockstep: bool,
         seed: int,
-        judges: bool = False,
+        reward: RewardSource = "simulator",
     ) -> None:
-        """`judges`: the reward is the person's word, so that they end episodes which are done."""
+        """`reward`: whose word it is. If the person's, they end episodes which are done; if a
+        classifier's, they do so in evaluations only, which measure the policy and train nothing.
+        """
         self._connect, self._expert, self._settings = connect, expert, settings
         self._client = connect()
-        self._lockstep, self._judges = lockstep, judges
+        self._lockstep, self._reward = lockstep, reward
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
         self._keys = np.random.default_rng(np.random.SeedSequence([seed, 0x0A]))
         self._outcome, self._labelled = OutcomeSeen(), False
@@ -97,6 +100,7 @@ class Pilot:
         self._stage_seen_ns = self._mode_seen_ns = 0
         self._release_first = False  # the robot wants to see the dead-man let go
         self.tally = Tally()
+        self.saw_done: dict[UUID, bool] = {}  # episode → whether they saw it done
         self.version: int | None = None  # that acted last in the newest episode
 
     @property
@@ -234,7 +238,7 @@ class Pilot:
             return False
         match telemetry.episode.stage:
             case EpisodeStage.RUNNING:
-                watching = plan.purpose is Purpose.EVALUATION and not self._judges
+                watching = plan.purpose is Purpose.EVALUATION and self._reward == "simulator"
                 return watching and self._started and telemetry.mode is Mode.AUTONOMOUS
             case EpisodeStage.RESETTING:
                 return self._placed and telemetry.mode is Mode.RESETTING
@@ -300,7 +304,7 @@ class Pilot:
         if self._labelled:
             self._release()  # the episode ends with the next step
             return
-        if self._judges:
+        if self._reward != "simulator":
             self._judge(telemetry, over=False)
         view = View.of(telemetry, truth)
         self._mind, decision = decide(
@@ -351,8 +355,11 @@ class Pilot:
         truth, t_s = self._client.seen.truth, telemetry.t_ns * 1e-9
         done = truth is not None and truth.success
         self._outcome = self._outcome.seeing(t_s, done=done, over=over)
+        if telemetry.episode.episode_id is not None:
+            self.saw_done[telemetry.episode.episode_id] = self._outcome.done
         outcome = self._outcome.label(t_s, self._settings.reaction_s)
-        if outcome is not None:
+        measures = self._plan is not None and self._plan.purpose is Purpose.EVALUATION
+        if outcome is not None and (self._reward == "operator" or measures):
             self._ask(Label, outcome=outcome)
 
     def _errs(self, plan: EpisodePlan) -> bool:

@@ -30,6 +30,7 @@ class EpisodeLine(BaseModel):
     started_t_robot_ns: int
     ended_t_robot_ns: int | None
     outcome: Outcome | None
+    labeller: str | None  # who said so first
     stored_steps: int  # records, the last one without an action
     steps: int | None  # actions
     trainable_steps: int  # of those, with every picture

@@ -92,6 +92,14 @@ class CorrectionStages(Message):
     first_decision_s: Spread  # until any policy decides again: no version can act sooner
 
 
+class ClassifierErrors(Message):
+    """Of the episodes that the success classifier labelled, against what the person saw."""
+
+    episodes: int
+    false_successes: int
+    missed: int
+
+
 class RehearsalReport(Message):
     """`rehearse --json FILE`. Counts are of the whole rehearsal, evaluations included."""
 
@@ -126,6 +134,7 @@ class RehearsalReport(Message):
     missed_ticks: int
     frame_age_ms: dict[str, Spread]
     label_errors: int  # training episodes that the person labelled wrongly
+    classifier: ClassifierErrors | None = None  # where its word was the reward
     refused: dict[str, int]
     parts_killed: dict[str, int]
     wall_s: float
@@ -174,6 +183,14 @@ def as_text(report: RehearsalReport) -> str:
         ("interventions", f"{report.interventions}, {report.human_seconds:.0f} s of driving"),
         ("versions acted", len(report.versions_acted)),
         ("reward from", f"the {report.reward}, {report.label_errors} wrong labels"),
+        *(
+            (
+                "the classifier's labels",
+                f"{each.episodes}, {each.false_successes} false successes, {each.missed} missed",
+            )
+            for each in (report.classifier,)
+            if each is not None
+        ),
         ("demonstrations", report.demonstrated),
         ("success before", report.success_before),
         ("success after", report.success_after),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.config import Task, load_cell, load_task
 from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
+from robot_rl.policy.success_manifest import classifier_folder, read_classifier
 from robot_rl.rehearsal.client import LiveClient
 from robot_rl.rehearsal.correction_stages import StepsSeen, published_versions
 from robot_rl.rehearsal.derived_task import merged, write_task
@@ -27,8 +29,10 @@ from robot_rl.rehearsal.phases import Session, learned_by
 from robot_rl.rehearsal.pilot import Pilot
 from robot_rl.rehearsal.record import Record, read_record, steps_sha256
 from robot_rl.rehearsal.report import RehearsalReport, as_text
+from robot_rl.rehearsal.review import classifier_errors, put_right
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.rehearsal.system import System, SystemSettings, robot_seed
+from robot_rl.schema.transition import CLASSIFIER
 
 _SETTLE_S = 120.0  # for the last steps to be stored and read by the learner
 
@@ -58,11 +62,10 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             f"{task.path}: a rehearsal needs a simulated cell and a task with a [simulation] "
             "section, because the scripted operator sees the simulator's true state"
         )
-    judges = task.reward.source == "operator"
-    if settings.label_error and not judges:
+    if settings.label_error and task.reward.source != "operator":
         raise PlainError(
-            f"label error = {settings.label_error:g}: the simulator says how an episode ended, and "
-            "it makes no mistakes; let the person say it with --reward operator"
+            f"label error = {settings.label_error:g}: the {task.reward.source} says how an episode "
+            "ended, and not the person; let them say it with --reward operator"
         )
     if settings.kill and settings.robots > 1:
         raise PlainError("--kill is for one robot: leave --robots out")
@@ -90,7 +93,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
                 operator,
                 lockstep=not settings.real_time,
                 seed=robot_seed(settings.seed, number),
-                judges=judges,
+                reward=task.reward.source,
             )
             for number, robot in enumerate(system.robots)
         }
@@ -98,6 +101,13 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             session = Session(settings, system, pilots, progress)
             session.run()
         record = _settle(system, pilots, task.name)
+        errors = None
+        if task.reward.source == CLASSIFIER:
+            saw = {
+                episode: done for each in pilots.values() for episode, done in each.saw_done.items()
+            }
+            errors = classifier_errors(record, saw)
+            record = put_right(record, saw, system.url, system.tokens.operator)
         # Reading everything takes long: a connection that nobody reads would be closed meanwhile.
         for pilot in pilots.values():
             pilot.leave()
@@ -106,18 +116,27 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         sha256 = steps_sha256(*reader, record, seen.add)
         timed = settings.real_time and settings.learner
         stages = seen.stages(published_versions(*reader)) if timed else None
-    return session.report(record, sha256, time.monotonic() - started, stages)
+    return session.report(record, sha256, time.monotonic() - started, stages, errors)
 
 
 def _task(settings: RehearsalSettings, data: Path) -> Task:
-    """As the task file says, or with another source of reward as a file of the data folder."""
+    """As the task file says, or with another reward as a file of the data folder. Raises
+    PlainError, also when its success classifier is not there.
+    """
     task = load_task(settings.task)
-    if settings.reward in (None, task.reward.source):
-        return task
-    file = data / "tasks" / task.path.name
-    changes = {"reward": {"source": settings.reward}}
-    write_task(file, merged(read_toml(task.path), changes), task.path)
-    return load_task(os.fspath(file))
+    reward: dict[str, Any] = {}
+    if settings.reward not in (None, task.reward.source):
+        reward["source"] = settings.reward
+    if settings.classifier is not None:
+        chosen = settings.classifier.resolve()
+        reward["classifier"] = {"folder": os.fspath(chosen.parent), "sha256": chosen.stem}
+    if reward:
+        file = data / "tasks" / task.path.name
+        write_task(file, merged(read_toml(task.path), {"reward": reward}), task.path)
+        task = load_task(os.fspath(file))
+    if task.reward.classifier is not None:
+        read_classifier(classifier_folder(task), task.reward.classifier.sha256)
+    return task
 
 
 def _settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:

@@ -41,6 +41,7 @@ class RehearsalSettings:
     skill: float = 1.0
     robots: int = 1
     reward: RewardSource | None = None
+    classifier: Path | None = None
     label_error: float = 0.0
     seed: int = 0
     data: Path | None = None

@@ -18,6 +18,7 @@ from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.live.robot_message import CommandResult, SimulatorTruth, TruthObject
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.policy import LearnerProgress
+from robot_rl.schema.transition import RewardSource
 from safety.vocabulary import Mode
 from tests.server.live_sockets import telemetry
 
@@ -112,7 +113,9 @@ class Learning(Robot):
             )
 
 
-def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool, judges: bool = False) -> Pilot:
+def pilot_of(
+    robot: Robot, purpose: Purpose, *, lockstep: bool, reward: RewardSource = "simulator"
+) -> Pilot:
     """In the middle of an episode."""
     pilot = Pilot(
         lambda: cast(Any, robot),
@@ -120,7 +123,7 @@ def pilot_of(robot: Robot, purpose: Purpose, *, lockstep: bool, judges: bool = F
         OperatorSettings(noise=0.0),
         lockstep=lockstep,
         seed=0,
-        judges=judges,
+        reward=reward,
     )
     pilot._plan = EpisodePlan(purpose=purpose, seed=0)
     pilot._started = pilot._placed = True
@@ -186,14 +189,28 @@ def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() ->
     assert all(robot.dead_man[1:])
 
 
-@pytest.mark.parametrize("judges", [True, False])
-def test_who_judges_ends_what_is_done_once_and_lets_go(judges: bool) -> None:
-    """Else the simulator does, and the person has nothing to say."""
+@pytest.mark.parametrize(
+    ("reward", "purpose", "judges"),
+    [
+        ("operator", Purpose.EVALUATION, True),
+        ("operator", Purpose.TRAINING, True),
+        ("simulator", Purpose.EVALUATION, False),
+        ("classifier", Purpose.EVALUATION, True),
+        ("classifier", Purpose.TRAINING, False),
+    ],
+)
+def test_who_judges_ends_what_is_done_once_and_lets_go(
+    reward: RewardSource, purpose: Purpose, judges: bool
+) -> None:
+    """Else the simulator does, or the classifier, and the person has nothing to say: of the latter
+    only in what trains nothing.
+    """
     robot = Robot()
-    pilot = pilot_of(robot, Purpose.EVALUATION, lockstep=True, judges=judges)
+    pilot = pilot_of(robot, purpose, lockstep=True, reward=reward)
     for t_ms in range(1000, 2000, 50):
         robot.shows(t_ms, Mode.AUTONOMOUS)
-        assert pilot._rests() is not judges, "a person who rests sees it late"
+        if purpose is Purpose.EVALUATION:
+            assert pilot._rests() is (reward == "simulator"), "a person who rests sees it late"
         if t_ms >= 1200:
             robot.succeeds()
         pilot._turn()
