@@ -100,7 +100,12 @@ def _from_database(
         found = (
             labelled_episode(
                 records(database, blobs, row.episode_id),
-                SaidOfEpisode(episode_id=row.episode_id, outcome=row.outcome, step_s=row.step_s),
+                SaidOfEpisode(
+                    episode_id=row.episode_id,
+                    outcome=row.outcome,
+                    step_s=row.step_s,
+                    marks=row.marks,
+                ),
                 shape,
             )
             for row in labelled_rows(database, task, most)

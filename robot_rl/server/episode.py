@@ -97,13 +97,16 @@ class ExclusionRow(Message):
 
 
 class AnnotationRow(Message):
-    """`replaces`: the annotation that this one is an edit of; `withdrawn`: takes that one back."""
+    """`replaces`: the annotation that this one is an edit of; `withdrawn`: takes that one back.
+    `shows_success`: what its frames are to a success classifier; None: nothing is said of that.
+    """
 
     annotation_id: UUID
     first_index: int
     last_index: int
     failure_class: str | None
     text: str
+    shows_success: bool | None
     author: str
     t_utc: datetime
     replaces: UUID | None

@@ -56,6 +56,7 @@ class EpisodeRow(Message):
     failure_class: str | None
     cause: str | None
     labeller: str | None
+    classifier_success: bool | None  # None: no success classifier judged it
     note: str
     complete: bool | None
     excluded: bool

@@ -12,6 +12,7 @@ from robot_rl.evaluation.metrics import EpisodeFacts, Proportion, Summary
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyStatus
+from robot_rl.server.agreement import ClassifierAgreement, agreement
 from robot_rl.server.database import Database
 from robot_rl.server.episodes import EpisodeFilter, conditions
 from robot_rl.server.tables import (
@@ -59,9 +60,12 @@ class VersionFigures(Message):
 
 
 class MetricsSummary(Message):
+    """`classifier`: how well it agrees with people, over the newest episodes."""
+
     definitions_version: int
     all: Figures
     versions: tuple[VersionFigures, ...]
+    classifier: ClassifierAgreement
 
 
 class VersionPoint(Message):
@@ -106,6 +110,7 @@ def summary(database: Database, wanted: EpisodeFilter, newest: int | None) -> Me
             VersionFigures(version=version, figures=_figures(metrics.summarise(group)))
             for version, group in metrics.by_version(facts).items()
         ),
+        classifier=agreement(database, wanted, newest),
     )
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from robot_rl.config.task import Task
 from robot_rl.schema.episode import Outcome
@@ -10,17 +10,18 @@ from robot_rl.schema.message import Message
 from robot_rl.schema.transition import CLASSIFIER
 from robot_rl.server import identities
 from robot_rl.server.database import Database
-from robot_rl.server.tables import EpisodeTable, LabelTable
+from robot_rl.server.tables import AnnotationTable, EpisodeTable, LabelTable
 
 
 class LabelledRow(Message):
     """`outcome`: the latest label; None where only a classifier said how the episode ended, which
-    must not learn from itself.
+    must not learn from itself. `marks`: frames of which a person said whether they show success.
     """
 
     episode_id: UUID
     outcome: Outcome | None
     step_s: float
+    marks: dict[int, bool]
 
 
 def labelled_rows(database: Database, task: Task, most: int) -> tuple[LabelledRow, ...]:
@@ -40,6 +41,7 @@ def labelled_rows(database: Database, task: Task, most: int) -> tuple[LabelledRo
     )
     with database.engine.connect() as connection:
         authors = {row.episode_id: row.author for row in connection.execute(said)}
+        marks = _marks(connection, task)
         rows = [row for row in connection.execute(query) if row.episode_id in fitting][:most]
     return tuple(
         LabelledRow(
@@ -48,6 +50,26 @@ def labelled_rows(database: Database, task: Task, most: int) -> tuple[LabelledRo
             if row.outcome is None or authors.get(row.episode_id) == CLASSIFIER
             else Outcome(row.outcome),
             step_s=row.step_s,
+            marks=marks.get(row.episode_id, {}),
         )
         for row in reversed(rows)
     )
+
+
+def _marks(connection: Connection, task: Task) -> dict[UUID, dict[int, bool]]:
+    """By episode. What was replaced or withdrawn does not count; of two, the newer one does."""
+    query = (
+        select(AnnotationTable.__table__)
+        .join(EpisodeTable, EpisodeTable.episode_id == AnnotationTable.episode_id)
+        .where(EpisodeTable.task == task.name)
+        .order_by(AnnotationTable.t_utc, AnnotationTable.annotation_id)
+    )
+    rows = connection.execute(query).all()
+    replaced = {row.replaces for row in rows}
+    found: dict[UUID, dict[int, bool]] = {}
+    for row in rows:
+        if row.shows_success is None or row.withdrawn or row.annotation_id in replaced:
+            continue
+        of_episode = found.setdefault(row.episode_id, {})
+        of_episode |= dict.fromkeys(range(row.first_index, row.last_index + 1), row.shows_success)
+    return found

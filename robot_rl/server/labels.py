@@ -36,12 +36,15 @@ class NewExclusion(Message):
 
 
 class NewAnnotation(Message):
-    """Steps `first_index` to `last_index`, both included."""
+    """Steps `first_index` to `last_index`, both included. `shows_success`: a success classifier
+    learns from these frames that the task is done in them, or that it is not.
+    """
 
     first_index: Annotated[int, Field(ge=0)]
     last_index: Annotated[int, Field(ge=0)]
     failure_class: Name | None = None
     text: Text = ""
+    shows_success: bool | None = None
     replaces: UUID | None = None
     withdrawn: bool = False
 
@@ -116,7 +119,9 @@ def annotate(
         connection.execute(
             insert(AnnotationTable).values(episode_id=episode_id, **row.model_dump())
         )
-        audit.note(connection, author, "episode.annotate", str(episode_id))
+        shows = wanted.shows_success
+        said = {} if shows is None else {"shows_success": "yes" if shows else "no"}
+        audit.note(connection, author, "episode.annotate", str(episode_id), said)
     return row
 
 

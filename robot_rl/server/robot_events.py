@@ -145,6 +145,7 @@ class EventRecorder:
                 human_steps=event.human_steps,
                 cause=event.cause,
                 labeller=event.labeller,
+                classifier_success=event.classifier_success,
                 complete=event.complete,
                 ended_t_robot_ns=event.t_robot_ns,
                 ended_t_utc=event.t_utc,

@@ -99,6 +99,7 @@ class EpisodeTable(Base):
     complete: Mapped[bool | None]
     ended_t_robot_ns: Mapped[int | None]
     ended_t_utc: Mapped[datetime | None]
+    classifier_success: Mapped[bool | None]  # None: there was no classifier
     # Latest label and exclusion
     outcome: Mapped[str | None] = mapped_column(String(16))
     failure_class: Mapped[str | None]
@@ -184,6 +185,7 @@ class AnnotationTable(Base):
     last_index: Mapped[int]
     failure_class: Mapped[str | None]
     text: Mapped[str]
+    shows_success: Mapped[bool | None]  # what its frames are to a success classifier
     author: Mapped[str]
     t_utc: Mapped[datetime]
     replaces: Mapped[UUID | None] = mapped_column(ForeignKey("annotations.annotation_id"))

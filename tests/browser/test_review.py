@@ -88,6 +88,19 @@ def test_an_annotation_keeps_its_range(recorded: Console) -> None:
     expect(saved).to_contain_text("step 3 – 7")
 
 
+def test_a_frame_is_marked_for_the_success_classifier(recorded: Console) -> None:
+    for _ in range(3):
+        recorded.page.keyboard.press(".")
+    recorded.part("frame-mark").get_by_role("button", name="shows success").click()
+    marks = recorded.part("success-marks").locator("span")
+    expect(marks).to_have_count(1)
+    expect(marks.first).to_have_attribute("title", re.compile(r"shows success, step 3 – 3"))
+    recorded.page.keyboard.press("n")  # said again: the newer word takes the older one's place
+    expect(marks).to_have_count(1)
+    expect(marks.first).to_have_attribute("data-success", "false")
+    expect(recorded.part("annotations").get_by_role("listitem")).to_contain_text("no success")
+
+
 def test_filters_are_in_the_address(recorded: Console, page: Page) -> None:
     recorded.page.goto(f"{recorded.url}/episodes?outcome=failure")
     expect(recorded.part("counts")).to_contain_text("0 found")

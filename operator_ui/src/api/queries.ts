@@ -18,6 +18,7 @@ export type EpisodeRow = Schemas["EpisodeRow"];
 export type InterventionRow = Schemas["InterventionRow"];
 export type EpisodeSteps = Schemas["EpisodeSteps"];
 export type Figures = Schemas["Figures"];
+export type MetricsSummary = Schemas["MetricsSummary"];
 export type NewAnnotation = Schemas["NewAnnotation"];
 export type NewExclusion = Schemas["NewExclusion"];
 export type NewLabel = Schemas["NewLabel"];

@@ -627,6 +627,7 @@ export interface components {
         /**
          * AnnotationRow
          * @description `replaces`: the annotation that this one is an edit of; `withdrawn`: takes that one back.
+         *     `shows_success`: what its frames are to a success classifier; None: nothing is said of that.
          */
         AnnotationRow: {
             /**
@@ -644,6 +645,8 @@ export interface components {
             last_index: number;
             /** Replaces */
             replaces: string | null;
+            /** Shows Success */
+            shows_success: boolean | null;
             /**
              * T Utc
              * Format: date-time
@@ -772,6 +775,29 @@ export interface components {
             request_id: string;
             /** @default null */
             seed: components["schemas"]["Seed"] | null;
+        };
+        /**
+         * ClassifierAgreement
+         * @description Over the newest episodes that a classifier judged and that a person labelled a success or a
+         *     failure (in simulation: the simulator). `warning`: one sentence; empty where there is none.
+         */
+        ClassifierAgreement: {
+            /** Agreed */
+            agreed: number;
+            /** Episodes */
+            episodes: number;
+            /** False Successes */
+            false_successes: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Missed */
+            missed: number;
+            /** Value */
+            value: number | null;
+            /** Warning */
+            warning: string;
         };
         /**
          * Clear
@@ -1057,6 +1083,8 @@ export interface components {
             cameras: string[];
             /** Cause */
             cause: string | null;
+            /** Classifier Success */
+            classifier_success: boolean | null;
             /** Complete */
             complete: boolean | null;
             /** Ended T Robot Ns */
@@ -1736,9 +1764,13 @@ export interface components {
             /** Role */
             role: string;
         };
-        /** MetricsSummary */
+        /**
+         * MetricsSummary
+         * @description `classifier`: how well it agrees with people, over the newest episodes.
+         */
         MetricsSummary: {
             all: components["schemas"]["Figures"];
+            classifier: components["schemas"]["ClassifierAgreement"];
             /** Definitions Version */
             definitions_version: number;
             /** Versions */
@@ -1753,7 +1785,8 @@ export interface components {
         Name: components["schemas"]["Text"];
         /**
          * NewAnnotation
-         * @description Steps `first_index` to `last_index`, both included.
+         * @description Steps `first_index` to `last_index`, both included. `shows_success`: a success classifier
+         *     learns from these frames that the task is done in them, or that it is not.
          */
         NewAnnotation: {
             failure_class?: components["schemas"]["Name"] | null;
@@ -1763,6 +1796,8 @@ export interface components {
             last_index: number;
             /** Replaces */
             replaces?: string | null;
+            /** Shows Success */
+            shows_success?: boolean | null;
             /** @default  */
             text: components["schemas"]["Text"];
             /**

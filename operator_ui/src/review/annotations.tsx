@@ -39,6 +39,7 @@ export function Annotations({
         last_index: range.last,
         failure_class: failure || null,
         text,
+        shows_success: null,
         replaces: null,
         withdrawn: false,
       },
@@ -55,6 +56,7 @@ export function Annotations({
       last_index: row.last_index,
       failure_class: row.failure_class,
       text: row.text,
+      shows_success: row.shows_success,
       replaces: row.annotation_id,
       withdrawn: true,
     });
@@ -71,6 +73,9 @@ export function Annotations({
                 {t("annotations.withdraw")}
               </Button>
             </Group>
+            {row.shows_success !== null && (
+              <strong>{t(row.shows_success ? "marks.success" : "marks.none")} </strong>
+            )}
             {row.failure_class && <strong>{row.failure_class} </strong>}
             {row.text}
             <div className={classes.quiet}>

@@ -10,13 +10,15 @@ import { DriverLegend, DriverStrip } from "@/app/drivers";
 import { Bars, Play } from "@/app/icons";
 import { Panel } from "@/app/panel";
 import type { Segment } from "@/live/segments";
-import { Annotations } from "@/review/annotations";
+import { Annotations, standing } from "@/review/annotations";
 import { Labels } from "@/review/labels";
+import { FrameMark, MarkStrip } from "@/review/marks";
 import { OutcomeMark } from "@/review/outcome";
 import { RATES, type StepRange, type Track } from "@/review/playback";
 import { type Player, usePlayer } from "@/review/player";
 import classes from "@/review/review.module.css";
 import { seriesOf } from "@/review/series";
+import { type Mark, marksOf } from "@/review/success";
 import { Jumps, TakeoverUses, useTakeovers } from "@/review/takeovers";
 import { PictureWall } from "@/review/wall";
 
@@ -50,6 +52,7 @@ function Head({ detail }: { detail: EpisodeDetail }) {
             {t("episode.title", { task: episode.task })}
           </Title>
           <OutcomeMark outcome={episode.outcome} />
+          <Disagreement detail={detail} />
           {episode.failure_class && <Text size="sm">{episode.failure_class}</Text>}
           {episode.excluded && (
             <Text size="sm" fw={600}>
@@ -72,6 +75,19 @@ function Head({ detail }: { detail: EpisodeDetail }) {
         {t(clipboard.copied ? "episode.copied" : "episode.permalink")}
       </Button>
     </Group>
+  );
+}
+
+/** That the success classifier says otherwise than the label that counts. */
+function Disagreement({ detail }: { detail: EpisodeDetail }) {
+  const { t } = useTranslation();
+  const { classifier_success: said, outcome } = detail.episode;
+  const labelled = outcome === "success" || outcome === "failure";
+  if (said === null || !labelled || said === (outcome === "success")) return null;
+  return (
+    <Text size="sm" fw={600} data-testid="disagreement">
+      {t(said ? "marks.classifier_success" : "marks.classifier_none")}
+    </Text>
   );
 }
 
@@ -115,10 +131,12 @@ function Transport({ player, track }: { player: Player; track: Track }) {
 
 function Timeline({
   segments,
+  marks,
   player,
   track,
 }: {
   segments: readonly Segment[];
+  marks: readonly Mark[];
   player: Player;
   track: Track;
 }) {
@@ -132,6 +150,7 @@ function Timeline({
           style={{ left: `${(100 * (player.index + 0.5)) / track.records}%` }}
         />
       </div>
+      <MarkStrip marks={marks} records={track.records} />
       <Slider
         mt={4}
         size="sm"
@@ -185,6 +204,7 @@ function Review({ detail, steps }: { detail: EpisodeDetail; steps: EpisodeSteps 
   useReviewKeys(player, { in: markIn, out: markOut });
   const series = useMemo(() => seriesOf(steps, track.step_s), [steps, track.step_s]);
   const { segments, takeovers } = useTakeovers(detail, steps);
+  const marks = useMemo(() => marksOf(standing(detail.annotations)), [detail.annotations]);
   return (
     <>
       <title>{t("episode.title", { task: episode.task })}</title>
@@ -193,8 +213,9 @@ function Review({ detail, steps }: { detail: EpisodeDetail; steps: EpisodeSteps 
         <div className={classes.stage}>
           <PictureWall player={player} cameras={episode.cameras} step={steps.steps[player.index]} />
           <Panel title={t("timeline.title")} testid="review-timeline">
-            <Timeline segments={segments} player={player} track={track} />
+            <Timeline segments={segments} marks={marks} player={player} track={track} />
             <Transport player={player} track={track} />
+            <FrameMark detail={detail} index={player.index} />
             <Jumps takeovers={takeovers} onSeek={player.seek} />
           </Panel>
           <Panel title={t("episode.plots")}>

@@ -194,6 +194,9 @@ export default function Plots({
       ...(series.risk
         ? [{ ...single(t("episode.plot_risk"), series.risk, "#d0453c"), range: SHARE }]
         : []),
+      ...(series.success
+        ? [{ ...single(t("episode.plot_success"), series.success, "#1f9d5f"), range: SHARE }]
+        : []),
     ];
   }, [series, all, t]);
   return (

@@ -42,6 +42,13 @@ describe("the curves of an episode", () => {
     });
   });
 
+  it("have the classifier's probability where there was one", () => {
+    expect(series.success).toBeNull();
+    const said = step(0, { evidence: { classifier_probability: 0.9, simulator_success: null } });
+    const judged = seriesOf({ ...STEPS, steps: [said, step(1, {})] }, 0.1);
+    expect(judged.success).toEqual([0.9, null]);
+  });
+
   it("have a force for each arm", () => {
     expect(series.forces).toEqual([
       { arm: "left", force_n: [5, 5, 5] },

@@ -23,12 +23,15 @@ export interface Series {
   readonly reward: Values;
   readonly forces: readonly ArmForce[];
   readonly risk: Values | null;
+  /** Of success, by the classifier; null: there was none. */
+  readonly success: Values | null;
 }
 
 type Step = EpisodeSteps["steps"][number];
 
 export function seriesOf({ steps, rewards, action_names }: EpisodeSteps, step_s: number): Series {
   const risk = steps.map((step) => step.risk ?? null);
+  const success = steps.map((step) => step.evidence?.classifier_probability ?? null);
   const columns = action_names.map((name, column) => columnOf(steps, name, column));
   return {
     time_s: steps.map((step) => step.index * step_s),
@@ -36,6 +39,7 @@ export function seriesOf({ steps, rewards, action_names }: EpisodeSteps, step_s:
     reward: steps.map((_, index) => rewards[index] ?? null),
     forces: Object.keys(steps[0]?.arms ?? {}).map((arm) => forceOf(steps, arm)),
     risk: risk.some((value) => value !== null) ? risk : null,
+    success: success.some((value) => value !== null) ? success : null,
   };
 }
 

@@ -1,11 +1,12 @@
 /** The figures of training, in all and by policy version, each with its definition. */
 import { Card, SimpleGrid, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { type Figures, useMetrics } from "@/api/queries";
+import { type Figures, type MetricsSummary, useMetrics } from "@/api/queries";
 
 const REFRESH_MS = 5_000;
 const ALL = {};
 
+type Classifier = MetricsSummary["classifier"];
 type Share = Figures["autonomous_success"];
 
 function percent(share: number | null): string {
@@ -40,6 +41,29 @@ const FIGURES = [
   ["episodes", (all: Figures) => String(all.episodes)],
 ] as const;
 
+/** Whether the success classifier still says what people say; nothing where there is none. */
+function Agreement({ classifier }: { classifier: Classifier }) {
+  const { t } = useTranslation();
+  const { episodes: trials, agreed: successes, value, low, high } = classifier;
+  if (trials === 0) return null;
+  return (
+    <Card withBorder data-testid="classifier-agreement">
+      <Text size="sm">{t("metrics.classifier")}</Text>
+      <Text size="xl" fw={700}>
+        {shareText({ trials, successes, value, low, high })}
+      </Text>
+      <Text size="xs" c="var(--console-quiet)">
+        {t("metrics.classifier_means", { ...classifier })}
+      </Text>
+      {classifier.warning && (
+        <Text size="sm" role="alert">
+          {classifier.warning}
+        </Text>
+      )}
+    </Card>
+  );
+}
+
 export function MetricsPage() {
   const { t } = useTranslation();
   const { data, error } = useMetrics(ALL, REFRESH_MS);
@@ -63,6 +87,7 @@ export function MetricsPage() {
             </Text>
           </Card>
         ))}
+        <Agreement classifier={data.classifier} />
       </SimpleGrid>
       <Title order={2} size="h4" mb="xs">
         {t("metrics.by_version")}
