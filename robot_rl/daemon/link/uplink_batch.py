@@ -9,9 +9,11 @@ from robot_rl.daemon.outbox.reader import PendingRows
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
+from safety.vocabulary import Source
 
 BATCH_ROWS = 64
 BATCH_SPAN_NS = 500_000_000  # robot time of the steps in one batch
+DRIVEN_LINGER_S = 0.15  # about two steps of the shipped tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +30,11 @@ def ripe_rows(rows: Sequence[OutboxRow], waited_s: float, linger_s: float) -> in
     """How many of the waiting rows make up the next batch; 0: wait for more.
 
     A batch is full at 64 rows or 500 ms of steps, ends with every event, and goes out as it is
-    after `linger_s`. In lock-step the same rule, being about robot time, cuts by virtual time.
+    after `linger_s`, or sooner with steps that a person drove: they watch what becomes of them. In
+    lock-step the same rule, being about robot time, cuts by virtual time.
     """
     first_ns: int | None = None
+    driven = False
     for count, row in enumerate(rows, start=1):
         content = row.content
         if count == BATCH_ROWS or (
@@ -40,11 +44,13 @@ def ripe_rows(rows: Sequence[OutboxRow], waited_s: float, linger_s: float) -> in
         ):
             return count
         if isinstance(content, RecordedStep):
+            driven = driven or content.step.source is Source.HUMAN
             t_ns = content.step.t_robot_ns
             first_ns = t_ns if first_ns is None or t_ns < first_ns else first_ns
             if t_ns - first_ns >= BATCH_SPAN_NS:
                 return max(count - 1, 1)
-    return len(rows) if waited_s >= linger_s else 0
+    longest_s = min(linger_s, DRIVEN_LINGER_S) if driven else linger_s
+    return len(rows) if waited_s >= longest_s else 0
 
 
 def cut_batch(pending: PendingRows, rows: Sequence[OutboxRow], robot: str) -> UplinkBatch:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from robot_rl.daemon.link.uplink import Uplink
-from robot_rl.daemon.link.uplink_batch import cut_batch, ripe_rows
+from robot_rl.daemon.link.uplink_batch import DRIVEN_LINGER_S, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import OutboxRow
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -364,6 +364,10 @@ def test_batches_are_cut_by_robot_time_by_events_and_by_size() -> None:
     steps = [recorded(episode, index) for index in range(80)]
     assert ripe_rows(rows_of(*steps[:3]), 0.0, 0.5) == 0  # too few, too young
     assert ripe_rows(rows_of(*steps[:3]), 0.6, 0.5) == 3
+    alone = rows_of(steps[0], steps[2])  # every second one was driven by a person
+    assert ripe_rows(alone, DRIVEN_LINGER_S, 0.5) == 0
+    assert ripe_rows(rows_of(*steps[:3]), DRIVEN_LINGER_S, 0.5) == 3, "a person watches"
+    assert ripe_rows(rows_of(*steps[:3]), 0.0, 0.0) == 3
     assert ripe_rows(rows_of(*steps[:20]), 0.0, 0.5) == 5  # 500 ms at 10 Hz
     quick = [
         RecordedStep(step=r.step.model_copy(update={"t_robot_ns": 0}), images=r.images)
