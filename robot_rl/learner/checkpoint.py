@@ -48,6 +48,7 @@ class Position(Message):
     fresh_interventions: tuple[UUID, ...]
     sampled_rows: tuple[int, int] = (0, 0)  # from D_on and D_demo, since the newest version
     unsampled: tuple[int, ...] = ()  # rows of people's steps that were in no batch yet
+    waiting: tuple[int, ...] = ()  # those of them that can be sampled, the oldest first
     first_sampled: tuple[FirstSampled, ...] = ()  # since the newest version
     sampling_rng: str = Field(default="", alias="dice")  # JSON of numpy's bit generator
 

@@ -64,15 +64,25 @@ class FirstSamples:
     def published(self) -> None:
         self._found.clear()
 
-    def restore(self, waiting: Sequence[int], told: Sequence[FirstSampled]) -> None:
+    @property
+    def unsampled(self) -> tuple[int, ...]:
+        """Rows that never were in a batch, those included that cannot be sampled yet."""
+        store = self._store
+        rows = np.flatnonzero((store.intervention != NOTHING) & ~store.sampled)
+        return tuple(rows.tolist())
+
+    def restore(
+        self, unsampled: Sequence[int], waiting: Sequence[int], told: Sequence[FirstSampled]
+    ) -> None:
         """As it was saved, after the rows were built again. With another capacity they may stand
-        elsewhere: a row that cannot be sampled is left out.
+        elsewhere: what is not there is left out.
         """
         store = self._store
-        here = [row for row in waiting if row < store.rows and store.usable[row]]
-        self._waiting = dict.fromkeys(here)
         store.sampled[:] = True
-        store.sampled[np.array(here, np.int64)] = False
+        store.sampled[np.array([row for row in unsampled if row < store.rows], np.int64)] = False
+        self._waiting = dict.fromkeys(
+            row for row in waiting if row < store.rows and store.usable[row]
+        )
         self._found = {
             each.episode_id: list(zip(each.indices, each.t_utc, strict=True)) for each in told
         }

@@ -75,7 +75,7 @@ class SavedState:
             raise self._of_another_database()
         replay.restore_sampled(position.sampled_interventions, position.fresh_interventions)
         replay.sampled_rows = position.sampled_rows
-        replay.first_samples.restore(position.unsampled, position.first_sampled)
+        replay.first_samples.restore(position.unsampled, position.waiting, position.first_sampled)
 
     def write(
         self,
@@ -102,7 +102,8 @@ class SavedState:
             sampled_interventions=replay.sampled_interventions,
             fresh_interventions=tuple(replay.fresh_interventions),
             sampled_rows=replay.sampled_rows,
-            unsampled=replay.first_samples.waiting,
+            unsampled=replay.first_samples.unsampled,
+            waiting=replay.first_samples.waiting,
             first_sampled=replay.first_samples.told(),
         )
         try:

@@ -138,6 +138,19 @@ def test_a_restart_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
     assert not same(unbroken, weights(other)), "positive control: less training differs"
 
 
+def test_a_restart_in_the_middle_of_a_correction_goes_on_bit_for_bit(
+    task: Task, tmp_path: Path
+) -> None:
+    """Saved when the last step of a segment, which a person drove, still lacks its next record."""
+    lab = Lab()
+    for seed in range(1, 4):
+        record_episode(lab, task, seed, steps=9, human=(2, 5))
+    unbroken = weights(session(lab, task, tmp_path / "one", whole(lab)))
+    for cut in (12, 15):
+        session(lab, task, tmp_path / "two", lambda _cursor, steps, cut=cut: steps >= cut)
+    assert same(unbroken, weights(session(lab, task, tmp_path / "two", whole(lab))))
+
+
 def test_a_stop_within_a_segment_goes_on_bit_for_bit(task: Task, tmp_path: Path) -> None:
     """After updates for some of its steps: it goes on from before the segment."""
     lab = Lab()
