@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from robot_rl.config import algorithms
+from robot_rl.config.encoder import EncoderSection
 from robot_rl.config.fitness import FitnessSection
 from robot_rl.config.metrics import MetricsTool
 from robot_rl.config.section import Positive, Section
@@ -51,6 +52,7 @@ class LearnerSection(Section):
     # Beside the database: files for TensorBoard or Trackio in the learner's folder.
     metrics: Annotated[tuple[MetricsTool, ...], Field(max_length=2)] = ()
     fitness: FitnessSection = FitnessSection()  # what a version must not do to be offered
+    encoder: EncoderSection = EncoderSection()  # whether it goes on learning to see
 
 
 @cache

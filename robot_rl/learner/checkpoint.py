@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -50,6 +50,7 @@ class Position(Message):
     unsampled: tuple[int, ...] = ()  # rows of people's steps that were in no batch yet
     waiting: tuple[int, ...] = ()  # those of them that can be sampled, the oldest first
     first_sampled: tuple[FirstSampled, ...] = ()  # since the newest version
+    refreshed_env_steps: int = 0  # when the encoder was last refreshed, or refused
     sampling_rng: str = Field(default="", alias="dice")  # JSON of numpy's bit generator
 
     @property
@@ -91,8 +92,8 @@ def read_state(
     if not path.is_file():
         return None
     data = path.read_bytes()
+    position = _position(path, data)
     try:
-        position = Position.model_validate_json(read_metadata(data, str(path))[_KEY])
         if position.algorithm not in ("", name):
             raise ValueError(
                 f"it was trained with {position.algorithm} and the task file names {name}"
@@ -106,20 +107,29 @@ def read_state(
         if fitness:
             fitness.load_state(published)
         rng.bit_generator.state = json.loads(position.sampling_rng)
-    except (
-        BadCheckpoint,
-        SafetensorError,
-        ValidationError,
-        KeyError,
-        ValueError,
-        RuntimeError,
-    ) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise BadLearnerState(
-            f"{path}: the learner's state cannot be used ({reason}); move the file away to start "
-            "the learner anew from the recorded data"
-        ) from error
+    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise _unusable(path, error) from error
     counts = position.counts
     algorithm.counts.updates, algorithm.counts.critic = counts.updates, counts.critic
     algorithm.counts.actor = counts.actor
     return position
+
+
+def read_position(path: Path) -> Position | None:
+    """Of a state file alone; None when there is none yet. Raises BadLearnerState."""
+    return _position(path, path.read_bytes()) if path.is_file() else None
+
+
+def _position(path: Path, data: bytes) -> Position:
+    try:
+        return Position.model_validate_json(read_metadata(data, str(path))[_KEY])
+    except (BadCheckpoint, KeyError, ValueError) as error:
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: Exception) -> BadLearnerState:
+    reason = str(error).strip().splitlines()[0]
+    return BadLearnerState(
+        f"{path}: the learner's state cannot be used ({reason}); move the file away to start the "
+        "learner anew from the recorded data"
+    )

@@ -80,6 +80,11 @@ class Fitness:
         published = self._algorithm.head if head is None else head
         self._parent = copy.deepcopy(published).eval().requires_grad_(False)
 
+    @property
+    def parent(self) -> AnyHead | None:
+        """The head that was published last."""
+        return self._parent
+
     def state(self) -> dict[str, torch.Tensor]:
         """The parent, for a learner's state file."""
         if self._parent is None:

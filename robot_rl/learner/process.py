@@ -37,12 +37,16 @@ from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.refused import keep_refused
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.saved_state import SavedState
+from robot_rl.learner.seeing.background import BackgroundRefresh
+from robot_rl.learner.seeing.carry_over import carry_over
+from robot_rl.learner.seeing.kept import current_folder, encoders_folder
+from robot_rl.learner.seeing.refresh import REFRESHED_FROM, Refreshed
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import read_file, read_manifest
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.manifest import CheckpointManifest
-from robot_rl.policy.starting import starting_folder
 from robot_rl.policy.weights import encode_head
+from robot_rl.schema.episode import EpisodeStarted
 from robot_rl.schema.policy import LearnerProgress, Update
 
 FEATURES, METRICS, REFUSED = "features", "metrics", "refused"
@@ -75,7 +79,7 @@ def run(settings: LearnerSettings) -> None:
         client = ServerClient(settings.server_url, settings.token, stop, say=_log.info)
         try:
             client.check_protocol()
-            Learner(settings, client, stop).run()
+            learn(settings, client, stop)
         except Stopped:
             _log.info("the learner stops")
         finally:
@@ -86,11 +90,16 @@ class Learner:
     """The loop and what it needs. `client` and `stop` are passed in, so that tests can drive it."""
 
     def __init__(
-        self, settings: LearnerSettings, client: ServerClient, stop: threading.Event
+        self,
+        settings: LearnerSettings,
+        client: ServerClient,
+        stop: threading.Event,
+        owed: int = 0,
     ) -> None:
+        """`owed`: updates that received steps have brought and nobody has made yet."""
         self.settings, self.task = settings, settings.task
         self._client, self._stop = client, stop
-        folder = starting_folder(self.task)
+        folder = current_folder(settings.data_folder, self.task)
         manifest = read_manifest(folder)
         policy = load_policy(folder)
         device = best_device()
@@ -100,7 +109,7 @@ class Learner:
         self._starting_head = policy.head  # an algorithm may train another kind in its place
         self.rng = np.random.default_rng([settings.seed, 1])
         self.intake = Intake(self.replay, self._say)
-        self._backbone, self._view = policy.backbone, manifest.backbone.model_dump_json()
+        self._backbone, self._manifest = policy.backbone, manifest
         self.publisher = Publisher(client, self.task, folder, manifest)
         self._fitness = Fitness(
             self.task.learner.fitness,
@@ -122,30 +131,44 @@ class Learner:
         self._good = LastGood(self.algorithm, self.replay, self._say)
         check_installed(self.task.learner.metrics)
         self._recorder = self._records({})  # until the state has been read
+        self._refresh = BackgroundRefresh(
+            self.task,
+            policy.backbone,
+            self.algorithm,
+            client,
+            encoders_folder(settings.data_folder, self.task),
+            self._encoder,
+            starting_sha256=str(manifest.report.get(REFRESHED_FROM, policy.backbone.sha256)),
+            lockstep=settings.lockstep,
+            seed=settings.seed,
+        )
+        self._refreshed = False  # the saved state is of another encoder than this one
         self._pace = PublishingPace(self.task, lockstep=settings.lockstep)
         self._rate = UpdateRate()
         self._metrics: Metrics = {}
-        self._owed = 0  # updates that received steps have brought and nobody has made yet
+        self.owed = owed
         self._entering = False  # in the middle of an item: only a part of its steps is trained on
         self._offline = True  # until what can be learned before the first step is learned
         self._message, self._said_at = "", 0.0
         self._saved_at = self._told_at = time.monotonic()
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Go on from the saved state, or begin; save at the end whatever ended it, unless that was
-        in the middle of an item.
+        in the middle of an item. Returns whether another learner is to go on with a new encoder.
         """
         position = self._saved.read()
-        reader = self._reader()
+        ending = threading.Event()
+        reader = self._reader(ending)
         caught_up = position is None
         try:
             if position is not None:
                 _log.info("reading the feed again up to item %d", position.cursor)
+                self.publisher.version = position.version
+                self._refresh.tried_at = position.refreshed_env_steps
                 self._saved.catch_up(
                     position, self.intake, self.replay, lambda: self._take_one(reader)
                 )
                 self._pace.env_steps = position.published_env_steps
-                self.publisher.version = position.version
                 self._good.keep()
                 caught_up = True
             self._recorder = self._records(self._metrics_files())
@@ -158,30 +181,38 @@ class Learner:
             if caught_up and not self._entering:
                 self._save()  # else the state before the item is the one to go on from
             self._recorder.close()
-            self._stop.set()
-            reader.end(ENDING_S)
+            ending.set()
+            self._refresh.end()
+            if not self._refreshed:
+                self._stop.set()
+                reader.end(ENDING_S)
         if self._saved.problem:
             raise Unavailable(self._saved.problem)
+        return self._refreshed and not self._stop.is_set()
 
-    def _reader(self) -> FeedReader:
+    def _reader(self, ending: threading.Event) -> FeedReader:
         """Reads the feed from its beginning; what was encoded before is on the disk."""
+        encoder = self._encoder(self._backbone, self._manifest)
+        return FeedReader(self._client, self.task.name, 0, ending, encoder)
+
+    def _encoder(self, backbone: Backbone, manifest: CheckpointManifest) -> Encoder:
+        """What it encodes is kept on the disk."""
         settings, task = self.settings, self.task
-        alone = settings.lockstep
+        alone, view = settings.lockstep, manifest.backbone.model_dump_json()
         folder = settings.data_folder / task.name / FEATURES
         try:
-            store = FeatureStore(folder, self._view, one_by_one=alone)
+            store = FeatureStore(folder, view, one_by_one=alone)
         except OSError as error:
             self._say(f"encoded segments are not kept: {in_words(error)}")
             store = None
-        encoder = Encoder(
-            self._backbone,
+        return Encoder(
+            backbone,
             self._client.segment,
             store,
             task=task,
             one_by_one=alone,
             say=self._say,
         )
-        return FeedReader(self._client, task.name, 0, self._stop, encoder)
 
     def _metrics_files(self) -> Mapping[str, MetricsFile]:
         folder = self.settings.data_folder / self.task.name / METRICS
@@ -198,6 +229,8 @@ class Learner:
             if delivery is not None:
                 for _ in self.intake.take(delivery):
                     pass
+                if time.monotonic() - self._told_at >= TELL_EVERY_S:
+                    self._tell()
                 return
         raise Stopped
 
@@ -227,9 +260,12 @@ class Learner:
 
     def _train(self, reader: FeedReader) -> None:
         while not self._stop.is_set():
-            busy = self._owed > 0
+            busy = self.owed > 0
             # What was recorded comes first: on a slow machine training would starve the encoder.
             delivery = reader.take(IDLE_S if reader.behind or not busy else 0.0)
+            self._refresh_when_due(delivery)
+            if self._refreshed:
+                return  # whoever goes on reads the delivery again
             if delivery is not None:
                 self._enter(delivery)
             elif busy:
@@ -238,6 +274,33 @@ class Learner:
                 self._publish_when_due()
             self._tell_and_save_when_due()
 
+    def _refresh_when_due(self, delivery: Delivery | None) -> None:
+        """Begin before an episode, and take the result between two updates; in lock-step before
+        that episode, and the robot waits meanwhile.
+        """
+        starts = delivery is not None and isinstance(delivery.item.event, EpisodeStarted)
+        if starts and not self._good.stopped and self._refresh.due(self.replay.received):
+            self._refresh.begin(self.replay, self.intake.cursor, self._starting_head)
+        while self.settings.lockstep and self._refresh.running and not self._refresh.ready:
+            if self._stop.is_set():
+                raise Stopped
+            self._refresh.wait(TELL_EVERY_S)
+            self._tell()
+        if self._refresh.ready:
+            self._take_refreshed(self._refresh.take())
+
+    def _take_refreshed(self, refreshed: Refreshed | str) -> None:
+        """Nothing here can fail halfway: what is saved from now on is of the new encoder."""
+        if isinstance(refreshed, str) or self._saved.problem:
+            self._say(refreshed if isinstance(refreshed, str) else self._saved.problem)
+            return
+        for networks in (self.algorithm, self._fitness.parent):
+            carry_over(networks, refreshed.translation)
+        self._saved.backbone_sha256 = refreshed.sha256
+        self._good.keep()
+        self._refreshed = True
+        _log.info("refreshed after %d steps: %s", self.replay.received, refreshed.text)
+
     def _enter(self, delivery: Delivery) -> None:
         """Take in one item. In lock-step, train for each of its steps and publish after the step
         that makes it due: a version does not depend on how the steps were cut into segments.
@@ -245,10 +308,10 @@ class Learner:
         lockstep = self.settings.lockstep
         self._entering = True
         for received in self.intake.take(delivery):
-            self._owed += self.algorithm.budget.owed(received)
+            self.owed += self.algorithm.budget.owed(received)
             if not lockstep:
                 continue
-            while self._owed:
+            while self.owed:
                 self._update()
             self._publish_when_due()
             if time.monotonic() - self._told_at >= TELL_EVERY_S:
@@ -258,7 +321,7 @@ class Learner:
             self._tell()  # the robot waits for the cursor
 
     def _update(self) -> None:
-        self._owed -= 1
+        self.owed -= 1
         if not self._good.stopped:
             self._note(self.algorithm.update(self.replay, self.rng))
 
@@ -346,7 +409,8 @@ class Learner:
                 losses=dict(self._metrics),
                 version=self.publisher.version,
                 offline=self._offline,
-                paused=bool(self._good.stopped) or not (self.settings.lockstep or self._owed),
+                encoder_updates=self._refresh.updates if self._refresh.running else 0,
+                paused=bool(self._good.stopped) or not (self.settings.lockstep or self.owed),
                 message=self._good.stopped
                 or self._saved.problem
                 or self._refusal
@@ -368,10 +432,23 @@ class Learner:
             self.replay,
             published_env_steps=self._pace.env_steps,
             version=self.publisher.version,
+            refreshed_env_steps=self._refresh.tried_at,
         )
         if self._saved.problem != problem:
             _log.warning("%s", self._saved.problem or "the learner's state is saved again")
         self._saved_at = time.monotonic()
+
+
+def learn(settings: LearnerSettings, client: ServerClient, stop: threading.Event) -> Learner:
+    """Until told to stop. A refreshed encoder is taken up as any start takes up a saved state: so
+    what comes after it is the same, whether or not the process was killed in between.
+    """
+    owed = 0
+    while True:
+        learner = Learner(settings, client, stop, owed)
+        if not learner.run():
+            return learner
+        owed = learner.owed
 
 
 def _demonstrations(

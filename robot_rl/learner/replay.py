@@ -40,6 +40,16 @@ class Batch:
         return self.columns[column]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an episode from the feed tells an encoder, by the newest labels and decisions."""
+
+    episode_id: UUID
+    number: int  # the how-manieth episode of the feed it is
+    succeeded: bool
+    shown: frozenset[int]  # indices of steps that are imitated
+
+
 def _nobody_looks(rows: Rows, online: int) -> None:
     del rows, online
 
@@ -167,6 +177,23 @@ class Replay:
                 touched.setdefault(owner[0], []).append(owner[1])
         for episode, indices in touched.items():
             self._judge_all(self._by_number[episode], indices)
+
+    def told(self, count: int) -> tuple[Told, ...]:
+        """The newest so many episodes from the feed that an encoder can learn from, the oldest of
+        them first: what succeeded tells where it was going, what a person showed tells what to do.
+        """
+        from_feed = [each for each in self._episodes.items() if not each[1].preloaded]
+        heard = sorted(from_feed, key=lambda each: each[1].number)  # as they were first heard of
+        found: list[Told] = []
+        for number, (episode_id, episode) in reversed([*enumerate(heard)]):
+            rows = episode.rows.items()
+            shown = frozenset(index for index, row in rows if self.store.shown[row])
+            succeeded = episode.outcome is Outcome.SUCCESS
+            if len(found) < count and not episode.excluded and (succeeded or shown):
+                found.append(
+                    Told(episode_id=episode_id, number=number, succeeded=succeeded, shown=shown)
+                )
+        return tuple(reversed(found))
 
     # ---- what goes out -------------------------------------------------------------------------
 

@@ -19,6 +19,10 @@ from robot_rl.learner.replay import Replay
 STATE = "learner.safetensors"
 
 
+def state_file(data_folder: Path, task: Task) -> Path:
+    return data_folder / task.name / STATE
+
+
 class SavedState:
     """One task's state. `read` once, before anything is trained; `write` at any time after."""
 
@@ -32,8 +36,9 @@ class SavedState:
         rng: np.random.Generator,
         fitness: Fitness,
     ) -> None:
-        self.path = data_folder / task.name / STATE
-        self._task, self._backbone_sha256 = task, backbone_sha256
+        self.path = state_file(data_folder, task)
+        self.backbone_sha256 = backbone_sha256
+        self._task = task
         self._client, self._algorithm, self._rng = client, algorithm, rng
         self._fitness = fitness
         self.problem = ""  # why the newest state is not on the disk
@@ -49,10 +54,11 @@ class SavedState:
         position = read_state(self.path, self._algorithm, name, self._rng, self._fitness)
         if position is None:
             return None
-        if position.backbone_sha256 != self._backbone_sha256 or position.task != task.name:
+        if position.backbone_sha256 != self.backbone_sha256 or position.task != task.name:
             raise Conflict(
                 f"{self.path}: this state belongs to another starting policy of the task "
-                f"{task.name}; move it away to start the learner anew from the recorded data"
+                f"{task.name}, or to a refreshed encoder that is missing; move it away to start "
+                "the learner anew from the recorded data"
             )
         if position.cursor:
             try:
@@ -84,13 +90,14 @@ class SavedState:
         *,
         published_env_steps: int,
         version: int | None,
+        refreshed_env_steps: int = 0,
     ) -> None:
         """Where the disk takes nothing, the state before stays, and `problem` says so."""
         counts = self._algorithm.counts
         position = Position(
             task=self._task.name,
             algorithm=self._task.learner.algorithm,
-            backbone_sha256=self._backbone_sha256,
+            backbone_sha256=self.backbone_sha256,
             cursor=intake.cursor,
             history=intake.history,
             env_steps=replay.received,
@@ -105,6 +112,7 @@ class SavedState:
             unsampled=replay.first_samples.unsampled,
             waiting=replay.first_samples.waiting,
             first_sampled=replay.first_samples.told(),
+            refreshed_env_steps=refreshed_env_steps,
         )
         try:
             write_state(self.path, self._algorithm, self._rng, position, self._fitness)

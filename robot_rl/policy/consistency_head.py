@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadSettings, assemble
-from robot_rl.policy.networks import mlp
+from robot_rl.policy.networks import Mlp
 
 KIND = "consistency"
 SIGMA_MIN, SIGMA_MAX, SIGMA_DATA, RHO, SCALES = 0.002, 80.0, 0.5, 7.0, 40  # as ConRFT's code
@@ -44,10 +44,12 @@ class ConsistencyHead(nn.Module):
         self.time = nn.Sequential(
             nn.Linear(TIME_FEATURES, TIME_WIDTH), nn.Mish(), nn.Linear(TIME_WIDTH, TIME_FEATURES)
         )
-        self.trunk = mlp(axes + TIME_FEATURES + settings.features, width)
+        self.trunk = Mlp(
+            axes + TIME_FEATURES + settings.features, width, before=axes + TIME_FEATURES
+        )
         self.denoised = nn.Linear(width, axes)
         outputs = len(GRIPPER_VALUES) * len(settings.gripper_columns)
-        self.gripper_trunk = mlp(settings.features, width) if outputs else None
+        self.gripper_trunk = Mlp(settings.features, width) if outputs else None
         self.gripper = nn.Linear(width, outputs) if outputs else None
 
     def forward(

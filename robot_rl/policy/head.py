@@ -13,7 +13,7 @@ from torch import nn
 
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.interface import Backbone, Chunk, Observation
-from robot_rl.policy.networks import mlp
+from robot_rl.policy.networks import Mlp
 from robot_rl.schema.message import MAX_ACTION, Message
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, -1.2  # at most 0.3: a robot explores beside what it knows
@@ -70,7 +70,7 @@ class Head(nn.Module):
         super().__init__()
         self.settings = settings
         axes = len(settings.axes)
-        self.trunk = mlp(settings.features, settings.width)
+        self.trunk = Mlp(settings.features, settings.width)
         self.mean = nn.Linear(settings.width, axes)
         self.log_std = nn.Linear(settings.width, axes)
         nn.init.zeros_(self.log_std.weight)

@@ -77,8 +77,11 @@ class KeypointNet(nn.Module):
         return torch.cat([*keypoints, subgoal, normal], dim=-1)
 
     def forward(self, images: Sequence[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
-        features = (self.raw(images, state) - self.feature_mean) / self.feature_std
-        return features.clamp(-FEATURE_CLIP, FEATURE_CLIP)
+        return self.standardised(self.raw(images, state))
+
+    def standardised(self, raw: torch.Tensor) -> torch.Tensor:
+        """Features of raw ones."""
+        return ((raw - self.feature_mean) / self.feature_std).clamp(-FEATURE_CLIP, FEATURE_CLIP)
 
     def subgoal_of(self, raw: torch.Tensor) -> torch.Tensor:
         """The subgoal part of raw features."""

@@ -43,7 +43,7 @@ PROPRIOCEPTION = (
 
 SUBGOAL = 3
 """Predicted displacement of an acting arm's TCP until the gripper next changes, or the
-demonstration ends; trained by robot_rl.learner.cloning."""
+demonstration ends; trained by robot_rl.learner.seeing."""
 
 
 class KeypointSettings(Message):

@@ -6,16 +6,29 @@ import torch
 from torch import nn
 
 
-def mlp(inputs: int, width: int) -> nn.Sequential:
+class Mlp(nn.Sequential):
     """Two hidden layers with LayerNorm and tanh, as HIL-SERL's: (…, inputs) → (…, width)."""
-    return nn.Sequential(
-        nn.Linear(inputs, width),
-        nn.LayerNorm(width),
-        nn.Tanh(),
-        nn.Linear(width, width),
-        nn.LayerNorm(width),
-        nn.Tanh(),
-    )
+
+    def __init__(self, inputs: int, width: int, *, before: int = 0) -> None:
+        """`before`: inputs that stand before the features of a backbone."""
+        super().__init__(
+            nn.Linear(inputs, width),
+            nn.LayerNorm(width),
+            nn.Tanh(),
+            nn.Linear(width, width),
+            nn.LayerNorm(width),
+            nn.Tanh(),
+        )
+        self.before = before
+
+    @torch.no_grad()
+    def see_through(self, matrix: torch.Tensor, offset: torch.Tensor) -> None:
+        """Go on with other features: those so far are new @ matrix + offset, (features, …)."""
+        first = self[0]
+        assert isinstance(first, nn.Linear)
+        seen = first.weight[:, self.before : self.before + len(offset)]
+        first.bias.add_(seen @ offset)
+        seen.copy_(seen @ matrix.T)
 
 
 class Ensemble(nn.Module):
@@ -37,6 +50,13 @@ class Ensemble(nn.Module):
         self.scales = nn.ParameterList([torch.ones(members, 1, width) for _ in range(2)])
         self.shifts = nn.ParameterList([torch.zeros(members, 1, width) for _ in range(2)])
         self.members, self.width = members, width
+
+    @torch.no_grad()
+    def see_through(self, matrix: torch.Tensor, offset: torch.Tensor) -> None:
+        """As `Mlp.see_through`; the features are the first of the inputs."""
+        seen = self.weights[0][:, : len(offset)]
+        self.biases[0].add_((offset @ seen)[:, None])
+        seen.copy_(matrix @ seen)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.batched(inputs) if inputs.is_cuda else self.one_by_one(inputs)

@@ -219,5 +219,6 @@ class LearnerProgress(Message):
     losses: dict[str, float]
     version: int | None
     offline: bool = False  # it still learns from what it had before the first recorded step
+    encoder_updates: int = 0  # of a refresh of its encoder that is under way
     paused: bool  # it has made every update that its steps allow, and waits for more
     message: str = ""

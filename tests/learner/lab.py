@@ -155,10 +155,12 @@ def record_episode(
     identity: DataIdentity | None = None,
     unseen: tuple[int, ...] = (),
     columns: int = 7,
+    tcp_m: Callable[[int], tuple[float, float, float]] | None = None,
 ) -> tuple[UUID, UUID]:
     """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
 
-    `human`: the steps that a person drove; key C was pressed before step `marked_from`.
+    `human`: the steps that a person drove; key C was pressed before step `marked_from`. `tcp_m`:
+    where the TCP is at a record; else anywhere.
     """
     rng = np.random.default_rng(seed)
     episode_id, intervention_id = new_id(), new_id()
@@ -197,6 +199,7 @@ def record_episode(
             intervention_id=intervention_id if index in human else None,
             phase=Phase.CORRECTION if index >= marked_from else Phase.RECOVERY,
             columns=columns,
+            tcp_m=tcp_m,
         )
         for index in range(steps + 1)
     ]
@@ -245,13 +248,15 @@ def _record(
     intervention_id: UUID | None,
     phase: Phase,
     columns: int,
+    tcp_m: Callable[[int], tuple[float, float, float]] | None,
 ) -> RecordedStep:
     human = intervention_id is not None
     image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
     action = (*rng.uniform(-1, 1, 3).tolist(), 0.0, 0.0, 0.0, float(rng.integers(-1, 2)))
     action += (0.0,) * (columns - len(action))
+    anywhere = tuple(rng.uniform(0, 0.5, 3).tolist())
     arm = ArmObservation(
-        tcp_position_m=tuple(rng.uniform(0, 0.5, 3).tolist()),
+        tcp_position_m=anywhere if tcp_m is None else tcp_m(index),
         tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
         tcp_twist=(0.0,) * 6,
         wrench=(0.0,) * 6,

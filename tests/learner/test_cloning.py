@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from robot_rl.config.document import load_task
-from robot_rl.learner.cloning import CloneSettings, NotEnoughDemonstrations, clone, subgoals
+from robot_rl.learner.cloning import CloneSettings, clone
 from robot_rl.learner.demonstrations import decode_trajectories
+from robot_rl.learner.seeing.examples import NotEnoughDemonstrations, subgoals
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import read_file, read_manifest
 from robot_rl.schema.episode import Purpose

@@ -95,5 +95,6 @@ class LearnerWatch:
         self.given_up = True
 
 
-def _position(progress: LearnerProgress) -> tuple[int, int, int]:
-    return progress.env_steps, progress.learner_step, progress.feed_cursor
+def _position(progress: LearnerProgress) -> tuple[int, ...]:
+    said = progress
+    return said.env_steps, said.learner_step, said.feed_cursor, said.encoder_updates
