@@ -1621,6 +1621,11 @@ export interface components {
         LearnerProgress: {
             /** Demonstration Steps */
             demonstration_steps: number;
+            /**
+             * Encoder Updates
+             * @default 0
+             */
+            encoder_updates: number;
             /** Env Steps */
             env_steps: number;
             /** Feed Cursor */
