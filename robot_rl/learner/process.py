@@ -281,9 +281,11 @@ class Learner:
         starts = delivery is not None and isinstance(delivery.item.event, EpisodeStarted)
         if starts and not self._good.stopped and self._refresh.due(self.replay.received):
             self._refresh.begin(self.replay, self.intake.cursor, self._starting_head)
-        while self.settings.lockstep and self._refresh.running and not self._refresh.ready:
+        while self.settings.lockstep and self._refresh.running:
             if self._stop.is_set():
                 raise Stopped
+            if self._refresh.ready:
+                break
             self._refresh.wait(TELL_EVERY_S)
             self._tell()
         if self._refresh.ready:

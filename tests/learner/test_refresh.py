@@ -34,7 +34,7 @@ from tests.learner.lab import Lab, record_episode
 
 EPISODES, STEPS, REFRESHED = 12, 12, 120  # after ten of them; of what is told, two are held out
 FAST = EncoderSection(
-    refresh_steps=REFRESHED, updates=12, batch=8, learning_rate=3e-3, action_margin=4.0
+    refresh_steps=REFRESHED, updates=8, batch=4, learning_rate=3e-3, action_margin=4.0
 )
 
 
@@ -156,6 +156,7 @@ def test_a_learner_that_only_learns_to_see_is_not_given_up() -> None:
     assert not watch.silent(PATIENCE_S)
 
 
+@pytest.mark.timeout(400)  # three refreshes, each with a learner before and after it
 def test_a_restart_goes_on_bit_for_bit(task: Task, lab: Lab, tmp_path: Path) -> None:
     """Stopped before, while and after the encoder is refreshed."""
     task = refreshing(task)
