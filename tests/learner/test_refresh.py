@@ -113,7 +113,9 @@ def test_backbone_and_head_are_swapped_as_one_version(task: Task, lab: Lab, tmp_
     assert learner.replay.received == EPISODES * STEPS, "all of it, with the new features"
 
     kept = read_manifest(tmp_path / task.name / ENCODERS / after)
-    assert kept.report["subgoal_error_mm"] < kept.report["subgoal_error_before_mm"]
+    wrong = ("subgoal_error_mm", "subgoal_error_before_mm")
+    now, then = (float(kept.report[each]) for each in wrong)
+    assert now < then
     manifest, folder = manifests[-1], tmp_path / "robot"
     folder.mkdir()
     for file in manifest.files:

@@ -24,7 +24,7 @@ HELD_OUT = 5  # every so manieth episode is not trained on: the encoder is judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class SeenEpisode:
     """One episode: what the replay knows of it, and where it is stored."""
 
     told: Told
@@ -47,17 +47,17 @@ class Jpegs:
         return np.stack([square(decode_jpeg(self._stored[row]), self._side) for row in rows])
 
 
-def lessons_of(told: Sequence[Told], items: Iterable[FeedItem]) -> tuple[Lesson, ...]:
+def lessons_of(told: Sequence[Told], items: Iterable[FeedItem]) -> tuple[SeenEpisode, ...]:
     """With the segments that the feed names."""
     segments: dict[UUID, list[SegmentStored]] = {each.episode_id: [] for each in told}
     for event in (item.event for item in items):
         if isinstance(event, SegmentStored) and event.episode_id in segments:
             segments[event.episode_id].append(event)
-    return tuple(Lesson(told=each, segments=tuple(segments[each.episode_id])) for each in told)
+    return tuple(SeenEpisode(told=each, segments=tuple(segments[each.episode_id])) for each in told)
 
 
 def examples_of(
-    lessons: Sequence[Lesson],
+    lessons: Sequence[SeenEpisode],
     fetch: Callable[[UUID, str], bytes],
     task: Task,
     settings: KeypointSettings,
@@ -121,7 +121,7 @@ def _asked(step: Step) -> Sequence[float] | None:
 
 
 def _records(
-    lesson: Lesson, fetch: Callable[[UUID, str], bytes], cameras: Sequence[str]
+    lesson: SeenEpisode, fetch: Callable[[UUID, str], bytes], cameras: Sequence[str]
 ) -> list[RecordedStep]:
     """Of the whole episode, each once, without those that nobody saw or can see."""
     found: dict[int, RecordedStep] = {}
