@@ -40,8 +40,9 @@ def at(seconds: float) -> datetime:
 def episode(purpose: Purpose, robot: str = "panda") -> EpisodeLine:
     return EpisodeLine(
         episode_id=new_id(), robot=robot, started_t_utc=NOON, purpose=purpose, seed=0,
-        started_t_robot_ns=0, ended_t_robot_ns=1, outcome=Outcome.SUCCESS, stored_steps=1, steps=1,
-        trainable_steps=1, human_steps=0, interventions=0, policy_versions=(),
+        started_t_robot_ns=0, ended_t_robot_ns=1, outcome=Outcome.SUCCESS, labeller=None,
+        stored_steps=1, steps=1, trainable_steps=1, human_steps=0, interventions=0,
+        policy_versions=(),
     )  # fmt: skip
 
 

@@ -146,6 +146,7 @@ def line(
         started_t_robot_ns=round(start_s * 1e9),
         ended_t_robot_ns=None if end_s is None else round(end_s * 1e9),
         outcome=Outcome.SUCCESS if success else Outcome.FAILURE,
+        labeller=None,
         stored_steps=steps + 1,
         steps=steps,
         trainable_steps=steps,
