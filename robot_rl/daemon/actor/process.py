@@ -48,13 +48,15 @@ def main(settings: DaemonSettings) -> None:
 
     torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
     torch.set_num_interop_threads(1)
+    loading = "the starting policy"
     try:
         policy = PolicyHolder(
             settings.task, settings.policy_folder, settings.seed, at_once=settings.lockstep
         )
+        loading = "the success classifier"
         classifier = load_classifier(settings.task)
     except BadCheckpoint as error:
-        log.say("the starting policy or the success classifier cannot be used", why=str(error))
+        log.say(f"{loading} cannot be used", why=str(error))
         raise SystemExit(NO_POLICY) from error
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     with OutboxWriter(settings.outbox_file) as outbox:
