@@ -407,4 +407,7 @@ def test_help_loads_no_heavy_library() -> None:
 def test_benchmarks_are_named() -> None:
     refused(run("bench", "nope"), "'nope'", "control", "outbox", "replay", "learner", "startup")
     names = run("bench", "list").out.split()
-    assert names == ["control", "learner", "lockstep", "outbox", "replay", "restart", "startup"]
+    assert names == [
+        *("control", "correction", "kills", "learner", "lockstep", "memory", "outbox"),
+        *("replay", "restart", "startup"),
+    ]
