@@ -42,8 +42,8 @@ from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.starting import write_untrained
 
-KILLS, KILLS_QUICK = 50, 3
-STOPS, STOPS_QUICK = 10, 2
+KILLS, KILLS_QUICK = 50, 2
+STOPS, STOPS_QUICK = 10, 1
 FILLS, FILLS_QUICK = 5, 1
 EPISODES, EPISODES_QUICK, STEPS = 30, 8, 20
 SAVE_EVERY_S = 0.2
