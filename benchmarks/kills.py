@@ -38,6 +38,7 @@ from robot_rl.config import load_task
 from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.learner import process
 from robot_rl.learner.algorithm import Metrics
+from robot_rl.learner.checkpoint import read_position
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.saved_state import STATE
 from robot_rl.policy.starting import write_untrained
@@ -139,6 +140,8 @@ class Life:
     learner: BaseProcess | None = None
     read: int = 0  # bytes of the trace
     newest: int = 0  # update
+    saved_ns: int = 0  # when the state was saved whose cursor follows
+    saved_cursor: int = 0
     lines: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
 
     @property
@@ -180,16 +183,20 @@ class Life:
             time.sleep(0.01)
         return True
 
-    def settle(self) -> None:
-        """Until it has saved twice from now on: a stop in the middle of an item, its last update
-        made, leaves the state from before that item, as it should.
+    def cursor(self) -> int:
+        """Of the newest saved state. That an update was once made says less: a learner that was
+        killed before it saved makes it again.
         """
-        for _ in range(2):
-            seen = self.state.stat().st_mtime_ns if self.state.exists() else 0
-            self.wait(lambda seen=seen: self.state.exists() and self._saved(seen))
+        saved_ns = self.state.stat().st_mtime_ns if self.state.exists() else 0
+        if saved_ns != self.saved_ns:
+            position = read_position(self.state)
+            self.saved_ns, self.saved_cursor = saved_ns, position.cursor if position else 0
+        return self.saved_cursor
 
-    def _saved(self, seen_ns: int) -> bool:
-        return self.state.stat().st_mtime_ns != seen_ns
+    def settle(self) -> None:
+        """Until it has saved from now on: it has started, and goes on from what it read."""
+        seen = self.state.stat().st_mtime_ns
+        self.wait(lambda: self.state.stat().st_mtime_ns != seen)
 
     def end(self, number: signal.Signals) -> int:
         """Its exit code."""
@@ -212,6 +219,7 @@ class Reference:
 
     updates: dict[int, tuple[str, str]]  # digest of the batch, losses
     tensors: str
+    cursor: int  # of the feed's last item
     first_s: float
     last_s: float
 
@@ -264,6 +272,7 @@ class Trials:
         return Reference(
             updates={update: (digest, losses) for update, digest, losses in life.lines},
             tensors=_tensors(life.state),
+            cursor=life.cursor(),
             first_s=first_s,
             last_s=last_s,
         )
@@ -281,7 +290,7 @@ class Trials:
         tally, life = self._tally, self._life()
         for _ in range(count):
             life.start()
-            if life.wait(lambda life=life: life.look() >= self.reference.last, self._moment_s()):
+            if life.wait(lambda life=life: self._through(life), self._moment_s()):
                 self._finish(life)
                 life = self._life()
                 life.start()
@@ -296,7 +305,7 @@ class Trials:
         tally, life = self._tally, self._life()
         for number in range(count):
             life.start()
-            done = life.wait(lambda life=life: life.look() >= self.reference.last, self._moment_s())
+            done = life.wait(lambda life=life: self._through(life), self._moment_s())
             if done:
                 life.settle()
             code = life.end(STOPS_BY[number % 2])
@@ -342,8 +351,11 @@ class Trials:
         training_s = reference.last_s - reference.first_s
         return self._rng.uniform(0.0, 2 * reference.first_s + training_s / 5)
 
+    def _through(self, life: Life) -> bool:
+        return life.cursor() >= self.reference.cursor
+
     def _finish(self, life: Life) -> None:
-        life.wait(lambda: life.look() >= self.reference.last)
+        life.wait(lambda: self._through(life))
         life.settle()
         self._tally.stops_refused += life.end(signal.SIGTERM) != 0
         self._compare(life)
