@@ -11,7 +11,7 @@ from robot_rl.rehearsal.expert import Advice, Vector, View, towards
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsertPegExpert:
     """Above the hole, turned with it, down. Where the tip is inside and the shaft rests on the rim,
-    it goes on pressing lightly and slides the tip over the middle.
+    it goes on pressing lightly and slides the tip over the middle. Beside the socket: up first.
     """
 
     step_m: Vector
@@ -23,6 +23,7 @@ class InsertPegExpert:
     top_m: float = 0.040  # height of the socket
     hover_m: float = 0.012  # between tip and socket while aligning
     near_m: float = 0.0015
+    reach_m: float = 0.006  # as far beside the middle a tilted peg's tip may be and still be inside
     chamfer_m: float = 0.0065  # of the tip; until it is inside, the shaft may rest on the rim
     # Eye, hand and arm answer after about 0.2 s: at 0.8 per step of 0.1 s the peg swings ± 7 mm
     # about the hole for ever, as k·delay > 1 there.
@@ -37,11 +38,14 @@ class InsertPegExpert:
         aside, tip = self._aside(view), float(self._tip(view)[2])
         turn = _quarter(_yaw_of(hole_quaternion) - _yaw_of(peg_quaternion))
         aligned = float(np.linalg.norm(aside)) < self.near_m and abs(turn) < 0.03
-        inside = tip < self.top_m - 0.001
+        over = float(np.linalg.norm(aside)) < self.reach_m
+        inside = over and tip < self.top_m - 0.001
         height = 0.0 if aligned or inside else self.top_m + self.hover_m
         offset = np.array([aside[0], aside[1], height - tip])
         if not aligned and not inside and tip < self.top_m + 0.5 * self.hover_m:
             offset[:2] *= 0.5  # lift off the rim before sliding
+        if not over and tip < self.top_m - self.chamfer_m:
+            offset[:2] = 0.0  # beside the socket, which is in the way: up first
         axes = np.zeros(6)
         axes[:3] = towards(offset, self.step_m, self.gain)
         if aligned or inside:

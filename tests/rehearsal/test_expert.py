@@ -73,6 +73,25 @@ def test_a_peg_that_tilts_on_the_rim_is_moved_by_its_tip(tilt_deg: float) -> Non
     assert expert.distance(view) == pytest.approx(0.0047 + 0.0232, abs=2e-4)
 
 
+@pytest.mark.parametrize("height_m", [-0.002, 0.020])
+def test_a_peg_beside_the_socket_is_lifted_before_it_is_moved(height_m: float) -> None:
+    """A policy may come down beside it. Whoever then pushes sideways pushes against the socket."""
+    hole = np.array([0.47, 0.0, 0.0])
+    held, level = np.array([0.47, 0.034, 0.067 + height_m]), np.array([1.0, 0.0, 0.0, 0.0])
+    view = View(
+        t_s=1.0,
+        tcp_position_m=held,
+        tcp_quaternion=np.array([0.0, 1.0, 0.0, 0.0]),
+        gripper_m=0.028,
+        objects={"peg": (held, level), "socket": (hole, level)},
+        success=False,
+        progress=0.0,
+    )
+    axes = expert_for("insert_peg", SCALE).advise(view).axes
+    assert axes[2] > 0.3
+    assert np.array_equal(axes[:2], [0.0, 0.0])
+
+
 @pytest.mark.usefixtures("juggler")
 def test_an_installed_package_offers_an_expert() -> None:
     assert vars(expert_for("juggle", SCALE)) == {"scale": SCALE}
