@@ -2,8 +2,9 @@
 
 Two stages. First the encoder learns to see: every image must tell which action the person took, and
 the subgoal: how far the TCP was from where the gripper next changed (or the demonstration ended).
-Both come from what a robot records; no simulator truth enters. Then the encoder is frozen, its
-features are standardised, and the head is trained on them, as the learner will go on training it.
+Both come from what a robot records; no simulator truth enters. Then the encoder is frozen; where
+the task aims at one place its subgoal is read anew (robot_rl.learner.seeing.readout); its features
+are standardised, and the head is trained on them, as the learner will go on training it.
 """
 
 import time
@@ -19,12 +20,13 @@ from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.demonstrations import encode_trajectories
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.seeing.examples import Examples, gather
+from robot_rl.learner.seeing.readout import read_by_ridge
 from robot_rl.learner.seeing.training import SeeingSettings, raw_features, train_encoder
 from robot_rl.policy.checkpoint import write_checkpoint
 from robot_rl.policy.head import Head
 from robot_rl.policy.keypoint_cnn import KeypointNet
 from robot_rl.policy.manifest import CheckpointManifest
-from robot_rl.policy.starting import shapes
+from robot_rl.policy.starting import sees_one_place, shapes
 from robot_rl.policy.weights import sha256_of_net
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.transition import is_seen
@@ -39,7 +41,9 @@ class CloneSettings:
     seed: int = 0
     encoder_updates: int = 1500
     encoder_batch: int = 32
-    head_updates: int = 2000
+    # Few and decayed: below the noise of a person's hand there is nothing to learn.
+    head_updates: int = 1000
+    head_weight_decay: float = 1.0
     head_batch: int = 128
     learning_rate: float = 1e-3
     shift_px: int = 2
@@ -84,6 +88,8 @@ def clone(
         for loss in train_encoder(net, reading, _as_they_are, examples, settings.seeing, rng):
             losses.append(loss)
             progress("learning to see", 0.9 * (len(losses) - 1) / settings.encoder_updates)
+        if sees_one_place(task):
+            read_by_ridge(net, examples, settings.seeing, rng)
         head = Head(head_settings)
         head_loss = _train_head(net, head, examples, settings, rng, progress)
     trajectories = _cache(net, examples, episodes, task.action.size)
@@ -138,10 +144,9 @@ def _train_head(
     ]
     net.feature_mean.copy_(plain.mean(0))
     net.feature_std.copy_(plain.std(0).clamp_min(STD_FLOOR))
-    features = torch.cat([plain, *raw])
-    features = ((features - net.feature_mean) / net.feature_std).clamp(-5.0, 5.0)
+    features = net.standardised(torch.cat([plain, *raw]))
     actions = torch.from_numpy(examples.action[examples.acted]).repeat(1 + len(raw), 1)
-    optimizer = torch.optim.Adam(head.parameters(), 3e-4)
+    optimizer = torch.optim.AdamW(head.parameters(), 3e-4, weight_decay=settings.head_weight_decay)
     recent = 0.0
     for update in range(settings.head_updates):
         rows = torch.from_numpy(rng.integers(0, len(features), settings.head_batch))
@@ -166,7 +171,7 @@ def _cache(
     """
     rows = np.arange(len(examples.state))
     raw = raw_features(net, examples, rows, None, np.random.default_rng(0))
-    features = ((raw - net.feature_mean) / net.feature_std).clamp(-5.0, 5.0).numpy()
+    features = net.standardised(raw).numpy()
     trajectories: list[Trajectory] = []
     start = 0
     for episode in episodes:

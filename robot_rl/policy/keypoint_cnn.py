@@ -67,6 +67,10 @@ class KeypointNet(nn.Module):
         self.state_std: torch.Tensor
         self.feature_mean: torch.Tensor
         self.feature_std: torch.Tensor
+        sizes = (settings.keypoint_features, settings.subgoal, proprioception)
+        weights = [torch.full((n,), w) for n, w in zip(sizes, settings.weights, strict=True)]
+        self.register_buffer("feature_weight", torch.cat(weights), persistent=False)
+        self.feature_weight: torch.Tensor
 
     def raw(self, images: Sequence[torch.Tensor], state: torch.Tensor) -> torch.Tensor:
         """Before standardisation: (batch, 3, px, px) per camera, (batch, proprioception) in SI."""
@@ -81,7 +85,8 @@ class KeypointNet(nn.Module):
 
     def standardised(self, raw: torch.Tensor) -> torch.Tensor:
         """Features of raw ones."""
-        return ((raw - self.feature_mean) / self.feature_std).clamp(-FEATURE_CLIP, FEATURE_CLIP)
+        normal = ((raw - self.feature_mean) / self.feature_std).clamp(-FEATURE_CLIP, FEATURE_CLIP)
+        return normal * self.feature_weight
 
     def subgoal_of(self, raw: torch.Tensor) -> torch.Tensor:
         """The subgoal part of raw features."""

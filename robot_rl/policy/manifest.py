@@ -46,6 +46,10 @@ SUBGOAL = 3
 demonstration ends; trained by robot_rl.learner.seeing."""
 
 
+type Weight = Annotated[float, Field(ge=0.01, le=100)]
+EQUAL = (1.0, 1.0, 1.0)
+
+
 class KeypointSettings(Message):
     """Shape of the encoder; stored in the checkpoint's manifest."""
 
@@ -57,6 +61,11 @@ class KeypointSettings(Message):
     # Left out where it is 1: what was encoded and stored before keeps its name.
     arms: Annotated[int, Field(ge=1, le=8, exclude_if=lambda arms: arms == 1)] = 1
     subgoal_width: Annotated[int, Field(ge=16, le=512)] = 128
+    # By what the standardised keypoints, subgoal and proprioception are multiplied: what a head
+    # should go by is made large, so that it is learned first. Left out where it is 1.
+    weights: Annotated[
+        tuple[Weight, Weight, Weight], Field(exclude_if=lambda weights: weights == EQUAL)
+    ] = EQUAL
 
     @property
     def keypoint_features(self) -> int:

@@ -21,6 +21,7 @@ from robot_rl.learner.replay import Told
 from robot_rl.learner.seeing.carry_over import Translation, carry_over
 from robot_rl.learner.seeing.examples import Examples
 from robot_rl.learner.seeing.lessons import examples_of, lessons_of
+from robot_rl.learner.seeing.readout import read_by_ridge
 from robot_rl.learner.seeing.training import (
     SeeingSettings,
     raw_features,
@@ -33,6 +34,7 @@ from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import CheckpointManifest
+from robot_rl.policy.starting import sees_one_place
 from robot_rl.policy.weights import sha256_of_net
 from robot_rl.schema.feed import FeedItem
 
@@ -157,6 +159,8 @@ def _trained(
     rng = np.random.default_rng([seed, 2, work.received])
     for _ in train_encoder(net, _reader(work.acting), net.standardised, examples, settings, rng):
         count()
+    if sees_one_place(task):
+        read_by_ridge(net, examples, settings, rng)
     wrong = not_finite(net.state_dict())
     if wrong:
         raise NotRefreshed(f"its training ended with values in {wrong} that are not finite")
