@@ -20,7 +20,7 @@ from robot_rl.config import algorithms
 from robot_rl.config.encoder import EncoderSection
 from robot_rl.config.fitness import FitnessSection
 from robot_rl.config.metrics import MetricsTool
-from robot_rl.config.section import Positive, Section
+from robot_rl.config.section import NotNegative, Positive, Section
 
 GROUP = "robot_rl.algorithms"
 DEFAULT = "hil_serl"
@@ -40,6 +40,9 @@ class LearnerSection(Section):
     batch: Annotated[int, Field(ge=2, le=4096)] = 256
     width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network
     learning_rate: Positive = 3e-4
+    # Of the head (AdamW): it shrinks by weight_decay × learning_rate an update, so that it does not
+    # learn the noise of a person's hand by heart.
+    weight_decay: NotNegative = 0.0
     start_steps: Annotated[int, Field(ge=0)] = 100  # received before the first update
     # That each received step brings: in lock-step they are made before the robot goes on, in real
     # time as soon as the processor gives them. What is measured in one holds in the other.

@@ -109,6 +109,13 @@ def not_finite(tensors: Mapping[str, torch.Tensor]) -> str:
     return ""
 
 
+def head_optimizer(head: nn.Module, settings: LearnerSection) -> torch.optim.AdamW:
+    """Adam; where it is set, with decay beside the gradient (Loshchilov and Hutter 2019)."""
+    return torch.optim.AdamW(
+        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+
+
 # ---- state in and out, for algorithms made of one module and its optimizers ----------------------
 
 

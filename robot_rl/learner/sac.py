@@ -37,12 +37,12 @@ def sample(head: Head, features: torch.Tensor, rng: torch.Generator) -> Sampled:
 
 
 class Temperature(nn.Module):
-    """α, which rises while the entropy is below its target, −dim/2 as in RLPD and HIL-SERL."""
+    """α, which rises while the entropy is below its target: −dim/2 in RLPD and HIL-SERL."""
 
-    def __init__(self, initial: float, axes: int) -> None:
+    def __init__(self, initial: float, target_entropy: float) -> None:
         super().__init__()
         self.log = nn.Parameter(torch.tensor(math.log(initial)))
-        self.target_entropy = -axes / 2
+        self.target_entropy = target_entropy
 
     @property
     def value(self) -> torch.Tensor:

@@ -126,7 +126,7 @@ def test_a_drawn_action_has_the_probability_of_a_squashed_gaussian() -> None:
 
 
 def test_the_temperature_rises_while_there_is_too_little_entropy() -> None:
-    temperature = Temperature(0.01, axes=6)
+    temperature = Temperature(0.01, target_entropy=-3.0)
     loss = temperature.loss(torch.tensor([5.0, 7.0]))  # entropy −6, target −3
     assert loss.item() == pytest.approx(0.01 * (-6 + 3))
     descend(torch.optim.SGD(temperature.parameters(), 1.0), loss)

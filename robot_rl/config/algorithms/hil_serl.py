@@ -21,6 +21,9 @@ class HilSerlSettings(LearnerSection):
     critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
     target_rate: Fraction = 0.005
     initial_temperature: Positive = 1e-2
+    # nats an axis that the temperature holds; −0.5 is RLPD's, a standard deviation of 0.15 of full
+    # scale, −1.5 one of 0.05. A new temperature needs thousands of updates to come down to it.
+    target_entropy: Annotated[float, Field(ge=-4, le=0)] = -0.5
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
     clone_weight: NotNegative = 1.0
@@ -28,6 +31,11 @@ class HilSerlSettings(LearnerSection):
     clone_weight_end: NotNegative = 0.0
     balance_outcomes: bool = False  # D_on's half of a batch: as many successes as failures
     q_weight: NotNegative = 1.0
+    # A target is never less than what was reached from there: values of a success do not need to
+    # travel back from its end a step an update.
+    return_floor: bool = False
+    # Of cloning the policy's own steps that ended better than the critics expect of it.
+    self_imitation: NotNegative = 0.0
 
 
 SETTINGS = HilSerlSettings

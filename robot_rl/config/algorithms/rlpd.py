@@ -21,7 +21,9 @@ class RlpdSettings(LearnerSection):
     critic_subsample: Annotated[int, Field(ge=1, le=10)] = 2
     target_rate: Fraction = 0.005
     initial_temperature: Positive = 1e-2
+    target_entropy: Annotated[float, Field(ge=-4, le=0)] = -0.5  # see HilSerlSettings
     backup_entropy: bool = False
+    return_floor: bool = False  # see HilSerlSettings
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     # The starting policy knows more than new critics: they learn alone first.
     critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000

@@ -30,6 +30,7 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
@@ -83,11 +84,9 @@ class Conrft(nn.Module):
         self.to(device)
         self.optimizers = {
             name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
-            for name, parameters in (
-                ("critic", [*self.critics.trained]),
-                ("actor", [*self.head.parameters()]),
-            )
+            for name, parameters in (("critic", [*self.critics.trained]),)
         }
+        self.optimizers["actor"] = head_optimizer(self.head, settings)
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
         """Cal-ConRFT on the demonstrations. Raises BadCheckpoint: the head is new, and there is

@@ -17,6 +17,7 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
@@ -43,9 +44,7 @@ class HgDagger(nn.Module):
         self.head = head.train().requires_grad_(True)
         self.rng = torch.Generator().manual_seed(seed)
         self.to(device)
-        self.optimizers = {
-            "actor": torch.optim.Adam(self.head.parameters(), settings.learning_rate, fused=True)
-        }
+        self.optimizers = {"actor": head_optimizer(self.head, settings)}
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
         while data.demonstrated and self.counts.updates < self.settings.offline_updates:

@@ -23,6 +23,7 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
@@ -49,9 +50,7 @@ class HiOrs(nn.Module):
         self.head = head.train().requires_grad_(True)
         self.rng = torch.Generator().manual_seed(seed)
         self.to(device)
-        self.optimizers = {
-            "actor": torch.optim.Adam(self.head.parameters(), settings.learning_rate, fused=True)
-        }
+        self.optimizers = {"actor": head_optimizer(self.head, settings)}
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
         """Nothing: the starting policy was cloned from its demonstrations already."""

@@ -4,11 +4,16 @@ Per environment step, `updates_per_step` critic updates, every `critic_to_actor`
 of the actor, each on a batch of half D_on, half D_demo (RLPD, Ball et al. 2023):
 
   critics   y = r + γ·mask·min_{2 of K} Q'(s′, a′), a′ ~ π(s′); no entropy backup
+            with return_floor: the greater of y and the return G that was reached from there, which
+            is a lower bound of what can be reached (optimality tightening, He et al. 2017)
   grasp     (only with a gripper)
             y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
   actor     q_weight·(α·log π(a|s) − mean_K Q(s, a) − Σ_g π(g|s)·Q_g(s, g))
             + clone_weight·(|tanh μ(s) − a_h|² + CE(gripper)) on a person's steps
-  α         towards the target entropy −dim(a)/2
+            + self_imitation·(|tanh μ(s) − a|² + CE(gripper)) on its own steps with a return
+              G > mean_K Q(s, tanh μ(s)) (self-imitation learning, Oh et al. 2018): what went well
+              is held on to, also while the critics cannot tell yet why
+  α         towards the target entropy, −dim(a)/2 unless the settings say otherwise
 
 The head decides the gripper by its own logits, which follow the grasp critic: cloning can then hold
 on to a start policy's grasp while the critic is still learning.
@@ -27,6 +32,7 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
@@ -39,6 +45,8 @@ from robot_rl.learner.derived import (
     PENALTY,
     REWARD,
     SHOWN,
+    BatchColumn,
+    MonteCarloReturn,
 )
 from robot_rl.learner.losses import clone_loss, gripper_choices
 from robot_rl.learner.replay import Batch, Replay
@@ -53,18 +61,30 @@ CHOICES = len(GRIPPER_VALUES)
 class HilSerl(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
-    columns = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, PENALTY, BOOTSTRAP, IMITATED, SHOWN)
+    columns: tuple[BatchColumn, ...] = (
+        FEATURES,
+        NEXT_FEATURES,
+        DECIDED,
+        REWARD,
+        PENALTY,
+        BOOTSTRAP,
+        IMITATED,
+        SHOWN,
+    )
 
     def __init__(
         self, settings: HilSerlSettings, head: Head, seed: int, device: torch.device
     ) -> None:
         super().__init__()
         self.settings, self.device = settings, device
+        self.reached = MonteCarloReturn(settings.discount)
+        if settings.self_imitation or settings.return_floor:
+            self.columns = (*self.columns, self.reached)
         self.sampler = HalfAndHalf(balanced=settings.balance_outcomes)
         self.budget, self.counts = Budget.of(settings), Counts()
         self.head = head.train().requires_grad_(True)
         self.axes = list(head.settings.axes)
-        self.target_entropy = -len(self.axes) / 2
+        self.target_entropy = settings.target_entropy * len(self.axes)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.critics = self._critics()
@@ -84,10 +104,10 @@ class HilSerl(nn.Module):
             name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
             for name, parameters in (
                 ("critic", [*self.critics.parameters(), *grasp]),
-                ("actor", [*self.head.parameters()]),
                 ("temperature", [self.log_temperature]),
             )
         }
+        self.optimizers["actor"] = head_optimizer(self.head, settings)
 
     def _critics(self) -> Ensemble:
         inputs = self.head.settings.features + len(self.axes)
@@ -167,6 +187,8 @@ class HilSerl(nn.Module):
             chosen = torch.randperm(settings.critics, generator=self.rng)
             following = following[chosen[: settings.critic_subsample]]
         target = batch[REWARD] + discount * following.amin(0)
+        if settings.return_floor:
+            target = torch.maximum(target, batch[self.reached])
         if self.grasp is None or self.target_grasp is None:
             return target, None
         best = _by_gripper(self.grasp(batch[NEXT_FEATURES])).argmax(-1, keepdim=True)
@@ -190,6 +212,13 @@ class HilSerl(nn.Module):
             clone = clone_loss(self.head, batch[FEATURES][shown], batch[IMITATED][shown]).mean()
             loss = loss + clone_weight * clone
             losses["clone"] = clone.item()
+        if settings.self_imitation:
+            better = self.better_than_expected(batch)
+            losses["better"] = better.float().mean().item()
+            if bool(better.any()):
+                own = clone_loss(self.head, batch[FEATURES][better], batch[DECIDED][better])
+                own = settings.self_imitation * own.sum() / len(better)
+                loss, losses["own"] = loss + own, own.item()
         if self.counts.critic >= settings.critic_warmup_updates:
             action, log_probability, logits = self.sample(batch[FEATURES])
             value = self.critics(torch.cat([batch[FEATURES], action], -1))[..., 0].mean(0)
@@ -208,6 +237,12 @@ class HilSerl(nn.Module):
             descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
         return losses
+
+    @torch.no_grad()
+    def better_than_expected(self, batch: Batch) -> torch.Tensor:
+        """(batch,): the policy's own steps that led to more than the critics expect of it."""
+        usual, _ = self.head.decision(batch[FEATURES])
+        return ~batch[SHOWN].bool() & (batch[self.reached] > self.value(batch[FEATURES], usual))
 
     def sample(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Reparametrised action (batch, axes), its log-probability (batch,), logits of grippers."""

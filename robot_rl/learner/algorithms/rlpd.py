@@ -7,10 +7,12 @@ unseen actions bounded, an ensemble of which few are asked keeps them honest. Th
 term: what the policy keeps of its start, it keeps because the critics agree.
 
   critics   y = r + γ·mask·(min_{Z of E} Q'(s′, a′) [− α·log π(a′|s′)]),  a′ ~ π(s′)
+            with return_floor: the greater of y and the return that was reached from there, a lower
+            bound of what can be reached (optimality tightening, He et al. 2017)
   grasp     (only with a gripper; RLPD has continuous actions only, this is HIL-SERL's)
             y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
   actor     α·log π(a|s) − mean_E Q(s, a) + CE(gripper, softmax(Q_g(s) / τ))
-  α         towards the target entropy −dim(a)/2
+  α         towards the target entropy, −dim(a)/2 unless the settings say otherwise
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,11 +26,12 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
 from robot_rl.learner.critics import NEEDED, Critics, bootstrapped, least_of
-from robot_rl.learner.derived import FEATURES, NEXT_FEATURES
+from robot_rl.learner.derived import FEATURES, NEXT_FEATURES, BatchColumn, MonteCarloReturn
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import Temperature, descend, follow_values, sample
 from robot_rl.learner.samplers import HalfAndHalf
@@ -38,7 +41,7 @@ from robot_rl.policy.head import Head
 class Rlpd(nn.Module):
     """Head, critics, temperature and their optimizers; `update` is one step of learning."""
 
-    columns = NEEDED
+    columns: tuple[BatchColumn, ...] = NEEDED
     sampler = HalfAndHalf()
 
     def __init__(self, settings: RlpdSettings, head: Head, seed: int, device: torch.device) -> None:
@@ -49,17 +52,21 @@ class Rlpd(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.critics = Critics(head.settings, members=settings.critics, width=settings.width)
-        self.temperature = Temperature(settings.initial_temperature, len(head.settings.axes))
+        target_entropy = settings.target_entropy * len(head.settings.axes)
+        self.temperature = Temperature(settings.initial_temperature, target_entropy)
+        self.reached = MonteCarloReturn(settings.discount)
+        if settings.return_floor:
+            self.columns = (*NEEDED, self.reached)
         self.rng = torch.Generator().manual_seed(seed)
         self.to(device)
         self.optimizers = {
             name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
             for name, parameters in (
                 ("critic", [*self.critics.trained]),
-                ("actor", [*self.head.parameters()]),
                 ("temperature", [*self.temperature.parameters()]),
             )
         }
+        self.optimizers["actor"] = head_optimizer(self.head, settings)
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
         """Nothing: RLPD has no offline stage."""
@@ -95,7 +102,8 @@ class Rlpd(nn.Module):
         value = least_of(values, self.settings.critic_subsample, self.rng)
         if self.settings.backup_entropy:
             value = value - self.temperature.value * following.log_probability
-        return bootstrapped(batch, self.settings.discount, value)
+        target = bootstrapped(batch, self.settings.discount, value)
+        return torch.maximum(target, batch[self.reached]) if self.settings.return_floor else target
 
     def update_actor(self, batch: Batch) -> Metrics:
         actor_loss, grip_loss, log_probability = self.actor_loss(batch[FEATURES])

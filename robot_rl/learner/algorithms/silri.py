@@ -27,6 +27,7 @@ from robot_rl.learner.algorithm import (
     Budget,
     Counts,
     Metrics,
+    head_optimizer,
     load_training_state,
     training_state,
 )
@@ -80,10 +81,10 @@ class Silri(nn.Module):
             for name, parameters, rate in (
                 ("critic", [*self.critics.trained], settings.learning_rate),
                 ("human", [*self.human.parameters()], settings.learning_rate),
-                ("actor", [*self.head.parameters()], settings.learning_rate),
                 ("multiplier", [*self.multiplier.parameters()], settings.multiplier_learning_rate),
             )
         }
+        self.optimizers["actor"] = head_optimizer(self.head, settings)
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
         """Nothing: the human models learn while the critics do, before the actor begins."""

@@ -12,7 +12,8 @@ from robot_rl.config.document import load_task
 from robot_rl.config.task import TaskArm
 from robot_rl.learner.algorithms.hil_serl import HilSerl
 from robot_rl.learner.columns import PHASES, SOURCES, Array, Trajectory
-from robot_rl.learner.derived import BOOTSTRAP, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.derived import BOOTSTRAP, DECIDED, FEATURES, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import CPU, Batch, Replay
 from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone
@@ -229,3 +230,84 @@ def test_the_cloning_weight_is_halved_as_often_as_the_settings_say() -> None:
     assert found == pytest.approx([1.0, 0.5, 0.25, 0.1])
     constant, _ = learner(0)
     assert [constant.clone_weight(steps) for steps in (0, 100_000)] == [1.0, 1.0]
+
+
+def test_its_own_steps_are_imitated_where_they_went_better_than_expected(seed: int) -> None:
+    """The value of a success two steps before its end is γ, of a failure 0; the critics say 0.5."""
+    algorithm, replay = learner(seed % 1000, self_imitation=2.0, clone_weight=0.0, discount=0.9)
+    features = np.eye(3, dtype=np.float32)
+    action = np.array([0.5, -0.5, 0, 0, 0, 0, 1.0])
+    for done in (True, False):
+        episode_id = new_id()
+        replay.start(episode_id)
+        for index in range(2):
+            add(replay, episode_id, index, features[index], action, False, done and index == 1,
+                index == 1)  # fmt: skip
+        add(replay, episode_id, 2, features[2], None, False, False, False)
+        replay.end(episode_id, Outcome.SUCCESS if done else Outcome.FAILURE, 2)
+    with torch.no_grad():
+        for values in algorithm.critics.parameters():
+            values.zero_()
+        (offset,) = (each for each in algorithm.critics.parameters() if each.shape[1:] == (1, 1))
+        offset.fill_(0.5)
+    batch = sample(algorithm, replay, 64, seed)
+    assert torch.allclose(
+        algorithm.value(batch[FEATURES], batch[DECIDED][:, :2]), torch.tensor(0.5)
+    )
+    went_well = batch[algorithm.reached] > 0
+    assert bool(went_well.any())
+    assert not bool(went_well.all())
+    assert torch.equal(algorithm.better_than_expected(batch), went_well)
+    with torch.no_grad():
+        wanted = (
+            2.0 * (clone_loss(algorithm.head, batch[FEATURES], batch[DECIDED])[went_well]).sum()
+        )
+    before = {name: each.clone() for name, each in algorithm.head.named_parameters()}
+    losses = algorithm.update_actor(batch, 0.0)
+    assert losses["better"] == pytest.approx(went_well.float().mean().item())
+    assert losses["own"] == pytest.approx(wanted.item() / 64, rel=1e-5)
+    after = dict(algorithm.head.named_parameters())
+    assert any(not torch.equal(each, after[name]) for name, each in before.items())
+
+
+def test_a_target_is_not_less_than_what_was_reached(seed: int) -> None:
+    """New critics know nothing of a success; its return is there at once."""
+    plain, replay = learner(seed % 1000, discount=0.9)
+    train(plain, replay, seed, episodes=6, helps=0.5)
+    floored, _ = learner(seed % 1000, discount=0.9, return_floor=True)
+    floored.load_state(plain.state())
+    batch = sample(floored, replay, 256, seed)
+    reached = batch[floored.reached]
+    (plain.rng, floored.rng) = (torch.Generator().manual_seed(1) for _ in range(2))
+    without, grasp = plain.targets(batch)
+    with_floor, same_grasp = floored.targets(batch)
+    assert grasp is not None
+    assert same_grasp is not None
+    assert torch.equal(grasp, same_grasp)
+    assert bool((without < reached).any())
+    assert torch.equal(with_floor, torch.maximum(without, reached))
+
+
+def test_the_target_entropy_is_of_every_axis() -> None:
+    assert learner(0)[0].target_entropy == pytest.approx(-0.5 * len(SHAPE.axes))
+    calm, _ = learner(0, target_entropy=-1.5)
+    assert calm.target_entropy == pytest.approx(-1.5 * len(SHAPE.axes))
+
+
+def test_a_person_is_not_imitated_twice(seed: int) -> None:
+    algorithm, replay = learner(seed % 1000, self_imitation=1.0)
+    train(algorithm, replay, seed, episodes=2, helps=1.0)
+    assert not bool(algorithm.better_than_expected(sample(algorithm, replay, 64, seed)).any())
+
+
+def test_weight_decay_shrinks_what_nothing_asks_for(seed: int) -> None:
+    """By weight_decay · learning_rate an update; without it nothing moves."""
+    for decay in (0.0, 0.5):
+        algorithm, replay = learner(
+            seed % 1000, weight_decay=decay, clone_weight=0.0, q_weight=0.0, learning_rate=0.1
+        )
+        train(algorithm, replay, seed, episodes=1, helps=1.0)
+        before = algorithm.head.mean.weight.detach().clone()
+        algorithm.counts.critic = 1000
+        algorithm.update_actor(sample(algorithm, replay, 8, seed), 0.0)
+        assert torch.allclose(algorithm.head.mean.weight, before * (1 - 0.1 * decay), rtol=1e-5)

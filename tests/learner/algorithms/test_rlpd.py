@@ -1,6 +1,7 @@
 """RLPD: its target and its loss by hand, and a point that learns to reach with nobody helping."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,21 @@ def test_the_target_is_the_least_value_and_by_choice_the_entropy() -> None:
     entropy = [-ALPHA * by_hand(z) for z in drawn(2)]
     soft = made(backup_entropy=True).target(batch_of_two())
     assert soft.tolist() == pytest.approx([0.9 * (2.0 + entropy[0]), 1.0], abs=1e-5)
+
+
+def test_a_target_is_not_less_than_what_was_reached() -> None:
+    """0.9 · 2 where the critics promise more than the episode gave, and the other way round."""
+    for reached, wanted in ((0.5, 1.8), (2.5, 2.5)):
+        algorithm = made(return_floor=True)
+        two, returns = batch_of_two(), torch.tensor([reached, 1.0])
+        batch = replace(two, columns={**two.columns, algorithm.reached: returns})
+        assert algorithm.target(batch).tolist() == pytest.approx([wanted, 1.0])
+
+
+def test_the_target_entropy_is_of_every_axis() -> None:
+    axes = len(SHAPE.axes)
+    assert made().temperature.target_entropy == pytest.approx(-0.5 * axes)
+    assert made(target_entropy=-1.5).temperature.target_entropy == pytest.approx(-1.5 * axes)
 
 
 def test_the_actor_weighs_entropy_against_the_mean_value() -> None:
