@@ -82,11 +82,8 @@ class Conrft(nn.Module):
         self.scales = karras_scales()
         self.rng = torch.Generator().manual_seed(seed)
         self.to(device)
-        self.optimizers = {
-            name: torch.optim.Adam(parameters, settings.learning_rate, fused=True)
-            for name, parameters in (("critic", [*self.critics.trained]),)
-        }
-        self.optimizers["actor"] = head_optimizer(self.head, settings)
+        critic = torch.optim.Adam(self.critics.trained, settings.learning_rate, fused=True)
+        self.optimizers = {"critic": critic, "actor": head_optimizer(self.head, settings)}
 
     def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
         """Cal-ConRFT on the demonstrations. Raises BadCheckpoint: the head is new, and there is
