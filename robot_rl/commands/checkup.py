@@ -52,7 +52,7 @@ def cell_findings(cell: "Cell", task: "Task | None") -> list[Check]:
     """What this cell needs beyond the machine."""
     checks: list[Check] = [partial(bounds, cell, task), partial(of_cell, cell)]
     if task is not None:
-        checks.append(partial(starting_policy, task))
+        checks += [partial(starting_policy, task), partial(success_classifier, task)]
     return checks
 
 
@@ -260,6 +260,30 @@ def starting_policy(task: "Task") -> list[Finding]:
         mend = f"`robot-rl clone --task {task.name}`"
         return [problem("starting policy", str(error).partition(":")[0], mend)]
     return [ok("starting policy", f"{task.policy.folder}, whole")]
+
+
+def success_classifier(task: "Task") -> list[Finding]:
+    """That the one which the task names is there, loads, and sees with the task's cameras."""
+    name, choice = "success classifier", task.reward.classifier
+    if choice is None:
+        return [ok(name, f"{task.name} names none; whose word counts: the {task.reward.source}'s")]
+    from robot_rl.policy.success_classifier import load_classifier
+
+    try:
+        classifier = load_classifier(task)
+    except PlainError as error:
+        mend = f"correct [reward.classifier] in {task.path}, then look again"
+        return [problem(name, str(error), mend)]
+    assert classifier is not None
+    cameras = ", ".join(classifier.net.settings.cameras)
+    counts = "its word counts" if task.reward.source == "classifier" else "evidence only"
+    return [
+        ok(
+            name,
+            f"{choice.sha256[:12]} loads and judges {cameras}: success at "
+            f"{classifier.threshold:.2f} over {classifier.consecutive} steps; {counts}",
+        )
+    ]
 
 
 def _axes(values: list[float]) -> str:

@@ -62,13 +62,16 @@ def starting_policy(task: "Task") -> None:
 
 
 def success_classifier(task: "Task") -> None:
-    """That the one which the task names is there and whole. Raises PlainError."""
+    """That the one which the task names is there, whole, and of this task and its cameras.
+    Loading it checks more, but takes seconds. Raises PlainError.
+    """
     choice = task.reward.classifier
     if choice is None:
         return
-    from robot_rl.policy.success_manifest import classifier_folder, read_classifier
+    from robot_rl.policy.success_manifest import check_fits, classifier_folder, read_classifier
 
-    read_classifier(classifier_folder(task), choice.sha256)
+    manifest, _ = read_classifier(classifier_folder(task), choice.sha256)
+    check_fits(manifest, task)
 
 
 def graphics(cell: "Cell") -> None:

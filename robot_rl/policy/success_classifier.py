@@ -17,10 +17,10 @@ from torch import nn
 from robot_rl.config.task import Task
 from robot_rl.policy.images import pick_images
 from robot_rl.policy.keypoint_cnn import to_planes
-from robot_rl.policy.manifest import BadCheckpoint, loading
+from robot_rl.policy.manifest import loading
 from robot_rl.policy.success_manifest import (
-    SuccessManifest,
     SuccessSettings,
+    check_fits,
     classifier_folder,
     read_classifier,
 )
@@ -97,7 +97,7 @@ def load_classifier(task: Task) -> SuccessClassifier | None:
     if choice is None:
         return None
     manifest, weights = read_classifier(classifier_folder(task), choice.sha256)
-    _check_fits(manifest, task)
+    check_fits(manifest, task)
     net = SuccessNet(manifest.settings)
     with loading(f"{manifest.file.name} cannot be loaded", "copy it again, or train another"):
         load_into(net, weights, manifest.file.name)
@@ -106,17 +106,3 @@ def load_classifier(task: Task) -> SuccessClassifier | None:
         threshold=choice.threshold or manifest.threshold,
         consecutive=choice.consecutive,
     )
-
-
-def _check_fits(manifest: SuccessManifest, task: Task) -> None:
-    if manifest.task != task.name:
-        raise BadCheckpoint(
-            f"the success classifier {manifest.file.name} was trained for the task "
-            f"{manifest.task}, and this one is {task.name}: name another in [reward.classifier]"
-        )
-    missing = [camera for camera in manifest.settings.cameras if camera not in task.cameras]
-    if missing:
-        raise BadCheckpoint(
-            f"the success classifier {manifest.file.name} needs the camera {missing[0]}, and the "
-            f"task {task.name} has {', '.join(task.cameras)}: train one on these"
-        )

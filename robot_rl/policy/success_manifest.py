@@ -133,5 +133,20 @@ def read_classifier(folder: Path, sha256: str) -> tuple[SuccessManifest, bytes]:
     return manifest, read_file(folder, manifest.file)
 
 
+def check_fits(manifest: SuccessManifest, task: Task) -> None:
+    """Raises BadCheckpoint: it is of another task, or wants a camera that this one lacks."""
+    if manifest.task != task.name:
+        raise BadCheckpoint(
+            f"the success classifier {manifest.file.name} was trained for the task "
+            f"{manifest.task}, and this one is {task.name}: name another in [reward.classifier]"
+        )
+    missing = [camera for camera in manifest.settings.cameras if camera not in task.cameras]
+    if missing:
+        raise BadCheckpoint(
+            f"the success classifier {manifest.file.name} needs the camera {missing[0]}, and the "
+            f"task {task.name} has {', '.join(task.cameras)}: train one on these"
+        )
+
+
 def _figure(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3f}"
