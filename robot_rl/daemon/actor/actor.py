@@ -10,44 +10,30 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from hardware.memory import Record
 from robot_rl.config import Task
 from robot_rl.daemon import messages
-from robot_rl.daemon.actor import episode as episodes
 from robot_rl.daemon.actor import episode_events as events
 from robot_rl.daemon.actor.episode import EpisodeState, Rules
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.actor.event_log import EventLog, Identity
 from robot_rl.daemon.actor.inference import Inference
 from robot_rl.daemon.actor.interventions import InterventionLog
+from robot_rl.daemon.actor.machine import EpisodeMachine
 from robot_rl.daemon.actor.policy import Loaded, PolicyHolder, PolicyUnavailable
 from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import Acted, Decided, StepRecorder, text_of
 from robot_rl.daemon.actor.refusals import Refusals
+from robot_rl.daemon.actor.requests import Requests
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
-from robot_rl.daemon.request_age import late, too_late
 from robot_rl.policy.success_classifier import SuccessClassifier
-from robot_rl.schema.episode import Purpose
-from robot_rl.schema.live.client_message import (
-    BeginReset,
-    ConfirmReset,
-    Drive,
-    Label,
-    Ready,
-    StartEpisode,
-)
-from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.live.telemetry import EpisodeStage
-from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from safety.faults import FaultCode, sentence
 from safety.vocabulary import Mode
 
 RESULT_PATIENCE_STEPS = 10
 """Steps to wait for the last results before the episode is closed without them."""
-_SEED_STREAM = 0x11  # of the run's root seed: seeds of episodes nobody gave one
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,7 @@ class Actor:
     ) -> None:
         self.task = task
         self.sensors, self.ports, self.policy, self._say = sensors, ports, policy, say
-        self.rules = Rules(
+        rules = Rules(
             max_steps=task.max_steps,
             reward_source=task.reward.source,
             ends_after_intervention=task.interventions.post_intervention == "end_episode",
@@ -83,23 +69,24 @@ class Actor:
             consecutive=None if classifier is None else classifier.consecutive,
         )
         self.inference = Inference(task, policy, classifier, say)
-        self._seeds = np.random.default_rng([identity.root_seed, _SEED_STREAM])
-        truth = sensors.truth()
-        placed = None if truth is None else int(truth["seed"])
-        first = self._draw_seed() if placed is None else placed
-        self.state = EpisodeState(placed_seed=placed, next_seed=first)
         self.recorder: StepRecorder | None = None
         self.interventions = InterventionLog()
         self.recorded_steps = 0
         self._refusals = Refusals(task, sensors, ports)
         self._event_log = EventLog(task, identity, ports)
+        self._machine = EpisodeMachine(
+            rules, identity.root_seed, sensors, ports, self._event_log, say
+        )
+        self._requests = Requests(task, self._machine, self._refusals, policy, ports, self._begin)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
-        self._whole = True  # whether the last episode has all its records
         self._started_ns = 0
         self._finishing = 0
-        self._placing: int | None = None
         self._observed: _Observed | None = None
+
+    @property
+    def state(self) -> EpisodeState:
+        return self._machine.state
 
     # ---- T_k ------------------------------------------------------------------------------------
 
@@ -144,7 +131,7 @@ class Actor:
             reading = replace(reading, probability=judged.probability)
         index = recorder.picture(reading)
         if judged is not None and index is not None:
-            self._step(events.Classified(index=index, done=judged.done))
+            self._machine.step(events.Classified(index=index, done=judged.done))
             if self.state.ending is not None and recorder.last is None:
                 recorder.last = index
         return reading
@@ -163,7 +150,7 @@ class Actor:
             self._seen(recorder, events.Observed(index=index, success=None))
 
     def _seen(self, recorder: StepRecorder, event: events.Observed) -> None:
-        self._step(event)
+        self._machine.step(event)
         if self.state.ending is not None:
             recorder.last = event.index
 
@@ -201,13 +188,13 @@ class Actor:
     def attend(self, now_ns: int) -> None:
         """Take in what happened since the last step, and answer people."""
         self._take_in()
-        self._look_at_placing()
+        self._machine.look_at_placing()
         for request in self.ports.requests():
             match request:
                 case messages.PolicyReady():
                     self.policy.offer(request)
                 case _:
-                    self._answer(request, now_ns)
+                    self._requests.answer(request, now_ns)
         self._finish(RESULT_PATIENCE_STEPS)
         self._swap()
         self.publish(now_ns)
@@ -218,7 +205,7 @@ class Actor:
         if recorder is not None and recorder.last is None:
             recorder.last = recorder.observations - 1
         self._take_in()
-        self._step(events.DaemonEnds(cause="The robot's software was ended."))
+        self._machine.step(events.DaemonEnds(cause="The robot's software was ended."))
         self._finish(0)
         self.ports.intend(messages.EndMotion(reason="The robot's software was ended."))
         self.publish(self.ports.now_ns())
@@ -245,7 +232,7 @@ class Actor:
     def _keep(self, acted: Acted) -> None:
         self._append(acted.record)
         self.interventions.acted(acted)
-        self._step(events.StepDone(human=acted.human))
+        self._machine.step(events.StepDone(human=acted.human))
         if acted.reject == "not_finite":
             cause = sentence(FaultCode.ACTION_INVALID)
             self._event_log.safety("reject", cause, "policy")
@@ -258,19 +245,19 @@ class Actor:
         match event:
             case messages.InterventionBegan():
                 self.interventions.began(event)
-                self._step(events.InterventionStarted())
+                self._machine.step(events.InterventionStarted())
             case messages.InterventionOver():
                 self.interventions.over(event)
-                self._step(events.InterventionFinished(released=event.why == "released"))
+                self._machine.step(events.InterventionFinished(released=event.why == "released"))
             case messages.ModeChanged():
                 self._hear_mode(event)
             case messages.LeasePreempted():
                 self._say(event.text)
                 self._event_log.safety("preemption", event.text, event.by, event.t_ns)
             case messages.HomeReached():
-                self._step(events.ReachedHome())
+                self._machine.step(events.ReachedHome())
             case messages.HomeMissed(why=why):
-                self._step(events.MissedHome(why=why))
+                self._machine.step(events.MissedHome(why=why))
             case messages.PhaseMarked():
                 pass  # each step carries its phase
 
@@ -287,7 +274,7 @@ class Actor:
             if news:
                 code = "stop" if event.mode == Mode.STOPPED else event.fault or "fault"
                 self._event_log.safety(code, cause, event.by, event.t_ns)
-            self._step(events.RobotHalted(cause=cause))
+            self._machine.step(events.RobotHalted(cause=cause))
 
     def _finish(self, patience_steps: int) -> None:
         """Close the episode once its last observation and all results are recorded."""
@@ -300,7 +287,7 @@ class Actor:
         for acted in recorder.give_up(ending):
             self._keep(acted)
         final = recorder.final(ending)
-        self._whole = final is not None
+        self._machine.whole = final is not None
         if final is not None:
             self._append(final)
         for ended in self.interventions.finished(recorder.plan.episode_id, None):
@@ -314,7 +301,7 @@ class Actor:
         self._event_log.recorded()
         self.policy.end()
         self.ports.play(False)
-        self._step(events.Recorded())
+        self._machine.step(events.Recorded())
 
     def _swap(self) -> None:
         if self.ports.mode() is Mode.TAKEOVER:
@@ -324,131 +311,15 @@ class Actor:
         except PolicyUnavailable as error:
             self._say(str(error))
 
-    # ---- people ---------------------------------------------------------------------------------
-
-    def _answer(self, sender: FromClient, now_ns: int) -> None:
-        message = sender.message
-        if isinstance(message, Drive | Ready):
-            return
-        reason = too_late(message, now_ns) or self._carry_out(sender, now_ns)
-        self.ports.answer(sender, message, reason or "", now_ns)
-
-    def _carry_out(self, sender: FromClient, now_ns: int) -> str | None:
-        """Do what a person asks, or say why not."""
-        message = sender.message
-        match message:
-            case StartEpisode():
-                return self._start(sender, message, now_ns)
-            case Label():
-                return self._label(sender, message, now_ns)
-            case BeginReset(seed=seed):
-                refusal = self._refusals.of_motion(sender)
-                return self._step(events.ResetRequested(seed=seed, refusal=refusal))
-            case ConfirmReset():
-                refusal = self._refusals.of_motion(sender) or self._refusals.of_confirmation()
-                return self._step(events.ResetConfirmed(by=sender.user, refusal=refusal))
-            case _:
-                return f"The request {message.kind} is not one that the actor can carry out."
-
-    def _start(self, sender: FromClient, wanted: StartEpisode, now_ns: int) -> str | None:
-        placed = self.state.placed_seed
-        seed = wanted.seed if wanted.seed is not None else placed
-        version = wanted.policy_version
-        if version is None and wanted.purpose is Purpose.EVALUATION:
-            version = self.policy.version  # evaluation freezes the weights
-        plan = Plan(
-            episode_id=new_id(),
-            purpose=wanted.purpose,
-            seed=self.state.next_seed if seed is None else seed,
-            policy_version=version,
-        )
-        refusal = self._refusals.of_motion(sender) or self._refusals.of_start()
-        before = self.state
-        reason = self._step(events.StartRequested(plan=plan, refusal=refusal))
-        if reason is not None:
-            return reason
-        try:
-            self.policy.begin(plan, self.state.number)
-        except PolicyUnavailable as error:
-            self.state = before
-            return str(error)
-        self._begin(plan, sender.user, now_ns)
-        return None
-
     def _begin(self, plan: Plan, operator: str, now_ns: int) -> None:
         joints = sum(len(arm.q_rad) for arm in self.sensors.arms().values())
         self._event_log.started(plan, operator=operator, joints=joints, now_ns=now_ns)
         self.recorder = StepRecorder(plan)
         self.interventions.clear()
         self._started_ns, self._finishing = now_ns, 0
-        self.state = replace(self.state, next_seed=self._draw_seed())
+        self._machine.choose_next_seed()
         self.ports.play(True)
         self.ports.intend(messages.BeginAutonomy(takeover_only=plan.takeover_only))
-
-    def _label(self, sender: FromClient, label: Label, now_ns: int) -> str | None:
-        """What a person saw counts whoever they are and whenever it arrives; motion does not."""
-        if label.failure_class is not None and label.failure_class not in self.task.failure_classes:
-            known = ", ".join(self.task.failure_classes)
-            return f"{label.failure_class!r} is no failure class of {self.task.name}: {known}."
-        return self._step(
-            events.Labelled(
-                outcome=label.outcome,
-                by=sender.user,
-                failure_class=label.failure_class,
-                note=label.note,
-                refusal=late(label, now_ns) or self._refusals.of_driving_home(sender),
-            )
-        )
-
-    # ---- the machine's effects ------------------------------------------------------------------
-
-    def _step(self, event: events.Event) -> str | None:
-        """Step the machine and carry out what it asks for; a refusal comes back as a sentence."""
-        self.state, effects = episodes.step(self.state, event, self.rules)
-        refused: str | None = None
-        for effect in effects:
-            match effect:
-                case events.RequestRefused(reason=reason):
-                    refused = reason
-                case events.StopMotion(reason=reason):
-                    self.ports.intend(messages.EndMotion(reason=reason))
-                case events.Conclude():
-                    self._event_log.ended(effect, whole=self._whole)
-                case events.DriveHome(to_start=to_start):
-                    if not to_start:
-                        self._event_log.reset_begins()
-                    self.ports.intend(self._home(to_start))
-                case events.PlaceObjects(seed=seed):
-                    self._placing = self.ports.place(seed)
-                case events.SceneReady(seed=seed, by=by):
-                    self._event_log.scene_ready(seed, by)
-                case events.ResetFailed(why=why):
-                    self._say(why)
-                    self._event_log.safety("reset", why, episodes.ROBOT)
-                case events.Begin():
-                    pass  # _start goes on, once the policy is ready
-        return refused
-
-    def _home(self, to_start: bool) -> messages.GoHome:
-        truth = self.sensors.truth()
-        if not to_start or truth is None:
-            return messages.GoHome()
-        return messages.GoHome(
-            position_m=tuple(truth["start_position"].tolist()),
-            quaternion_wxyz=tuple(truth["start_quaternion"].tolist()),
-            gripper=1 if float(truth["start_gripper"]) > 0.5 else -1,
-        )
-
-    def _look_at_placing(self) -> None:
-        """Simulation: have the objects been placed?"""
-        truth = self.sensors.truth()
-        if self._placing is None or truth is None or not self.ports.placed(self._placing):
-            return
-        self._placing = None
-        self._step(events.ScenePlaced(seed=int(truth["seed"])))
-
-    def _draw_seed(self) -> int:
-        return int(self._seeds.integers(0, 2**31))
 
     def publish(self, now_ns: int) -> None:
         """Tell everyone where the episode stands."""
@@ -459,11 +330,11 @@ class Actor:
             shown,
             now_ns=now_ns,
             started_ns=self._started_ns,
-            max_steps=self.rules.max_steps,
+            max_steps=self._machine.rules.max_steps,
             version=self.policy.version,
             inference_s=self.policy.inference_s or math.nan,
             recorded_steps=self.recorded_steps,
-            start_refusal=self._refusals.of_next(state, self.rules) or "",
+            start_refusal=self._refusals.of_next(state, self._machine.rules) or "",
         )
 
 
