@@ -28,7 +28,8 @@ from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.encoded import Encoded
 from robot_rl.learner.feature_store import FeatureStore, segment_key
 from robot_rl.learner.feed import ServerClient
-from robot_rl.learner.process import FEATURES, Learner, LearnerSettings
+from robot_rl.learner.learner import FEATURES, Learner
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.folder import read_manifest
 from robot_rl.policy.starting import shapes, starting_folder, write_untrained
 from robot_rl.schema.episode import (

@@ -26,7 +26,8 @@ from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.learner.feed import ServerClient
-from robot_rl.learner.process import Learner, LearnerSettings
+from robot_rl.learner.learner import Learner
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.server import migration
 from robot_rl.server.database import Database
 from robot_rl.server.embedded import EmbeddedPostgres

@@ -12,7 +12,10 @@ from robot_rl.errors import PlainError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FOLDER = CHECKOUT / "benchmarks"
-_SHARED = ("__init__", "learner_against", "lerobot_sac", "measurement", "recorded_feed")
+_SHARED = (
+    *("__init__", "kill_trials", "killed_learner", "learner_against", "lerobot_sac"),
+    *("measurement", "recorded_feed"),
+)
 
 
 def bench(

@@ -143,7 +143,8 @@ def learner(
     preflight.starting_policy(wanted)
     preflight.server_answers(server, wait)
 
-    from robot_rl.learner.process import LearnerSettings, run
+    from robot_rl.learner.process import run
+    from robot_rl.learner.settings import LearnerSettings
 
     run(
         LearnerSettings(

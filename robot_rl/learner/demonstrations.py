@@ -5,14 +5,18 @@ learner begins with them in D_demo, as HIL-SERL does with its 20 demonstrations.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from robot_rl.config.task import Task
 from robot_rl.learner.columns import HUMAN, SOURCES, STORED, Array, Trajectory
-from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.folder import read_file
+from robot_rl.policy.interface import Backbone
+from robot_rl.policy.manifest import BadCheckpoint, CheckpointManifest
 from robot_rl.policy.weights import read_metadata
 from safety.vocabulary import Source
 
@@ -73,6 +77,23 @@ def decode_trajectories(
         )
         for number, (start, end) in enumerate(zip(starts, ends.tolist(), strict=True))
     ]
+
+
+def starting_demonstrations(
+    folder: Path, manifest: CheckpointManifest, task: Task, backbone: Backbone
+) -> list[Trajectory]:
+    """What the starting policy was cloned from. Raises BadCheckpoint."""
+    stored = manifest.demonstrations
+    if stored is None:
+        return []
+    return decode_trajectories(
+        read_file(folder, stored),
+        str(folder / stored.name),
+        task=task.name,
+        backbone_sha256=backbone.sha256,
+        features=backbone.size,
+        action=task.action.size,
+    )
 
 
 def _with_sources(tensors: dict[str, Array]) -> dict[str, Array]:

@@ -9,6 +9,7 @@ runs are equal bit for bit; else the records of several segments go through the 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
@@ -22,6 +23,7 @@ from robot_rl.learner.encoded import Encoded
 from robot_rl.learner.feature_store import FeatureStore, segment_key
 from robot_rl.policy.images import observe
 from robot_rl.policy.interface import Backbone, BadObservation, Observation
+from robot_rl.policy.manifest import CheckpointManifest
 from robot_rl.schema.episode import EpisodeStarted
 from robot_rl.schema.feed import FeedItem, IdentityAdmitted, SegmentStored
 from robot_rl.schema.segment import BadSegment, RecordedStep, decode_segment
@@ -193,3 +195,25 @@ class Encoder:
             return self._backbone.features(observation)
         except BadObservation as error:
             return error
+
+
+def keeping_encoder(
+    backbone: Backbone,
+    manifest: CheckpointManifest,
+    fetch: Callable[[UUID, str], bytes],
+    folder: Path,
+    *,
+    task: Task,
+    one_by_one: bool,
+    say: Callable[[str], None],
+) -> Encoder:
+    """An encoder that keeps in `folder` what it encoded; one that keeps nothing, and says so, where
+    the disk refuses.
+    """
+    try:
+        view = manifest.backbone.model_dump_json()
+        store = FeatureStore(folder, view, one_by_one=one_by_one)
+    except OSError as error:
+        say(f"encoded segments are not kept: {in_words(error)}")
+        store = None
+    return Encoder(backbone, fetch, store, task=task, one_by_one=one_by_one, say=say)

@@ -16,7 +16,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Algorithm, Metrics
 from robot_rl.learner.algorithms.hg_dagger import HgDagger
 from robot_rl.learner.fitness import Fitness
-from robot_rl.learner.process import Learner
+from robot_rl.learner.learner import Learner
 from robot_rl.learner.refused import KEPT, keep_refused
 from robot_rl.learner.replay import CPU, Replay
 from robot_rl.policy.head import Head

@@ -15,8 +15,8 @@ from robot_rl.config.document import CHECKOUT, load_task
 from robot_rl.config.metrics import MetricsToolMissing
 from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics
+from robot_rl.learner.learner import METRICS
 from robot_rl.learner.metrics_files import open_files
-from robot_rl.learner.process import METRICS
 from tests.learner.lab import Lab, record_episode
 from tests.learner.test_process import same, session, weights, whole
 
@@ -122,7 +122,7 @@ def test_training_goes_on_when_a_file_cannot_be_written(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk, lab = FullDisk(room=3), recorded(task)
-    monkeypatch.setattr("robot_rl.learner.process.open_files", lambda *_: {"tensorboard": disk})
+    monkeypatch.setattr("robot_rl.learner.learner.open_files", lambda *_: {"tensorboard": disk})
     learner = session(lab, task, tmp_path, whole(lab))
     assert (disk.written, learner.algorithm.counts.critic) == (3, 2 * (60 - 4))
     told = [progress.message for progress in lab.progress if progress.message]

@@ -13,7 +13,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import Metrics
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.derived import FEATURES, BatchColumn
-from robot_rl.learner.process import Learner
+from robot_rl.learner.learner import Learner
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import Sampler
 from robot_rl.learner.saved_state import STATE

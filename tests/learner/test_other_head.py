@@ -21,8 +21,9 @@ from robot_rl.learner.columns import HUMAN, Trajectory
 from robot_rl.learner.demonstrations import encode_trajectories
 from robot_rl.learner.feed import ServerClient
 from robot_rl.learner.fitness import Fitness
-from robot_rl.learner.process import Learner, LearnerSettings
+from robot_rl.learner.learner import Learner
 from robot_rl.learner.replay import CPU
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.checkpoint import load_policy, write_checkpoint, write_head_on
 from robot_rl.policy.consistency_head import ConsistencyHead
 from robot_rl.policy.head import Head

@@ -19,8 +19,9 @@ from robot_rl.errors import PlainError, Unavailable
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.encoder import Delivery
 from robot_rl.learner.feed import HistoryLost, ServerClient, ServerRefused
-from robot_rl.learner.process import FEATURES, Learner, LearnerSettings
+from robot_rl.learner.learner import FEATURES, Learner
 from robot_rl.learner.saved_state import STATE
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.weights import decode_head
 from robot_rl.schema.episode import Outcome, Purpose

@@ -17,9 +17,11 @@ from robot_rl.daemon.link.lockstep import PATIENCE_S, LearnerWatch
 from robot_rl.errors import Conflict, PlainError
 from robot_rl.learner.checkpoint import read_position
 from robot_rl.learner.feed import ServerClient
-from robot_rl.learner.process import Learner, LearnerSettings, learn
+from robot_rl.learner.learner import Learner
+from robot_rl.learner.process import learn
 from robot_rl.learner.saved_state import STATE
 from robot_rl.learner.seeing.kept import ENCODERS
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.assembly import load_encoder, load_head
 from robot_rl.policy.checkpoint import load_policy, write_checkpoint
 from robot_rl.policy.folder import read_manifest

@@ -15,7 +15,7 @@ import pytest
 from robot_rl.config.document import CHECKOUT, load_task, read_toml
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.feature_store import FeatureStore, segment_key
-from robot_rl.learner.process import FEATURES
+from robot_rl.learner.learner import FEATURES
 from robot_rl.policy.folder import read_manifest, sha256_of
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.session import rehearse

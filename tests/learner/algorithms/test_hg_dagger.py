@@ -14,9 +14,10 @@ from robot_rl.errors import PlainError
 from robot_rl.learner.algorithms.hg_dagger import HgDagger
 from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.feed import ServerClient
+from robot_rl.learner.learner import Learner
 from robot_rl.learner.losses import clone_loss
-from robot_rl.learner.process import Learner, LearnerSettings
 from robot_rl.learner.replay import CPU, Replay
+from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.head import Head
 from robot_rl.policy.starting import shapes, write_untrained
 from tests.learner.lab import Lab, record_episode

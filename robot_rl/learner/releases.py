@@ -1,0 +1,102 @@
+"""What was trained becomes a version: judged when it is due, then published or kept as refused."""
+
+import logging
+from pathlib import Path
+
+from robot_rl.config.task import Task
+from robot_rl.learner.algorithm import Algorithm, Metrics
+from robot_rl.learner.disk import in_words
+from robot_rl.learner.fitness import Fitness
+from robot_rl.learner.last_good import LastGood
+from robot_rl.learner.pace import PublishingPace
+from robot_rl.learner.publish import Publisher, interventions_text
+from robot_rl.learner.refused import keep_refused
+from robot_rl.learner.replay import Replay
+from robot_rl.policy.heads import AnyHead
+from robot_rl.policy.weights import encode_head
+from robot_rl.schema.policy import Update
+
+_log = logging.getLogger(__name__)
+
+
+class Releases:
+    """State: the pace of publishing, and why the newest candidate was not fit to act."""
+
+    def __init__(
+        self,
+        task: Task,
+        refused_folder: Path,
+        backbone_sha256: str,
+        algorithm: Algorithm,
+        replay: Replay,
+        publisher: Publisher,
+        fitness: Fitness,
+        good: LastGood,
+        *,
+        lockstep: bool,
+    ) -> None:
+        self._folder, self._backbone_sha256 = refused_folder, backbone_sha256
+        self._algorithm, self._replay = algorithm, replay
+        self._publisher, self._fitness, self._good = publisher, fitness, good
+        self.pace = PublishingPace(task, lockstep=lockstep)
+        self.refusal = ""
+
+    def publish_start(self, head: AnyHead) -> int:
+        """The starting policy as version 1, so that every step names what acted."""
+        version = self._publisher.publish(head, 0, None)
+        self._fitness.published(head)
+        return version
+
+    def publish_when_due(self, metrics: Metrics, cursor: int) -> None:
+        waiting = bool(self._replay.fresh_interventions)  # trained on, and not yet in any version
+        if metrics and self.pace.is_due(self._replay.received, correction=waiting):
+            self.publish(metrics, cursor)
+
+    def publish(self, metrics: Metrics, cursor: int) -> None:
+        if self._good.stopped or not self._good.is_finite():
+            return
+        self.refusal = self._fitness.refusal()
+        if self.refusal:
+            self._refuse()
+            return
+        counts, replay = self._algorithm.counts, self._replay
+        interventions, (online, shown) = tuple(replay.fresh_interventions), replay.sampled_rows
+        update = Update(
+            learner_step=counts.updates,
+            env_steps=replay.received,
+            critic_updates=counts.critic,
+            actor_updates=counts.actor,
+            losses=dict(metrics),
+            batch_online=online,
+            batch_demonstrations=shown,
+            new_interventions=interventions,
+            wall_s=self.pace.age_s,
+            first_sampled=replay.first_samples.told(),
+        )
+        version = self._publisher.publish(self._algorithm.head, cursor, update)
+        replay.published()  # only now: what a failed publication would have told is told later
+        self.pace.published(replay.received)
+        self._fitness.published()
+        self._good.keep()
+        _log.info(
+            "version %d after %d steps and %d updates, %s",
+            version,
+            replay.received,
+            counts.updates,
+            interventions_text(interventions),
+        )
+
+    def _refuse(self) -> None:
+        """What is not fit to act stays here; training goes on, and the next one is judged anew."""
+        self.pace.refused(self._replay.received)
+        update = self._algorithm.counts.updates
+        data = encode_head(self._algorithm.head, self._backbone_sha256)
+        try:
+            kept = f"kept in {keep_refused(self._folder, update, data, self.refusal)}"
+        except OSError as error:
+            kept = f"not kept: {in_words(error)}"
+        self.refusal = (
+            f"what was learned up to update {update} is not fit to act: {self.refusal}; the "
+            f"robots go on with version {self._publisher.version}"
+        )
+        _log.warning("%s (%s)", self.refusal, kept)
