@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from robot_rl.learner.derived import BOOTSTRAP, DECIDED, FEATURES, NEXT_FEATURES, PENALTY, REWARD
+from robot_rl.learner.derived import (
+    BOOTSTRAP,
+    DECIDED,
+    FEATURES,
+    NEXT_FEATURES,
+    PENALTY,
+    REWARD,
+    BatchColumn,
+)
 from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Batch
 from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
@@ -103,6 +111,11 @@ def least_of(values: torch.Tensor, count: int, rng: torch.Generator) -> torch.Te
     return values.amin(0)
 
 
-def bootstrapped(batch: Batch, discount: float, following: torch.Tensor) -> torch.Tensor:
-    """(batch,): r + γ·mask·following."""
-    return batch[REWARD] + discount * batch[BOOTSTRAP] * following
+def bootstrapped(
+    batch: Batch, discount: float, following: torch.Tensor, floor: BatchColumn | None = None
+) -> torch.Tensor:
+    """(batch,): r + γ·mask·following; with a floor, never less than that column: the return which
+    was reached from there is a lower bound of what can be (optimality tightening, He et al. 2017).
+    """
+    target = batch[REWARD] + discount * batch[BOOTSTRAP] * following
+    return target if floor is None else torch.maximum(target, batch[floor])

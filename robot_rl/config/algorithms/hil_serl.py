@@ -34,8 +34,6 @@ class HilSerlSettings(LearnerSection):
     # A target is never less than what was reached from there: values of a success do not need to
     # travel back from its end a step an update.
     return_floor: bool = False
-    # Of cloning the policy's own steps that ended better than the critics expect of it.
-    self_imitation: NotNegative = 0.0
 
 
 SETTINGS = HilSerlSettings

@@ -7,8 +7,7 @@ unseen actions bounded, an ensemble of which few are asked keeps them honest. Th
 term: what the policy keeps of its start, it keeps because the critics agree.
 
   critics   y = r + γ·mask·(min_{Z of E} Q'(s′, a′) [− α·log π(a′|s′)]),  a′ ~ π(s′)
-            with return_floor: the greater of y and the return that was reached from there, a lower
-            bound of what can be reached (optimality tightening, He et al. 2017)
+            with return_floor: the greater of y and the return that was reached from there
   grasp     (only with a gripper; RLPD has continuous actions only, this is HIL-SERL's)
             y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
   actor     α·log π(a|s) − mean_E Q(s, a) + CE(gripper, softmax(Q_g(s) / τ))
@@ -54,9 +53,9 @@ class Rlpd(nn.Module):
             self.critics = Critics(head.settings, members=settings.critics, width=settings.width)
         target_entropy = settings.target_entropy * len(head.settings.axes)
         self.temperature = Temperature(settings.initial_temperature, target_entropy)
-        self.reached = MonteCarloReturn(settings.discount)
-        if settings.return_floor:
-            self.columns = (*NEEDED, self.reached)
+        self.floor = MonteCarloReturn(settings.discount) if settings.return_floor else None
+        if self.floor is not None:
+            self.columns = (*NEEDED, self.floor)
         self.rng = torch.Generator().manual_seed(seed)
         self.to(device)
         self.optimizers = {
@@ -102,8 +101,7 @@ class Rlpd(nn.Module):
         value = least_of(values, self.settings.critic_subsample, self.rng)
         if self.settings.backup_entropy:
             value = value - self.temperature.value * following.log_probability
-        target = bootstrapped(batch, self.settings.discount, value)
-        return torch.maximum(target, batch[self.reached]) if self.settings.return_floor else target
+        return bootstrapped(batch, self.settings.discount, value, self.floor)
 
     def update_actor(self, batch: Batch) -> Metrics:
         actor_loss, grip_loss, log_probability = self.actor_loss(batch[FEATURES])

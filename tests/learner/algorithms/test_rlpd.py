@@ -56,7 +56,8 @@ def test_a_target_is_not_less_than_what_was_reached() -> None:
     for reached, wanted in ((0.5, 1.8), (2.5, 2.5)):
         algorithm = made(return_floor=True)
         two, returns = batch_of_two(), torch.tensor([reached, 1.0])
-        batch = replace(two, columns={**two.columns, algorithm.reached: returns})
+        assert algorithm.floor is not None
+        batch = replace(two, columns={**two.columns, algorithm.floor: returns})
         assert algorithm.target(batch).tolist() == pytest.approx([wanted, 1.0])
 
 
