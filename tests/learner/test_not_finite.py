@@ -105,7 +105,7 @@ def test_a_batch_that_is_not_finite_is_undone_and_training_goes_on(
     assert 0 < counts.critic < UPDATES, "those since the last good state are undone"
     undone = UPDATES - counts.updates
     assert said(lab)[-1] == (
-        f"the loss grasp is nan: the learner goes back {undone} updates, to the last good state"
+        f"the loss critic is nan: the learner goes back {undone} updates, to the last good state"
     )
     assert all(torch.isfinite(torch.tensor([*p.losses.values()])).all() for p in lab.progress)
     last = lab.policies[-1][0].update
@@ -123,7 +123,7 @@ def test_batches_that_are_never_finite_stop_the_training(
     assert all_is_finite(lab, tmp_path, task)
     assert said(lab)[-1] == lab.progress[-1].message
     assert said(lab)[-1].startswith(
-        "training has stopped: the loss grasp is nan, again within 1000"
+        "training has stopped: the loss critic is nan, again within 1000"
     )
     assert "the last good version goes on acting" in said(lab)[-1]
     assert "start the learner again" in said(lab)[-1]
