@@ -11,6 +11,7 @@ from robot_rl.daemon.control import home as homes
 from robot_rl.daemon.control.arm_watch import ArmWatch, speed_m_s
 from robot_rl.daemon.control.home import HomeDrive, HomePose
 from robot_rl.daemon.control.settings import ControlledArm
+from robot_rl.daemon.control.turns import TurnTrail
 from robot_rl.daemon.control.window import ArmAccount
 from safety.command import CartesianTarget
 from safety.gate import Gate, Measured
@@ -25,7 +26,9 @@ HALF_OPEN_M = 0.04
 
 
 class ArmChannel:
-    """State: the newest measurement, what is wrong with it, the gate, the drive home."""
+    """State: the newest measurement, what is wrong with it, the gate, how the gripper was turned,
+    the drive home.
+    """
 
     def __init__(self, settings: ControlledArm, gate: GateSettings, arm: ArmState) -> None:
         self.settings = settings
@@ -37,6 +40,7 @@ class ArmChannel:
             _measured(arm),
             gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
         )
+        self._turns = TurnTrail(self.gate.quaternion)
         self.goal = settings.home
         self.home: HomeDrive | None = None
         self.account = (
@@ -75,11 +79,13 @@ class ArmChannel:
         """The next leg of the drive home when this one is done."""
         if self.home is not None and self.home.leg is not homes.Leg.REACHED:
             gate = self.gate
-            self.home = homes.advance(self.home, self.arm, gate.position_m, gate.quaternion, now_ns)
+            drive = homes.turning_back(self.home, self._turns.back())
+            self.home = homes.advance(drive, self.arm, gate.position_m, gate.quaternion, now_ns)
 
     def tick(self, now_ns: int, proposal: Proposal, mode: ModeState) -> CartesianTarget:
         """What the gate makes of a proposal; the arm's own limits count as well."""
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, mode)
+        self._turns.follow(self.gate.quaternion)
         said = self.verdict = decision.verdict
         if self.arm.limits:
             limits = said.limits | Limit(self.arm.limits)

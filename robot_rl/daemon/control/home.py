@@ -44,7 +44,8 @@ class HomeDrive:
     goal: HomePose
     leg: Leg
     above_m: Vector  # the way point straight up
-    quaternion: Vector  # kept while going up
+    quaternion: Vector  # kept while going up, or turned back to
+    turned_far: bool  # the shortest turn to the goal would not be the way back
     since_ns: int  # of this leg
     deadline_ns: int
     epoch: int
@@ -52,11 +53,12 @@ class HomeDrive:
     def proposal(self) -> Home:
         """What the gate is asked for now."""
         up = self.leg is Leg.UP
+        keeps = up or self.turned_far
         return Home(
             epoch=self.epoch,
             valid_until_ns=self.deadline_ns,
             position_m=self.above_m if up else self.goal.position_m,
-            quaternion=self.quaternion if up else self.goal.quaternion,
+            quaternion=self.quaternion if keeps else self.goal.quaternion,
             gripper=self.goal.gripper if self.leg is Leg.GRIPPER else 0.0,
         )
 
@@ -71,10 +73,18 @@ def begin(
         leg=Leg.UP,
         above_m=above,
         quaternion=np.array(quaternion),
+        turned_far=False,
         since_ns=now_ns,
         deadline_ns=now_ns + TIMEOUT_NS,
         epoch=epoch,
     )
+
+
+def turning_back(drive: HomeDrive, back: Vector | None) -> HomeDrive:
+    """back: the orientation to turn to first, see TurnTrail; None when there is none any more."""
+    if back is None:
+        return replace(drive, turned_far=False) if drive.turned_far else drive
+    return replace(drive, quaternion=back, turned_far=True)
 
 
 def advance(
