@@ -106,9 +106,8 @@ class Life:
 
     def start(self) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["benchmarks.killed_learner"]
-        )  # a start costs no import of torch
+        # So that a start costs no import of torch.
+        context.set_forkserver_preload(["benchmarks.killed_learner"])
         arguments = (self.settings, self.trace, self.log)
         self.learner = context.Process(target=learn, args=arguments, daemon=True)
         self.learner.start()

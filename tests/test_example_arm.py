@@ -89,12 +89,17 @@ def main(folder):
         start = StartEpisode(request_id=uuid4(), echo_t_ns=time.monotonic_ns())
         sender = FromClient(client_id=uuid4(), user="ada", message=start)
         assert messages.send(requests, sender)
-        eventually(lambda: int(episode.read()["recorded_steps"]) >= task.max_steps, "no steps")
+        refusals = set()
+        def recorded():
+            refusals.add(bytes(arm.read()["refusal"]).rstrip(b"\\0").decode())
+            return int(episode.read()["recorded_steps"]) >= task.max_steps
+        eventually(recorded, "no steps")
         seen = arm.read()
         moved = float(np.abs(np.array(seen["q"]) - begin).max())
-        refusal = bytes(seen["refusal"]).rstrip(b"\\0").decode()
+        others = [each for each in refusals if each and not each.endswith("ms old")]
         print(len(begin), int(episode.read()["recorded_steps"]), f"{moved:.4f}",
-              int(seen["commands"]), bool(seen["braking"]), refusal, flush=True)
+              int(seen["commands"]), int(seen["refused"]), bool(seen["braking"]), others,
+              flush=True)
     finally:
         daemon.stop()
 
@@ -149,13 +154,14 @@ def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Pa
     )
     log = tmp_path / "data" / "daemon.log"
     assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
-    joints, steps, moved, commands, braking, refusal = done.stdout.strip("\n").split(" ", 5)
+    joints, steps, moved, commands, refused, braking, others = done.stdout.strip().split(" ", 6)
     assert (joints, braking) == ("6", "False")
     assert int(steps) >= 20
     assert float(moved) > 0.01, "the policy moved it"
     assert int(commands) > 100
-    # The arm's door lets in whatever the gate makes; only a busy machine may bring it late.
-    assert refusal == "" or refusal.endswith("ms old")
+    # The arm's door lets in whatever the gate makes; a busy machine may bring it late now and then.
+    assert others == "[]"
+    assert int(refused) < 0.05 * int(commands)
 
 
 def robot_rl(installed: Path, *arguments: str | Path) -> None:

@@ -82,14 +82,19 @@ def main(folder):
         start = StartEpisode(request_id=uuid4(), echo_t_ns=time.monotonic_ns())
         sender = FromClient(client_id=uuid4(), user="ada", message=start)
         assert messages.send(requests, sender)
-        eventually(lambda: int(episode.read()["recorded_steps"]) >= task.max_steps, "no steps")
+        said = [set() for _ in arms]
+        def recorded():
+            for arm, refusals in zip(arms, said, strict=True):
+                refusals.add(bytes(arm.read()["refusal"]).rstrip(b"\\0").decode())
+            return int(episode.read()["recorded_steps"]) >= task.max_steps
+        eventually(recorded, "no steps")
         print(sorted(name for name in daemon.pids() if name.startswith("arm")))
-        for arm, before in zip(arms, begin, strict=True):
+        for arm, before, refusals in zip(arms, begin, said, strict=True):
             seen = arm.read()
             moved = float(np.abs(np.array(seen["q"]) - before).max())
-            refusal = bytes(seen["refusal"]).rstrip(b"\\0").decode()
-            print(f"{moved:.4f}", int(seen["commands"]), bool(seen["braking"]), refusal,
-                  flush=True)
+            others = [each for each in refusals if each and not each.endswith("ms old")]
+            print(f"{moved:.4f}", int(seen["commands"]), int(seen["refused"]),
+                  bool(seen["braking"]), others, flush=True)
     finally:
         daemon.stop()
     outbox = OutboxReader(settings.outbox_file)
@@ -138,12 +143,13 @@ def test_two_arms_of_another_package_run_an_episode(installed: Path, tmp_path: P
     processes, left, right, recorded, both = done.stdout.splitlines()
     assert processes == "['arm_left', 'arm_right']"
     for said in (left, right):
-        moved, commands, braking, refusal = said.split(" ", 3)
+        moved, commands, refused, braking, others = said.split(" ", 4)
         assert float(moved) > 0.01, "the policy moved it"
         assert int(commands) > 100
         assert braking == "False"
-        # A busy machine may bring a command late; nothing else may stand against one.
-        assert refusal == "" or refusal.endswith("ms old")
+        # A busy machine may bring a command late now and then; nothing else may stand against one.
+        assert others == "[]"
+        assert int(refused) < 0.05 * int(commands)
     names, columns, steps = recorded.rsplit(" ", 2)
     assert (names, columns) == ("['left', 'right']", "14")
     assert int(steps) >= 21

@@ -13,8 +13,13 @@ from robot_rl.errors import PlainError
 CHECKOUT = Path(__file__).resolve().parents[2]
 _FOLDER = CHECKOUT / "benchmarks"
 _SHARED = (
-    *("__init__", "kill_trials", "killed_learner", "learner_against", "lerobot_sac"),
-    *("measurement", "recorded_feed"),
+    "__init__",
+    "kill_trials",
+    "killed_learner",
+    "learner_against",
+    "lerobot_sac",
+    "measurement",
+    "recorded_feed",
 )
 
 

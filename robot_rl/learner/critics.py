@@ -61,6 +61,7 @@ class Critics(nn.Module):
         """(batch, grippers, choices) values; no grippers where there is none."""
         return _by_gripper(self.grasp, features)
 
+    @torch.no_grad()
     def grasp_target(self, batch: Batch, discount: float) -> torch.Tensor:
         """(batch, grippers): r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′))."""
         best = self.grasps(batch[NEXT_FEATURES]).argmax(-1, keepdim=True)

@@ -13,19 +13,14 @@ def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torc
     output = head(features)
     axes = list(head.settings.axes)
     loss = (torch.tanh(output.mean) - action[:, axes]).square().sum(-1)
-    choices = gripper_choices(head, action)
+    choices = choices_of(head.settings, action)
     for gripper in range(choices.shape[1]):
         logits, choice = output.grippers[:, gripper], choices[:, gripper]
         loss = loss + nn.functional.cross_entropy(logits, choice, reduction="none")
     return loss
 
 
-def gripper_choices(head: Head, action: torch.Tensor) -> torch.Tensor:
-    """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
-    return choices_of(head.settings, action)
-
-
 def choices_of(shape: HeadSettings, action: torch.Tensor) -> torch.Tensor:
-    """The same for any head of that shape."""
+    """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
     orders = action[:, list(shape.gripper_columns)]
     return (orders.clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()

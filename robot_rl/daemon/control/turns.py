@@ -1,7 +1,8 @@
 """How an arm's gripper came to be turned as it is, so that it can be turned back the same way.
 
 The shortest turn between two orientations is never more than half a turn. An arm that was turned
-farther would go on in the same direction instead of back, into the limit of its last joint.
+farther would go on in the same direction instead of back, into the limit of its last joint. What
+came before control was started is not known: such an arm has to be turned back by a person.
 """
 
 import numpy as np

@@ -117,7 +117,11 @@ class HilSerl(nn.Module):
         return training_state(self, self.optimizers, self.rng)
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        load_training_state(self, self.optimizers, self.rng, _renamed(tensors))
+        renamed = _renamed(tensors)
+        if self.critics.grasp is None:  # older states hold grasp networks that nothing trained
+            grasps = (f"{MODEL}critics.grasp.", f"{MODEL}critics.slow_grasp.")
+            renamed = {key: renamed[key] for key in renamed if not key.startswith(grasps)}
+        load_training_state(self, self.optimizers, self.rng, renamed)
 
     # ---- critics -------------------------------------------------------------------------------
 

@@ -148,8 +148,7 @@ def test_the_bootstrap_is_masked_where_an_episode_terminated(seed: int) -> None:
     batch = sample(algorithm, replay, 256, seed)
     ended = batch[BOOTSTRAP] == 0
     target = algorithm.target(batch)
-    with torch.no_grad():
-        grasp = algorithm.critics.grasp_target(batch, algorithm.settings.discount)
+    grasp = algorithm.critics.grasp_target(batch, algorithm.settings.discount)
     assert bool(ended.any())
     assert torch.equal(target[ended], batch[REWARD][ended])
     assert torch.equal(grasp[ended, 0], (batch[REWARD] + batch[PENALTY])[ended])
@@ -172,33 +171,50 @@ def test_targets_take_the_least_of_the_chosen_critics(seed: int, critics: int) -
     assert bool((target <= batch[REWARD] + discount * every.amax(0) + 1e-6).all())
 
 
+OLDER_NAMES = {
+    "critics.values.": "critics.",
+    "critics.slow_values.": "target_critics.",
+    "critics.grasp.": "grasp.",
+    "critics.slow_grasp.": "target_grasp.",
+    "temperature.log": "log_temperature",
+}
+
+
+def older_state(algorithm: HilSerl) -> dict[str, torch.Tensor]:
+    """As it was saved before its networks were one module."""
+    older = algorithm.state()
+    for key in list(older):
+        for new, old in OLDER_NAMES.items():
+            if key.startswith(f"model.{new}"):
+                older[key.replace(new, old, 1)] = older.pop(key)
+    assert older.keys() != algorithm.state().keys()
+    return older
+
+
 def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:
-    algorithm, replay = learner(seed % 1000)
+    """And a state from when there were, never trained, still goes on."""
+    algorithm, replay = learner(seed % 1000, critic_warmup_updates=0, critic_to_actor=1)
     train(algorithm, replay, seed, episodes=2, helps=1.0)
     head = Head(SHAPE.model_copy(update={"gripper_columns": ()}))
     bare = HilSerl(algorithm.settings, head, seed % 1000, CPU)
     assert not [name for name, _ in bare.named_parameters() if "grasp" in name]
-    assert bare.update(replay, np.random.default_rng(seed))["grasp"] == 0
+    losses = bare.update(replay, np.random.default_rng(seed))
+    assert losses["grasp"] == 0
+    assert np.isfinite(losses["actor"])
+    older = older_state(bare) | {
+        key: value for key, value in older_state(algorithm).items() if "grasp." in key
+    }
+    assert any("grasp." in key for key in older)
+    again = HilSerl(algorithm.settings, Head(head.settings), 0, CPU)
+    again.load_state(older)
+    assert all(torch.equal(value, again.state()[key]) for key, value in bare.state().items())
 
 
 def test_a_state_from_before_its_networks_were_one_module_goes_on(seed: int) -> None:
     algorithm, replay = learner(seed % 1000)
     train(algorithm, replay, seed, episodes=2, helps=1.0)
-    before = {
-        "critics.values.": "critics.",
-        "critics.slow_values.": "target_critics.",
-        "critics.grasp.": "grasp.",
-        "critics.slow_grasp.": "target_grasp.",
-        "temperature.log": "log_temperature",
-    }
-    older = algorithm.state()
-    for key in list(older):
-        for new, old in before.items():
-            if key.startswith(f"model.{new}"):
-                older[key.replace(new, old, 1)] = older.pop(key)
-    assert older.keys() != algorithm.state().keys()
     again, _ = learner((seed + 1) % 1000)
-    again.load_state(older)
+    again.load_state(older_state(algorithm))
     assert again.state().keys() == algorithm.state().keys()
     assert all(torch.equal(value, again.state()[key]) for key, value in algorithm.state().items())
 
