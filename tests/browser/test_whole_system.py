@@ -1,6 +1,7 @@
 """A person at the real thing: the demo's own processes, on the data that a rehearsal left."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -39,7 +40,9 @@ def login_link(system: System) -> str:
 
 
 class Watcher:
-    """Asks the simulated robot itself where its arm is."""
+    """Asks the simulated robot itself where its arm is. Whoever does not read what the server sends
+    is cut off after some seconds: open one when it is needed, and read on.
+    """
 
     def __init__(self, system: System) -> None:
         self._client = LiveClient(system.url, ROBOT, system.tokens.operator, truth=True)
@@ -63,8 +66,8 @@ class Watcher:
 def test_a_person_takes_over_moves_the_arm_and_finds_the_episode(
     page: Page, system: System
 ) -> None:
-    watcher = Watcher(system)
-    system.wait_for(watcher.sees_the_arm, 120, "the robot's control sends nothing")
+    with closing(Watcher(system)) as watcher:
+        system.wait_for(watcher.sees_the_arm, 120, "the robot's control sends nothing")
     console = Console(page, system.url)
     console.sign_in(login_link(system))
     page.set_default_timeout(60_000)
@@ -74,9 +77,9 @@ def test_a_person_takes_over_moves_the_arm_and_finds_the_episode(
     expect(console.part("episode-row").first).to_be_visible()  # the rehearsal's episodes
     console.go_to("Live")
 
-    try:
-        if console.part("stage").get_attribute("data-stage") != "ready":
-            console.confirm_reset()
+    if console.part("stage").get_attribute("data-stage") != "ready":
+        console.confirm_reset()
+    with closing(Watcher(system)) as watcher:
         console.start_episode()
         console.expect_moving_video("wrist")
         with console.driving("w"):
@@ -93,8 +96,6 @@ def test_a_person_takes_over_moves_the_arm_and_finds_the_episode(
             page.wait_for_timeout(500)
         console.give_back()
         console.succeed()
-    finally:
-        watcher.close()
 
     console.expect_stage("confirm_reset")
     console.open_newest_episode()
