@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from safety import contact
+
 FloatArray = NDArray[np.float64]
 
 
@@ -190,40 +192,43 @@ class JointLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ArmLimits:
-    """All limits of one arm; refused when stiffness times clip exceeds the stated force limit."""
+    """All limits of one arm; refused when contact at rest or free speed exceeds what is stated."""
 
     cartesian: CartesianLimits
     gains: ImpedanceGains
     joints: JointLimits
     force_limit_n: float
+    torque_limit_nm: float
+    free_speed_limit_m_s: float
+    free_rotation_limit_rad_s: float
     brake: BrakeGains = field(default_factory=BrakeGains)
 
     def __post_init__(self) -> None:
-        _positive("force_limit_n", self.force_limit_n)
-        bound_n = self.static_force_bound_n
-        # Rounding in a product such as 2000 x 0.01 must not refuse a cell that states 20 N.
-        if (bound_n > self.force_limit_n * (1.0 + 1e-9)).any():
-            raise LimitError(
-                f"Stiffness times clip allows {bound_n.max():.1f} N of contact force, more than "
-                f"the stated force_limit_n of {self.force_limit_n:.1f} N. Lower the stiffness or "
-                f"clip_m, or state a higher force limit."
-            )
+        for name in _STATED:
+            _positive(name, getattr(self, name))
+        stated = contact.Stated(
+            force_n=self.force_limit_n,
+            torque_nm=self.torque_limit_nm,
+            free_speed_m_s=self.free_speed_limit_m_s,
+            free_rotation_rad_s=self.free_rotation_limit_rad_s,
+        )
+        if problem := contact.excess(self.bounds, stated):
+            raise LimitError(problem + ".")
 
     @property
-    def static_force_bound_n(self) -> FloatArray:
-        """Greatest contact force at rest, (2, 3): per direction and axis, K c."""
-        return self.gains.stiffness[:3] * self.cartesian.clip_m
-
-    @property
-    def static_torque_bound_nm(self) -> FloatArray:
-        """Greatest contact torque at rest, (2, 3): per direction and axis, K c."""
-        return self.gains.stiffness[3:] * self.cartesian.clip_rad
-
-    @property
-    def free_speed_bound_m_s(self) -> FloatArray:
-        """Speed at which free motion settles against its own damping, (2, 3): K c / D."""
-        return self.static_force_bound_n / self.gains.damping[:3]
+    def bounds(self) -> contact.Bounds:
+        """Greatest contact at rest, K c, and free speed, K c / D."""
+        clip = np.concatenate([self.cartesian.clip_m, self.cartesian.clip_rad], axis=1)
+        return contact.bounds(self.gains.stiffness, self.gains.damping, clip)
 
     def tightened(self, profile: CartesianLimits) -> "ArmLimits":
         """These limits with a profile applied on top; the profile can only tighten."""
         return replace(self, cartesian=self.cartesian.tightened(profile))
+
+
+_STATED = (
+    "force_limit_n",
+    "torque_limit_nm",
+    "free_speed_limit_m_s",
+    "free_rotation_limit_rad_s",
+)

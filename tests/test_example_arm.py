@@ -35,6 +35,9 @@ clip_negative_m = [0.02, 0.02, 0.02]
 clip_positive_m = [0.02, 0.02, 0.02]
 clip_rad = [0.1, 0.1, 0.1]
 static_force_n = 40.0
+static_torque_nm = 15.0
+free_speed_m_s = 0.45
+free_rotation_rad_s = 0.62
 torque_nm = [80, 80, 80, 80, 80, 80]
 [impedance]
 stiffness_n_m = [2000, 2000, 2000]

@@ -34,4 +34,7 @@ def default_limits() -> ArmLimits:
             torque_rate_nm_s=np.array([1000.0] * 7),
         ),
         force_limit_n=20.0,
+        torque_limit_nm=15.0,
+        free_speed_limit_m_s=0.23,
+        free_rotation_limit_rad_s=0.62,
     )

@@ -224,7 +224,7 @@ def gpu() -> list[Finding]:
 
 
 def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
-    """Of each arm: force at rest K·c and free speed K·c/D; an impact is bounded by neither."""
+    """Of each arm: contact at rest K·c and free speed K·c/D; an impact is bounded by neither."""
     from robot_rl.config import check_fit
     from robot_rl.daemon.limits import arm_limits, cell_limits
     from safety.limits import LimitError
@@ -243,13 +243,22 @@ def bounds(cell: "Cell", task: "Task | None") -> list[Finding]:
 
 
 def _bounds(limits: "ArmLimits") -> str:
-    force = limits.static_force_bound_n.max(axis=0).tolist()
-    torque = limits.static_torque_bound_nm.max(axis=0).tolist()
-    speed = limits.free_speed_bound_m_s.max(axis=0).tolist()
+    found = limits.bounds
+    force, torque, speed, turn = (
+        _axes(values.max(axis=0).tolist())
+        for values in (
+            found.force_n,
+            found.torque_nm,
+            found.free_speed_m_s,
+            found.free_rotation_rad_s,
+        )
+    )
     return (
-        f"force at rest ≤ {_axes(force)} N (x, y, z), torque at rest ≤ {_axes(torque)} Nm, "
-        f"free speed settles at {_axes(speed)} m/s; an impact is bounded by the reference's speed "
-        f"alone, ≤ {limits.cartesian.speed_m_s:g} m/s"
+        f"force at rest ≤ {force} N (x, y, z; {limits.force_limit_n:g} stated), torque at rest "
+        f"≤ {torque} Nm ({limits.torque_limit_nm:g} stated), free speed settles at {speed} m/s "
+        f"({limits.free_speed_limit_m_s:g} stated) and {turn} rad/s "
+        f"({limits.free_rotation_limit_rad_s:g} stated); an impact is bounded by the reference's "
+        f"speed alone, ≤ {limits.cartesian.speed_m_s:g} m/s"
     )
 
 

@@ -1,15 +1,23 @@
 """One arm of a cell: its driver's settings, its limits, its impedance."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Self, cast
 
+import numpy as np
 from pydantic import BeforeValidator, model_validator
 
 from robot_rl.config import drivers
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
+from safety import contact
+from safety.limits import ImpedanceGains
+from safety.no_op import MOST, no_box, no_op
 
 type ArmSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.ARMS))]
 """A frozen model of the driver itself (hardware.driver.DriverSettings and what adds to it)."""
+
+
+_STATED = ("static_force_n", "static_torque_nm", "free_speed_m_s", "free_rotation_rad_s")
 
 
 class Limits(Section):
@@ -27,7 +35,12 @@ class Limits(Section):
     clip_negative_m: PositiveTriple
     clip_positive_m: PositiveTriple
     clip_rad: PositiveTriple
-    static_force_n: Positive  # stated; stiffness × clip must not exceed it
+    # Stated for any axis; what follows from stiffness, clip and damping must not exceed it. Files
+    # of before the last three were there are told what to write.
+    static_force_n: Positive
+    static_torque_nm: Positive | None = None
+    free_speed_m_s: Positive | None = None
+    free_rotation_rad_s: Positive | None = None
     torque_nm: tuple[Positive, ...]
     torque_rate_nm_per_ms: Positive = 1.0
 
@@ -80,15 +93,45 @@ class CellArm(Section):
                 f"limits.torque_nm has {len(self.limits.torque_nm)} values, and the arm has "
                 f"{self.described.joints} joints: give one value for each"
             )
-        for axis in range(3):
-            clip = max(self.limits.clip_negative_m[axis], self.limits.clip_positive_m[axis])
-            force = self.impedance.stiffness_n_m[axis] * clip
-            if force > self.limits.static_force_n * (1 + 1e-9):
-                raise ValueError(
-                    f"stiffness × clip on {'xyz'[axis]} is {force:.1f} N and "
-                    f"limits.static_force_n is {self.limits.static_force_n:.1f} N: "
-                    "lower impedance.stiffness_n_m or the clip"
-                )
+        limits = self.limits
+        stated = {key: getattr(limits, key) for key in _STATED}
+        problem = (
+            no_box(limits.workspace_min_m, limits.workspace_max_m, self._widest_clip_m())
+            or contact.missing(self._bounds(), stated)
+            or contact.excess(self._bounds(), self.stated)
+            or no_op({name: getattr(limits, name) for name in MOST})
+        )
+        if problem:
+            raise ValueError(f"limits: {problem}")
+
+    @property
+    def stated(self) -> contact.Stated:
+        """What the cell states of contact at rest and of free motion."""
+        force_n, torque_nm, speed, rotation = (getattr(self.limits, key) for key in _STATED)
+        return contact.Stated(
+            force_n=force_n,
+            torque_nm=torque_nm,
+            free_speed_m_s=speed,
+            free_rotation_rad_s=rotation,
+        )
+
+    def gains(self) -> ImpedanceGains:
+        """Raises LimitError."""
+        given = self.impedance
+        stiffness = [*given.stiffness_n_m, *given.rotational_stiffness_nm_rad]
+        return replace(
+            ImpedanceGains.from_ratio(stiffness, given.damping_ratio),
+            nullspace_stiffness_nm_rad=given.nullspace_stiffness_nm_rad,
+        )
+
+    def _bounds(self) -> contact.Bounds:
+        gains, turn = self.gains(), self.limits.clip_rad
+        clip = [[*self.limits.clip_negative_m, *turn], [*self.limits.clip_positive_m, *turn]]
+        return contact.bounds(gains.stiffness, gains.damping, np.array(clip))
+
+    def _widest_clip_m(self) -> list[float]:
+        pairs = zip(self.limits.clip_negative_m, self.limits.clip_positive_m, strict=True)
+        return [max(pair) for pair in pairs]
 
     @property
     def described(self) -> drivers.ArmFacts:

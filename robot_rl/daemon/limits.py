@@ -10,7 +10,7 @@ from robot_rl.config import Cell, Task
 from robot_rl.config.cell_arm import CellArm, Limits
 from robot_rl.config.section import Triple
 from robot_rl.config.task import TaskLimits
-from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimits
+from safety.limits import ArmLimits, CartesianLimits, JointLimits
 
 
 def arm_limits(cell: Cell, task: Task, name: str) -> ArmLimits:
@@ -29,16 +29,15 @@ def cell_limits(arm: CellArm) -> ArmLimits:
         torque_nm=_array(arm.limits.torque_nm),
         torque_rate_nm_s=np.full(described.joints, 1000.0 * arm.limits.torque_rate_nm_per_ms),
     )
-    stiffness = [*arm.impedance.stiffness_n_m, *arm.impedance.rotational_stiffness_nm_rad]
-    gains = replace(
-        ImpedanceGains.from_ratio(stiffness, arm.impedance.damping_ratio),
-        nullspace_stiffness_nm_rad=arm.impedance.nullspace_stiffness_nm_rad,
-    )
+    stated = arm.stated
     return ArmLimits(
         cartesian=_cell_cartesian(arm.limits),
-        gains=gains,
+        gains=arm.gains(),
         joints=joints,
-        force_limit_n=arm.limits.static_force_n,
+        force_limit_n=stated.force_n,
+        torque_limit_nm=stated.torque_nm,
+        free_speed_limit_m_s=stated.free_speed_m_s,
+        free_rotation_limit_rad_s=stated.free_rotation_rad_s,
     )
 
 

@@ -439,6 +439,7 @@ class StandIn:
                             "reference_position_m": now.position_m[name],
                             "gripper_m": now.gripper_m[name],
                             "force_n": 6.4 + number,
+                            "torque_nm": 0.7 + number,
                         }
                     )
                     for number, name in enumerate(self.arms)

@@ -63,6 +63,48 @@ def test_a_cell_that_cannot_run_is_refused(changed, lines: str, said: str) -> No
         load_cell(changed(lines + "\n"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "static_torque_nm = 15.0",
+            "",
+            "limits: static_torque_nm is missing: state the most .* is 15 Nm; if that is right "
+            "write static_torque_nm = 15, else lower impedance.rotational_stiffness_nm_rad or cl",
+        ),
+        ("free_speed_m_s = 0.45", "", "right write free_speed_m_s = 0.448, else lower the clip"),
+        ("free_rotation_rad_s = 0.62", "", "write free_rotation_rad_s = 0.613, else"),
+        (
+            "clip_rad = [0.1, 0.1, 0.1]",
+            "clip_rad = [0.1, 0.1, 0.2]",
+            "Rotational stiffness × clip_rad is 30 Nm on z and static_torque_nm is 15 Nm",
+        ),
+        ("stiffness_n_m = [2000, 2000, 2000]", "stiffness_n_m = [9, 9, 2400]", "48 N on z and st"),
+        (
+            "[impedance]",
+            "[impedance]\ndamping_ratio = 0.5",
+            "Free speed .* is 0.894 m/s on x and free_speed_m_s is 0.45 m/s: lower the clip, or r",
+        ),
+        (
+            "workspace_min_m = [0.25, -0.25, 0.01]\nworkspace_max_m = [0.60, 0.25, 0.45]",
+            "workspace_min_m = [-1, -1, -1]\nworkspace_max_m = [1, 1, 1]",
+            "the workspace is 2 m wide on x, which limits nothing: below 2 m is allowed",
+        ),
+        ("margin_m = 0.02", "margin_m = 5", "margin_m is 5 m, which limits nothing: below 0.1 is"),
+        ("static_force_n = 40.0", "static_force_n = 4e6", "static_force_n is 4e.06 N, which li"),
+    ],
+)
+def test_limits_that_allow_more_than_is_stated_or_limit_nothing_are_refused(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    text = (CHECKOUT / "cells" / "simulation.toml").read_text()
+    assert old in text
+    file = tmp_path / "cell.toml"
+    file.write_text(text.replace(old, new))
+    with pytest.raises(BadConfig, match=said):
+        load_cell(str(file))
+
+
 def test_a_control_loop_that_stood_still_for_50_ms_latches_unless_the_cell_says_longer(
     changed,
 ) -> None:

@@ -20,7 +20,12 @@ def limits_with(clip_m: float) -> ArmLimits:
 
     plain = default_limits()
     cartesian = replace(plain.cartesian, clip_m=np.full((2, 3), clip_m))
-    return replace(plain, cartesian=cartesian, force_limit_n=2000.0 * clip_m)
+    return replace(
+        plain,
+        cartesian=cartesian,
+        force_limit_n=2000.0 * clip_m,
+        free_speed_limit_m_s=23.0 * clip_m,
+    )
 
 
 def run(physics: Physics, position: np.ndarray, quaternion: np.ndarray, duration_s: float) -> None:
@@ -113,14 +118,14 @@ def test_wrench_is_the_weight_in_the_hand():
 
 def test_contact_force_at_rest_is_bounded_by_stiffness_times_clip():
     estimate, contacts = push_on_table(0.01)
-    bound = default_limits().static_force_bound_n[0, 2]
+    bound = default_limits().bounds.force_n[0, 2]
     assert estimate == pytest.approx(contacts, abs=0.1), "two independent measurements agree"
     assert 0.9 * bound < contacts <= bound + 0.1, "the push is on, and the bound holds"
 
 
 def test_contact_force_without_the_clip_exceeds_the_bound():
     _, contacts = push_on_table(0.03)
-    assert contacts > 2 * default_limits().static_force_bound_n[0, 2]
+    assert contacts > 2 * default_limits().bounds.force_n[0, 2]
 
 
 def test_gripper_opening_is_the_distance_between_its_pads():

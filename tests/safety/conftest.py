@@ -35,6 +35,17 @@ def cartesian() -> CartesianLimits:
 
 
 @pytest.fixture
+def state_much() -> dict[str, float]:
+    """For a control: what an arm must state when one of its clips is switched off."""
+    return {
+        "force_limit_n": 1e6,
+        "torque_limit_nm": 1e6,
+        "free_speed_limit_m_s": 1e6,
+        "free_rotation_limit_rad_s": 1e6,
+    }
+
+
+@pytest.fixture
 def arm_limits(cartesian: CartesianLimits) -> ArmLimits:
     return ArmLimits(
         cartesian=cartesian,
@@ -47,6 +58,9 @@ def arm_limits(cartesian: CartesianLimits) -> ArmLimits:
             torque_rate_nm_s=np.full(7, 1000.0),
         ),
         force_limit_n=16.0,
+        torque_limit_nm=4.5,
+        free_speed_limit_m_s=0.18,
+        free_rotation_limit_rad_s=0.19,
     )
 
 

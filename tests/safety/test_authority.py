@@ -56,6 +56,9 @@ LIMITS = ArmLimits(
         torque_rate_nm_s=np.full(7, 1000.0),
     ),
     force_limit_n=12.0,
+    torque_limit_nm=3.0,
+    free_speed_limit_m_s=0.14,
+    free_rotation_limit_rad_s=0.13,
 )
 
 

@@ -436,10 +436,14 @@ def test_clip_holds_while_the_arm_is_blocked(
 
 @pytest.mark.parametrize("name", ["clip_m", "clip_rad"])
 def test_control_without_a_clip(
-    make_rig: Callable[..., Any], arm_limits: ArmLimits, rng: np.random.Generator, name: str
+    make_rig: Callable[..., Any],
+    arm_limits: ArmLimits,
+    state_much: dict[str, float],
+    rng: np.random.Generator,
+    name: str,
 ) -> None:
     wide = replace(arm_limits.cartesian, **{name: getattr(arm_limits.cartesian, name) * LOOSE})
-    rig = make_rig(replace(arm_limits, cartesian=wide, force_limit_n=1e6), blocked=True)
+    rig = make_rig(replace(arm_limits, cartesian=wide, **state_much), blocked=True)
     drive_wildly(rig, rng)
     with pytest.raises(AssertionError):
         assert_clip_holds(rig, arm_limits)

@@ -167,8 +167,8 @@ def static_wrenches(constants: Law, rng: np.random.Generator) -> np.ndarray:
 
 
 def assert_static_force_is_bounded(wrenches: np.ndarray, limits: ArmLimits) -> None:
-    low = np.concatenate([limits.static_force_bound_n[0], limits.static_torque_bound_nm[0]])
-    high = np.concatenate([limits.static_force_bound_n[1], limits.static_torque_bound_nm[1]])
+    low = np.concatenate([limits.bounds.force_n[0], limits.bounds.torque_nm[0]])
+    high = np.concatenate([limits.bounds.force_n[1], limits.bounds.torque_nm[1]])
     assert (wrenches <= high + 1e-2).all()
     assert (wrenches >= -low - 1e-2).all()
 
@@ -178,7 +178,7 @@ def test_static_force_is_bounded_per_axis_and_direction(
 ) -> None:
     wrenches = static_wrenches(bounded, rng)
     assert_static_force_is_bounded(wrenches, arm_limits)
-    bound = arm_limits.static_force_bound_n
+    bound = arm_limits.bounds.force_n
     assert np.allclose(wrenches[:, :3].max(axis=0), bound[1], atol=1e-2)  # and it is reached
     assert np.allclose(-wrenches[:, :3].min(axis=0), bound[0], atol=1e-2)
 
@@ -225,10 +225,12 @@ def assert_torque_holds(torques: np.ndarray, limits: ArmLimits) -> None:
     assert (np.abs(np.diff(torques, axis=0)) <= step + 1e-9).all()
 
 
-def test_torque_and_torque_rate_hold(arm_limits: ArmLimits, rng: np.random.Generator) -> None:
+def test_torque_and_torque_rate_hold(
+    arm_limits: ArmLimits, state_much: dict[str, float], rng: np.random.Generator
+) -> None:
     wide = replace(
         arm_limits,
-        force_limit_n=1e6,
+        **state_much,
         cartesian=replace(arm_limits.cartesian, clip_m=np.full((2, 3), 1.0)),
     )
     torques, flags = random_torques(law(wide, POSTURE, 0.002), rng)
@@ -239,11 +241,14 @@ def test_torque_and_torque_rate_hold(arm_limits: ArmLimits, rng: np.random.Gener
 
 @pytest.mark.parametrize("switched_off", ["torque_limit", "torque_step"])
 def test_control_without_a_torque_limiter(
-    arm_limits: ArmLimits, rng: np.random.Generator, switched_off: str
+    arm_limits: ArmLimits,
+    state_much: dict[str, float],
+    rng: np.random.Generator,
+    switched_off: str,
 ) -> None:
     wide = replace(
         arm_limits,
-        force_limit_n=1e6,
+        **state_much,
         cartesian=replace(arm_limits.cartesian, clip_m=np.full((2, 3), 1.0)),
     )
     constants = law(wide, POSTURE, 0.002)._replace(**{switched_off: np.full(7, 1e9)})

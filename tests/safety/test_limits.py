@@ -104,25 +104,9 @@ def test_profile_outside_the_cell_is_refused(cartesian: CartesianLimits) -> None
         cartesian.tightened(elsewhere)
 
 
-def test_force_bound_is_stiffness_times_clip(arm_limits: ArmLimits) -> None:
-    expected = [[12.0, 12.0, 8.0], [12.0, 12.0, 16.0]]
-    assert np.allclose(arm_limits.static_force_bound_n, expected)
-    assert np.allclose(arm_limits.static_torque_bound_nm, 150.0 * arm_limits.cartesian.clip_rad)
-    damping = 2.0 * np.sqrt(2000.0)
-    assert np.allclose(arm_limits.free_speed_bound_m_s, np.array(expected) / damping)
-
-
-def test_force_above_the_stated_limit_is_refused(arm_limits: ArmLimits) -> None:
-    assert replace(arm_limits, force_limit_n=16.0).force_limit_n == 16.0
-    with pytest.raises(LimitError, match=r"16.0 N of contact force, more than .* 15.9 N"):
-        replace(arm_limits, force_limit_n=15.9)
-    with pytest.raises(LimitError, match="force_limit_n"):
-        replace(arm_limits, force_limit_n=float("nan"))
-
-
 def test_arm_is_tightened_by_a_profile(arm_limits: ArmLimits) -> None:
     profile = replace(arm_limits.cartesian, clip_m=np.full((2, 3), 0.001))
-    assert arm_limits.tightened(profile).static_force_bound_n.max() == pytest.approx(2.0)
+    assert arm_limits.tightened(profile).bounds.force_n.max() == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, 0.0, -1.0])

@@ -65,6 +65,7 @@ def telemetry(t_ns: int) -> Telemetry:
                 gripper_m=0.04,
                 force_n=0.0,
                 force_limit_n=20.0,
+                torque_limit_nm=15.0,
             )
         },
         speed_m_s=0.0,

@@ -713,6 +713,16 @@ export interface components {
             tcp_position_m: components["schemas"]["Vector3"];
             tcp_quaternion_wxyz: components["schemas"]["Quaternion"];
             tcp_twist: components["schemas"]["Vector6"];
+            /**
+             * Torque Limit Nm
+             * @default 0
+             */
+            torque_limit_nm: number;
+            /**
+             * Torque Nm
+             * @default 0
+             */
+            torque_nm: number;
             wrench: components["schemas"]["Vector6"];
         };
         /** AuditEntry */

@@ -62,27 +62,36 @@ function Bar({
   );
 }
 
-function Force({
+type Contact = "force" | "torque";
+
+/** Contact force or torque of one arm, against what its cell states for rest. */
+function ContactBar({
   connection,
   arm,
+  kind,
   name,
 }: {
   connection: RobotConnection;
   arm: string;
+  kind: Contact;
   name: string;
 }) {
   const read = useCallback(
     ({ telemetry }: LiveState): Gauge | null => {
       const measured = telemetry?.arms[arm];
       if (!measured) return null;
-      const { force_n, force_limit_n } = measured;
-      const text = `${force_n.toFixed(1)} / ${force_limit_n.toFixed(0)} N`;
-      return { value: force_n, limit: force_limit_n, text };
+      const force = kind === "force";
+      const value = force ? measured.force_n : measured.torque_nm;
+      const limit = force ? measured.force_limit_n : measured.torque_limit_nm;
+      const unit = force ? "N" : "Nm";
+      return { value, limit, text: `${value.toFixed(1)} / ${limit.toFixed(0)} ${unit}` };
     },
-    [arm],
+    [arm, kind],
   );
   return <Bar name={name} connection={connection} read={read} />;
 }
+
+const CONTACTS: readonly Contact[] = ["force", "torque"];
 
 function Opening({ connection, arm }: { connection: RobotConnection; arm: string }) {
   const text = useRef<HTMLSpanElement>(null);
@@ -141,14 +150,17 @@ export function Gauges({ connection }: { connection: RobotConnection }) {
   const several = arms.length > 1;
   return (
     <Panel title={t("rail.limits_title")}>
-      {arms.map((arm) => (
-        <Force
-          key={arm}
-          connection={connection}
-          arm={arm}
-          name={several ? t("rail.force_of", { arm }) : t("rail.force")}
-        />
-      ))}
+      {arms.flatMap((arm) =>
+        CONTACTS.map((kind) => (
+          <ContactBar
+            key={`${arm} ${kind}`}
+            connection={connection}
+            arm={arm}
+            kind={kind}
+            name={several ? t(`rail.${kind}_of`, { arm }) : t(`rail.${kind}`)}
+          />
+        )),
+      )}
       <Bar
         name={t(several ? "rail.speed_fastest" : "rail.speed")}
         connection={connection}

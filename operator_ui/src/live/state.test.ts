@@ -40,6 +40,8 @@ const TELEMETRY: Telemetry = {
       gripper_m: 0,
       force_n: 0,
       force_limit_n: 20,
+      torque_nm: 0,
+      torque_limit_nm: 15,
     },
   },
   speed_m_s: 0,

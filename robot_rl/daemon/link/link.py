@@ -217,9 +217,7 @@ class Link:
         return telemetry_of(
             seen,
             instructions=settings.task.reset.instructions,
-            force_limits_n={
-                name: arm.limits.static_force_n for name, arm in settings.cell.arms.items()
-            },
+            stated={name: arm.stated for name, arm in settings.cell.arms.items()},
             recorded=self._status,
         )
 

@@ -26,6 +26,7 @@ from robot_rl.schema.live.telemetry import (
     OutboxStatus,
     Telemetry,
 )
+from safety.contact import Stated
 from safety.faults import FaultCode, bound_ms, sentence
 from safety.standstill import at_rest
 from safety.vocabulary import Limit, Mode, Phase, Source
@@ -155,7 +156,7 @@ def telemetry_of(
     seen: Snapshot,
     *,
     instructions: str,
-    force_limits_n: Mapping[str, float],
+    stated: Mapping[str, Stated],
     recorded: OutboxStatus,
 ) -> Telemetry:
     """The message. `recorded` comes from the link itself, which knows the durable path."""
@@ -182,7 +183,7 @@ def telemetry_of(
         phase=Phase(phase) if (phase := _text(control["phase"])) else None,
         intervention_id=_id(control["intervention_id"]),
         lease=_lease(control, seen.now_ns),
-        arms={name: _arm(arm, force_limits_n[name]) for name, arm in seen.arms.items()},
+        arms={name: _arm(arm, stated[name]) for name, arm in seen.arms.items()},
         speed_m_s=speed_m_s,
         speed_limit_m_s=float(control["speed_limit"]),
         limits=limit_names(limits),
@@ -200,7 +201,7 @@ def telemetry_of(
     )
 
 
-def _arm(seen: ArmReading, force_limit_n: float) -> ArmTelemetry:
+def _arm(seen: ArmReading, stated: Stated) -> ArmTelemetry:
     """Before the first command the reference is where the arm is."""
     state, wrench = seen.state, _floats(seen.state["wrench"])
     wanted = state if seen.command is None else seen.command
@@ -212,7 +213,9 @@ def _arm(seen: ArmReading, force_limit_n: float) -> ArmTelemetry:
         wrench=wrench,
         gripper_m=float(state["gripper_m"]),
         force_n=math.hypot(*wrench[:3]),
-        force_limit_n=force_limit_n,
+        force_limit_n=stated.force_n,
+        torque_nm=math.hypot(*wrench[3:]),
+        torque_limit_nm=stated.torque_nm,
     )
 
 

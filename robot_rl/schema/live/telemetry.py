@@ -84,6 +84,8 @@ class ArmTelemetry(Message):
     gripper_m: float
     force_n: float
     force_limit_n: float
+    torque_nm: float = 0.0  # external, at the TCP; a robot of an older version does not say
+    torque_limit_nm: float = 0.0
 
 
 class Telemetry(Message):

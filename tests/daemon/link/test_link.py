@@ -126,11 +126,13 @@ def test_an_arm_that_measures_no_numbers_is_shown_with_its_fault(
         arm_slot.write(arm)
         seen = readings.snapshot(0)  # no time passes
         assert seen is not None
-        shown.append(
-            telemetry_of(seen, instructions="", force_limits_n={ONLY_ARM: 1.0}, recorded=recorded)
-        )
+        stated = {ONLY_ARM: settings.cell.arms[ONLY_ARM].stated}
+        shown.append(telemetry_of(seen, instructions="", stated=stated, recorded=recorded))
     assert shown[1] == shown[2] == shown[0], "what is no number is as it was last"
     assert shown[1].fault is FaultCode.ARM_UNUSABLE
+    arm = shown[1].arms[ONLY_ARM]
+    assert (arm.force_limit_n, arm.torque_limit_nm) == (40.0, 15.0), "as the cell states"
+    assert arm.torque_nm == pytest.approx(0.25 * 3**0.5)
 
 
 # ---- with the real simulator --------------------------------------------------------------------
