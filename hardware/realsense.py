@@ -16,6 +16,12 @@ from hardware.driver import Attached
 
 _JPEG_QUALITY = 90
 _MAX_AGE_NS = 500_000_000  # an older time stamp is another clock's, not the frame's age
+_STEP_NS = 50_000_000
+"""The wall clock moved against the robot's by this much between two frames: somebody set it. Less
+makes no frame look stale."""
+_SETTLE_NS = 60_000_000_000
+"""The library fits the camera's own clock to the wall clock over many seconds; until then stamps
+from before and after a step are mixed in its fit."""
 
 
 def load_library() -> Any:
@@ -62,6 +68,29 @@ class RealSenseSettings(CameraSettings):
         )
 
 
+class WallStamps:
+    """The age of frames that carry wall time, by which the robot's clock dates them.
+
+    The wall clock may be set at any moment (fault 22). A frame that was stamped before and read
+    after would look old or of the future, and the policy would hold for it; so around a step stamps
+    are not believed, and a frame counts as taken when it arrived.
+    """
+
+    def __init__(self) -> None:
+        self._wall_less_robot_ns: int | None = None
+        self._doubted_until_ns = 0
+
+    def capture_ns(self, stamp_ns: int, *, now_ns: int, wall_ns: int) -> int:
+        """Robot time of a frame's exposure, from its stamp and both clocks as it arrives."""
+        ahead_ns, before_ns = wall_ns - now_ns, self._wall_less_robot_ns
+        self._wall_less_robot_ns = ahead_ns
+        if before_ns is not None and abs(ahead_ns - before_ns) > _STEP_NS:
+            self._doubted_until_ns = now_ns + _SETTLE_NS
+        age_ns = wall_ns - stamp_ns
+        believed = now_ns >= self._doubted_until_ns and 0 <= age_ns < _MAX_AGE_NS
+        return now_ns - age_ns if believed else now_ns
+
+
 class RealSense:
     """Implements `hardware.camera.Camera` for a `serial` number, or a `recording` to replay."""
 
@@ -78,6 +107,7 @@ class RealSense:
     ) -> None:
         library = load_library()
         self.name, self._clock, self._library = name, clock, library
+        self._stamps = WallStamps()
         self._what = f"recording {recording}" if recording else f"RealSense {serial}"
         config = library.config()
         if recording:
@@ -118,13 +148,13 @@ class RealSense:
         )
 
     def _capture_ns(self, colour: Any) -> int:
-        """Robot time of the exposure: now, less the frame's age where its stamp is wall time."""
+        """Robot time of the exposure; of the arrival, where the stamp is the camera's own time."""
         now_ns, wall_ns = self._clock.now_ns(), time.time_ns()
         domain = colour.get_frame_timestamp_domain()
         if domain == self._library.timestamp_domain.hardware_clock:
             return now_ns
-        age_ns = wall_ns - round(colour.get_timestamp() * 1e6)
-        return now_ns - age_ns if 0 <= age_ns < _MAX_AGE_NS else now_ns
+        stamp_ns = round(colour.get_timestamp() * 1e6)
+        return self._stamps.capture_ns(stamp_ns, now_ns=now_ns, wall_ns=wall_ns)
 
     def close(self) -> None:
         self._pipeline.stop()

@@ -70,6 +70,7 @@ class Robot:
         columns = settings.task.action.size
         self._rings["step_results"] = topics.open_step_results(folder, columns)
         self._sequence = itertools.count(1)
+        self._chunk_ids = itertools.count(1)
         self.answers: list[CommandResult] = []
         self.progress: list[StopProgress] = []
 
@@ -132,12 +133,48 @@ class Robot:
                 assert process.is_alive(), f"{name} ended with {process.exitcode}"
         else:
             raise AssertionError(f"virtual time stopped at {self.now_ns / 1e9:.3f} s")
+        self.collect()
+
+    def collect(self) -> None:
+        """Take what control and actor have answered."""
         for ring in ("control_results", "actor_results"):
             for result in messages.receive(self._rings[ring], _RESULTS):
                 if isinstance(result, StopProgress):
                     self.progress.append(result)
                 else:
                     self.answers.append(result)
+
+    # ---- what the actor does --------------------------------------------------------------------
+
+    def begin_autonomy(self) -> None:
+        """The policy may drive from the next observation on."""
+        messages.send(self._rings["intents"], messages.BeginAutonomy())
+        self.run(120 - (self.now_ns // MS + 20) % 100)
+        assert self.mode == "autonomous", self.cause
+
+    def offer(
+        self,
+        actions: Any,
+        *,
+        epoch: int | None = None,
+        valid_from_ns: int | None = None,
+        risk: float = topics.NO_CRITIC,
+    ) -> int:
+        """Publish a chunk of (n, columns) `actions` as the actor does; returns its id."""
+        step_ns = self.settings.task.step_ns
+        chunk = np.zeros((), self.chunk.dtype)
+        observed_ns = self.now_ns // step_ns * step_ns
+        chunk["chunk_id"] = chunk_id = next(self._chunk_ids)
+        chunk["observation_ns"] = observed_ns
+        start_ns = observed_ns + self.settings.task.action_delay_ns
+        chunk["valid_from_ns"] = start_ns if valid_from_ns is None else valid_from_ns
+        chunk["dt_ns"] = step_ns
+        chunk["epoch"] = self.status["epoch"] if epoch is None else epoch
+        chunk["count"] = len(actions)
+        chunk["actions"][: len(actions)] = actions
+        chunk["risk"], chunk["policy_version"] = risk, 3
+        self.chunk.write(chunk)
+        return chunk_id
 
     # ---- what the link does ---------------------------------------------------------------------
 

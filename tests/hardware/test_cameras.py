@@ -10,8 +10,10 @@ import simplejpeg
 
 from hardware.camera import CameraLost
 from hardware.clock import MonotonicClock
+from safety.faults import FaultCode
 
 WIDTH, HEIGHT = 64, 48
+MS = 1_000_000
 
 
 def picture(index: int) -> np.ndarray:
@@ -113,3 +115,25 @@ def test_realsense_that_is_not_there_says_what_to_check():
 
     with pytest.raises(CameraLost, match="serial number"):
         RealSense("wrist", MonotonicClock(), serial="000000000000")
+
+
+@pytest.mark.injects(FaultCode.WALL_CLOCK_JUMP)
+@pytest.mark.parametrize("step_s", [3600.0, 0.3, 0.1, -0.1, -0.3, -3600.0])
+def test_no_realsense_frame_looks_old_because_the_wall_clock_was_set(step_s: float) -> None:
+    """Between the exposure of a frame and its arrival; then for as long as the library, which fits
+    the camera's clock to the wall's, still mixes what was before and after.
+    """
+    from hardware.realsense import WallStamps
+
+    stamps, age_ms, old_ms = WallStamps(), 30, 0
+    wall_ms = [1_000_000 + 33 * k for k in range(3000)]
+    for k, at_ms in enumerate(wall_ms):
+        set_ms = round(step_s * 1e3) if k >= 10 else 0
+        # The fit follows the step within 20 s.
+        followed_ms = set_ms if k >= 600 else set_ms * max(k - 10, 0) // 600
+        capture_ns = stamps.capture_ns(
+            (at_ms + followed_ms - age_ms) * MS, now_ns=33 * k * MS, wall_ns=(at_ms + set_ms) * MS
+        )
+        old_ms = 33 * k - capture_ns // MS
+        assert 0 <= old_ms <= age_ms, f"frame {k} looks {old_ms} ms old"
+    assert old_ms == age_ms, "in the end its stamps count again"

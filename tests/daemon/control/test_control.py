@@ -1,20 +1,18 @@
 """Control on the simulated arm: a person drives, loses the line, stops; the arm's own watchdog."""
 
-import itertools
 from uuid import uuid4
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from robot_rl.daemon import messages, topics
-from robot_rl.daemon.messages import BeginAutonomy, GoHome
+from robot_rl.daemon import messages
+from robot_rl.daemon.messages import GoHome
 from robot_rl.schema.live.client_message import AcquireLease, Clear, EndTakeover, Stop
 from robot_rl.schema.live.robot_command import ClientGone
 from safety.faults import FaultCode, bound_ms
 
 MS = 1_000_000
-_CHUNK_IDS = itertools.count(1)
 LOSSES = {
     "socket": FaultCode.OPERATOR_LOST,
     "dead-man": FaultCode.PAGE_FROZEN,
@@ -37,31 +35,6 @@ def robot(running):
     return running
 
 
-def begin(robot) -> None:
-    """The policy may drive from the next observation on."""
-    messages.send(robot.ring("intents"), BeginAutonomy())
-    robot.run(120 - (robot.now_ns // MS + 20) % 100)
-    assert robot.mode == "autonomous"
-
-
-def offer(robot, actions, *, epoch=None, valid_from_ns=None) -> int:
-    """Publish a chunk as the actor does; returns its id."""
-    step = robot.settings.task.step_ns
-    chunk = np.zeros((), robot.chunk.dtype)
-    grid = robot.now_ns // step
-    chunk["chunk_id"] = chunk_id = next(_CHUNK_IDS)
-    chunk["observation_ns"] = grid * step
-    start = grid * step + robot.settings.task.action_delay_ns
-    chunk["valid_from_ns"] = start if valid_from_ns is None else valid_from_ns
-    chunk["dt_ns"] = step
-    chunk["epoch"] = robot.status["epoch"] if epoch is None else epoch
-    chunk["count"] = len(actions)
-    chunk["actions"][: len(actions)] = actions
-    chunk["risk"], chunk["policy_version"] = topics.NO_CRITIC, 3
-    robot.chunk.write(chunk)
-    return chunk_id
-
-
 def greatest_speed_m_s(robot, duration_ms: int) -> float:
     """Of the measured TCP, looked at every 10 ms from now on."""
     speeds = [robot.speed_m_s()]
@@ -72,7 +45,7 @@ def greatest_speed_m_s(robot, duration_ms: int) -> float:
 
 
 def test_a_person_takes_over_moves_the_arm_and_gives_it_back(robot):
-    begin(robot)
+    robot.begin_autonomy()
     robot.take_over()
     before = robot.position_m
     robot.ring("step_results").drain()
@@ -128,8 +101,8 @@ def test_a_lost_person_holds_in_time(robot, loss):
 
 
 def test_a_policy_without_a_next_chunk_holds_in_time(robot):
-    begin(robot)
-    offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 3)
+    robot.begin_autonomy()
+    robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 3)
     robot.run(robot.settings.task.action_delay_ns // 1_000_000 + 300)
     assert robot.speed_m_s() > 0.2  # the horizon ends now
     robot.run(bound_ms(FaultCode.ACTOR_LOST))
@@ -137,11 +110,11 @@ def test_a_policy_without_a_next_chunk_holds_in_time(robot):
 
 
 def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
-    begin(robot)
+    robot.begin_autonomy()
     before, reference_m = robot.position_m, robot.reference_m
     robot.ring("step_results").drain()
     # The arm trails its reference; a hold right after the motion would give up the rest of the way.
-    offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3 + [[0.0] * 7] * 3)
+    robot.offer([[0, 0, 0.8, 0, 0, 0, 0]] * 3 + [[0.0] * 7] * 3)
     robot.run(640)
     assert robot.position_m[2] - before[2] == pytest.approx(0.06, abs=0.006)
     robot.run(1000)
@@ -155,16 +128,16 @@ def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     assert all(int(step["policy_version"]) == 3 for step in policy)
     robot.run(1000)
     before = robot.position_m
-    offer(robot, [[0, 0, 0.8, 0, 0, 0, 0]] * 3, epoch=int(robot.status["epoch"]) - 1)
+    robot.offer([[0, 0, 0.8, 0, 0, 0, 0]] * 3, epoch=int(robot.status["epoch"]) - 1)
     robot.run(500)
     np.testing.assert_allclose(robot.position_m, before, atol=0.002)
 
 
 def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
-    begin(robot)
+    robot.begin_autonomy()
     before = robot.position_m
     robot.ring("step_results").drain()
-    offer(robot, [[np.nan, 0, 0.5, 0, 0, 0, 0]])
+    robot.offer([[np.nan, 0, 0.5, 0, 0, 0, 0]])
     robot.run(300)
     np.testing.assert_allclose(robot.position_m, before, atol=0.002)
     reasons = [bytes(step["reject_reason"]) for step in robot.ring("step_results").drain()]
@@ -172,8 +145,8 @@ def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
 
 
 def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
-    begin(robot)
-    offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 10)
+    robot.begin_autonomy()
+    robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 10)
     robot.run(300)
     assert robot.speed_m_s() > 0.1
     asked_ns = robot.now_ns
@@ -202,8 +175,8 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
 
 
 def test_when_control_is_killed_the_arm_brakes_and_a_person_has_to_clear(robot):
-    begin(robot)
-    offer(robot, [[0, 1.0, 0, 0, 0, 0, 0]] * 10)
+    robot.begin_autonomy()
+    robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 10)
     robot.run(300)
     robot.kill("control")
     robot.run(bound_ms(FaultCode.CONTROL_LOST))
