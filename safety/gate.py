@@ -3,7 +3,8 @@
 finite and in shape -> fresh, right epoch, right mode -> risk (may only tighten) -> interpolated
 goal -> jerk-limited tracking -> workspace box -> clip against the measured pose -> command.
 Default is deny: without a valid, fresh, authorised proposal the reference decays to the measured
-pose, decelerates with the arm, and rests where the arm has come to stand.
+pose, decelerates with the arm, and rests where the arm has come to stand. An arm outside its
+workspace holds too, and only comes back in (`safety.excursion`).
 
 `Gate` is the one mutable object here. Control owns it; time and measurement are passed in.
 """
@@ -18,6 +19,7 @@ from safety import rotation
 from safety._seal import SEAL
 from safety.admission import judge, judged_risk, usable_pose
 from safety.command import CartesianTarget
+from safety.excursion import WorkspaceBrake
 from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
@@ -110,6 +112,7 @@ class Gate:
         self._holding, self._held, self._hold_from_ns = True, True, 0
         self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
+        self._workspace = WorkspaceBrake()
 
     @property
     def velocity(self) -> FloatArray:
@@ -131,6 +134,9 @@ class Gate:
         if not seen:
             reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
+        if self._workspace.look(self._measured_m, self.limits):
+            admitted, reject = self._come_back(admitted, reject)
+            limits |= Limit.EXCURSION
         if state.mode not in MOVING:
             self.gripper_held = True  # until the next order: the last one is void like a chunk
         try:
@@ -175,6 +181,13 @@ class Gate:
         if reject is not Reject.NONE or risk is None or threshold is None or risk <= threshold:
             return reject, Limit.NONE
         return Reject.RISK, Limit.RISK
+
+    def _come_back(self, admitted: Proposal, reject: Reject) -> tuple[Proposal, Reject]:
+        """Outside the workspace: what leads back in, or a hold."""
+        if isinstance(admitted, Hold):
+            return admitted, reject
+        back = self._workspace.inward(admitted, self.position_m, self.quaternion, self.limits)
+        return (Hold(), Reject.EXCURSION) if back is None else (back, reject)
 
     def _steer(self, now_ns: int, proposal: Proposal) -> Limit:
         """Advance the tracked reference by one period."""
@@ -291,9 +304,15 @@ class Gate:
         return limits | Limit.WORKSPACE if at_wall.any() else limits
 
     def _box(self, present_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The workspace, widened to the present reference: outside, one may only come back in."""
+        """The workspace, widened to the present reference: outside, one may only come back in.
+
+        An arm that was carried out is not pulled back: it is widened to the measured pose too.
+        """
         low = np.minimum(self.limits.box_min_m, present_m)
-        return low, np.maximum(self.limits.box_max_m, present_m)
+        high = np.maximum(self.limits.box_max_m, present_m)
+        if self._workspace.outside:
+            return np.minimum(low, self._measured_m), np.maximum(high, self._measured_m)
+        return low, high
 
     def _decay(self, now_ns: int, time_s: float = DECAY_S) -> None:
         """Let the reference decay from where it is to the measured pose; velocity is kept."""
@@ -337,10 +356,7 @@ class Gate:
             moved = [inside - self.position_m, rotation.minus(facing, self.quaternion)]
             tracker.hold_back(self._clipped, np.concatenate(moved) / self.settings.period_s)
         self.position_m, self.quaternion = inside, facing
-        beyond = np.maximum(
-            bounds.box_min_m - self._measured_m, self._measured_m - bounds.box_max_m
-        )
-        return limits | Limit.EXCURSION if (beyond > bounds.margin_m).any() else limits
+        return limits
 
     def _seal(self, now_ns: int, epoch: int) -> CartesianTarget:
         self._sequence += 1

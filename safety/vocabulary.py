@@ -58,7 +58,7 @@ class Limit(IntFlag):
     NOT_FINITE = 1 << 8
     SOLVER_FALLBACK = 1 << 9
     EXCURSION = 1 << 10
-    """The measured TCP is beyond the workspace box and its margin."""
+    """The measured TCP is beyond the workspace box and its margin: the arm holds."""
     BRAKE = 1 << 11
     JOINT = 1 << 12
     """A joint is near its limit, or heading for it, and is held back."""
@@ -79,6 +79,8 @@ class Reject(StrEnum):
     REPLAYED = "replayed"
     RISK = "risk"
     MEASUREMENT = "measurement"
+    EXCURSION = "excursion"
+    """The arm is outside its workspace, and this does not lead back in."""
 
 
 class DriveFrame(StrEnum):

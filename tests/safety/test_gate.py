@@ -212,7 +212,13 @@ def test_a_bad_proposal_holds_and_says_why(rig: Any, index: int) -> None:
 def test_there_is_a_case_for_every_rejection(rig: Any) -> None:
     assert len(rejections(rig)) == 26
     covered = {reject for _, _, reject in rejections(rig)}
-    elsewhere = {Reject.NONE, Reject.REPLAYED, Reject.RISK, Reject.MEASUREMENT}
+    elsewhere = {
+        Reject.NONE,
+        Reject.REPLAYED,
+        Reject.RISK,
+        Reject.MEASUREMENT,
+        Reject.EXCURSION,
+    }
     assert covered | elsewhere == set(Reject)
 
 

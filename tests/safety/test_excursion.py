@@ -1,0 +1,175 @@
+"""An arm that was carried out of its workspace stands, and moves only back in."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from safety.excursion import BACK, WorkspaceBrake
+from safety.limits import ArmLimits
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.vocabulary import Limit, Mode, Reject, Source
+
+DT = 0.005
+SIDES = [(axis, side) for axis in range(3) for side in (-1.0, 1.0)]
+
+
+def outside(limits: ArmLimits, axis: int, side: float, beyond_m: float = 0.03) -> np.ndarray:
+    """In the middle of the box but for one axis, on which it is beyond a face."""
+    box = limits.cartesian
+    place = 0.5 * (box.box_min_m + box.box_max_m)
+    place[axis] = (box.box_max_m if side > 0 else box.box_min_m)[axis] + side * beyond_m
+    return place
+
+
+def proposal(rig: Any, velocity: np.ndarray, mode: Mode) -> Proposal:
+    """To move that way (3,) m/s, by whoever has the authority in this mode."""
+    epoch = rig.state.epoch
+    if mode is Mode.TAKEOVER:
+        twist = np.concatenate([velocity, [0.0, 0.0, 0.3]])
+        return Twist(epoch=epoch, received_ns=rig.now_ns, twist=twist)
+    if mode is Mode.RESETTING:
+        return Home(
+            epoch=epoch,
+            valid_until_ns=rig.now_ns + 100_000_000,
+            position_m=rig.position_m + velocity,
+            quaternion=rig.quaternion,
+        )
+    return PolicyTarget(
+        sequence=0,
+        epoch=epoch,
+        observed_ns=rig.now_ns,
+        valid_from_ns=rig.now_ns,
+        valid_until_ns=rig.now_ns + 100_000_000,
+        delta=np.concatenate([0.1 * velocity, np.zeros(3)]),
+        gripper=0.0,
+    )
+
+
+def carried_out(rig: Any, place: np.ndarray, mode: Mode) -> None:
+    rig.enter(mode)
+    rig.position_m = place
+    rig.gate.take_over(rig.now_ns, rig.measured())
+    rig.run(Hold, 40)
+
+
+def is_back(rig: Any, limits: ArmLimits) -> bool:
+    box = limits.cartesian
+    within = BACK * box.margin_m
+    low, high = box.box_min_m - within, box.box_max_m + within
+    return bool(((rig.position_m >= low) & (rig.position_m <= high)).all())
+
+
+def assert_only_what_leads_back_in_moves(
+    make_rig: Callable[..., Any], limits: ArmLimits, mode: Mode
+) -> None:
+    """From beyond each face: out, sideways and in are asked for, until it is back."""
+    for axis, side in SIDES:
+        for way in np.concatenate([np.eye(3), -np.eye(3)]):
+            rig = make_rig()
+            carried_out(rig, outside(limits, axis, side), mode)
+            start = before = rig.position_m
+            came = len(rig.decisions)
+            while len(rig.decisions) < came + 40 and not is_back(rig, limits):
+                before = rig.position_m
+                rig.tick(proposal(rig, 0.2 * way, mode))
+            moved = (before - start) * -side
+            inward = moved[axis] > 1e-3
+            assert np.abs(np.delete(moved, axis)).max() < 1e-9
+            assert moved[axis] > -1e-9
+            assert inward == (
+                mode is Mode.RESETTING or (mode is Mode.TAKEOVER and way[axis] == -side)
+            )
+            first = rig.decisions[came].verdict
+            assert Limit.EXCURSION in first.limits
+            assert first.reject is (Reject.NONE if inward else Reject.EXCURSION)
+            assert (first.source is Source.HOLD) == (not inward)
+
+
+@pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.RESETTING, Mode.AUTONOMOUS])
+def test_outside_only_what_leads_back_in_is_admitted(
+    make_rig: Callable[..., Any], arm_limits: ArmLimits, mode: Mode
+) -> None:
+    assert_only_what_leads_back_in_moves(make_rig, arm_limits, mode)
+
+
+@pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.RESETTING, Mode.AUTONOMOUS])
+def test_control_without_the_brake(
+    make_rig: Callable[..., Any],
+    arm_limits: ArmLimits,
+    mode: Mode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(WorkspaceBrake, "look", lambda *_: False)
+    with pytest.raises(AssertionError):
+        assert_only_what_leads_back_in_moves(make_rig, arm_limits, mode)
+
+
+def test_an_arm_that_is_carried_out_stands_where_it_came_to_stand(
+    rig: Any, arm_limits: ArmLimits
+) -> None:
+    """A push takes the arm 30 mm through a face while a person drives against it."""
+    rig.enter(Mode.TAKEOVER)
+    out = np.array([0.0, 0.2, 0.0])
+    rig.run(lambda: proposal(rig, out, Mode.TAKEOVER), 400)
+    rig.blocked = True
+    for speed_m_s in np.linspace(0.3, 0.0, 40):
+        rig.position_m = rig.position_m + np.array([0.0, speed_m_s * DT, 0.0])
+        rig.tick(proposal(rig, out, Mode.TAKEOVER))
+    decisions = rig.run(lambda: proposal(rig, out, Mode.TAKEOVER), 60)
+    assert all(d.verdict.reject is Reject.EXCURSION for d in decisions)
+    assert all(d.command.hold for d in decisions)
+    assert rig.gate.rests
+    assert np.allclose(decisions[-1].command.position_m, rig.position_m, atol=1e-6)
+    beyond_m = rig.position_m - arm_limits.cartesian.box_max_m
+    assert beyond_m.max() > arm_limits.cartesian.margin_m
+
+
+def test_at_rest_outside_nothing_is_refused(rig: Any, arm_limits: ArmLimits) -> None:
+    carried_out(rig, outside(arm_limits, 0, 1.0), Mode.AUTONOMOUS)
+    verdict = rig.tick(Hold()).verdict
+    assert verdict.reject is Reject.NONE
+    assert Limit.EXCURSION in verdict.limits
+    assert rig.tick(None).verdict.reject is Reject.NO_PROPOSAL
+
+
+@pytest.mark.parametrize(("axis", "side"), SIDES)
+def test_it_begins_beyond_the_margin_and_ends_well_within_it(
+    arm_limits: ArmLimits, axis: int, side: float
+) -> None:
+    box = arm_limits.cartesian
+    brake = WorkspaceBrake()
+
+    def looked(beyond_m: float) -> bool:
+        return brake.look(outside(arm_limits, axis, side, beyond_m), box)
+
+    assert not looked(0.999 * box.margin_m)
+    assert looked(1.001 * box.margin_m)
+    assert brake.sides[axis] == side
+    assert looked(1.001 * BACK * box.margin_m)
+    assert not looked(0.999 * BACK * box.margin_m)
+    assert not brake.sides.any()
+    assert not looked(0.999 * box.margin_m)
+
+
+def test_the_policy_goes_on_once_the_arm_is_back(rig: Any, arm_limits: ArmLimits) -> None:
+    carried_out(rig, outside(arm_limits, 2, 1.0), Mode.TAKEOVER)
+    down = np.array([0.0, 0.0, -0.2])
+    rig.run(lambda: proposal(rig, down, Mode.TAKEOVER), 60)
+    rig.enter(Mode.AUTONOMOUS)
+    rig.state = replace(rig.state, since_ns=rig.now_ns)
+    verdict = rig.tick(proposal(rig, down, Mode.AUTONOMOUS)).verdict
+    assert verdict.reject is Reject.NONE
+    assert Limit.EXCURSION not in verdict.limits
+
+
+def test_a_box_that_becomes_smaller_stops_an_arm_outside_it(
+    make_rig: Callable[..., Any], arm_limits: ArmLimits
+) -> None:
+    rig = make_rig()
+    small = replace(arm_limits.cartesian, box_min_m=rig.position_m + np.array([0.03, -0.1, -0.1]))
+    rig.gate.limits = small
+    verdict = rig.tick(proposal(rig, np.array([-0.2, 0.0, 0.0]), Mode.AUTONOMOUS)).verdict
+    assert verdict.reject is Reject.EXCURSION
