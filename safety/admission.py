@@ -62,6 +62,15 @@ def judged_risk(proposal: Proposal | None, settings: GateSettings) -> float | No
     return float(proposal.risk) if 0.0 <= proposal.risk <= 1.0 else 1.0
 
 
+def risk_allowed(proposal: Proposal | None, settings: GateSettings) -> float:
+    """The stricter one of the cell's threshold and of the critic's own; 1 where neither is."""
+    allowed = 1.0 if settings.risk_threshold is None else settings.risk_threshold
+    if not isinstance(proposal, PolicyTarget) or proposal.risk_threshold is None:
+        return allowed
+    own = proposal.risk_threshold
+    return min(allowed, own) if 0.0 <= own <= 1.0 else 0.0
+
+
 def usable_pose(position_m: FloatArray, quaternion: FloatArray) -> bool:
     """A finite position and a finite quaternion of about unit length."""
     if defect(position_m, 3) is not Reject.NONE or defect(quaternion, 4) is not Reject.NONE:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from safety import rotation
 from safety._seal import SEAL
-from safety.admission import judge, judged_risk, usable_pose
+from safety.admission import judge, judged_risk, risk_allowed, usable_pose
 from safety.command import CartesianTarget
 from safety.excursion import WorkspaceBrake
 from safety.limits import ArmLimits, CartesianLimits, LimitError
@@ -177,8 +177,10 @@ class Gate:
         reject = judge(proposal, state, last, self.settings, now_ns)
         if reject in (Reject.NOT_FINITE, Reject.SHAPE):
             return reject, Limit.NOT_FINITE
-        risk, threshold = judged_risk(proposal, self.settings), self.settings.risk_threshold
-        if reject is not Reject.NONE or risk is None or threshold is None or risk <= threshold:
+        risk = judged_risk(proposal, self.settings)
+        if reject is not Reject.NONE or risk is None:
+            return reject, Limit.NONE
+        if risk <= risk_allowed(proposal, self.settings):
             return reject, Limit.NONE
         return Reject.RISK, Limit.RISK
 

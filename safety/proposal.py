@@ -23,6 +23,8 @@ class PolicyTarget:
     gripper: float
     """-1 close, 0 stay, +1 open."""
     risk: float | None = None
+    risk_threshold: float | None = None
+    """From which risk on its own critic would hold it back; the cell's can only be stricter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -62,6 +62,8 @@ class Limit(IntFlag):
     BRAKE = 1 << 11
     JOINT = 1 << 12
     """A joint is near its limit, or heading for it, and is held back."""
+    FORCE = 1 << 13
+    """The measured contact force is beyond what the task calls safe (`[risk] force_n`)."""
 
 
 class Reject(StrEnum):

@@ -10,6 +10,7 @@ from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
 from robot_rl.config.learner import Learner, learner_section
 from robot_rl.config.reward import Reward
+from robot_rl.config.risk import RiskSection
 from robot_rl.config.section import (
     ArmName,
     Fraction,
@@ -106,6 +107,7 @@ class Task(Section):
     cameras: tuple[str, ...]
     policy: StartingPolicy
     exploration: Exploration = Exploration()
+    risk: RiskSection | None = None
     learner: Learner = Field(default_factory=lambda: learner_section({}))
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from hardware.memory import Record, Ring, Slot
 
 NO_ARM = -1  # DRIVE.arm
 MAX_CHUNK = 64  # actions in one chunk
-NO_CRITIC = -1.0  # CHUNK.risk
+NO_CRITIC = -1.0  # CHUNK.risk, and CHUNK.risk_threshold of one that only warns
 MESSAGE_BYTES = 2040
 
 MESSAGE = np.dtype([("size", np.int64), ("text", f"V{MESSAGE_BYTES}")])
@@ -62,6 +62,7 @@ def chunk_type(columns: int) -> np.dtype[np.void]:
             ("count", np.int64),  # 0: the policy sees nothing; older plans end at valid_from_ns
             ("actions", np.float64, (MAX_CHUNK, columns)),
             ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
+            ("risk_threshold", np.float64),  # NO_CRITIC: it only warns; no probability counts as 0
             ("policy_version", np.int64),
             ("inference_s", np.float64),
         ]
@@ -238,3 +239,13 @@ def risk_of(chunk: Record) -> float | None:
     if risk == NO_CRITIC:
         return None
     return risk if 0.0 <= risk <= 1.0 else 1.0
+
+
+def risk_threshold_of(chunk: Record) -> float | None:
+    """From which risk on a chunk is held back; None where its critic only warns. One that is no
+    probability holds back all but what is sure to be safe.
+    """
+    threshold = float(chunk["risk_threshold"])
+    if threshold == NO_CRITIC:
+        return None
+    return threshold if 0.0 <= threshold <= 1.0 else 0.0

@@ -16,12 +16,15 @@ from robot_rl import durable_file
 from robot_rl.errors import BadInput
 from robot_rl.learner.algorithm import Algorithm, Counts, not_finite
 from robot_rl.learner.fitness import PUBLISHED, Fitness
+from robot_rl.learner.risk.learner import RiskLearner
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import FirstSampled
 
 FORMAT = 1
+RISK = "risk."
+"""How the tensors of the risk critic are named in a state file."""
 _KEY = "robot_rl.learner"
 
 
@@ -66,9 +69,12 @@ def write_state(
     rng: np.random.Generator,
     position: Position,
     fitness: Fitness | None = None,
+    risk: RiskLearner | None = None,
 ) -> None:
     """Whole or not at all; the previous state stays beside it until the new one is on disk."""
     tensors = algorithm.state() | (fitness.state() if fitness else {})
+    if risk:
+        tensors |= {f"{RISK}{key}": value for key, value in risk.state().items()}
     position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
     data = save(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
@@ -83,6 +89,7 @@ def read_state(
     name: str,
     rng: np.random.Generator,
     fitness: Fitness | None = None,
+    risk: RiskLearner | None = None,
 ) -> Position | None:
     """Put the algorithm (`name`), random generators and what was published back to where they were;
     None when there is no state yet.
@@ -103,7 +110,12 @@ def read_state(
         if wrong:
             raise ValueError(f"its tensor {wrong} holds values that are not finite")
         published = {key: tensors.pop(key) for key in [*tensors] if key.startswith(PUBLISHED)}
+        # A task that has got a critic since begins with a new one; one that has none any more lets
+        # it go.
+        judged = {key: tensors.pop(key) for key in [*tensors] if key.startswith(RISK)}
         algorithm.load_state(tensors)
+        if risk and judged:
+            risk.load_state({key.removeprefix(RISK): value for key, value in judged.items()})
         if fitness:
             fitness.load_state(published)
         rng.bit_generator.state = json.loads(position.sampling_rng)

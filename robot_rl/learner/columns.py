@@ -65,7 +65,8 @@ STORED: Mapping[str, Column] = {
     "probability": _real(),  # evidence: the success classifier
     "terminated": _flag(),
     "truncated": _flag(),
-    "risk": _real(),
+    "risk": _real(),  # of the policy's own action
+    "risk_threshold": _real(),
     "limits": Column(dtype=np.uint32, absent=0),
     "policy_version": _whole(),
     "chunk_id": _whole(np.int64),
@@ -119,6 +120,7 @@ class Trajectory:
             "terminated": np.array([step.terminated for step in steps]),
             "truncated": np.array([step.truncated for step in steps]),
             "risk": _numbers([step.risk for step in steps]),
+            "risk_threshold": _numbers([step.risk_threshold for step in steps]),
             "limits": np.array([step.limits for step in steps]),
             "policy_version": _numbers([step.policy_version for step in steps], NOTHING),
             "chunk_id": _numbers([step.chunk_id for step in steps], NOTHING),

@@ -137,7 +137,8 @@ def _decode(data: bytes) -> Encoded | None:
     try:
         meta = json.loads(read_metadata(data, "an encoded segment")[_META])
         return Encoded(
-            trajectory=Trajectory(columns=load(data), episode_id=UUID(meta["episode_id"])),
+            # An entry of before a column was kept has nothing in it.
+            trajectory=Trajectory.made(load(data), UUID(meta["episode_id"])),
             first_index=meta["first_index"],
             interventions=tuple(
                 None if each is None else UUID(each) for each in meta["interventions"]

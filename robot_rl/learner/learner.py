@@ -27,6 +27,8 @@ from robot_rl.learner.pace import UpdateRate
 from robot_rl.learner.publish import Publisher
 from robot_rl.learner.releases import Releases
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.risk.learner import RiskLearner
+from robot_rl.learner.risk.release import RiskRelease
 from robot_rl.learner.saved_state import SavedState
 from robot_rl.learner.seeing.background import BackgroundRefresh
 from robot_rl.learner.seeing.carry_over import carry_over
@@ -82,6 +84,12 @@ class Learner:
             self.task.reward.success,
             self._starting_head,
         )
+        risk = self.task.risk
+        self.risk = (
+            None
+            if risk is None
+            else RiskLearner(risk, lambda: self.algorithm.head, settings.seed, device)
+        )
         self._saved = SavedState(
             settings.data_folder,
             self.task,
@@ -90,6 +98,7 @@ class Learner:
             self.algorithm,
             self.rng,
             self._fitness,
+            self.risk,
         )
         self._good = LastGood(self.algorithm, self.replay, self._say)
         self._releases = Releases(
@@ -101,6 +110,7 @@ class Learner:
             self.publisher,
             self._fitness,
             self._good,
+            self._risk_release(policy.backbone.sha256),
             lockstep=settings.lockstep,
         )
         check_installed(self.task.learner.metrics)
@@ -164,6 +174,11 @@ class Learner:
         if self._saved.problem:
             raise Unavailable(self._saved.problem)
         return self._refreshed and not self._stop.is_set()
+
+    def _risk_release(self, backbone_sha256: str) -> RiskRelease | None:
+        if self.risk is None:
+            return None
+        return RiskRelease(self.risk, self.replay, backbone_sha256)
 
     def _encoder(self, backbone: Backbone, manifest: CheckpointManifest) -> Encoder:
         settings, task = self.settings, self.task
@@ -258,7 +273,7 @@ class Learner:
         if isinstance(refreshed, str) or self._saved.problem:
             self._say(refreshed if isinstance(refreshed, str) else self._saved.problem)
             return
-        for networks in (self.algorithm, self._fitness.parent):
+        for networks in (self.algorithm, self._fitness.parent, self.risk):
             carry_over(networks, refreshed.translation)
         self._saved.backbone_sha256 = refreshed.sha256
         self._good.keep()
@@ -286,8 +301,12 @@ class Learner:
 
     def _update(self) -> None:
         self.owed -= 1
-        if not self._good.stopped:
-            self._note(self.algorithm.update(self.replay, self.rng))
+        if self._good.stopped:
+            return
+        self._note(self.algorithm.update(self.replay, self.rng))
+        # Once for each received step, whatever the algorithm's own number of updates.
+        if self.risk is not None and not self.owed % self.algorithm.budget.updates_per_step:
+            self._note(self.risk.update(self.replay))
 
     def _note(self, metrics: Metrics) -> None:
         if self._good.accepts(metrics):

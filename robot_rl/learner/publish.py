@@ -7,7 +7,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.feed import ServerClient
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.manifest import CheckpointManifest
-from robot_rl.policy.parts import LocalPart, adapter_part, backbone_part, head_part
+from robot_rl.policy.parts import LocalPart, adapter_part, backbone_part, head_part, risk_part
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import PolicyManifest, Update, encoder_sha256, parts_sha256
@@ -25,18 +25,26 @@ class Publisher:
         self.version: int | None = None
 
     def publish(
-        self, head: AnyHead, cursor: int, update: Update | None, *, adapter: bytes | None = None
+        self,
+        head: AnyHead,
+        cursor: int,
+        update: Update | None,
+        *,
+        adapter: bytes | None = None,
+        risk: bytes | None = None,
     ) -> int:
         """Returns the version's number. Raises ServerRefused or Stopped.
 
-        `adapter`: what training changed in the backbone (robot_rl.policy.adapter).
+        `adapter`: what training changed in the backbone (robot_rl.policy.adapter). `risk`: the
+        critic that judges beside the head (robot_rl.policy.risk_critic).
         """
         added = None if adapter is None else adapter_part(adapter)
         encoder = encoder_sha256(
             self._backbone.part.sha256, None if added is None else added.part.sha256
         )
         trained = head_part(encode_head(head, encoder), head.settings.kind)
-        local = [self._backbone, *([added] if added else []), trained]
+        critic = [] if risk is None else [risk_part(risk)]
+        local = [self._backbone, *([added] if added else []), trained, *critic]
         stored = self._client.publish(
             self._manifest(local, cursor, update),
             {sha256: data for part in local for sha256, data in part.contents.items()},

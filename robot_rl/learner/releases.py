@@ -12,6 +12,7 @@ from robot_rl.learner.pace import PublishingPace
 from robot_rl.learner.publish import Publisher, interventions_text
 from robot_rl.learner.refused import keep_refused
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.risk.release import RiskRelease
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.weights import encode_head
 from robot_rl.schema.policy import Update
@@ -32,12 +33,14 @@ class Releases:
         publisher: Publisher,
         fitness: Fitness,
         good: LastGood,
+        risk: RiskRelease | None,
         *,
         lockstep: bool,
     ) -> None:
         self._folder, self._backbone_sha256 = refused_folder, backbone_sha256
         self._algorithm, self._replay = algorithm, replay
         self._publisher, self._fitness, self._good = publisher, fitness, good
+        self._risk = risk
         self.pace = PublishingPace(task, lockstep=lockstep)
         self.refusal = ""
 
@@ -73,7 +76,10 @@ class Releases:
             wall_s=self.pace.age_s,
             first_sampled=replay.first_samples.told(),
         )
-        version = self._publisher.publish(self._algorithm.head, cursor, update)
+        risk = None if self._risk is None else self._risk.weights()
+        version = self._publisher.publish(self._algorithm.head, cursor, update, risk=risk)
+        if self._risk is not None and self._risk.refusal:
+            _log.warning("%s; the one before judges on", self._risk.refusal)
         replay.published()  # only now: what a failed publication would have told is told later
         self.pace.published(replay.received)
         self._fitness.published()

@@ -7,7 +7,7 @@ feed order and the generator is passed in, so that the same feed and seed give t
 for bit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -79,6 +79,7 @@ class Replay:
         self.demonstrations = IndexSet(self.store.rows)  # of D_demo: without corrections
         self.succeeded = IndexSet(self.store.rows)  # of D_on: steps of episodes that succeeded
         self.failed = IndexSet(self.store.rows)  # of D_on: of those that did not
+        self.unsafe = IndexSet(self.store.rows)  # of D_on: what a risk critic must learn to avoid
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
         self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
         self.on_sample: Callable[[Rows, int], None] = _nobody_looks
@@ -195,6 +196,10 @@ class Replay:
                 )
         return tuple(reversed(found))
 
+    def newest_episodes(self) -> Iterator[Episode]:
+        """Those from the feed, the newest first, to be read only."""
+        return (each for each in reversed(self._by_number) if not each.preloaded)
+
     # ---- what goes out -------------------------------------------------------------------------
 
     def sample(
@@ -211,6 +216,10 @@ class Replay:
         self.on_sample(rows, online)
         before = self.sampled_rows
         self.sampled_rows = (before[0] + online, before[1] + count - online)
+        return self.gather(rows, columns, online)
+
+    def gather(self, rows: Rows, columns: Iterable[BatchColumn], online: int = 0) -> Batch:
+        """The columns of rows that were drawn elsewhere; they do not count as trained on."""
         return Batch(
             columns={column: self._tensor(column.of(self, rows)) for column in columns},
             online=online,
@@ -250,7 +259,7 @@ class Replay:
     @property
     def _views(self) -> tuple[IndexSet, ...]:
         shown = (self.demonstrated, self.demonstrations)
-        return (self.online, *shown, self.succeeded, self.failed)
+        return (self.online, *shown, self.succeeded, self.failed, self.unsafe)
 
     def _tensor(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(values).to(self.device)
@@ -342,5 +351,6 @@ class Replay:
             (self.demonstrations, shown and episode.demonstration),
             (self.succeeded, outcome is Outcome.SUCCESS),
             (self.failed, outcome not in (None, Outcome.SUCCESS)),
+            (self.unsafe, not episode.preloaded and bool(self.store.cost[row])),
         ):
             (view.add if belongs else view.discard)(row)

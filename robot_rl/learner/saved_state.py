@@ -15,6 +15,7 @@ from robot_rl.learner.feed import HistoryLost, ServerClient
 from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.replay import Replay
+from robot_rl.learner.risk.learner import RiskLearner
 
 STATE = "learner.safetensors"
 
@@ -35,12 +36,13 @@ class SavedState:
         algorithm: Algorithm,
         rng: np.random.Generator,
         fitness: Fitness,
+        risk: RiskLearner | None = None,
     ) -> None:
         self.path = state_file(data_folder, task)
         self.backbone_sha256 = backbone_sha256
         self._task = task
         self._client, self._algorithm, self._rng = client, algorithm, rng
-        self._fitness = fitness
+        self._fitness, self._risk = fitness, risk
         self.problem = ""  # why the newest state is not on the disk
 
     def read(self) -> Position | None:
@@ -51,7 +53,9 @@ class SavedState:
         durable_file.clear(self.path)
         task = self._task
         name = task.learner.algorithm
-        position = read_state(self.path, self._algorithm, name, self._rng, self._fitness)
+        position = read_state(
+            self.path, self._algorithm, name, self._rng, self._fitness, self._risk
+        )
         if position is None:
             return None
         if position.backbone_sha256 != self.backbone_sha256 or position.task != task.name:
@@ -115,7 +119,7 @@ class SavedState:
             refreshed_env_steps=refreshed_env_steps,
         )
         try:
-            write_state(self.path, self._algorithm, self._rng, position, self._fitness)
+            write_state(self.path, self._algorithm, self._rng, position, self._fitness, self._risk)
         except OSError as error:
             self.problem = (
                 f"the learner's state cannot be saved in {self.path.parent} ({in_words(error)}); "

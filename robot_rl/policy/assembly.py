@@ -11,7 +11,17 @@ from robot_rl.policy.interface import AdaptableBackbone, Backbone
 from robot_rl.policy.keypoint_cnn import KIND as KEYPOINT_CNN
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.manifest import BadCheckpoint, KeypointSettings, loading
-from robot_rl.policy.parts import ADAPTER, ADAPTER_KIND, FOLDER, HEAD_KINDS, SETTINGS
+from robot_rl.policy.parts import (
+    ADAPTER,
+    ADAPTER_KIND,
+    FOLDER,
+    HEAD_KINDS,
+    RISK,
+    RISK_KIND,
+    SETTINGS,
+)
+from robot_rl.policy.risk_critic import RiskNet, RiskSettings
+from robot_rl.policy.risk_weights import decode_risk
 from robot_rl.policy.weights import decode_head, load_into
 from robot_rl.schema.policy import Part, PolicyManifest
 
@@ -68,6 +78,26 @@ def load_head(folder: Path, manifest: PolicyManifest, backbone: Backbone) -> Any
     data = _read(folder / HEAD, part)
     with loading(f"{folder / HEAD}: it cannot be loaded", _PUBLISH_AGAIN):
         return decode_head(data, backbone, str(folder / HEAD))
+
+
+def load_risk(
+    folder: Path, manifest: PolicyManifest, backbone: Backbone, action: int
+) -> tuple[RiskNet, RiskSettings] | None:
+    """The risk critic of a version, for actions of so many columns; None where it has none.
+
+    Raises BadCheckpoint.
+    """
+    part = manifest.risk
+    if part is None:
+        return None
+    if part.kind != RISK_KIND:
+        raise BadCheckpoint(
+            f"its risk critic is a {part.kind!r}, and this robot loads {RISK_KIND}: bring the "
+            "robot to the learner's release"
+        )
+    data = _read(folder / RISK, part)
+    with loading(f"{folder / RISK}: it cannot be loaded", _PUBLISH_AGAIN):
+        return decode_risk(data, backbone, action, str(folder / RISK))
 
 
 def _keypoint_cnn(folder: Path, part: Part) -> KeypointCnn:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadSettings, assemble
+from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadSettings, assemble, drawn
 from robot_rl.policy.networks import Mlp
 
 KIND = "consistency"
@@ -109,3 +109,15 @@ class ConsistencyPolicy(ActingPolicy[ConsistencyHead]):
         if not deterministic:
             best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
         return assemble(shape, axes.double().numpy(), best)
+
+    def candidates(
+        self, features: NDArray[np.float32], count: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """From other noise; grippers by their probabilities."""
+        shape = self.head.settings
+        noise = rng.standard_normal((count, len(shape.axes))).astype(np.float32)
+        with torch.inference_mode():
+            seen = torch.from_numpy(features)[None]
+            axes = self.head.draw(seen.expand(count, -1), torch.from_numpy(noise))
+            grippers = self.head.grippers(seen)[0]
+        return drawn(shape, axes.double().numpy(), grippers, rng)

@@ -14,6 +14,7 @@ from torch import nn
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.interface import Backbone, Chunk, Observation
 from robot_rl.policy.networks import Mlp
+from robot_rl.policy.shield import Shield
 from robot_rl.schema.message import MAX_ACTION, Message
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, -1.2  # at most 0.3: a robot explores beside what it knows
@@ -109,13 +110,20 @@ class ActingPolicy[H: nn.Module](ABC):
         self.explorer = explorer or Explorer()
         self.head = head.eval().requires_grad_(False)
         self.version = version
+        self.shield: Shield | None = None
+        """Its risk critic; where there is one, it is asked at every decision."""
 
     def act(
         self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
     ) -> Chunk:
         features = self.backbone.features(observation)
         action = self.decide(features, rng, deterministic=deterministic)
-        return Chunk(actions=action[None], version=self.version)
+        judged = None
+        if self.shield is not None:
+            action, judged = self.shield.judge(
+                features, action, lambda count: self.candidates(features, count, rng)
+            )
+        return Chunk(actions=action[None], version=self.version, judged=judged)
 
     @abstractmethod
     def decide(
@@ -124,6 +132,12 @@ class ActingPolicy[H: nn.Module](ABC):
         """(size,) action for features already at hand; unless `deterministic`, with what the
         explorer tries.
         """
+
+    @abstractmethod
+    def candidates(
+        self, features: NDArray[np.float32], count: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """(count, size) other actions that it could take, further away than it would explore."""
 
     def reset(self) -> None:
         """An episode begins: nothing that is tried lasts from the one before."""
@@ -138,6 +152,23 @@ def assemble(
     action[list(shape.axes)] = axes
     action[list(shape.gripper_columns)] = [GRIPPER_VALUES[choice] for choice in choices]
     return action
+
+
+def drawn(
+    shape: HeadSettings,
+    axes: NDArray[np.float64],
+    grippers: torch.Tensor,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """(count, size) actions of axes (count, axes), their grippers drawn by logits (grippers, 3)."""
+    choices = [
+        rng.choice(len(GRIPPER_VALUES), len(axes), p=each / each.sum())
+        for each in grippers.softmax(-1).double().numpy()
+    ]
+    picked = np.array(choices, np.int64).reshape(len(choices), len(axes)).T
+    return np.stack(
+        [assemble(shape, row, order) for row, order in zip(axes, picked.tolist(), strict=True)]
+    )
 
 
 class HeadPolicy(ActingPolicy[Head]):
@@ -155,3 +186,15 @@ class HeadPolicy(ActingPolicy[Head]):
             raw = raw + np.exp(output.log_std[0].double().numpy()) * noise
             best = self.explorer.choices(rng, best, len(GRIPPER_VALUES))
         return assemble(self.head.settings, np.tanh(raw), best)
+
+    def candidates(
+        self, features: NDArray[np.float32], count: int, rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Around its mean, with the greatest deviation that a head may have; grippers by their
+        probabilities.
+        """
+        with torch.inference_mode():
+            output = self.head(torch.from_numpy(features)[None])
+        mean = output.mean[0].double().numpy()
+        axes = np.tanh(mean + np.exp(LOG_STD_MAX) * rng.standard_normal((count, len(mean))))
+        return drawn(self.head.settings, axes, output.grippers[0], rng)

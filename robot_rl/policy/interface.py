@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import nn
 
+    from robot_rl.policy.shield import RiskJudgement
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -29,6 +31,7 @@ class Chunk:
     # (steps, action) in the columns of the task's action: −1 … 1, a gripper's −1, 0 or +1
     actions: NDArray[np.float64]
     version: int | None  # the policy version that decided; None before one was numbered
+    judged: "RiskJudgement | None" = None  # by its risk critic, where it has one
 
 
 class Policy(Protocol):

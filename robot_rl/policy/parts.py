@@ -12,6 +12,8 @@ SETTINGS = "backbone.json"  # of an encoder of our own: which cameras, how many 
 ADAPTER = "adapter.safetensors"
 FOLDER = "backbone"  # of a LeRobot policy with all that it needs to be loaded
 ADAPTER_KIND = "low_rank"
+RISK = "risk.safetensors"
+RISK_KIND = "risk"
 HEAD_KINDS = {"gaussian": "head", "consistency": "consistency_head"}
 """Kind in a head's settings → kind of the part; the first had no other beside it."""
 
@@ -32,6 +34,11 @@ def head_part(weights: bytes, kind: str) -> LocalPart:
 def adapter_part(weights: bytes) -> LocalPart:
     """An adapter as `robot_rl.policy.adapter` encodes it."""
     return _part_of(PartRole.ADAPTER, ADAPTER_KIND, {ADAPTER: weights})
+
+
+def risk_part(weights: bytes) -> LocalPart:
+    """A risk critic as `robot_rl.policy.risk_critic` encodes it."""
+    return _part_of(PartRole.RISK, RISK_KIND, {RISK: weights})
 
 
 def backbone_part(folder: Path, manifest: CheckpointManifest) -> LocalPart:

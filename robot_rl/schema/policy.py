@@ -34,6 +34,7 @@ class PartRole(StrEnum):
     BACKBONE = "backbone"  # observation → features; seldom changes
     ADAPTER = "adapter"  # what training changed in a backbone, added to it
     HEAD = "head"  # features → action
+    RISK = "risk"  # features and action → risk, where the task has a critic
 
 
 class PartFile(Message):
@@ -48,7 +49,7 @@ class Part(Message):
     """Named by its content: what has this `sha256` is never sent twice."""
 
     role: PartRole
-    kind: str  # how to load it: "keypoint_cnn" | "smolvla", "low_rank", "head"
+    kind: str  # how to load it: "keypoint_cnn" | "smolvla", "low_rank", "head", "risk"
     sha256: Sha256  # of its weights
     files: tuple[PartFile, ...]  # empty: nothing of it is on the server, the robot brings it
 
@@ -105,7 +106,7 @@ class PolicyManifest(Message):
     algorithm: str
     sha256: Sha256  # of the set of parts; in versions from before there were parts, of the head
     size_bytes: int  # of all parts
-    parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=3)]
+    parts: Annotated[tuple[Part, ...], Field(min_length=1, max_length=4)]
     created_t_utc: datetime
     feed_cursor: int
     update: Update | None  # None for the first version, which was cloned from demonstrations
@@ -153,6 +154,10 @@ class PolicyManifest(Message):
     @property
     def head(self) -> Part:
         return next(part for part in self.parts if part.role is PartRole.HEAD)
+
+    @property
+    def risk(self) -> Part | None:
+        return next((part for part in self.parts if part.role is PartRole.RISK), None)
 
     @property
     def encoder_sha256(self) -> str:

@@ -54,6 +54,8 @@ _COLUMNS: dict[str, pa.DataType] = {
     "terminated": pa.bool_(),
     "truncated": pa.bool_(),
     "risk": _F,
+    "risk_taken": _F,
+    "risk_threshold": _F,
     "limits": pa.int64(),
     "reject_reason": pa.string(),
     "policy_version": pa.int64(),

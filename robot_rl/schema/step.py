@@ -64,7 +64,11 @@ class Step(Message):
     evidence: RewardEvidence = RewardEvidence()
     terminated: bool = False
     truncated: bool = False
+    # What the risk critic said of the policy's own action, of the one that was taken instead (None:
+    # its own was), and from which risk on it would have been held back (None: it only warns).
     risk: float | None = None
+    risk_taken: float | None = None
+    risk_threshold: float | None = None
     limits: Annotated[int, Field(ge=0)] = 0
     reject_reason: str = ""
     policy_version: Annotated[int, Field(ge=0)] | None = None

@@ -193,10 +193,10 @@ def orders_after(orders: Sequence[float], before: Sequence[float]) -> tuple[floa
 def is_costly(
     limits: int, *, last: bool, outcome: Outcome | None, failure_class: str | None
 ) -> bool:
-    """Whether a step did what a risk critic must learn to avoid: the safety chain had to brake
-    (`limits` of the step), or the episode ended with it in a stop or was called unsafe. A person's
-    plain takeover is none of these.
+    """Whether a step did what a risk critic must learn to avoid: the safety chain had to brake or
+    the contact force went beyond what the task calls safe (`limits` of the step), or the episode
+    ended with it in a stop or was called unsafe. A person's plain takeover is none of these.
     """
-    if Limit(limits) & Limit.BRAKE:
+    if Limit(limits) & (Limit.BRAKE | Limit.FORCE):
         return True
     return last and (outcome is Outcome.ABORTED or failure_class == UNSAFE)

@@ -290,6 +290,30 @@ def test_risk_can_only_hold_back(
     assert (Limit.RISK in verdict.limits) == (reject is Reject.RISK)
 
 
+@pytest.mark.parametrize(
+    ("of_cell", "of_critic", "risk", "reject"),
+    [
+        (None, 0.5, 0.5, Reject.NONE),
+        (None, 0.5, 0.51, Reject.RISK),
+        (0.3, 0.5, 0.4, Reject.RISK),
+        (0.5, 0.3, 0.4, Reject.RISK),
+        (0.5, 0.9, 0.6, Reject.RISK),
+        (None, float("nan"), 0.1, Reject.RISK),
+        (None, 1.5, 0.1, Reject.RISK),
+    ],
+)
+def test_the_stricter_threshold_counts(
+    make_rig: Callable[..., Any],
+    of_cell: float | None,
+    of_critic: float,
+    risk: float,
+    reject: Reject,
+) -> None:
+    rig = make_rig(settings=GateSettings(period_s=DT, risk_threshold=of_cell))
+    proposal = replace(action(rig, np.zeros(6), risk=risk), risk_threshold=of_critic)
+    assert rig.tick(proposal).verdict.reject is reject
+
+
 def test_risk_concerns_the_policy_only(make_rig: Callable[..., Any]) -> None:
     rig = make_rig(settings=GateSettings(period_s=DT, risk_required=True, risk_threshold=0.1))
     rig.enter(Mode.TAKEOVER)

@@ -167,6 +167,7 @@ class Actor:
             chunk_id=reading.grid_ns // self.task.step_ns,
             policy_version=self.policy.version,
             inference_s=self.policy.inference_s,
+            judged=chunk.judged,
         )
         recorder.decide(decided)
         self.ports.send_chunk(

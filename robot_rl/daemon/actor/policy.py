@@ -10,13 +10,14 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
-from robot_rl.policy.assembly import load_encoder, load_head
+from robot_rl.policy.assembly import load_encoder, load_head, load_risk
 from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.heads import headed
 from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
 from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.shield import Shield
 from robot_rl.policy.starting import load_starting_policy
 from robot_rl.policy.versions import VersionStore, mark_acted, read_version
 from robot_rl.schema.episode import Purpose
@@ -155,12 +156,25 @@ class PolicyHolder:
                 return None
             head = load_head(folder, manifest, backbone)
             self._check_fits(backbone, head.settings)
+            shield = self._shield(folder, manifest, backbone)
         except (BadCheckpoint, OSError, ValueError) as error:
             raise PolicyUnavailable(
                 f"Policy version {wanted.version} was not taken: {error}. "
                 f"The robot stays with version {self.version}."
             ) from error
-        return headed(backbone, head, wanted.version, self._explorer)
+        policy = headed(backbone, head, wanted.version, self._explorer)
+        policy.shield = shield
+        return policy
+
+    def _shield(self, folder: Path, manifest: PolicyManifest, backbone: Backbone) -> Shield | None:
+        """The version's risk critic, where the task wants one. Raises BadCheckpoint."""
+        settings = self._task.risk
+        if settings is None:
+            return None
+        found = load_risk(folder, manifest, backbone, self._task.action.size)
+        if found is None:
+            return None
+        return Shield(*found, candidates=settings.candidates, acts=settings.acts)
 
     def _check_fits(self, backbone: Backbone, shape: HeadSettings) -> None:
         """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""

@@ -74,7 +74,10 @@ class ActorPorts:
         record["observation_ns"], record["valid_from_ns"] = observed_ns, valid_from_ns
         record["dt_ns"], record["epoch"], record["count"] = dt_ns, epoch, count
         record["actions"][:count] = actions[:count]
-        record["risk"] = topics.NO_CRITIC if decided.risk is None else decided.risk
+        judged = decided.judged
+        record["risk"] = topics.NO_CRITIC if judged is None else judged.taken
+        threshold = None if judged is None else judged.threshold
+        record["risk_threshold"] = topics.NO_CRITIC if threshold is None else threshold
         version = decided.policy_version
         record["policy_version"] = -1 if version is None else version
         record["inference_s"] = decided.inference_s
@@ -85,7 +88,8 @@ class ActorPorts:
         record = np.zeros((), self._chunk.dtype)
         record["chunk_id"] = from_ns // dt_ns
         record["observation_ns"] = record["valid_from_ns"] = from_ns
-        record["dt_ns"], record["risk"], record["policy_version"] = dt_ns, topics.NO_CRITIC, -1
+        record["dt_ns"], record["policy_version"] = dt_ns, -1
+        record["risk"] = record["risk_threshold"] = topics.NO_CRITIC
         self._chunk.write(record)
 
     def mode(self) -> Mode:

@@ -11,6 +11,7 @@ from hardware.memory import Record
 from robot_rl.daemon.actor.episode_events import Ending, Plan
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.topics import step_result_type
+from robot_rl.policy.shield import RiskJudgement
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import RewardEvidence, Step
 from safety.vocabulary import Phase, Source
@@ -31,8 +32,8 @@ class Decided:
     chunk_id: int
     policy_version: int | None
     inference_s: float
-    risk: float | None = None
-    """Of a critic that judged the action; the chunk carries it to the gate."""
+    judged: RiskJudgement | None = None
+    """What the risk critic said of the action; the chunk carries it to the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +178,7 @@ class StepRecorder:
                 "phase": Phase(phase) if phase else None,
                 "terminated": final and ending is not None and ending.terminated,
                 "truncated": final and ending is not None and not ending.terminated,
-                "risk": None if decided is None else decided.risk,
+                **_risk(decided),
                 "limits": int(result["limits"]),
                 "reject_reason": reject,
                 "policy_version": None if decided is None else decided.policy_version,
@@ -201,6 +202,15 @@ class StepRecorder:
             ),
             stale_cameras=reading.stale,
         )
+
+
+def _risk(decided: Decided | None) -> dict[str, float | None]:
+    """The fields of a step that say what the risk critic said."""
+    judged = None if decided is None else decided.judged
+    if judged is None:
+        return {}
+    taken = None if judged.taken == judged.own else judged.taken
+    return {"risk": judged.own, "risk_taken": taken, "risk_threshold": judged.threshold}
 
 
 def text_of(value: bytes) -> str:

@@ -3,6 +3,8 @@
 Authority, chunk plan and step grid are one for all arms; each arm has one of these.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,8 +89,11 @@ class ArmChannel:
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, mode)
         self._turns.follow(self.gate.quaternion)
         said = self.verdict = decision.verdict
-        if self.arm.limits:
-            limits = said.limits | Limit(self.arm.limits)
+        limits = said.limits | Limit(self.arm.limits)
+        force_n = self.settings.unsafe_force_n
+        if force_n is not None and math.hypot(*self.arm.wrench[:3].tolist()) > force_n:
+            limits |= Limit.FORCE
+        if limits != said.limits:
             self.verdict = Verdict(source=said.source, limits=limits, reject=said.reject)
         if self.account is not None:
             gripper = 0.0 if isinstance(proposal, Hold) else proposal.gripper

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hardware.memory import Record
 from robot_rl.daemon.control.grid import ArmColumns
-from robot_rl.daemon.topics import MAX_CHUNK, risk_of
+from robot_rl.daemon.topics import MAX_CHUNK, risk_of, risk_threshold_of
 from safety.proposal import PolicyTarget
 
 type Vector = NDArray[np.float64]
@@ -28,6 +28,7 @@ class PlannedAction:
     valid_until_ns: int
     action: Vector  # (columns,) normalised, as the policy gave it
     risk: float | None
+    risk_threshold: float | None
     policy_version: int
 
     def target(self, step_ns: int, arm: ArmColumns, *, gripper: bool) -> PolicyTarget:
@@ -45,6 +46,7 @@ class PlannedAction:
             delta=share[arm.pose] * arm.scale,
             gripper=float(share[arm.gripper]) if gripper else 0.0,
             risk=self.risk,
+            risk_threshold=self.risk_threshold,
         )
 
 
@@ -132,5 +134,6 @@ def _planned(chunk: Record, index: int, ends_ns: int) -> PlannedAction:
         valid_until_ns=min(start + int(chunk["dt_ns"]), ends_ns),
         action=np.array(chunk["actions"][index]),
         risk=risk_of(chunk),
+        risk_threshold=risk_threshold_of(chunk),
         policy_version=int(chunk["policy_version"]),
     )

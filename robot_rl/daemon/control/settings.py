@@ -26,6 +26,7 @@ class ControlledArm:
     limits: ArmLimits
     home: HomePose
     columns: ArmColumns | None  # of the task's action; None: the arm only holds, and goes home
+    unsafe_force_n: float | None = None  # measured contact force that is marked as unsafe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
                 limits=arm_limits(cell, task, name),
                 home=home_pose(task.arms[name]),
                 columns=columns.get(name),
+                unsafe_force_n=None if task.risk is None else task.risk.force_n,
             )
             for name in cell.arms
         ),
