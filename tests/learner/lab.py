@@ -36,7 +36,7 @@ from robot_rl.schema.policy import (
 )
 from robot_rl.schema.segment import RecordedStep, encode_segment
 from robot_rl.schema.step import ArmObservation, Step
-from safety.vocabulary import Phase, Source
+from safety.vocabulary import Limit, Phase, Source
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -156,11 +156,12 @@ def record_episode(
     unseen: tuple[int, ...] = (),
     columns: int = 7,
     tcp_m: Callable[[int], tuple[float, float, float]] | None = None,
+    braked: tuple[int, ...] = (),
 ) -> tuple[UUID, UUID]:
     """Put a whole episode of made-up steps into the feed; returns its and its intervention's id.
 
     `human`: the steps that a person drove; key C was pressed before step `marked_from`. `tcp_m`:
-    where the TCP is at a record; else anywhere.
+    where the TCP is at a record; else anywhere. `braked`: steps in which the safety chain braked.
     """
     rng = np.random.default_rng(seed)
     episode_id, intervention_id = new_id(), new_id()
@@ -200,6 +201,7 @@ def record_episode(
             phase=Phase.CORRECTION if index >= marked_from else Phase.RECOVERY,
             columns=columns,
             tcp_m=tcp_m,
+            limits=int(Limit.BRAKE) if index in braked else 0,
         )
         for index in range(steps + 1)
     ]
@@ -249,6 +251,7 @@ def _record(
     phase: Phase,
     columns: int,
     tcp_m: Callable[[int], tuple[float, float, float]] | None,
+    limits: int,
 ) -> RecordedStep:
     human = intervention_id is not None
     image = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
@@ -276,6 +279,7 @@ def _record(
         source=Source.HUMAN if human else Source.POLICY,
         phase=phase if human else None,
         intervention_id=intervention_id,
+        limits=limits,
     )
     jpeg = simplejpeg.encode_jpeg(image, quality=80)
     return RecordedStep(step=step, images=dict.fromkeys(task.cameras, jpeg))

@@ -139,6 +139,29 @@ function Limits({ connection }: { connection: RobotConnection }) {
   );
 }
 
+const DIGITS = 2;
+
+/** The risk of the newest decision against the threshold that it was calibrated to. */
+function Risk({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const read = useCallback(
+    ({ telemetry }: LiveState): Gauge | null => {
+      const risk = telemetry?.risk;
+      if (!risk) return null;
+      const value = risk.risk.toFixed(DIGITS);
+      return risk.threshold === null
+        ? { value: risk.risk, limit: 1, text: t("rail.risk_warns", { value }) }
+        : {
+            value: risk.risk,
+            limit: risk.threshold,
+            text: `${value} / ${risk.threshold.toFixed(DIGITS)}`,
+          };
+    },
+    [t],
+  );
+  return <Bar name={t("rail.risk")} connection={connection} read={read} />;
+}
+
 const NO_ARMS: Readonly<Record<string, unknown>> = {};
 
 export function Gauges({ connection }: { connection: RobotConnection }) {
@@ -146,6 +169,7 @@ export function Gauges({ connection }: { connection: RobotConnection }) {
   const names = useLive(connection, ({ telemetry }) =>
     Object.keys(telemetry?.arms ?? NO_ARMS).join("|"),
   );
+  const judged = useLive(connection, ({ telemetry }) => Boolean(telemetry?.risk));
   const arms = names.split("|");
   const several = arms.length > 1;
   return (
@@ -166,6 +190,7 @@ export function Gauges({ connection }: { connection: RobotConnection }) {
         connection={connection}
         read={speed}
       />
+      {judged && <Risk connection={connection} />}
       {several && (
         <div className={classes.gauge}>
           <div className={classes.gaugeHead}>

@@ -87,6 +87,12 @@ function Outbox({ connection }: { connection: RobotConnection }) {
   return null;
 }
 
+function Held({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const held = useLive(connection, (state) => state.telemetry?.risk?.held ?? false);
+  return held ? <Line testid="risk-held">{t("live.risk_held")}</Line> : null;
+}
+
 function LastNotice({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
   const notice = useLive(connection, (state) => state.notice);
@@ -113,6 +119,7 @@ export function Warnings({ connection }: { connection: RobotConnection }) {
       <Connection connection={connection} />
       <RoundTrip connection={connection} />
       <Outbox connection={connection} />
+      <Held connection={connection} />
       <LastNotice connection={connection} />
     </div>
   );

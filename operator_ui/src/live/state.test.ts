@@ -47,6 +47,7 @@ const TELEMETRY: Telemetry = {
   speed_m_s: 0,
   speed_limit_m_s: 1,
   limits: [],
+  risk: null,
   policy_version: 1,
   inference_ms: 1,
   action_age_ms: 1,

@@ -24,6 +24,7 @@ from robot_rl.schema.live.telemetry import (
     LeaseStatus,
     LoopStatus,
     OutboxStatus,
+    RiskStatus,
     Telemetry,
 )
 from safety.contact import Stated
@@ -37,6 +38,8 @@ _STANDING_OF_CONTROL = (
     *("lease_epoch", "lease_client", "lease_suspended", "lease_asked_client"),
 )
 _STANDING = ("episode_id", "number", "stage", "loaded", "start_refusal")  # of the episode
+RISK_SHOWN_NS = 1_000_000_000
+"""A decision older than that says nothing of what the robot does."""
 CONTROL_SILENT_NS = bound_ms(FaultCode.CONTROL_SILENT) * 1_000_000
 """Then what control said last is no longer shown as the truth."""
 
@@ -187,6 +190,7 @@ def telemetry_of(
         speed_m_s=speed_m_s,
         speed_limit_m_s=float(control["speed_limit"]),
         limits=limit_names(limits),
+        risk=risk_status(seen, held=bool(limits & Limit.RISK)),
         policy_version=version,
         inference_ms=_milliseconds(episode["inference_s"]),
         action_age_ms=_number(control["action_age_ms"]),
@@ -319,6 +323,17 @@ def _finite(arm: Record, before: Record | None) -> Record:
 
 def _read(slot: Slot) -> Record | None:
     return slot.read() if slot.count else None
+
+
+def risk_status(seen: Snapshot, *, held: bool) -> RiskStatus | None:
+    """None without a critic, and where the newest decision is old."""
+    chunk = seen.chunk
+    if chunk is None or seen.now_ns - int(chunk["observation_ns"]) > RISK_SHOWN_NS:
+        return None
+    risk = topics.risk_of(chunk)
+    if risk is None:
+        return None
+    return RiskStatus(risk=risk, threshold=topics.risk_threshold_of(chunk), held=held)
 
 
 def _text(value: Any) -> str:

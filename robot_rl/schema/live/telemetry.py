@@ -88,6 +88,14 @@ class ArmTelemetry(Message):
     torque_limit_nm: float = 0.0
 
 
+class RiskStatus(Message):
+    """What the risk critic says of the newest decision, 0 … 1."""
+
+    risk: float
+    threshold: float | None  # above it the robot holds; None: the critic only warns
+    held: bool  # it holds the robot now
+
+
 class Telemetry(Message):
     """10–20 Hz. `t_ns` is the robot's clock; clients echo the newest they saw, see RobotTime."""
 
@@ -104,6 +112,7 @@ class Telemetry(Message):
     speed_m_s: float  # of the fastest arm
     speed_limit_m_s: float
     limits: tuple[str, ...]  # names of the limits acting now
+    risk: RiskStatus | None = None  # None: no critic judges
     policy_version: int | None
     inference_ms: float | None
     action_age_ms: float | None

@@ -32,7 +32,7 @@ from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.heads import new_head
 from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
-from robot_rl.policy.parts import adapter_part, backbone_part, head_part
+from robot_rl.policy.parts import adapter_part, backbone_part, head_part, risk_part
 from robot_rl.policy.starting import write_untrained
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.policy.versions import VersionStore
@@ -347,10 +347,11 @@ class Rig:
         backbone: KeypointNet | None = None,
         standing_on: str = "",
         adapter: bytes | None = None,
+        risk: bytes | None = None,
     ) -> PolicyVersion:
         """A new version lies in the policy folder as a download leaves it, and is offered."""
         published, contents = self.make_version(
-            shape, backbone=backbone, standing_on=standing_on, adapter=adapter
+            shape, backbone=backbone, standing_on=standing_on, adapter=adapter, risk=risk
         )
         store = VersionStore(self.settings.policy_folder)
         for file in published.manifest.files:
@@ -367,6 +368,7 @@ class Rig:
         backbone: KeypointNet | None = None,
         standing_on: str = "",
         adapter: bytes | None = None,
+        risk: bytes | None = None,
     ) -> tuple[PolicyVersion, dict[str, bytes]]:
         """A new version as the server has it, and its files by their hashes.
 
@@ -390,6 +392,7 @@ class Rig:
         )
         trained = encode_head(head, standing_on or encoder)
         local.append(head_part(trained, head.settings.kind))
+        local += [] if risk is None else [risk_part(risk)]
         parts = tuple(each.part for each in local)
         manifest = PolicyManifest(
             policy_id=new_id(),

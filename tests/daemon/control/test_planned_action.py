@@ -24,6 +24,7 @@ def planned(action: list[float]) -> PlannedAction:
         valid_until_ns=1,
         action=np.array(action),
         risk=None,
+        risk_threshold=None,
         policy_version=1,
     )
 
