@@ -6,12 +6,14 @@ when one is stale.
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.daemon.supervisor.processes import TABLE, arm_entry
 from safety.faults import FAULTS, Fault
 from safety.vocabulary import ONLY_ARM
+from tests.faults.register import INJECTS, UNPROTECTED, Marked, marked
 
 DOCS = Path(__file__).resolve().parent
 _PLACE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -35,6 +37,24 @@ def faults() -> str:
             )
         )
     return _markdown(rows)
+
+
+def fault_tests() -> str:
+    """Which tests inject each numbered fault, and which are their positive controls."""
+    rows = [("#", "Code", "Injected by", "Protection off: the test fails")]
+    tests = marked()
+    for fault in FAULTS.values():
+        if fault.number is None:
+            continue
+        own = [each for each in tests if each.code is fault.code]
+        injects, unprotected = (_files(own, mark) for mark in (INJECTS, UNPROTECTED))
+        rows.append((str(fault.number), f"`{fault.code}`", injects, unprotected))
+    return _markdown(rows)
+
+
+def _files(tests: list[Marked], mark: str) -> str:
+    counts = Counter(each.file for each in tests if each.mark == mark)
+    return ", ".join(f"`{file}` {count}" for file, count in counts.items())
 
 
 def processes() -> str:
@@ -72,7 +92,11 @@ def _markdown(rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-TABLES: dict[str, Callable[[], str]] = {"faults": faults, "processes": processes}
+TABLES: dict[str, Callable[[], str]] = {
+    "faults": faults,
+    "fault_tests": fault_tests,
+    "processes": processes,
+}
 
 
 def renewed(text: str) -> str:

@@ -408,6 +408,6 @@ def test_benchmarks_are_named() -> None:
     refused(run("bench", "nope"), "'nope'", "control", "outbox", "replay", "learner", "startup")
     names = run("bench", "list").out.split()
     assert names == [
-        *("control", "correction", "kills", "learner", "lockstep", "memory", "outbox"),
+        *("control", "correction", "faults", "kills", "learner", "lockstep", "memory", "outbox"),
         *("replay", "restart", "startup"),
     ]

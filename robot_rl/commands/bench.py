@@ -14,6 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _FOLDER = CHECKOUT / "benchmarks"
 _SHARED = (
     "__init__",
+    "fault_cell",
     "kill_trials",
     "killed_learner",
     "learner_against",
@@ -27,6 +28,12 @@ def bench(
     name: Annotated[str, typer.Argument(help="Which one; `list` names them.")],
     against: Annotated[
         str | None, typer.Option(help="A peer, measured in the same run: `lerobot` for `learner`.")
+    ] = None,
+    faults: Annotated[
+        str | None, typer.Option(help="Of `faults`: which rows, by their numbers: `14,16`.")
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Of `faults`: how often each is injected.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: does it run?")] = False,
     as_json: AsJson = False,
@@ -54,7 +61,11 @@ def bench(
     if against is not None and against not in peers:
         known = f"choose one of: {', '.join(peers)}" if peers else "leave --against out"
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
-    result = (module.run if against is None else peers[against])(quick=quick)
+    chosen = {"faults": faults, "repeats": repeats}
+    chosen = {option: value for option, value in chosen.items() if value is not None}
+    if chosen and name != "faults":
+        raise PlainError(f"bench {name} knows no --{next(iter(chosen))}: only bench faults does")
+    result = (module.run if against is None else peers[against])(quick=quick, **chosen)
     print(as_text(result), file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
         print(as_line(result), flush=True)

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 
 import pytest
 
@@ -47,6 +48,27 @@ def test_a_peer_that_nobody_knows() -> None:
     for name, words in (("learner", "choose one of: lerobot"), ("control", "leave --against out")):
         with pytest.raises(PlainError, match=words):
             bench(name, against="nobody")
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+def test_faults_are_injected_into_a_running_cell() -> None:
+    """How soon is the benchmark's to say; here only that each ends in a hold or a latch."""
+    result = importlib.import_module("benchmarks.faults").run(faults="14,15,18", repeats=1)
+    assert [target.name.split(",")[0] for target in result.targets] == [
+        "14 control_lost",
+        "15 control_frozen",
+        "18 arm_stopped",
+    ]
+    assert all(0 < target.value < math.inf for target in result.targets)
+    assert result.detail["19 camera_lost"] == "not measured: needs an actor with a policy"
+
+
+def test_only_faults_that_can_be_timed_are_chosen() -> None:
+    with pytest.raises(PlainError, match="fault '22' cannot be timed; choose from: 1, 2, 3"):
+        bench("faults", faults="14,22")
+    with pytest.raises(PlainError, match="bench control knows no --repeats"):
+        bench("control", repeats=3)
 
 
 def test_a_miss_is_shown() -> None:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from robot_rl.server.access import issue_login
+from safety.faults import FaultCode
 from tests.browser.conftest import Stack
 from tests.browser.console import DEADMAN, STOP_KEY, Console
 from tests.browser.standin import StandIn
@@ -91,6 +92,7 @@ def test_letting_go_is_an_explicit_zero(console: Console, robot: StandIn) -> Non
 
 
 @pytest.mark.parametrize("gesture", ["help", "note", "blur"])
+@pytest.mark.injects(FaultCode.PAGE_FROZEN)
 def test_whatever_takes_the_hands_away_lets_go(
     console: Console, robot: StandIn, gesture: str
 ) -> None:

@@ -6,7 +6,7 @@ party that stands still, dies or is deaf does so exactly when a test says so. Th
 the TCP is noted at every step of the physics: by it, and by nothing else, a hold is judged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,10 +53,17 @@ class HandClock:
 class FaultCell(Robot):
     """`frozen_until_ns`: control does not turn before. `dead`: it never turns again."""
 
-    def __init__(self, folder: Path, **control: Any) -> None:
-        """`control`: changes to the settings of the core (robot_rl.daemon.control.settings)."""
+    def __init__(
+        self, folder: Path, *, limits: Mapping[str, Any] | None = None, **control: Any
+    ) -> None:
+        """`limits`: changes to the cell's limits. `control`: changes to the settings of the core
+        (robot_rl.daemon.control.settings).
+        """
+        cell = load_cell("simulation")
+        if limits is not None and cell.limits is not None:
+            cell = cell.model_copy(update={"limits": cell.limits.model_copy(update=limits)})
         settings = DaemonSettings(
-            cell=load_cell("simulation"),
+            cell=cell,
             task=load_task("lift_cube"),
             data_folder=folder / "data",
             memory=folder / "memory",

@@ -18,6 +18,7 @@ from hardware.clock import MonotonicClock, VirtualClock, register
 from hardware.sim.panda import JOINTS
 from safety._seal import SEAL
 from safety.command import CartesianTarget, JointTarget
+from safety.faults import FaultCode
 from tests.hardware.conftest import PRIORITY, hosted
 
 MS = 1_000_000
@@ -217,6 +218,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.fault
+@pytest.mark.injects(FaultCode.CONTROL_LOST)
 def test_killing_control_brakes_the_arm_and_leaves_it_alive(memory: Path, processes: Any):
     process = processes.start(arm_process.main, hosted(memory, "insert_peg"), PRIORITY)
     arm = ArmClient(memory, JOINTS, MonotonicClock(), requester="supervisor")

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from safety.faults import FaultCode
+
 MS = 1_000_000
 SPACEMOUSE_COMPACT = (0x256F, 0xC635)
 
@@ -134,6 +136,7 @@ def test_axes_never_leave_their_range(hid: Any):
     assert axes.max() == 1.0
 
 
+@pytest.mark.injects(FaultCode.DEVICE_LOST)
 def test_unplugging_is_seen(hid: Any):
     from hardware.teleop import DeviceLost
 

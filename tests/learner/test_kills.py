@@ -5,11 +5,14 @@
 import pytest
 
 from benchmarks import kills
+from safety.faults import FaultCode
 
 
 @pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.timeout(600)
+@pytest.mark.injects(FaultCode.LEARNER_LOST)
+@pytest.mark.unprotected(FaultCode.LEARNER_LOST)
 def test_a_learner_that_is_killed_or_out_of_disk_goes_on_bit_for_bit() -> None:
     result = kills.run(quick=True)
     assert [target.name for target in result.targets if not target.met] == []

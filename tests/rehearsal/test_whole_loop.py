@@ -6,12 +6,14 @@ import pytest
 
 from robot_rl.rehearsal.report import RehearsalReport
 from robot_rl.rehearsal.timeline import frozen_evaluations
+from safety.faults import FaultCode
 
 pytestmark = pytest.mark.slow
 
 type Rehearsed = tuple[RehearsalReport, Path]
 
 
+@pytest.mark.injects(FaultCode.LEARNER_LOST)
 def test_killing_the_learner_and_the_server_loses_and_doubles_nothing(
     rehearsed: Rehearsed,
 ) -> None:

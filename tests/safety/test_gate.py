@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from safety import rotation
+from safety.faults import FaultCode
 from safety.gate import DECAY_S, FOLLOW_S, Gate, Measured
 from safety.limits import ArmLimits, LimitError
 from safety.proposal import Hold, Home, PolicyTarget, Twist
@@ -195,6 +196,7 @@ def rejections(rig: Any) -> list[tuple[str, Any, Reject]]:
 
 
 @pytest.mark.parametrize("index", range(26))
+@pytest.mark.injects(FaultCode.ACTION_INVALID, FaultCode.OLD_EPOCH)
 def test_a_bad_proposal_holds_and_says_why(rig: Any, index: int) -> None:
     rig.now_ns = 2_000_000_000
     mode, proposal, expected = rejections(rig)[index]
@@ -237,6 +239,7 @@ def test_nothing_moves_in_a_mode_without_authority(rig: Any, mode: Mode) -> None
             assert np.array_equal(decision.command.position_m, start)
 
 
+@pytest.mark.injects(FaultCode.INFERENCE_SLOW)
 def test_an_older_action_of_the_same_epoch_is_never_replayed(rig: Any) -> None:
     old = action(rig, np.array([0.01] * 6), 3)
     rig.tick(replace(old, sequence=4))
@@ -276,6 +279,7 @@ def test_past_the_horizon_it_decelerates_to_a_hold_at_the_measured_pose(rig: Any
         (0.9, False, None, Reject.NONE),
     ],
 )
+@pytest.mark.injects(FaultCode.CRITIC_INVALID)
 def test_risk_can_only_hold_back(
     make_rig: Callable[..., Any],
     risk: float | None,
@@ -410,6 +414,7 @@ def assert_speed_holds(rig: Any, limits: ArmLimits) -> None:
     assert rate <= limits.cartesian.angular_speed_rad_s * 1.001
 
 
+@pytest.mark.injects(FaultCode.TARGET_JUMP, FaultCode.TARGET_OUTSIDE)
 def test_box_and_speed_hold_for_any_proposals(
     rig: Any, arm_limits: ArmLimits, rng: np.random.Generator
 ) -> None:
@@ -422,6 +427,7 @@ def test_box_and_speed_hold_for_any_proposals(
 
 
 @pytest.mark.parametrize("switched_off", ["box", "speed"])
+@pytest.mark.unprotected(FaultCode.TARGET_JUMP, FaultCode.TARGET_OUTSIDE)
 def test_control_without_box_or_speed_limit(
     make_rig: Callable[..., Any],
     arm_limits: ArmLimits,
@@ -521,6 +527,7 @@ def test_outside_the_box_one_may_only_come_back(rig: Any, arm_limits: ArmLimits)
     assert Limit.EXCURSION not in rig.decisions[-1].verdict.limits
 
 
+@pytest.mark.injects(FaultCode.LIMITER_FAILED)
 def test_a_failed_solver_brakes_and_is_reported(rig: Any) -> None:
     rig.enter(Mode.TAKEOVER)
     rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 60)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from safety import rotation
+from safety.faults import FaultCode
 from safety.limits import CartesianLimits
 from safety.tracking import SolverError, Tracker, stopping_distance
 
@@ -71,6 +72,7 @@ def assert_limits_hold(motion: np.ndarray, limits: CartesianLimits) -> None:
         assert norm(jerk, part) <= rate * 1.001
 
 
+@pytest.mark.injects(FaultCode.TARGET_JUMP)
 def test_speed_acceleration_and_jerk_hold_for_any_jumps(
     tracker: Tracker, cartesian: CartesianLimits, rng: np.random.Generator
 ) -> None:
@@ -88,6 +90,7 @@ def test_speed_acceleration_and_jerk_hold_for_any_jumps(
         "angular_jerk_rad_s3",
     ],
 )
+@pytest.mark.unprotected(FaultCode.TARGET_JUMP)
 def test_control_with_one_limit_switched_off(
     cartesian: CartesianLimits, rng: np.random.Generator, name: str
 ) -> None:
@@ -171,6 +174,7 @@ def test_an_unsolvable_plan_becomes_a_stop_within_the_jerk_limit(
     assert tracker.at_rest
 
 
+@pytest.mark.injects(FaultCode.LIMITER_FAILED)
 def test_brakes_when_the_solver_is_broken(tracker: Tracker, cartesian: CartesianLimits) -> None:
     for _ in range(100):
         tracker.along(np.array([0.2, -0.1, 0.0, 0.5, 0.0, 0.0]))

@@ -73,7 +73,7 @@ class OutboxWriter:
         self._dropped = 0
         self._damaged: set[UUID] = set()
         self._problem = _NOT_YET
-        self._told = ""  # the problem, or the name of its kind
+        self._told: set[str] = set()  # problems, or names of their kinds, since all was well
         self._free_bytes = 0
         self._flushing = 0
         self._in_doubt: tuple[int, int] | None = None  # (rows, last number) of a broken commit
@@ -263,12 +263,18 @@ class OutboxWriter:
             self._report("")
 
     def _report(self, problem: str, *, state: str = "") -> None:
-        """Tell a change of state, once. `state` names one whose sentence has changing numbers."""
+        """Tell a change of state, once until all is well: a full disk is two problems in turn.
+
+        `state` names one whose sentence has changing numbers.
+        """
         with self._changed:
-            told, self._told = self._told, state or problem
+            kind = state or problem
+            if not problem:
+                self._told.clear()
             if problem != self._problem:
                 self._problem = problem
-                if problem and self._told != told:
+                if problem and kind not in self._told:
+                    self._told.add(kind)
                     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
                     with suppress(OSError):  # stderr may be a file on the very disk that is full
                         sys.stderr.write(f"{stamp} outbox: {problem}\n")

@@ -27,6 +27,7 @@ from robot_rl.schema.live.client_message import (
     Stop,
 )
 from robot_rl.schema.segment import RecordedStep
+from safety.faults import FaultCode
 from safety.vocabulary import Source
 
 
@@ -194,6 +195,7 @@ def test_a_stop_ends_the_episode_and_nothing_moves_until_a_person_asks(robot):
     assert ended.outcome is Outcome.ABORTED
 
 
+@pytest.mark.injects(FaultCode.ACTOR_LOST)
 def test_when_the_actor_is_killed_the_robot_holds(robot):
     assert robot.answer_of(StartEpisode, to="actor").accepted
     robot.run(400)

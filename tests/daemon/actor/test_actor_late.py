@@ -16,6 +16,7 @@ from robot_rl.learner.columns import Trajectory
 from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment, encode_segment
+from safety.faults import FaultCode
 from safety.vocabulary import Source
 from tests.daemon.actor.rig import DELAY, MS, STEP, Rig, of, steps_of
 
@@ -79,6 +80,7 @@ def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(rig: Rig)
 
 
 @pytest.mark.parametrize(("slow_ms", "missed"), [(190, 1), (280, 2), (460, 4)])
+@pytest.mark.injects(FaultCode.INFERENCE_SLOW)
 def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
     rig: Rig, slow_ms: int, missed: int
 ) -> None:
@@ -112,6 +114,7 @@ def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
     assert reading.stale == ("front",)
 
 
+@pytest.mark.injects(FaultCode.CAMERA_LOST)
 def test_a_blind_policy_ends_the_chunk_that_it_sent_before(rig: Rig) -> None:
     rig.start()
     rig.run(2)

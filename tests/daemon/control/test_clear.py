@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from robot_rl.schema.live.client_message import Clear, Stop
+from safety.faults import FaultCode
 from tests.daemon.control.stand import MS, ControlStand
 
 REFLEX = "reflex: joint 3 met 40 Nm"
@@ -40,6 +41,7 @@ def test_a_clear_waits_until_the_arm_has_left_its_brake(stand: ControlStand) -> 
     assert stand.mode == "idle"
 
 
+@pytest.mark.injects(FaultCode.CLEARED_EARLY, FaultCode.ARM_STOPPED)
 def test_an_arm_that_does_not_leave_its_brake_refuses_the_clear_with_its_cause(
     stand: ControlStand,
 ) -> None:
@@ -74,6 +76,7 @@ def test_a_reflex_right_after_a_clear_is_latched_in_the_next_tick(stand: Control
     assert "joint 5" in stand.cause
 
 
+@pytest.mark.injects(FaultCode.CLEARED_EARLY)
 def test_a_clear_is_refused_while_the_arm_still_moves(stand: ControlStand) -> None:
     stand.begin_autonomy()
     stand.measure(twist=np.array([0.1, 0, 0, 0, 0, 0]))
@@ -91,6 +94,7 @@ def test_a_clear_is_refused_while_the_arm_still_moves(stand: ControlStand) -> No
 
 
 @pytest.mark.parametrize("lost", ["nothing arrives", "not a number"])
+@pytest.mark.injects(FaultCode.CLEARED_EARLY)
 def test_a_clear_is_refused_without_usable_measurements(stand: ControlStand, lost: str) -> None:
     stand.tick(Stop(request_id=uuid4()))
     if lost == "nothing arrives":

@@ -68,6 +68,7 @@ def test_a_person_takes_over_moves_the_arm_and_gives_it_back(robot):
     assert robot.mode == "autonomous"
 
 
+@pytest.mark.injects(FaultCode.OPERATOR_HALF_OPEN)
 def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
     robot.take_over()
     robot.drive_for(200, axes=(0.0, 1.0, 0.0, 0, 0, 0))
@@ -85,6 +86,7 @@ def test_lost_drives_hold_then_pause_then_free_the_lease(robot):
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.injects(FaultCode.OPERATOR_LOST, FaultCode.PAGE_FROZEN)
 def test_a_lost_person_holds_in_time(robot, loss):
     within_ms = bound_ms(LOSSES[loss])
     robot.take_over()
@@ -100,6 +102,7 @@ def test_a_lost_person_holds_in_time(robot, loss):
     assert greatest_speed_m_s(robot, 200) < 0.005
 
 
+@pytest.mark.injects(FaultCode.ACTOR_LOST)
 def test_a_policy_without_a_next_chunk_holds_in_time(robot):
     robot.begin_autonomy()
     robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 3)
@@ -109,6 +112,7 @@ def test_a_policy_without_a_next_chunk_holds_in_time(robot):
     assert greatest_speed_m_s(robot, 300) < 0.005
 
 
+@pytest.mark.injects(FaultCode.OLD_EPOCH)
 def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     robot.begin_autonomy()
     before, reference_m = robot.position_m, robot.reference_m
@@ -133,6 +137,7 @@ def test_a_policy_drives_by_chunks_and_an_old_epoch_is_dropped(robot):
     np.testing.assert_allclose(robot.position_m, before, atol=0.002)
 
 
+@pytest.mark.injects(FaultCode.ACTION_INVALID)
 def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
     robot.begin_autonomy()
     before = robot.position_m
@@ -144,6 +149,7 @@ def test_an_action_that_is_no_number_is_rejected_and_the_step_says_so(robot):
     assert b"not_finite" in reasons
 
 
+@pytest.mark.injects(FaultCode.SOFTWARE_STOP)
 def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     robot.begin_autonomy()
     robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 10)
@@ -174,6 +180,7 @@ def test_a_stop_needs_no_lease_latches_and_survives_a_restart_of_control(robot):
     np.testing.assert_allclose(robot.position_m, before, atol=0.002)
 
 
+@pytest.mark.injects(FaultCode.CONTROL_LOST)
 def test_when_control_is_killed_the_arm_brakes_and_a_person_has_to_clear(robot):
     robot.begin_autonomy()
     robot.offer([[0, 1.0, 0, 0, 0, 0, 0]] * 10)
@@ -202,6 +209,7 @@ def test_the_arm_drives_home_through_the_gate(robot):
     assert robot.status["at_home"]
 
 
+@pytest.mark.injects(FaultCode.TWO_TAKEOVERS)
 def test_two_people_one_lease(robot):
     assert robot.answer_of(AcquireLease).accepted
     other = uuid4()

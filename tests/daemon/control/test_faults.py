@@ -14,6 +14,7 @@ from tests.daemon.control.stand import MS, START, ControlStand
 
 
 @pytest.mark.parametrize(("frozen_ms", "latches"), [(50, True), (40, False)])
+@pytest.mark.injects(FaultCode.CONTROL_FROZEN)
 def test_a_control_that_stood_still_for_50_ms_latches_without_catching_up(
     frozen_ms: int, latches: bool
 ) -> None:

@@ -122,6 +122,7 @@ def test_a_hold_stands_within_85_ms_and_stays(mode: Mode, position_m) -> None:
         assert_stands(speeds_after(LIMITS, mode, position_m, direction), 85)
 
 
+@pytest.mark.unprotected(FaultCode.ACTOR_LOST)
 def test_control_without_the_hold_rate_the_arm_swings_on() -> None:
     off = replace(LIMITS, gains=replace(LIMITS.gains, hold_rate_per_s=0.0))
     for direction in DIRECTIONS:
@@ -129,6 +130,7 @@ def test_control_without_the_hold_rate_the_arm_swings_on() -> None:
             assert_stands(speeds_after(off, Mode.TAKEOVER, POSES_M[0], direction), HOLD_MS)
 
 
+@pytest.mark.unprotected(FaultCode.ACTOR_LOST)
 def test_control_a_reference_that_stays_behind_pulls_the_arm_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

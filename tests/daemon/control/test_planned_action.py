@@ -9,6 +9,7 @@ from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control.grid import ArmColumns
 from robot_rl.schema.live.client_message import BeginReset, ClientMessage
 from robot_rl.schema.message import new_id
+from safety.faults import FaultCode
 
 STEP_NS, COLUMNS = 100_000_000, 7
 ARM = ArmColumns(scale=np.full(6, 0.01), pose=slice(0, 6), gripper=6)
@@ -53,6 +54,7 @@ def test_what_is_too_large_is_held_to_the_full_action() -> None:
         (1.5, 1.0),
     ],
 )
+@pytest.mark.injects(FaultCode.CRITIC_INVALID)
 def test_a_critic_that_failed_counts_as_risk_one(said: float, means: float | None) -> None:
     chunk = np.zeros(1, topics.chunk_type(COLUMNS))
     chunk["chunk_id"], chunk["count"], chunk["dt_ns"], chunk["risk"] = 1, 1, 100, said

@@ -9,6 +9,7 @@ import pytest
 
 from robot_rl.daemon.control.authority import Authority
 from robot_rl.schema.live.client_message import AcquireLease, Takeover
+from safety.faults import FaultCode
 from safety.modes import ModeState
 from tests.daemon.control.stand import MS, ControlStand
 
@@ -97,6 +98,7 @@ def test_at_350_ms_nobody_takes_over_and_the_answer_says_why() -> None:
 
 
 @pytest.mark.parametrize("round_trip_ms", [60, 290])
+@pytest.mark.injects(FaultCode.OPERATOR_HALF_OPEN)
 def test_silence_decides_the_hold_whatever_the_age(round_trip_ms: int) -> None:
     remote = Remote(round_trip_ms)
     assert remote.take_over()[0]

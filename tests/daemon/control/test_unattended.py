@@ -12,6 +12,7 @@ from robot_rl.daemon.messages import BeginAutonomy
 from robot_rl.schema.live.client_message import AcquireLease
 from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.message import new_id
+from safety.faults import FaultCode
 from safety.lease import MS, SECOND
 from safety.modes import ModeState
 from safety.vocabulary import Mode
@@ -31,6 +32,7 @@ def pass_time(authority: Authority, begin_ns: int, end_ns: int) -> None:
         authority.tick(now_ns, 0.0, None, None)
 
 
+@pytest.mark.injects(FaultCode.NETWORK_CUT)
 def test_without_a_person_autonomy_pauses() -> None:
     authority = autonomous(LIMIT_NS)
     pass_time(authority, 0, LIMIT_NS)
@@ -40,7 +42,11 @@ def test_without_a_person_autonomy_pauses() -> None:
     assert "nobody has attended" in (authority.mode.cause or "")
 
 
-@pytest.mark.parametrize("unattended_ns", [None, LIMIT_NS])
+@pytest.mark.parametrize(
+    "unattended_ns",
+    [pytest.param(None, marks=pytest.mark.unprotected(FaultCode.NETWORK_CUT)), LIMIT_NS],
+)
+@pytest.mark.injects(FaultCode.NETWORK_CUT)
 def test_a_console_that_goes_away_starts_the_time(unattended_ns: int | None) -> None:
     authority = autonomous(unattended_ns)
     client, now_ns = uuid4(), 0

@@ -23,6 +23,7 @@ from robot_rl.daemon.devices.camera_process import CameraFeed, main
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.processes import needed
 from robot_rl.daemon.supervisor.supervisor import Daemon
+from safety.faults import FaultCode
 
 SIDE = WebcamSettings(driver="webcam", device="/dev/video99")
 
@@ -100,6 +101,7 @@ def test_every_real_camera_has_a_row_of_its_own(tmp_path: Path) -> None:
     assert "camera" not in {entry.name for entry in needed(settings_in(tmp_path, only_real))}
 
 
+@pytest.mark.injects(FaultCode.CAMERA_REPEATS)
 def test_a_repeated_frame_is_not_published_as_a_new_one(memory: Path) -> None:
     camera = Scripted(*(frame((n + 2) // 2, capture_ns=n) for n in range(8)))
     with pytest.raises(CameraLost):
@@ -135,6 +137,7 @@ def test_a_camera_that_is_away_is_told_once_and_comes_back(memory: Path) -> None
 @pytest.mark.fault
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.injects(FaultCode.CAMERA_LOST)
 def test_the_daemon_publishes_a_webcam_and_its_loss_leaves_the_policy_blind(
     tmp_path: Path, video: Path
 ) -> None:

@@ -1,9 +1,11 @@
 """A SpaceMouse at the robot PC: read, unplugged while deflected, plugged in again."""
 
 import numpy as np
+import pytest
 
 from hardware.teleop import DeviceLost, TeleopInput
 from robot_rl.daemon.devices.teleop import LocalDevice
+from safety.faults import FaultCode
 
 SECOND = 1_000_000_000
 
@@ -40,6 +42,7 @@ def test_what_the_device_says_reaches_the_slot() -> None:
     assert record["buttons"].tolist() == [True] + [False] * 7
 
 
+@pytest.mark.injects(FaultCode.DEVICE_LOST)
 def test_unplugged_while_deflected_is_an_explicit_zero_and_it_comes_back() -> None:
     puck = Puck()
     said: list[str] = []

@@ -23,6 +23,7 @@ from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted
 from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment
+from safety.faults import FaultCode
 from tests.daemon.recording import ended, recorded, started, write_episode
 
 
@@ -143,6 +144,7 @@ def test_everything_arrives_in_order_and_is_then_deleted(tmp_path: Path) -> None
         assert rows <= 64
 
 
+@pytest.mark.injects(FaultCode.NETWORK_CUT)
 def test_lost_answers_and_failures_store_nothing_twice_and_lose_nothing(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
@@ -158,6 +160,7 @@ def test_lost_answers_and_failures_store_nothing_twice_and_lose_nothing(
     assert any("does not take" in line or "fault of the test" in line for line in said)
 
 
+@pytest.mark.injects(FaultCode.NETWORK_CUT)
 def test_a_robot_that_was_away_goes_on_from_the_servers_cursor(tmp_path: Path) -> None:
     """The answer was lost and the process with it: the next one finds the batch stored already."""
     path, server = tmp_path / "outbox.sqlite", IngestServer()

@@ -21,6 +21,7 @@ from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
+from safety.faults import FaultCode
 from safety.vocabulary import Source
 from tests.daemon.recording import recorded, started, write_episode
 
@@ -174,6 +175,7 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
     reader.close()
 
 
+@pytest.mark.injects(FaultCode.POWER_CUT)
 def test_a_power_cut_leaves_every_earlier_episode_readable(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
@@ -225,6 +227,7 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
     assert kept[0].read_bytes().startswith(b"not a database")
 
 
+@pytest.mark.injects(FaultCode.DISK_FULL)
 def test_a_full_disk_refuses_episodes_and_raises_nothing(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +244,7 @@ def test_a_full_disk_refuses_episodes_and_raises_nothing(
     assert capfd.readouterr().err.count("nearly full") == 1
 
 
+@pytest.mark.injects(FaultCode.DISK_FULL)
 def test_a_disk_that_fails_keeps_the_queue_and_heals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def test_a_starting_policy_that_is_broken_ends_the_daemon(tmp_path: Path) -> Non
     assert str(task.with_suffix("") / "head.safetensors") in log
 
 
+@pytest.mark.injects(FaultCode.CONTROL_LOST)
 def test_deaths_and_the_end(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     daemon = Daemon(settings)

@@ -1,0 +1,337 @@
+"""The simulated cell in real time, as `bench faults` breaks it: arm and control are processes.
+
+The benchmark takes the places of link, actor and teleop: it writes drives, chunks and requests into
+shared memory as they would, and reads what arm and control publish.
+"""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from hardware import arm_process, arm_topics
+from hardware.arm import Arm, ArmLaunch
+from hardware.arm_process import HostedArm
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon import messages, topics
+from robot_rl.daemon.control import process as control_process
+from robot_rl.daemon.devices.launch import hosted_arm
+from robot_rl.daemon.devices.teleop import lost_record
+from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.daemon.supervisor.memory import Memory
+from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
+from robot_rl.schema.live.client_message import AcquireLease, Clear, Request, Takeover
+from robot_rl.schema.live.robot_command import FromClient
+from robot_rl.schema.live.robot_message import CommandResult, StopProgress
+from safety.standstill import at_rest
+from safety.vocabulary import ONLY_ARM
+
+MS = 1_000_000
+ARM_PRIORITY = CONTROL_PRIORITY - 10
+FAST = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+MOVES_M_S = 0.15
+"""A trial begins when the arm moves faster; full speed is 0.25 m/s."""
+_PATIENCE_S = 90.0  # the first start may compile
+_RESULTS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
+
+
+class Spoilt(RuntimeError):
+    """A busy machine disturbed the trial before its fault: it counts for nothing."""
+
+
+def eventually(true: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
+    """Raises Spoilt."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise Spoilt(what)
+        time.sleep(0.002)
+
+
+def _arm_with_a_reflex(hosted: HostedArm, priority: int) -> None:
+    """The arm's process; at SIGUSR1 its driver stops it, as a vendor's reflex would."""
+    opened = hosted.driver.open
+
+    def open_arm(settings: Any, launch: ArmLaunch) -> Arm:
+        arm = opened(settings, launch)
+        signal.signal(signal.SIGUSR1, lambda *_: arm.brake("reflex: joint 3 met 40 Nm"))
+        return arm
+
+    arm_process.main(replace(hosted, driver=replace(hosted.driver, open=open_arm)), priority)
+
+
+def _policy(settings: DaemonSettings, actions: int) -> None:
+    """An actor that plans `actions` full actions ahead at every step, until it is killed."""
+    chunk_slot = topics.open_chunk(settings.memory, settings.task.action.size)
+    control = topics.open_slot(settings.memory, "control")
+    step_ns, chunk_id = settings.task.step_ns, time.monotonic_ns()
+    while True:
+        observed_ns = time.monotonic_ns() // step_ns * step_ns
+        chunk = np.zeros((), chunk_slot.dtype)
+        chunk["chunk_id"] = chunk_id = chunk_id + 1
+        chunk["observation_ns"], chunk["dt_ns"], chunk["count"] = observed_ns, step_ns, actions
+        chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
+        chunk["epoch"], chunk["risk"] = control.read()["epoch"], topics.NO_CRITIC
+        chunk["actions"][:actions, 1] = 1.0
+        chunk_slot.write(chunk)
+        time.sleep((observed_ns + step_ns - time.monotonic_ns()) * 1e-9)
+
+
+@dataclass(slots=True)
+class Hand(threading.Thread):
+    """A person, 50 drives a second while `speaks`: by the keyboard, or by a `device`."""
+
+    folder: Path
+    client: UUID
+    speaks: bool = False
+    dead_man: bool = False
+    axes: tuple[float, ...] = (0.0,) * 6
+    device: bool = False
+    """At the robot, and plugged in."""
+    last_ns: int = 0
+    """When the newest drive was written."""
+    ending: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        threading.Thread.__init__(self, name="hand", daemon=True)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        drive, control = (topics.open_slot(self.folder, name) for name in ("drive", "control"))
+        local = topics.open_slot(self.folder, "local_input")
+        due_s, sequence = time.monotonic(), 0
+        while not self.ending.is_set():
+            now_ns = time.monotonic_ns()
+            if self.device:
+                self._write_local(local, now_ns)
+            if self.speaks and sequence % 2 == 0:
+                self._write_drive(drive, control.read(), now_ns)
+            sequence += 1
+            due_s = max(due_s + 0.01, time.monotonic())
+            time.sleep(max(due_s - time.monotonic(), 0.0))
+
+    def unplug(self) -> int:
+        """As the teleop process says of a device that is gone; when."""
+        self.device = False
+        now_ns = time.monotonic_ns()
+        topics.open_slot(self.folder, "local_input").write(lost_record(now_ns))
+        return now_ns
+
+    def _write_local(self, slot: Any, now_ns: int) -> None:
+        record = np.zeros((), topics.LOCAL_INPUT)
+        record["t_ns"], record["connected"], record["device"] = now_ns, True, b"spacemouse"
+        record["axes"], record["buttons"][0] = self.axes, self.dead_man
+        slot.write(record)
+
+    def _write_drive(self, slot: Any, control: Any, now_ns: int) -> None:
+        record = np.zeros((), topics.DRIVE)
+        record["client_id"], record["received_ns"] = np.void(self.client.bytes), now_ns
+        record["sequence"], record["lease_epoch"] = now_ns, control["lease_epoch"]
+        record["echo_t_ns"] = now_ns
+        by_console = not self.device
+        record["deadman"] = self.dead_man and by_console
+        record["axes"] = self.axes if by_console else 0.0
+        record["speed_scale"], record["device"] = 1.0, b"keyboard"
+        slot.write(record)
+        self.last_ns = now_ns
+
+
+class FaultCell:
+    """Arm, control, a hand, and a look at the arm 500 times a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = DaemonSettings(
+            cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=folder / "data"
+        )
+        self.settings.data_folder.mkdir()
+        self.memory = Memory(self.settings)
+        shared = self.settings.memory
+        self.client, self.other = uuid4(), uuid4()
+        self.hand = Hand(shared, self.client)
+        self.control = topics.open_slot(shared, "control")
+        self.arm = arm_topics.open_state(shared, self.settings.cell.arms[ONLY_ARM].joints)
+        self._rings = {name: topics.open_ring(shared, name) for name in topics.RINGS}
+        self._context = multiprocessing.get_context("spawn")
+        self.processes: dict[str, BaseProcess] = {}
+        self.results: list[CommandResult | StopProgress] = []
+        self.samples: list[tuple[int, float]] = []  # robot time, ns; speed of the TCP, m/s
+
+    # ---- processes ----------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._spawn("arm", _arm_with_a_reflex, hosted_arm(ONLY_ARM, self.settings), ARM_PRIORITY)
+        self.start_control()
+        self.hand.start()
+
+    def start_control(self) -> None:
+        count = self.control.count
+        self._spawn("control", control_process.main, self.settings, CONTROL_PRIORITY)
+        eventually(lambda: self.control.count > count + 20, "control did not start")
+
+    def start_policy(self, actions: int) -> None:
+        self._spawn("actor", _policy, self.settings, actions)
+
+    def _spawn(self, name: str, main: Callable[..., None], *arguments: Any) -> None:
+        self.processes[name] = self._context.Process(target=main, args=arguments, daemon=True)
+        self.processes[name].start()
+
+    def signal(self, name: str, number: int) -> int:
+        """Send it; when, robot time."""
+        pid = self.processes[name].pid
+        assert pid is not None
+        now_ns = time.monotonic_ns()
+        os.kill(pid, number)
+        return now_ns
+
+    def gone(self, name: str) -> None:
+        """After SIGKILL."""
+        self.processes.pop(name).join(10)
+
+    def end(self) -> None:
+        self.hand.ending.set()
+        for name in ("actor", "control", "arm"):
+            process = self.processes.pop(name, None)
+            if process is not None:
+                process.kill()
+                process.join(10)
+        self.memory.remove()
+
+    # ---- what is asked ------------------------------------------------------------------------
+
+    @property
+    def mode(self) -> str:
+        return bytes(self.control.read()["mode"]).decode()
+
+    def send(self, ring: str, message: Any) -> None:
+        if not messages.send(self._rings[ring], message):
+            raise Spoilt(f"{ring} is full")
+
+    def ask(self, kind: type[Request], client: UUID | None = None, **fields: Any) -> UUID:
+        request: Any = kind(request_id=uuid4(), echo_t_ns=time.monotonic_ns(), **fields)
+        who = client or self.client
+        user = "ada" if who == self.client else "bob"
+        self.send("control_requests", FromClient(client_id=who, user=user, message=request))
+        return request.request_id
+
+    def answers(self) -> list[CommandResult | StopProgress]:
+        self.results += messages.receive(self._rings["control_results"], _RESULTS)
+        return self.results
+
+    def answer(self, request: UUID) -> CommandResult:
+        """Raises Spoilt when none comes."""
+
+        def found() -> list[CommandResult]:
+            return [
+                each
+                for each in self.answers()
+                if isinstance(each, CommandResult) and each.request_id == request
+            ]
+
+        eventually(lambda: bool(found()), "a request was never answered", 5.0)
+        return found()[0]
+
+    # ---- a trial ------------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Idle at the start pose, nobody drives, whatever a trial left behind."""
+        hand = self.hand
+        hand.device, hand.axes, hand.dead_man, hand.speaks = False, (0.0,) * 6, False, False
+        if "control" not in self.processes:
+            self.start_control()
+        self.send("intents", messages.EndMotion(reason="next trial"))
+        deadline = time.monotonic() + 20.0
+        while self.mode != "idle" or not self.control.read()["at_home"] or self.speed_m_s() > 0.005:
+            if time.monotonic() > deadline:
+                raise Spoilt(f"the robot does not come to rest: {self.mode}")
+            mode = self.mode
+            if mode in ("stopped", "fault"):
+                self.answer(self.ask(Clear))
+            elif mode in ("idle", "paused"):
+                self.send("intents", messages.GoHome())
+            time.sleep(0.3)
+        self.results.clear()
+
+    def drive(self, *, device: bool = False) -> None:
+        """A person takes over and drives at full speed, with the console or a device."""
+        hand = self.hand
+        hand.device, hand.speaks = device, True
+        if bytes(self.control.read()["lease_client"]) != self.client.bytes:
+            answer = self.answer(self.ask(AcquireLease))
+            if not answer.accepted:
+                raise Spoilt(answer.reason)
+        time.sleep(0.15)
+        hand.dead_man = True
+        time.sleep(0.1)
+        self.ask(Takeover, device="spacemouse" if device else "keyboard")
+        eventually(lambda: self.mode == "takeover", "no takeover", 3.0)
+        hand.axes = FAST
+        self.moves()
+
+    def follow(self) -> None:
+        """The policy drives at full speed."""
+        self.start_policy(actions=3)
+        self.send("intents", messages.BeginAutonomy())
+        eventually(lambda: self.mode == "autonomous", "no autonomy", 5.0)
+        self.moves()
+
+    def moves(self) -> None:
+        eventually(lambda: self.speed_m_s() > MOVES_M_S, "it does not move", 10.0)
+        time.sleep(0.15)
+        if self.speed_m_s() < MOVES_M_S:
+            raise Spoilt("it does not go on moving")
+
+    def speed_m_s(self) -> float:
+        return float(np.linalg.norm(self.arm.read()["twist"][:3]))
+
+    def watch(self, duration_s: float, seen: Callable[[], bool] | None = None) -> int:
+        """Look at the arm for so long; when `seen` was true first, robot time, or 0."""
+        self.samples.clear()
+        end_s, last, first_ns = time.monotonic() + duration_s, -1, 0
+        while time.monotonic() < end_s:
+            if (count := self.arm.count) != last:
+                last, record = count, self.arm.read()
+                speed = float(np.linalg.norm(record["twist"][:3]))
+                self.samples.append((int(record["t_ns"]), speed))
+            if seen is not None and not first_ns and seen():
+                first_ns = time.monotonic_ns()
+            time.sleep(0.0005)
+        return first_ns
+
+    def hold_ms(self, since_ns: int) -> float:
+        """From then until the measured TCP rested and stayed so; infinite: it still moves."""
+        moving = [index for index, (_, speed) in enumerate(self.samples) if not at_rest(speed)]
+        if not moving:
+            return 0.0
+        if moving[-1] + 1 == len(self.samples):
+            return float("inf")
+        return max((self.samples[moving[-1] + 1][0] - since_ns) / MS, 0.0)
+
+    def gap_ms(self) -> float:
+        """The longest time between two looks: a hold may be measured so much too late."""
+        times = np.array([t_ns for t_ns, _ in self.samples])
+        return float(np.diff(times).max() / MS) if len(times) > 1 else float("inf")
+
+
+@contextmanager
+def fault_cell() -> Iterator[FaultCell]:
+    with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as folder:
+        cell = FaultCell(Path(folder))
+        try:
+            cell.start()
+            yield cell
+        finally:
+            cell.end()
