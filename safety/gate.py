@@ -101,6 +101,7 @@ class Gate:
         self.position_m = self._measured_m = np.array(measured.position_m)
         self.quaternion = self._measured_q = rotation.normalized(np.array(measured.quaternion))
         self.limits: CartesianLimits = limits.cartesian
+        self._widest = self.limits
         self._tracker = Tracker(
             limits.cartesian, settings.period_s, self.position_m, self.quaternion
         )
@@ -113,6 +114,8 @@ class Gate:
         self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
+        self._clip_m, self._clip_rad = self.limits.clip_m, self.limits.clip_rad  # in force now
+        self._clips_before, self._clips_from_ns = (self._clip_m, self._clip_rad), 0
 
     @property
     def velocity(self) -> FloatArray:
@@ -124,6 +127,16 @@ class Gate:
         self._see(now_ns, measured)
         self._window = None
         self._decay(now_ns)
+
+    def limit_to(self, now_ns: int, limits: CartesianLimits) -> None:
+        """Use these limits from now on; what they would loosen stays as at construction.
+
+        Nothing jumps: a speed above the new limit is braked off, an arm outside the new box brakes
+        and only comes back in, and the clips pass over to the new ones within `DECAY_S`.
+        """
+        self.limits = self._widest.tightened(limits)
+        self._clips_before, self._clips_from_ns = (self._clip_m, self._clip_rad), now_ns
+        self._tracker.limit_to(self.limits)
 
     def tick(
         self, now_ns: int, measured: Measured, proposal: Proposal | None, state: ModeState
@@ -222,7 +235,7 @@ class Gate:
             self._decay(now_ns, HOLD_DECAY_S)
         tracker = self._tracker
         tracker.position_m, tracker.quaternion = self._measured_m, self._measured_q
-        tracker.along(np.zeros(6))
+        tracker.brake()
         followed = now_ns - self._hold_from_ns >= FOLLOW_S * 1e9
         self._held = tracker.at_rest and (self._still or followed)
         return Limit.NONE
@@ -327,9 +340,26 @@ class Gate:
         self._decay_from_ns, self._decay_s = now_ns, time_s
         self._tracker.move_to(self._measured_m, self._measured_q)
 
+    def _move_clips(self, now_ns: int) -> None:
+        """Clips on their way to new ones: one that fell at once would be a step of torque."""
+        if self._clip_m is self.limits.clip_m:
+            return
+        left = _remaining((now_ns - self._clips_from_ns) * 1e-9 / DECAY_S)
+        wanted = (self.limits.clip_m, self.limits.clip_rad)
+        if left > 0.0:
+            passing = [
+                new + left * (before - new)
+                for new, before in zip(wanted, self._clips_before, strict=True)
+            ]
+            for clip in passing:
+                clip.flags.writeable = False
+            wanted = (passing[0], passing[1])
+        self._clip_m, self._clip_rad = wanted
+
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, then clip against the measured pose, whatever came before."""
-        limits, tracker, bounds = Limit.NONE, self._tracker, self.limits
+        self._move_clips(now_ns)
+        limits, tracker = Limit.NONE, self._tracker
         passed_s = (now_ns - self._decay_from_ns) * 1e-9
         offset = _remaining(passed_s / self._decay_s) * self._offset
         wanted = tracker.position_m + offset[:3]
@@ -339,7 +369,7 @@ class Gate:
             limits |= Limit.WORKSPACE
             tracker.block(inside - wanted)
         error = inside - self._measured_m
-        clipped = np.minimum(np.maximum(error, -bounds.clip_m[0]), bounds.clip_m[1])
+        clipped = np.minimum(np.maximum(error, -self._clip_m[0]), self._clip_m[1])
         self._clipped[:3] = clipped != error
         if self._clipped[:3].any():
             limits |= Limit.POSITION_CLIP
@@ -348,7 +378,7 @@ class Gate:
             tracker.position_m = inside - offset[:3]
         facing = rotation.plus(tracker.quaternion, offset[3:])
         turn = rotation.minus(facing, self._measured_q)
-        clipped = np.minimum(np.maximum(turn, -bounds.clip_rad[0]), bounds.clip_rad[1])
+        clipped = np.minimum(np.maximum(turn, -self._clip_rad[0]), self._clip_rad[1])
         self._clipped[3:] = clipped != turn
         if self._clipped[3:].any():
             limits |= Limit.ROTATION_CLIP
@@ -372,8 +402,8 @@ class Gate:
             valid_until_ns=now_ns + round(self.settings.command_life_s * 1e9),
             position_m=self.position_m,
             quaternion=quaternion,
-            clip_m=self.limits.clip_m,
-            clip_rad=self.limits.clip_rad,
+            clip_m=self._clip_m,
+            clip_rad=self._clip_rad,
             gripper=self.gripper,
             gripper_hold=self.gripper_held,
             hold=self._holding,

@@ -6,6 +6,7 @@ velocity. Each axis gets 1/sqrt(3) of the limit on the norm.
 """
 
 import math
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
@@ -71,6 +72,26 @@ class _Library(Protocol):
 _library = cast(_Library, ruckig)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Dynamics:
+    """Limits of each axis (6,)."""
+
+    velocity: FloatArray
+    acceleration: FloatArray
+    jerk: FloatArray
+
+    @classmethod
+    def of(cls, limits: CartesianLimits) -> "_Dynamics":
+        return cls(
+            velocity=axis_share(limits.speed_m_s, limits.angular_speed_rad_s),
+            acceleration=axis_share(limits.acceleration_m_s2, limits.angular_acceleration_rad_s2),
+            jerk=axis_share(limits.jerk_m_s3, limits.angular_jerk_rad_s3),
+        )
+
+    def stopping_distance(self) -> FloatArray:
+        return stopping_distance(self.velocity, self.acceleration, self.jerk)
+
+
 class SolverError(RuntimeError):
     """ruckig could not plan; the tracker has braked instead."""
 
@@ -98,26 +119,37 @@ class Tracker:
         self.quaternion = quaternion
         self.velocity = np.zeros(6)
         self.acceleration = np.zeros(6)
-        self._by_wall = [False] * 6
+        self._by_wall, self._stops = [False] * 6, False
+        for planned in (self._to_pose, self._to_twist):
+            planned.current_position = _ZERO
+            # In a chase every axis goes as fast as it may; waiting only adds lag.
+            planned.synchronization = _library.Synchronization.No
+        self._widest = _Dynamics.of(limits)
         self.limit_to(limits)
 
     def limit_to(self, limits: CartesianLimits) -> None:
-        """Use these limits from the next step on."""
-        self.max_velocity = axis_share(limits.speed_m_s, limits.angular_speed_rad_s)
-        self.max_acceleration = axis_share(
-            limits.acceleration_m_s2, limits.angular_acceleration_rad_s2
-        )
-        self.max_jerk = axis_share(limits.jerk_m_s3, limits.angular_jerk_rad_s3)
-        lead = stopping_distance(self.max_velocity, self.max_acceleration, self.max_jerk)
-        self.lead = lead
-        self._near_m = 2.0 * lead[:3]
+        """Use these limits, none looser than the first ones, from the next step on.
+
+        A speed above the new limit is braked off, and every hold is braked, with the acceleration
+        and jerk of the first limits: a limit that makes stops longer would be no tighter one.
+        """
+        tight, widest = _Dynamics.of(limits), self._widest
+        self._tight = tight
+        self.max_velocity = tight.velocity
+        self.lead = tight.stopping_distance()
+        fastest = widest.stopping_distance()
+        self._near_m = 2.0 * np.maximum(self.lead, fastest)[:3]
         for planned in (self._to_pose, self._to_twist):
-            planned.current_position = _ZERO
             planned.max_velocity = self.max_velocity.tolist()
-            planned.max_acceleration = self.max_acceleration.tolist()
-            planned.max_jerk = self.max_jerk.tolist()
-            # In a chase every axis goes as fast as it may; waiting only adds lag.
-            planned.synchronization = _library.Synchronization.No
+        self._use(tight)
+
+    def _use(self, dynamics: "_Dynamics") -> None:
+        """Plan with this acceleration and jerk."""
+        self.max_acceleration, self.max_jerk = dynamics.acceleration, dynamics.jerk
+        for planned in (self._to_pose, self._to_twist):
+            planned.max_acceleration = dynamics.acceleration.tolist()
+            planned.max_jerk = dynamics.jerk.tolist()
+        self._used = dynamics
 
     @property
     def at_rest(self) -> bool:
@@ -158,6 +190,14 @@ class Tracker:
             planned.target_velocity = bounded.tolist()
         self._advance(planned)
 
+    def brake(self) -> None:
+        """Advance one period towards rest, as fast as the first limits allow."""
+        self._stops = True
+        try:
+            self.along(np.zeros(6))
+        finally:
+            self._stops = False
+
     def _aim_at_walls(self, near: list[bool], twist: FloatArray, room_m: FloatArray | None) -> None:
         """Control position on the axes near their end, velocity on the others."""
         planned, control = self._to_twist, _library.ControlInterface
@@ -196,6 +236,10 @@ class Tracker:
         self.acceleration = np.where(axes, 0.0, self.acceleration)
 
     def _advance(self, planned: _Input) -> None:
+        too_fast = (np.abs(self.velocity) > self.max_velocity * (1.0 + 1e-9)).any()
+        wanted = self._widest if self._stops or too_fast else self._tight
+        if wanted is not self._used:
+            self._use(wanted)
         failure = self._plan(planned)
         if failure is None:
             return

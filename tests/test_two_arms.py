@@ -117,7 +117,7 @@ def two_arm_cell(video: Path) -> str:
     arm = CELL[CELL.index("[arm]") : CELL.index("[cameras.front]")]
     both = "".join(
         arm.replace("[arm]", f"[arms.{name}]")
-        .replace("[limits]", f"[arms.{name}.limits]")
+        .replace("[limits", f"[arms.{name}.limits")
         .replace("[impedance]", f"[arms.{name}.impedance]")
         for name in ("left", "right")
     )

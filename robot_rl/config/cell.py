@@ -17,6 +17,7 @@ from pydantic import (
 
 from robot_rl.config import drivers
 from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
+from robot_rl.config.limit_profile import DeclaredProfile, declared
 from robot_rl.config.section import ArmName, Positive, Section
 from safety.faults import FaultCode, bound_ms
 from safety.vocabulary import ONLY_ARM
@@ -122,6 +123,7 @@ class Cell(Section):
                     f"teleop.{number}.arm is {device.arm!r}, and the cell has "
                     f"{', '.join(self.arms)}: correct it"
                 )
+        self._profiles_concern_every_arm()
         for name, arm in self.arms.items():
             self._rate_fits(name, arm.described)
         if not self.simulated and self.control.freeze_latch_s > FREEZE_LATCH_AT_MOST_S:
@@ -130,6 +132,16 @@ class Cell(Section):
                 f"{FREEZE_LATCH_AT_MOST_S} s is allowed where the arm is not simulated"
             )
         return self
+
+    def _profiles_concern_every_arm(self) -> None:
+        """A person near, or a hot cup, is no matter of one arm."""
+        for name in {name for arm in self.arms.values() for name in arm.limits.profiles}:
+            for arm, settings in self.arms.items():
+                if name not in settings.limits.profiles:
+                    raise ValueError(
+                        f"the profile {name!r} is missing in arms.{arm}.limits.profiles, and "
+                        "another arm has it: what selects it must tighten every arm"
+                    )
 
     def _rate_fits(self, name: str, described: drivers.ArmFacts) -> None:
         if 2 * described.period_ns * self.control.rate_hz > 1_000_000_000:
@@ -171,6 +183,11 @@ class Cell(Section):
 
     def _only_arm(self) -> CellArm:
         return CellArm.model_construct(arm=self.arm, limits=self.limits, impedance=self.impedance)
+
+    @property
+    def limit_profiles(self) -> tuple[DeclaredProfile, ...]:
+        """Those that the arms' limits declare, in the order of the file."""
+        return declared(arm.limits.profiles for arm in self.arms.values())
 
     @property
     def simulation(self) -> drivers.SimulationFacts | None:

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Annotated, Any, Self, cast
 
 import numpy as np
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from robot_rl.config import drivers
+from robot_rl.config.limit_profile import LimitProfile, ProfileName, check_profiles
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 from safety import contact
 from safety.limits import ImpedanceGains
@@ -43,6 +44,7 @@ class Limits(Section):
     free_rotation_rad_s: Positive | None = None
     torque_nm: tuple[Positive, ...]
     torque_rate_nm_per_ms: Positive = 1.0
+    profiles: dict[ProfileName, LimitProfile] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _box_is_a_box(self) -> Self:
@@ -52,6 +54,11 @@ class Limits(Section):
                     f"workspace_min_m is {low} on {axis} and workspace_max_m is {high}: "
                     "the smaller value must come first"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _profiles_tighten(self) -> Self:
+        check_profiles(self.profiles, self)
         return self
 
 

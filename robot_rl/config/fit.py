@@ -1,8 +1,9 @@
 """Whether a cell and a task, each right in itself, fit one another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from robot_rl.config.cell import Cell
+from robot_rl.config.limit_profile import LIMITS, ChosenBy, chosen, tightens
 from robot_rl.config.task import Task
 from robot_rl.schema.step import state_names
 from safety.vocabulary import ONLY_ARM
@@ -14,6 +15,7 @@ def check_fit(cell: Cell, task: Task) -> None:
     _arms(cell, task)
     _cameras(cell, task)
     _state(cell, task)
+    _profiles(cell, task)
     _workspaces(cell, task)
     _simulation(cell, task)
 
@@ -75,6 +77,32 @@ def _state(cell: Cell, task: Task) -> None:
         )
 
 
+def active_profiles(cell: Cell, task: Task) -> Mapping[str, ChosenBy]:
+    """Profiles that are in force as long as this task is: named by it, or by its instruction."""
+    return chosen(cell.limit_profiles, task.limit_profiles, task.instruction)
+
+
+def _profiles(cell: Cell, task: Task) -> None:
+    """What the task names is there, and tightens something."""
+    known = {profile.name for profile in cell.limit_profiles}
+    for name in task.limit_profiles:
+        if name not in known:
+            raise ValueError(
+                f"{task.path}: limit_profiles names {name!r}, and the cell {cell.name} has: "
+                f"{_listed(sorted(known)) or '(none)'}"
+            )
+        if not any(_tightens(cell, task, arm, name) for arm in cell.arms):
+            raise ValueError(
+                f"{task.path}: limit_profiles names {name!r}, which changes nothing: the task's "
+                "own limits are as tight already; take it out"
+            )
+
+
+def _tightens(cell: Cell, task: Task, arm: str, name: str) -> bool:
+    bounds, tightened = cell.arms[arm].limits, task.arms[arm].limits
+    return any(tightens(bounds.profiles[name], key, tightened, bounds) for key in LIMITS)
+
+
 def _workspaces(cell: Cell, task: Task) -> None:
     """A task can only tighten its cell: some room must be left, with the home pose in it."""
     for name in cell.arms:
@@ -102,6 +130,34 @@ def _workspace(cell: Cell, task: Task, arm: str) -> None:
                 f"{task.path}: {of_reset}home_position_m is {home:g} m on {name}, outside the "
                 f"workspace ({low:g} to {high:g} m): correct it"
             )
+        _workspace_of_profiles(cell, task, arm, axis, low, high)
+
+
+def _workspace_of_profiles(
+    cell: Cell, task: Task, arm: str, axis: int, low: float, high: float
+) -> None:
+    """Whatever profiles come to be active some room is left, and with those of the task the start
+    pose is in it. `low`, `high`: of cell and task.
+    """
+    home, name = task.arms[arm].home_position_m[axis], "xyz"[axis]
+    active = active_profiles(cell, task)
+    for profile, values in cell.arms[arm].limits.profiles.items():
+        mine = (values.workspace_min_m, values.workspace_max_m)
+        ends = [None if end is None else end[axis] for end in mine]
+        within = (ends[0] is None or ends[0] <= home) and (ends[1] is None or home <= ends[1])
+        if profile in active and not within:
+            raise ValueError(
+                f"{task.path}: home_position_m is {home:g} m on {name}, outside the workspace of "
+                f"the profile {profile!r}, which the {active[profile]} selects: correct either"
+            )
+        low = low if ends[0] is None else max(low, ends[0])
+        high = high if ends[1] is None else min(high, ends[1])
+    if low >= high:
+        raise ValueError(
+            f"{task.path}: on {name} the workspace of the task and those of the profiles of the "
+            f"cell {cell.name} leave no room when all are active ({low:g} to {high:g} m): make one "
+            "of them larger"
+        )
 
 
 def _simulation(cell: Cell, task: Task) -> None:

@@ -98,6 +98,7 @@ class Task(Section):
     max_steps: Annotated[int, Field(ge=5, le=10_000)]
     action: ActionSpace
     limits: TaskLimits = TaskLimits()
+    limit_profiles: tuple[str, ...] = ()  # of the cell, in force whatever the instruction says
     several: Annotated[dict[ArmName, TaskArm], Field(alias="arms")] = Field(default_factory=dict)
     reward: Reward = Reward()
     reset: ResetRoutine

@@ -93,6 +93,15 @@ class LeasePreempted(Message):
     t_ns: int
 
 
+class LimitProfileChanged(Message):
+    """A person switched a limit profile on or off; `text` says who, which, and what it tightens."""
+
+    kind: Literal["limit_profile_changed"] = "limit_profile_changed"
+    by: str
+    text: str
+    t_ns: int
+
+
 class HomeReached(Message):
     kind: Literal["home_reached"] = "home_reached"
     t_ns: int
@@ -112,6 +121,7 @@ type ControlEvent = Annotated[
     | PhaseMarked
     | ModeChanged
     | LeasePreempted
+    | LimitProfileChanged
     | HomeReached
     | HomeMissed,
     Field(discriminator="kind"),

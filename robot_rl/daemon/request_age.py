@@ -7,6 +7,7 @@ from robot_rl.schema.live.client_message import (
     Pause,
     ReleaseLease,
     Request,
+    SetLimitProfile,
     Stop,
 )
 from safety import lease as leases
@@ -21,6 +22,8 @@ def too_late(request: ClientMessage, now_ns: int) -> str | None:
     """Why a request is not carried out any more, as a sentence; None when it is in time."""
     if not isinstance(request, Request) or isinstance(request, AT_ANY_AGE):
         return None
+    if isinstance(request, SetLimitProfile) and request.on:
+        return None  # it can only tighten
     return late(request, now_ns)
 
 

@@ -80,6 +80,11 @@ class DaemonSettings:
         """Where control keeps a latched stop or fault, so that a restart does not clear it."""
         return self.data_folder / "latch.json"
 
+    @property
+    def profiles_file(self) -> Path:
+        """Where control keeps the limit profiles that a person switched on."""
+        return self.data_folder / "limit_profiles.json"
+
 
 def _check_virtual_time(cell: Cell, task: Task) -> None:
     """In lock-step all happens at ticks of control, or at a known fraction of a period after one.

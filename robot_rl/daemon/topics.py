@@ -15,6 +15,7 @@ NO_ARM = -1  # DRIVE.arm
 MAX_CHUNK = 64  # actions in one chunk
 NO_CRITIC = -1.0  # CHUNK.risk, and CHUNK.risk_threshold of one that only warns
 MESSAGE_BYTES = 2040
+PROFILES = "S256"  # names of limit profiles with a space between (config.limit_profile)
 
 MESSAGE = np.dtype([("size", np.int64), ("text", f"V{MESSAGE_BYTES}")])
 
@@ -90,6 +91,7 @@ def step_result_type(columns: int) -> np.dtype[np.void]:
             ("policy_version", np.int64),
             ("operator", "S64"),
             ("mode", "S12"),
+            ("limit_profiles", PROFILES),  # active at any time in the window
         ]
     )
 
@@ -114,6 +116,7 @@ CONTROL = np.dtype(
         ("lease_asked_until_ns", np.int64),
         ("speed_limit", np.float64),
         ("limits", np.int64),
+        ("limit_profiles", PROFILES),  # active now
         ("moving", np.bool_),
         ("round_trip_ms", np.float64),  # NaN: unknown
         ("action_age_ms", np.float64),  # NaN: none

@@ -43,7 +43,7 @@ def two_arm_cell(driver: str = "bench_arm") -> str:
     for name in ("left", "right"):
         of_arm = own.replace("[arm]", f"[arms.{name}]")
         for section in ("limits", "impedance"):
-            of_arm = of_arm.replace(f"[{section}]", f"[arms.{name}.{section}]")
+            of_arm = of_arm.replace(f"[{section}", f"[arms.{name}.{section}")
         text += of_arm
     return text
 

@@ -255,6 +255,9 @@ class Actor:
             case messages.LeasePreempted():
                 self._say(event.text)
                 self._event_log.safety("preemption", event.text, event.by, event.t_ns)
+            case messages.LimitProfileChanged():
+                self._say(event.text)
+                self._event_log.safety("limit_profile", event.text, event.by, event.t_ns)
             case messages.HomeReached():
                 self._machine.step(events.ReachedHome())
             case messages.HomeMissed(why=why):

@@ -1,10 +1,12 @@
 """Who may move the robot, as requests, intents and time arrive. No input or output.
 
 Each part has its own file: the mode (mode_machine), the lease (lease), takeovers (takeover), a
-stop's progress (stop), clearing (clear). Everything is answered: what is refused says why.
-Results, events and latch changes pile up in the outbound, which the process drains once per tick.
+stop's progress (stop), clearing (clear), limit profiles (profiles). Everything is answered: what
+is refused says why. Results, events and latch changes pile up in the outbound, which the process
+drains once per tick.
 """
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,9 +16,11 @@ from robot_rl.daemon.control.dead_man import DeviceInput
 from robot_rl.daemon.control.lease import LeaseArbiter
 from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
+from robot_rl.daemon.control.profiles import ActiveProfiles
 from robot_rl.daemon.control.sentences import not_for_control
 from robot_rl.daemon.control.stop import StopReport
 from robot_rl.daemon.control.takeover import Takeovers
+from robot_rl.daemon.limits import SelectableProfile
 from robot_rl.daemon.messages import BeginAutonomy, EndMotion, GoHome, HomeMissed, Intent
 from robot_rl.daemon.request_age import too_late
 from robot_rl.schema.live.client_message import (
@@ -30,6 +34,7 @@ from robot_rl.schema.live.client_message import (
     Ready,
     ReleaseLease,
     Resume,
+    SetLimitProfile,
     Stop,
     Takeover,
 )
@@ -60,6 +65,8 @@ class Authority:
         resumes: bool,
         unattended_ns: int | None = None,
         lease_epoch: int = 0,
+        profiles: Sequence[SelectableProfile] = (),
+        pressed: Mapping[str, str] | None = None,
     ) -> None:
         self.running = Running.NOTHING
         self.out = Outbound()
@@ -68,6 +75,7 @@ class Authority:
         self.takeovers = Takeovers(self.machine, self.lease, self.out)
         self.stop_report = StopReport(self.out)
         self.clearing = Clearing(self.out, self.machine, self.stop_report)
+        self.profiles = ActiveProfiles(profiles, pressed or {}, self.lease, self.out)
         self._resumes, self._unattended_ns = resumes, unattended_ns
         self._attended_ns = mode.since_ns
 
@@ -109,6 +117,8 @@ class Authority:
                 reason = self._apply(modes.PauseRequested(by=sender.user), now_ns, sender.user)
             case Resume():
                 reason = self._resume(sender, now_ns)
+            case SetLimitProfile():
+                reason = self.profiles.request(sender, message, now_ns)
             case Clear():
                 latched = self.mode.mode in LATCHED
                 self.clearing.request(sender, arm, now_ns, latched=latched)

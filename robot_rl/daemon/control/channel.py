@@ -4,6 +4,7 @@ Authority, chunk plan and step grid are one for all arms; each arm has one of th
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from robot_rl.daemon.control.window import ArmAccount
 from safety.command import CartesianTarget
 from safety.gate import Gate, Measured
 from safety.modes import ModeState
+from safety.profile import apply_all
 from safety.proposal import Hold, PolicyTarget, Proposal, Twist
 from safety.settings import GateSettings
 from safety.verdict import Verdict
@@ -70,6 +72,11 @@ class ArmChannel:
     def take_over(self, now_ns: int) -> None:
         """Authority changed: the reference decays to the measured pose."""
         self.gate.take_over(now_ns, _measured(self.arm))
+
+    def limit_to(self, profiles: Iterable[str], now_ns: int) -> None:
+        """From now on these profiles tighten the arm's limits, and no others."""
+        mine = [self.settings.profiles[name] for name in profiles]
+        self.gate.limit_to(now_ns, apply_all(self.settings.limits.cartesian, mine))
 
     def go_home(self, goal: HomePose, epoch: int, now_ns: int) -> None:
         """Begin the drive to a start pose, from the present reference."""

@@ -4,7 +4,7 @@ Time is passed in. Authority says who may move the robot, the chunk plan and the
 to, the gate of each arm says what of it is safe, and the step account says what became of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,6 +66,7 @@ class Controller:
         now_ns: int,
         *,
         lease_epoch: int = 0,
+        pressed: Mapping[str, str] | None = None,
     ) -> None:
         self.settings = settings
         self.authority = Authority(
@@ -73,6 +74,8 @@ class Controller:
             resumes=settings.resumes,
             unattended_ns=settings.unattended_ns,
             lease_epoch=lease_epoch,
+            profiles=settings.profiles,
+            pressed=pressed,
         )
         self.channels = tuple(
             ArmChannel(each, settings.gate, arm)
@@ -92,6 +95,8 @@ class Controller:
         self.following: PlannedAction | None = None
         self.source, self.limits = Source.HOLD, Limit.NONE  # of all arms, in the last tick
         self._condition = ArmCondition()
+        self._profiles: tuple[str, ...] = ()  # those that the gates have been told
+        self._tighten(now_ns)
 
     @property
     def mode(self) -> Mode:
@@ -131,6 +136,7 @@ class Controller:
 
     def _command(self, now_ns: int) -> tuple[CartesianTarget, ...]:
         """Each arm's proposal through its gate, and into the account."""
+        self._tighten(now_ns)
         commands: list[CartesianTarget] = []
         driver, mode = self._driver(), self.authority.mode
         proposals = self._propose(now_ns)
@@ -145,6 +151,15 @@ class Controller:
             for verdict in others:
                 self.limits |= verdict.limits
         return tuple(commands)
+
+    def _tighten(self, now_ns: int) -> None:
+        """The limit profiles that are active now count for every arm."""
+        active = self.authority.profiles.active
+        if active != self._profiles:
+            self._profiles = active
+            for channel in self.channels:
+                channel.limit_to(active, now_ns)
+        self.account.note_profiles(active)
 
     # ---- what arrived -------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """What control has to tell after a tick: results, events, latch changes, effects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -17,6 +18,7 @@ class Outbound:
     results: list[CommandResult | StopProgress] = field(default_factory=list)
     events: list[ControlEvent] = field(default_factory=list)
     latch: list[modes.Latch] = field(default_factory=list)
+    pressed: list[Mapping[str, str]] = field(default_factory=list)  # to be kept on the disk
     effects: list[modes.Effect] = field(default_factory=list)  # for the gate and the chunk plan
     go_home: GoHome | None = None
     clear_arm: bool = False
@@ -27,11 +29,13 @@ class Outbound:
             results=self.results,
             events=self.events,
             latch=self.latch,
+            pressed=self.pressed,
             effects=self.effects,
             go_home=self.go_home,
             clear_arm=self.clear_arm,
         )
         self.results, self.events, self.latch, self.effects = [], [], [], []
+        self.pressed = []
         self.go_home, self.clear_arm = None, False
         return drained
 
@@ -40,6 +44,7 @@ class Outbound:
         self.results += later.results
         self.events += later.events
         self.latch += later.latch
+        self.pressed += later.pressed
         self.effects += later.effects
         self.go_home = later.go_home or self.go_home
         self.clear_arm |= later.clear_arm

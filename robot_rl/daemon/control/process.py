@@ -18,8 +18,9 @@ from hardware.clock import Clock, open_clock
 from hardware.memory import Record, Slot
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
-from robot_rl.daemon.control.latch import LatchWriter, read_latch
+from robot_rl.daemon.control.latch import latch_writer, read_latch
 from robot_rl.daemon.control.lease_epoch import reserve_epochs
+from robot_rl.daemon.control.pressed_profiles import pressed_writer, read_pressed
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.settings import DaemonSettings
@@ -87,7 +88,8 @@ class ControlLoop:
         self._intents = topics.open_ring(folder, "intents")
         self._events = topics.open_ring(folder, "control_events")
         self._steps = topics.open_step_results(folder, settings.task.action.size)
-        self._latch = LatchWriter(settings.latch_file, at_once=clock.virtual)
+        self._latch = latch_writer(settings.latch_file, at_once=clock.virtual)
+        self._pressed = pressed_writer(settings.profiles_file, at_once=clock.virtual)
         self._parent = os.getppid()
         wanted = control_settings(settings.cell, settings.task)
         # On a machine that never ran this, numba compiles for seconds: not in a tick.
@@ -101,7 +103,15 @@ class ControlLoop:
         latch = read_latch(settings.latch_file)
         mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
         lease_epoch = reserve_epochs(settings.starts_file)
-        self.controller = Controller(wanted, mode, states, now_ns, lease_epoch=lease_epoch)
+        names = [profile.name for profile in wanted.profiles]
+        self.controller = Controller(
+            wanted,
+            mode,
+            states,
+            now_ns,
+            lease_epoch=lease_epoch,
+            pressed=read_pressed(settings.profiles_file, names),
+        )
         self._limits = 0
         self._published = mode
         # The actor may have an episode running from before a restart: it learns where control is.
@@ -199,11 +209,14 @@ class ControlLoop:
         for arm in self.arms:
             arm.close()
         self._latch.close()
+        self._pressed.close()
 
     def _tell(self, done: TickOutput, times: LoopTimes, now_ns: int) -> None:
         sent = self.controller.authority.drain()
         for latch in (*done.out.latch, *sent.latch):
             self._latch.put(latch)
+        for pressed in done.out.pressed:
+            self._pressed.put(pressed)
         for result in (*done.out.results, *sent.results):
             messages.send(self._results, result)
         for event in (*done.out.events, *sent.events):

@@ -1,5 +1,6 @@
 """What control needs of cell and task, in the types of the safety chain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,16 @@ from robot_rl.config import Cell, Task
 from robot_rl.config.task import ArmStart
 from robot_rl.daemon.control.grid import ArmColumns, Grid
 from robot_rl.daemon.control.home import HomePose
-from robot_rl.daemon.limits import arm_limits
+from robot_rl.daemon.limits import (
+    SelectableProfile,
+    arm_limits,
+    profiles_of,
+    selectable_profiles,
+)
 from robot_rl.schema.transition import GRIPPER_AT_START
 from safety.drive import DriveSettings
 from safety.limits import ArmLimits
+from safety.profile import LimitProfile
 from safety.settings import GateSettings
 
 UNATTENDED_S = 10.0
@@ -25,6 +32,7 @@ class ControlledArm:
     name: str
     limits: ArmLimits
     home: HomePose
+    profiles: Mapping[str, LimitProfile]  # of the cell, all of which may tighten `limits`
     columns: ArmColumns | None  # of the task's action; None: the arm only holds, and goes home
     unsafe_force_n: float | None = None  # measured contact force that is marked as unsafe
 
@@ -44,6 +52,7 @@ class ControlSettings:
     unattended_ns: int | None  # autonomy pauses after that long without a person; None: never
     local_arm: int  # which one the device at the robot drives
     freeze_ns: int
+    profiles: tuple[SelectableProfile, ...] = ()
 
 
 def control_settings(cell: Cell, task: Task) -> ControlSettings:
@@ -55,6 +64,7 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
             ControlledArm(
                 name=name,
                 limits=arm_limits(cell, task, name),
+                profiles=profiles_of(cell.arms[name]),
                 home=home_pose(task.arms[name]),
                 columns=columns.get(name),
                 unsafe_force_n=None if task.risk is None else task.risk.force_n,
@@ -71,6 +81,7 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
         unattended_ns=_unattended_ns(cell, task),
         local_arm=_local_arm(cell, task),
         freeze_ns=round(cell.control.freeze_latch_s * 1e9),
+        profiles=selectable_profiles(cell, task),
     )
 
 

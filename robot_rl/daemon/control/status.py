@@ -54,6 +54,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
         record["lease_asked_until_ns"] = lease.pending.deadline_ns
     record["speed_limit"] = _speed_limit_m_s(controller)
     record["limits"] = limits
+    record["limit_profiles"] = " ".join(authority.profiles.active).encode()
     record["moving"] = not at_rest(controller.speed_m_s)
     record["round_trip_ms"] = holder.round_trip_s * 1e3
     following = controller.following

@@ -113,6 +113,7 @@ class StepAccount:
         self._arms = tuple(arms)
         self._type = step_result_type(grid.columns)
         self._k = grid.window(now_ns)
+        self._active: tuple[str, ...] = ()
         self._open()
 
     def close_due(self, now_ns: int, planned: "PlannedAction | None", mode: str) -> list[Record]:
@@ -144,7 +145,14 @@ class StepAccount:
         if driver is not None:
             self._driver = driver
 
+    def note_profiles(self, active: tuple[str, ...]) -> None:
+        """Limit profiles that are active from now on, in the present window at least."""
+        if active != self._active:
+            self._active = active
+            self._profiles.update(dict.fromkeys(active))
+
     def _open(self) -> None:
+        self._profiles = dict.fromkeys(self._active)  # names, in the order of the cell
         for arm in self._arms:
             arm.begin()
         self._sources: set[Source] = set()
@@ -174,4 +182,5 @@ class StepAccount:
             result["operator"] = self._driver.operator.encode()[:64]
             result["phase"] = self._driver.phase.encode()
         result["mode"] = mode.encode()
+        result["limit_profiles"] = " ".join(self._profiles).encode()
         return cast(Record, result[()])

@@ -133,6 +133,16 @@ class Clear(Request):
     kind: Literal["clear"] = "clear"
 
 
+class SetLimitProfile(Request):
+    """Switch a limit profile of the cell on, which needs no lease because it can only tighten, or
+    off, which needs the lease. What the task or its instruction chose stays on.
+    """
+
+    kind: Literal["set_limit_profile"] = "set_limit_profile"
+    profile: Name
+    on: bool
+
+
 class JoinLockstep(Request):
     """Simulation in lock-step: virtual time waits for this client's `Ready` from now on."""
 
@@ -170,6 +180,7 @@ type ClientRequest = Annotated[
     | ConfirmReset
     | Stop
     | Clear
+    | SetLimitProfile
     | JoinLockstep
     | LeaveLockstep,
     Field(discriminator="kind"),
@@ -193,6 +204,7 @@ type ClientMessage = Annotated[
     | ConfirmReset
     | Stop
     | Clear
+    | SetLimitProfile
     | JoinLockstep
     | LeaveLockstep,
     Field(discriminator="kind"),

@@ -1,6 +1,6 @@
 """Control's core on virtual time, with an arm whose measurements the test writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,13 +46,19 @@ class ControlStand:
     """
 
     def __init__(
-        self, arm: ArmState = START, others: Sequence[ArmState] = (), **settings: Any
+        self,
+        arm: ArmState = START,
+        others: Sequence[ArmState] = (),
+        pressed: Mapping[str, str] | None = None,
+        **settings: Any,
     ) -> None:
         wanted = control_settings(load_cell("simulation"), load_task("lift_cube"))
         self.now_ns = 0
         self.arm: ArmState | None = arm
         self.others: list[ArmState | None] = list(others)
-        self.controller = Controller(replace(wanted, **settings), ModeState(), [arm, *others], 0)
+        self.controller = Controller(
+            replace(wanted, **settings), ModeState(), [arm, *others], 0, pressed=pressed
+        )
         self.answers: list[CommandResult] = []
         self.clears_sent = 0
         self.client = ADA

@@ -2,7 +2,7 @@
 
 import pytest
 
-from robot_rl.daemon.control.latch import LatchWriter, read_latch, write_latch
+from robot_rl.daemon.control.latch import latch_writer, read_latch, write_latch
 from safety.faults import FaultCode
 from safety.modes import Latch
 
@@ -45,7 +45,7 @@ def test_a_latch_of_an_older_version_is_read(tmp_path) -> None:
 @pytest.mark.parametrize("at_once", [False, True])
 def test_the_writer_writes_the_last_one_last(tmp_path, at_once: bool) -> None:
     file = tmp_path / "latch.json"
-    writer = LatchWriter(file, at_once=at_once)
+    writer = latch_writer(file, at_once=at_once)
     writer.put(Latch(stopped_by="ada"))
     writer.put(Latch(cause="The arm is gone."))
     if not at_once:
@@ -57,7 +57,7 @@ def test_the_writer_writes_the_last_one_last(tmp_path, at_once: bool) -> None:
 def test_a_disk_that_refuses_is_said(tmp_path, capsys) -> None:
     blocked = tmp_path / "file"
     blocked.touch()
-    writer = LatchWriter(blocked / "latch.json", at_once=True)
+    writer = latch_writer(blocked / "latch.json", at_once=True)
     writer.put(Latch(stopped_by="ada"))
     writer.close()
     assert "would not survive a restart" in capsys.readouterr().err
