@@ -57,6 +57,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "risk_taken": _F,
     "risk_threshold": _F,
     "limits": pa.int64(),
+    "limit_profiles": pa.list_(pa.string()),
     "reject_reason": pa.string(),
     "policy_version": pa.int64(),
     "chunk_id": pa.int64(),

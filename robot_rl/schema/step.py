@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from robot_rl.schema.message import Action, Message, Quaternion, Vector3, Vector6
+from robot_rl.schema.message import Action, Message, Name, Quaternion, Vector3, Vector6
 from safety.vocabulary import ONLY_ARM, Phase, Source
 
 
@@ -70,6 +70,8 @@ class Step(Message):
     risk_taken: float | None = None
     risk_threshold: float | None = None
     limits: Annotated[int, Field(ge=0)] = 0
+    # Active at any time in its window.
+    limit_profiles: Annotated[tuple[Name, ...], Field(max_length=16)] = ()
     reject_reason: str = ""
     policy_version: Annotated[int, Field(ge=0)] | None = None
     chunk_id: int | None = None

@@ -52,6 +52,7 @@ class EpisodeRow(Message):
     policy_version: int | None
     policy_versions: tuple[int, ...]
     risk_max: float | None
+    limit_profiles: tuple[str, ...] = ()  # active at any time
     outcome: Outcome | None
     failure_class: str | None
     cause: str | None
@@ -73,6 +74,7 @@ class EpisodeFilter(Message):
     failure_class: str | None = None
     purpose: Purpose | None = None
     policy_version: int | None = None
+    limit_profile: str | None = Field(default=None, max_length=200)
     operator: str | None = None
     interventions: bool | None = None
     excluded: bool | None = None
@@ -130,6 +132,8 @@ def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         found.append(EpisodeTable.outcome.is_(None) == wanted.unlabelled)
     if wanted.policy_version is not None:
         found.append(EpisodeTable.policy_versions.any_() == wanted.policy_version)
+    if wanted.limit_profile is not None:
+        found.append(EpisodeTable.limit_profiles.any_() == wanted.limit_profile)
     if wanted.operator is not None:
         found.append(
             or_(EpisodeTable.operator == wanted.operator, EpisodeTable.labeller == wanted.operator)

@@ -1,6 +1,6 @@
 """Storing what robots recorded: batch by batch, in order, once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -153,6 +153,7 @@ def _store_segment(
         select(
             *(EpisodeTable.robot, EpisodeTable.task, EpisodeTable.cameras),
             *(EpisodeTable.stored_steps, EpisodeTable.policy_versions, EpisodeTable.risk_max),
+            EpisodeTable.limit_profiles,
         )
         .where(EpisodeTable.episode_id == ref.episode_id)
         .with_for_update()
@@ -212,10 +213,18 @@ def _store_segment(
             + table.column("source").to_pylist().count("human"),
             policy_versions=versions,
             risk_max=max(risks, default=None),
+            limit_profiles=[*dict.fromkeys([*episode.limit_profiles, *_profiles(table)])],
             **({"policy_version": acted[-1]} if acted else {}),
         )
     )
     return episode.task, segment
+
+
+def _profiles(table: pa.Table) -> Iterator[str]:
+    """Limit profiles of its steps; a robot of an older version does not say."""
+    if "limit_profiles" in table.schema.names:
+        for names in table.column("limit_profiles").to_pylist():
+            yield from names
 
 
 def _are_stored(connection: Connection, blobs: BlobStore, part: Segment, count: int) -> bool:

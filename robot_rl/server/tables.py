@@ -92,6 +92,7 @@ class EpisodeTable(Base):
     policy_versions: Mapped[list[int]] = mapped_column(server_default=sql("'{}'"))  # in order
     policy_version: Mapped[int | None]  # the last that acted
     risk_max: Mapped[float | None]
+    limit_profiles: Mapped[list[str]] = mapped_column(server_default=sql("'{}'"))  # as they came
     # When it has ended
     steps: Mapped[int | None]
     cause: Mapped[str | None]

@@ -165,9 +165,17 @@ class Recording:
         )
 
     def episode(
-        self, steps: int, *, human: Iterable[int] = (), success: bool = True, **values: Any
+        self,
+        steps: int,
+        *,
+        human: Iterable[int] = (),
+        success: bool = True,
+        profiles: Sequence[str] = (),
+        **values: Any,
     ) -> UUID:
-        """A whole episode of `steps` actions; `human`: the indices at which a person drove."""
+        """A whole episode of `steps` actions; `human`: the indices at which a person drove;
+        `profiles`: limit profiles, of which each step has one more.
+        """
         driven = set(human)
         episode_id = self.start(**values)
         for index in range(steps):
@@ -177,7 +185,8 @@ class Recording:
                 if index in driven
                 else {}
             )
-            self.step(episode_id, index, **source)
+            active = tuple(profiles[: index + 1])
+            self.step(episode_id, index, limit_profiles=active, **source)
         self.step(episode_id, steps, last=True, evidence=RewardEvidence(simulator_success=success))
         if driven:
             self.intervention(episode_id, min(driven), max(driven))

@@ -65,7 +65,12 @@ def record_varied(server: RunningServer) -> dict[str, UUID]:
         "plain": recording.episode(3),
         "helped": recording.episode(5, human=(2, 3)),
         "failed": recording.episode(2, success=False, purpose=Purpose.EVALUATION),
-        "peg": recording.episode(4, task="insert_peg", instruction="insert the peg"),
+        "peg": recording.episode(
+            4,
+            profiles=("fragile", "hot"),
+            task="insert_peg",
+            instruction="insert the peg",
+        ),
     }
     made["running"] = recording.start(operator="bob")
     record(server, recording)
@@ -84,6 +89,8 @@ def record_varied(server: RunningServer) -> dict[str, UUID]:
         ({"operator": "bob"}, ["running"]),
         ({"policy_version": 1, "task": TASK}, ["failed", "helped", "plain"]),
         ({"policy_version": 9}, []),
+        ({"limit_profile": "hot"}, ["peg"]),
+        ({"limit_profile": "wet"}, []),
         ({"text": "peg"}, ["peg"]),
         ({"text": 'insert -"the peg"'}, []),
         ({"robot": "nobody"}, []),
@@ -100,6 +107,12 @@ def test_filters(
     page = listed(reader, **query)
     assert ids(page) == [read_only[name] for name in found]
     assert page["counts"]["total"] == len(found)
+
+
+def test_the_limit_profiles_of_an_episode(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
+    found = {UUID(e["episode_id"]): e["limit_profiles"] for e in listed(reader)["episodes"]}
+    assert found.pop(read_only["peg"]) == ["fragile", "hot"]
+    assert all(profiles == [] for profiles in found.values())
 
 
 def test_counts_are_of_everything_found(reader: httpx.Client, read_only: dict[str, UUID]) -> None:

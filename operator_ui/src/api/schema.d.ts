@@ -1118,6 +1118,11 @@ export interface components {
             interventions: number;
             /** Labeller */
             labeller: string | null;
+            /**
+             * Limit Profiles
+             * @default []
+             */
+            limit_profiles: string[];
             /** Note */
             note: string;
             /** Operator */
@@ -1709,6 +1714,24 @@ export interface components {
              * Format: uuid
              */
             request_id: string;
+        };
+        /**
+         * LimitProfileStatus
+         * @description A limit profile of the cell: its button, and what it makes of the task's limits.
+         */
+        LimitProfileStatus: {
+            /** Active */
+            active: boolean;
+            /** Chosen By */
+            chosen_by: ("task" | "instruction") | null;
+            /** Force N */
+            force_n: number | null;
+            /** Name */
+            name: string;
+            /** Speed M S */
+            speed_m_s: number | null;
+            /** Text */
+            text: string;
         };
         /**
          * LockstepTurn
@@ -2382,6 +2405,11 @@ export interface components {
             /** Intervention Id */
             intervention_id?: string | null;
             /**
+             * Limit Profiles
+             * @default []
+             */
+            limit_profiles: components["schemas"]["Name"][];
+            /**
              * Limits
              * @default 0
              */
@@ -2519,6 +2547,11 @@ export interface components {
              */
             kind: "telemetry";
             lease: components["schemas"]["LeaseStatus"];
+            /**
+             * Limit Profiles
+             * @default []
+             */
+            limit_profiles: components["schemas"]["LimitProfileStatus"][];
             /** Limits */
             limits: string[];
             loop: components["schemas"]["LoopStatus"];
@@ -2737,6 +2770,7 @@ export interface operations {
                 failure_class?: string | null;
                 purpose?: components["schemas"]["Purpose"] | null;
                 policy_version?: number | null;
+                limit_profile?: string | null;
                 operator?: string | null;
                 interventions?: boolean | null;
                 excluded?: boolean | null;
@@ -3242,6 +3276,7 @@ export interface operations {
                 failure_class?: string | null;
                 purpose?: components["schemas"]["Purpose"] | null;
                 policy_version?: number | null;
+                limit_profile?: string | null;
                 operator?: string | null;
                 interventions?: boolean | null;
                 excluded?: boolean | null;

@@ -180,6 +180,7 @@ class StepRecorder:
                 "truncated": final and ending is not None and not ending.terminated,
                 **_risk(decided),
                 "limits": int(result["limits"]),
+                "limit_profiles": tuple(text_of(result["limit_profiles"]).split()),
                 "reject_reason": reject,
                 "policy_version": None if decided is None else decided.policy_version,
                 "chunk_id": chunk_id,

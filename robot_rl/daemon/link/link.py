@@ -20,6 +20,7 @@ from hardware.clock import open_clock
 from hardware.memory import Ring
 from robot_rl.daemon import topics
 from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
+from robot_rl.daemon.limits import selectable_profiles
 from robot_rl.daemon.link.download import Downloads
 from robot_rl.daemon.link.echo import run_echo
 from robot_rl.daemon.link.lockstep import Turns
@@ -28,7 +29,7 @@ from robot_rl.daemon.link.meeting import Meetings
 from robot_rl.daemon.link.pacer import Pacer
 from robot_rl.daemon.link.requests import Router
 from robot_rl.daemon.link.socket import live_address, stay_connected
-from robot_rl.daemon.link.telemetry import Readings, telemetry_of
+from robot_rl.daemon.link.telemetry import Contact, Readings, telemetry_of
 from robot_rl.daemon.link.uplink_thread import UplinkThread
 from robot_rl.daemon.link.video import Video
 from robot_rl.daemon.log import Log
@@ -60,6 +61,11 @@ class Link:
         folder = settings.memory
         self._clock = open_clock(folder, virtual=settings.lockstep, party="link")
         self._readings = Readings(settings)
+        self._contacts = {
+            name: Contact(stated=arm.stated, stiffness=arm.gains().stiffness)
+            for name, arm in settings.cell.arms.items()
+        }
+        self._profiles = selectable_profiles(settings.cell, settings.task)
         self._outbox = topics.open_slot(folder, "outbox")
         self._answers = [
             topics.open_ring(folder, name) for name in ("control_results", "actor_results")
@@ -217,7 +223,8 @@ class Link:
         return telemetry_of(
             seen,
             instructions=settings.task.reset.instructions,
-            stated={name: arm.stated for name, arm in settings.cell.arms.items()},
+            contacts=self._contacts,
+            profiles=self._profiles,
             recorded=self._status,
         )
 

@@ -2,18 +2,21 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
 from hardware.memory import Frames, Record, Slot
+from robot_rl.config.limit_profile import ChosenBy
 from robot_rl.daemon import topics
+from robot_rl.daemon.limits import SelectableProfile
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live.robot_message import SimulatorTruth, TruthObject
@@ -22,6 +25,7 @@ from robot_rl.schema.live.telemetry import (
     EpisodeStage,
     EpisodeStatus,
     LeaseStatus,
+    LimitProfileStatus,
     LoopStatus,
     OutboxStatus,
     RiskStatus,
@@ -65,6 +69,22 @@ class Snapshot:
     local: Record | None
     frame_age_ms: Mapping[str, float]
     real_time_factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contact:
+    """What bounds the contact of an arm at rest: what its cell states, or its clips."""
+
+    stated: Stated
+    stiffness: NDArray[np.float64]  # (6,)
+
+    def limits(self, command: Record | None) -> tuple[float, float]:
+        """N and Nm of the strongest axis, with the clips of the newest command."""
+        if command is None:
+            return self.stated.force_n, self.stated.torque_nm
+        force_n = float((self.stiffness[:3] * command["clip_m"]).max())
+        torque_nm = float((self.stiffness[3:] * command["clip_rad"]).max())
+        return min(force_n, self.stated.force_n), min(torque_nm, self.stated.torque_nm)
 
 
 class Readings:
@@ -159,10 +179,12 @@ def telemetry_of(
     seen: Snapshot,
     *,
     instructions: str,
-    stated: Mapping[str, Stated],
+    contacts: Mapping[str, Contact],
+    profiles: Sequence[SelectableProfile],
     recorded: OutboxStatus,
 ) -> Telemetry:
     """The message. `recorded` comes from the link itself, which knows the durable path."""
+    active = _text(seen.control["limit_profiles"]).split()
     control, episode = seen.control, seen.episode
     speed_m_s = max(math.hypot(*arm.state["twist"][:3]) for arm in seen.arms.values())
     limits = int(control["limits"])
@@ -186,11 +208,12 @@ def telemetry_of(
         phase=Phase(phase) if (phase := _text(control["phase"])) else None,
         intervention_id=_id(control["intervention_id"]),
         lease=_lease(control, seen.now_ns),
-        arms={name: _arm(arm, stated[name]) for name, arm in seen.arms.items()},
+        arms={name: _arm(arm, contacts[name]) for name, arm in seen.arms.items()},
         speed_m_s=speed_m_s,
         speed_limit_m_s=float(control["speed_limit"]),
         limits=limit_names(limits),
         risk=risk_status(seen, held=bool(limits & Limit.RISK)),
+        limit_profiles=tuple(_profile(each, active) for each in profiles),
         policy_version=version,
         inference_ms=_milliseconds(episode["inference_s"]),
         action_age_ms=_number(control["action_age_ms"]),
@@ -205,9 +228,22 @@ def telemetry_of(
     )
 
 
-def _arm(seen: ArmReading, stated: Stated) -> ArmTelemetry:
+def _profile(profile: SelectableProfile, active: Sequence[str]) -> LimitProfileStatus:
+    by = profile.chosen_by
+    return LimitProfileStatus(
+        name=profile.name,
+        text=profile.text,
+        active=profile.name in active,
+        chosen_by=None if by is None or by is ChosenBy.BUTTON else by.value,
+        speed_m_s=profile.speed_m_s,
+        force_n=profile.force_n,
+    )
+
+
+def _arm(seen: ArmReading, contact: Contact) -> ArmTelemetry:
     """Before the first command the reference is where the arm is."""
     state, wrench = seen.state, _floats(seen.state["wrench"])
+    force_n, torque_nm = contact.limits(seen.command)
     wanted = state if seen.command is None else seen.command
     return ArmTelemetry(
         tcp_position_m=_floats(state["position"]),
@@ -217,9 +253,9 @@ def _arm(seen: ArmReading, stated: Stated) -> ArmTelemetry:
         wrench=wrench,
         gripper_m=float(state["gripper_m"]),
         force_n=math.hypot(*wrench[:3]),
-        force_limit_n=stated.force_n,
+        force_limit_n=force_n,
         torque_nm=math.hypot(*wrench[3:]),
-        torque_limit_nm=stated.torque_nm,
+        torque_limit_nm=torque_nm,
     )
 
 

@@ -83,7 +83,7 @@ class ArmTelemetry(Message):
     wrench: Vector6
     gripper_m: float
     force_n: float
-    force_limit_n: float
+    force_limit_n: float  # at rest, by the clips in force now
     torque_nm: float = 0.0  # external, at the TCP; a robot of an older version does not say
     torque_limit_nm: float = 0.0
 
@@ -94,6 +94,17 @@ class RiskStatus(Message):
     risk: float
     threshold: float | None  # above it the robot holds; None: the critic only warns
     held: bool  # it holds the robot now
+
+
+class LimitProfileStatus(Message):
+    """A limit profile of the cell: its button, and what it makes of the task's limits."""
+
+    name: str
+    text: str
+    active: bool
+    chosen_by: Literal["task", "instruction"] | None  # then no button switches it off
+    speed_m_s: float | None  # None: it does not state a speed
+    force_n: float | None  # at rest; None: it does not state a clip
 
 
 class Telemetry(Message):
@@ -113,6 +124,7 @@ class Telemetry(Message):
     speed_limit_m_s: float
     limits: tuple[str, ...]  # names of the limits acting now
     risk: RiskStatus | None = None  # None: no critic judges
+    limit_profiles: tuple[LimitProfileStatus, ...] = ()  # of the cell, in its order
     policy_version: int | None
     inference_ms: float | None
     action_age_ms: float | None

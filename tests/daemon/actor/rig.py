@@ -133,6 +133,7 @@ class Rig:
         self.late_ns: dict[int, int] = {}
         self.slow_ns: dict[int, int] = {}
         self.lost: set[int] = set()
+        self.profiles = b""  # limit profiles that are active
         self.cameras = set(task.cameras)  # those that deliver images
         self.brightness = 90  # of what they show
         self.classifier: SuccessClassifier | None = None  # of the next actor process
@@ -234,6 +235,7 @@ class Rig:
         due = int(chunk["count"]) and int(chunk["observation_ns"]) == observation_ns
         autonomous = bytes(self._control.read()["mode"]) == b"autonomous"
         result["source"] = b"policy" if due and autonomous else b"hold"
+        result["limit_profiles"] = self.profiles
         if due:
             result["has_proposed"] = True
             result["chunk_id"] = chunk["chunk_id"]

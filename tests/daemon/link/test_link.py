@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from hardware import arm_topics
 from hardware.clock import VirtualClock, register
-from robot_rl.config import load_cell, load_task
+from robot_rl.config import Cell, load_cell, load_task
+from robot_rl.config.limit_profile import ChosenBy
 from robot_rl.daemon import topics
+from robot_rl.daemon.limits import selectable_profiles
 from robot_rl.daemon.link.lockstep import Turns
-from robot_rl.daemon.link.telemetry import Readings, limit_names, telemetry_of
+from robot_rl.daemon.link.telemetry import Contact, Readings, limit_names, telemetry_of
 from robot_rl.daemon.settings import TURN_NS, DaemonSettings
 from robot_rl.daemon.supervisor import child as process_child
 from robot_rl.daemon.supervisor.memory import Memory
@@ -48,6 +51,13 @@ from safety.faults import FaultCode
 from safety.vocabulary import ONLY_ARM
 
 _MESSAGES: TypeAdapter[RobotMessage] = TypeAdapter(RobotMessage)
+
+
+def contacts_of(cell: Cell) -> dict[str, Contact]:
+    return {
+        name: Contact(stated=arm.stated, stiffness=arm.gains().stiffness)
+        for name, arm in cell.arms.items()
+    }
 
 
 # ---- pure ---------------------------------------------------------------------------------------
@@ -126,13 +136,53 @@ def test_an_arm_that_measures_no_numbers_is_shown_with_its_fault(
         arm_slot.write(arm)
         seen = readings.snapshot(0)  # no time passes
         assert seen is not None
-        stated = {ONLY_ARM: settings.cell.arms[ONLY_ARM].stated}
-        shown.append(telemetry_of(seen, instructions="", stated=stated, recorded=recorded))
+        shown.append(
+            telemetry_of(
+                seen,
+                instructions="",
+                contacts=contacts_of(settings.cell),
+                profiles=(),
+                recorded=recorded,
+            )
+        )
     assert shown[1] == shown[2] == shown[0], "what is no number is as it was last"
     assert shown[1].fault is FaultCode.ARM_UNUSABLE
     arm = shown[1].arms[ONLY_ARM]
     assert (arm.force_limit_n, arm.torque_limit_nm) == (40.0, 15.0), "as the cell states"
     assert arm.torque_nm == pytest.approx(0.25 * 3**0.5)
+
+
+def test_telemetry_shows_the_limit_profiles_and_what_they_leave(tmp_path: Path) -> None:
+    cell, task = load_cell("simulation"), load_task("insert_peg")
+    settings = DaemonSettings(cell=cell, task=task, data_folder=tmp_path, memory=tmp_path)
+    readings, joints = Readings(settings), cell.arms[ONLY_ARM].joints
+    control = np.zeros((), topics.CONTROL)
+    control["limit_profiles"] = b"fragile hot"
+    readings.control.write(control)
+    readings.episode.write(np.zeros((), topics.EPISODE))
+    arm_topics.open_state(tmp_path, joints).write(np.zeros((), arm_topics.state_type(joints)))
+    command = np.zeros((), arm_topics.COMMAND)
+    command["clip_m"], command["clip_rad"] = 0.005, 0.05
+    arm_topics.open_command(tmp_path).write(command)
+    seen = readings.snapshot(0)
+    assert seen is not None
+    fragile, hot, _ = selectable_profiles(cell, task)
+    shown = telemetry_of(
+        seen,
+        instructions="",
+        contacts=contacts_of(cell),
+        profiles=[fragile, replace(hot, chosen_by=ChosenBy.INSTRUCTION)],
+        recorded=OutboxStatus(
+            pending=0, recorded_steps=0, acknowledged_sequence=0, last_sequence=0,
+            connected=True, free_bytes=0, accepting=True,
+        ),
+    )  # fmt: skip
+    arm = shown.arms[ONLY_ARM]
+    assert (arm.force_limit_n, arm.torque_limit_nm) == (10.0, 7.5), "by the clips in force"
+    first, second = shown.limit_profiles
+    assert (first.text, first.active, first.chosen_by) == ("Fragile object", True, None)
+    assert (first.speed_m_s, first.force_n) == (0.15, pytest.approx(10.0))
+    assert (second.active, second.chosen_by, second.force_n) == (True, "instruction", None)
 
 
 # ---- with the real simulator --------------------------------------------------------------------
