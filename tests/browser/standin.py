@@ -25,7 +25,7 @@ from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.live.client_message import Drive, Label, StartEpisode
 from robot_rl.schema.live.robot_command import ClientGone, FromClient, RobotCommand
 from robot_rl.schema.live.robot_message import CommandResult, StopProgress
-from robot_rl.schema.live.telemetry import EpisodeStage
+from robot_rl.schema.live.telemetry import EpisodeStage, LimitProfileStatus
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import FrameStamp, RewardEvidence, Step
@@ -40,6 +40,9 @@ EMERGENCY_STOP = "red mushroom, left of the table; switches the arm's power off"
 FAILURES = ("missed grasp", "dropped", "pushed away", "stuck", "unsafe")
 FREE_REQUESTS = frozenset({"start_episode", "label", "begin_reset", "confirm_reset"})
 """Refused only while somebody else has control."""
+PROFILES = {"fragile": "Fragile object", "hot": "Hot contents"}
+CHOSEN_PROFILE = "hot"
+"""By the task."""
 TICK_S = 0.05
 TICKS_PER_STEP = 2
 MAX_STEPS = 100
@@ -76,6 +79,7 @@ class Situation:
     holder_id: UUID | None = None
     epoch: int = 0
     asked_by: UUID | None = None
+    profiles: set[str] = field(default_factory=set[str])  # limit profiles that are on
     episode_id: UUID | None = None
     purpose: Purpose = Purpose.TRAINING
     number: int = 0
@@ -195,6 +199,10 @@ class StandIn:
                 self._go(Mode.STOPPED, Source.HOLD, f"stopped by {command.user}")
             case "clear":
                 self._go(Mode.PAUSED if now.stage == "running" else Mode.IDLE, Source.HOLD)
+            case "set_limit_profile" if not message.on and not ours:
+                return "Switching a limit profile off needs the lease; take it first."
+            case "set_limit_profile":
+                (now.profiles.add if message.on else now.profiles.discard)(message.profile)
             case kind if not ours and (now.holder is not None or kind not in FREE_REQUESTS):
                 return "this needs control of the robot: take control first"
             case "takeover":
@@ -425,6 +433,17 @@ class StandIn:
         )
         return plain.model_copy(
             update={
+                "limit_profiles": tuple(
+                    LimitProfileStatus(
+                        name=name,
+                        text=text,
+                        active=name in now.profiles or name == CHOSEN_PROFILE,
+                        chosen_by="task" if name == CHOSEN_PROFILE else None,
+                        speed_m_s=0.15,
+                        force_n=10.0,
+                    )
+                    for name, text in PROFILES.items()
+                ),
                 "mode": now.mode,
                 "cause": now.cause,
                 "source": now.source,

@@ -281,3 +281,22 @@ def test_keep_going_runs_episode_after_episode_until_a_stop(
     console.expect_stopped()
     assert not on()
     expect(console.part("continuation")).to_contain_text("was stopped")
+
+
+def test_a_limit_profile_is_switched_by_keyboard_and_what_the_task_chose_stays(
+    console: Console, robot: StandIn
+) -> None:
+    fragile, hot = console.part("profile-fragile"), console.part("profile-hot")
+    expect(hot).to_be_disabled()
+    expect(console.part("profiles")).to_contain_text("chosen by the task, stays on")
+    expect(fragile).to_have_attribute("aria-pressed", "false")
+    fragile.focus()
+    console.page.keyboard.press("Enter")
+    expect(fragile).to_have_attribute("aria-pressed", "true")
+    expect(console.part("profiles-effect")).to_have_text(
+        "In force: at most 0.15 m/s, at most 10 N at rest"
+    )
+    assert robot.now.holder is None, "tightening needs no control"
+    fragile.click()
+    expect(fragile).to_have_attribute("aria-pressed", "false")
+    assert robot.now.holder is not None, "loosening took it"

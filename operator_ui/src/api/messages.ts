@@ -11,6 +11,7 @@ export type DriveFrame = Schemas["DriveFrame"];
 export type EpisodeStage = Schemas["EpisodeStage"];
 export type InterventionTrained = Schemas["InterventionTrained"];
 export type InterventionUse = Schemas["InterventionUse"];
+export type LimitProfileStatus = Schemas["LimitProfileStatus"];
 export type Mode = Schemas["Mode"];
 export type Outcome = Schemas["Outcome"];
 export type Phase = Schemas["Phase"];

@@ -28,7 +28,8 @@ const UNDER_LEASE: ReadonlySet<Command> = new Set<Command>([
 export function request(connection: RobotConnection, wish: Wish): void {
   const state = connection.store.getState();
   const free = state.telemetry !== null && state.telemetry.lease.holder === null;
-  if (UNDER_LEASE.has(wish.kind) && free && !holdsLease(state)) {
+  const loosens = wish.kind === "set_limit_profile" && !wish.on;
+  if ((UNDER_LEASE.has(wish.kind) || loosens) && free && !holdsLease(state)) {
     connection.ask({ kind: "acquire_lease", preempt: "" });
   }
   connection.ask(wish);

@@ -2,6 +2,7 @@
 import { useCallback, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { Panel } from "@/app/panel";
+import { Profiles } from "@/cockpit/profiles";
 import classes from "@/cockpit/rail.module.css";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
@@ -202,6 +203,7 @@ export function Gauges({ connection }: { connection: RobotConnection }) {
         </div>
       )}
       <Limits connection={connection} />
+      <Profiles connection={connection} />
     </Panel>
   );
 }

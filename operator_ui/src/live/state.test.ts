@@ -46,6 +46,7 @@ const TELEMETRY: Telemetry = {
   },
   speed_m_s: 0,
   speed_limit_m_s: 1,
+  limit_profiles: [],
   limits: [],
   risk: null,
   policy_version: 1,
