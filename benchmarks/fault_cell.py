@@ -83,7 +83,8 @@ def _policy(settings: DaemonSettings, actions: int) -> None:
         chunk["chunk_id"] = chunk_id = chunk_id + 1
         chunk["observation_ns"], chunk["dt_ns"], chunk["count"] = observed_ns, step_ns, actions
         chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
-        chunk["epoch"], chunk["risk"] = control.read()["epoch"], topics.NO_CRITIC
+        chunk["epoch"] = control.read()["epoch"]
+        chunk["risk"] = chunk["risk_threshold"] = topics.NO_CRITIC
         chunk["actions"][:actions, 1] = 1.0
         chunk_slot.write(chunk)
         time.sleep((observed_ns + step_ns - time.monotonic_ns()) * 1e-9)

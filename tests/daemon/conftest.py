@@ -159,6 +159,7 @@ class Robot:
         epoch: int | None = None,
         valid_from_ns: int | None = None,
         risk: float = topics.NO_CRITIC,
+        risk_threshold: float = topics.NO_CRITIC,
     ) -> int:
         """Publish a chunk of (n, columns) `actions` as the actor does; returns its id."""
         step_ns = self.settings.task.step_ns
@@ -172,7 +173,8 @@ class Robot:
         chunk["epoch"] = self.status["epoch"] if epoch is None else epoch
         chunk["count"] = len(actions)
         chunk["actions"][: len(actions)] = actions
-        chunk["risk"], chunk["policy_version"] = risk, 3
+        chunk["risk"], chunk["risk_threshold"] = risk, risk_threshold
+        chunk["policy_version"] = 3
         self.chunk.write(chunk)
         return chunk_id
 

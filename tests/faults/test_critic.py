@@ -6,7 +6,6 @@ import pytest
 from robot_rl.daemon import topics
 from safety.faults import FAULTS, FaultCode
 from safety.vocabulary import Limit
-from tests.daemon.conftest import MS
 from tests.faults.cell import FULL, FaultCell
 from tests.faults.conftest import MakeCell
 
@@ -16,18 +15,20 @@ STEP_MS = 100
 FAILURES = {"not a number": np.nan, "infinite": np.inf, "no probability": -0.2, "above one": 1.5}
 
 
-def decide(cell: FaultCell, decisions: int, risk: float) -> None:
-    """The policy decides at each step: a chunk of full actions with this risk."""
+def decide(
+    cell: FaultCell, decisions: int, risk: float, *, threshold: float = topics.NO_CRITIC
+) -> None:
+    """The policy decides at each step: a chunk of full actions with this risk, and the threshold of
+    its own critic.
+    """
     for _ in range(decisions):
-        cell.offer([FULL] * 8, risk=risk)
+        cell.offer([FULL] * 8, risk=risk, risk_threshold=threshold)
         cell.run(STEP_MS)
 
 
 def driven_by_a_judged_policy(make_cell: MakeCell, *, required: bool = True) -> FaultCell:
     cell = make_cell()
-    gate = cell.loop.controller.channels[0].gate
     cell.set_critic(required=required, threshold=0.5)
-    assert gate is cell.loop.controller.channels[0].gate
     cell.begin_autonomy()
     decide(cell, 5, risk=0.1)
     assert cell.speed_m_s() > 0.2, "a low risk holds nothing back"
@@ -44,12 +45,26 @@ def test_an_answer_that_is_none_holds_within_two_decisions(
     decide(cell, 6, risk=answer)
     assert DECISIONS is not None
     assert cell.hold_after_ms(failed_ns) <= DECISIONS.count * STEP_MS
-    assert Limit.RISK in Limit(int(cell.status["limits"])) or cell.loop.controller.limits
+    assert Limit.RISK in cell.loop.controller.limits
     steps = cell.ring("step_results").drain()
     assert bytes(steps[-1]["source"]) == b"hold"
     assert bytes(steps[-1]["reject_reason"]) == b"risk"
     decide(cell, 4, risk=0.1)
     assert cell.speed_m_s() > 0.1, "a critic that answers again lets it go on"
+
+
+@pytest.mark.injects(FaultCode.CRITIC_INVALID)
+@pytest.mark.parametrize("threshold", [0.5, np.nan, np.inf, -0.5])
+def test_by_the_critics_own_threshold_as_well_which_may_fail_too(
+    cell: FaultCell, threshold: float
+) -> None:
+    cell.begin_autonomy()
+    decide(cell, 5, risk=0.1, threshold=0.5)
+    assert cell.speed_m_s() > 0.2
+    failed_ns = cell.now_ns
+    decide(cell, 6, risk=np.nan if threshold == 0.5 else 0.1, threshold=threshold)
+    assert DECISIONS is not None
+    assert cell.hold_after_ms(failed_ns) <= DECISIONS.count * STEP_MS
 
 
 @pytest.mark.unprotected(FaultCode.CRITIC_INVALID)
@@ -67,4 +82,3 @@ def test_control_a_failed_answer_that_counts_as_none_holds_nothing(
     cell = driven_by_a_judged_policy(make_cell, required=False)
     decide(cell, 4, risk=np.nan)
     assert cell.speed_m_s() > 0.2
-    assert cell.now_ns > 4 * STEP_MS * MS

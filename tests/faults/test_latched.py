@@ -123,7 +123,7 @@ def raise_a_vendor_fault(cell: FaultCell) -> None:
     cell.run(400)
     # The target is where the arm is: leaving its brake, it will not be pulled anywhere.
     np.testing.assert_allclose(cell.reference_m, cell.position_m, atol=0.002)
-    cell.run(2000)
+    cell.run(500)
     assert cell.mode == "fault", "only a person lets it go on"
     assert cell.hold_after_ms(stopped_ns) < 200
 
@@ -151,7 +151,7 @@ def answer_to_a_clear(cell: FaultCell) -> CommandResult:
     """It may come a second later: the arm is asked, and waited for."""
     request = Clear(request_id=uuid4())
     cell.ask(request)
-    cell.run(1500)
+    cell.run(1100)
     (answer,) = (each for each in cell.answers if each.request_id == request.request_id)
     return answer
 

@@ -37,8 +37,8 @@ def tab_is_hidden(cell: FaultCell) -> None:
 
 LOSSES = {
     "socket closes": (socket_closes, FaultCode.OPERATOR_LOST, 0),
-    "half-open": (packets_stop, FaultCode.OPERATOR_HALF_OPEN, SPOKE_MS),
-    "page freezes": (packets_stop, FaultCode.PAGE_FROZEN, SPOKE_MS),
+    # The same to the robot as a half-open connection, and the shorter of the two bounds.
+    "packets stop": (packets_stop, FaultCode.PAGE_FROZEN, SPOKE_MS),
     "tab is hidden": (tab_is_hidden, FaultCode.PAGE_FROZEN, 0),
 }
 
@@ -57,9 +57,11 @@ def test_a_lost_person_holds_in_time_and_their_lease_ends(cell: FaultCell, loss:
     lost_ns = cell.now_ns - spoke_ms * MS
     lose(cell)
     cell.assert_holds(fault, lost_ns)
-    cell.run(2000)
+    cell.run(300)
     assert cell.mode == "paused"
-    assert bytes(cell.status["lease_holder"]) == b""
+    if fault is FaultCode.OPERATOR_LOST:
+        cell.run(2000 - (cell.now_ns - lost_ns) // MS + 20)
+        assert bytes(cell.status["lease_holder"]) == b""
     assert cell.hold_after_ms(lost_ns) <= bound_ms(fault), "it moves again"
 
 

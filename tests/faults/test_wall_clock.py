@@ -92,8 +92,8 @@ def drive(folder: Path, *hours: int) -> str:
     cell.run(700)  # silence: hold, then paused
     assert cell.mode == "paused"
     cell.rest()
-    cell.policy_drives(actions=10)
-    cell.run(1500)
+    cell.policy_drives(actions=6)
+    cell.run(600)
     assert cell.mode == "autonomous", cell.cause
     assert not jumps
     cell.end()
