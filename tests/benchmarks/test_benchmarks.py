@@ -53,6 +53,7 @@ def test_a_peer_that_nobody_knows() -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault
+@pytest.mark.timeout(300)  # arm and control may have to compile first
 def test_faults_are_injected_into_a_running_cell() -> None:
     """How soon is the benchmark's to say; here only that each ends in a hold or a latch."""
     result = importlib.import_module("benchmarks.faults").run(faults="14,15,18", repeats=1)
