@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
-from hardware.sim.panda import JOINTS, default_limits
+from hardware.sim.panda import ACCELERATION_RAD_S2, JOINTS, default_limits
 from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
 from safety.gate import Gate, Measured
 from safety.impedance import impedance_torque, law, scratch
@@ -19,6 +20,7 @@ from safety.vocabulary import Mode
 PERIOD_NS = 5_000_000  # 200 Hz
 WINDOW_NS = 100_000_000  # a 10 Hz policy
 UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
+JACOBIAN = np.random.default_rng(1).normal(size=(6, JOINTS))
 POSTURE = np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8])
 
 
@@ -29,6 +31,7 @@ def run(*, quick: bool = False) -> Result:
     before = noise_us(0.1 if quick else 1.0)
     with _as_control_runs() as scheduling:
         policy, person = _gate(policy=True, repeats=repeats), _gate(policy=False, repeats=repeats)
+        free = _gate(policy=False, repeats=repeats, joints=False)
         impedance = _impedance(repeats)
     after = noise_us(0.1 if quick else 1.0)
     return Result(
@@ -44,6 +47,7 @@ def run(*, quick: bool = False) -> Result:
             "scheduling": scheduling,
             "gate tick, policy drives, µs": policy,
             "gate tick, person drives, µs": person,
+            "the same without joint limits, µs": free,
             "impedance law, µs": impedance,
             "noise before: processor taken away, µs": before,
             "noise after, µs": after,
@@ -74,11 +78,25 @@ def _at_most(name: str, value: float, target: float) -> Target:
     return Target(name=name, value=value, unit="µs", op="<=", target=target)
 
 
-def _gate(*, policy: bool, repeats: int) -> Spread:
-    """One `Gate.tick` with an arm that follows; a new action every 100 ms, a new twist per tick."""
+def _gate(*, policy: bool, repeats: int, joints: bool = True) -> Spread:
+    """One `Gate.tick` with an arm that follows; a new action every 100 ms, a new twist per tick.
+
+    The joints' limits are narrow, so that the gate has to find the nearest motion nearly always.
+    """
     position = np.array([0.45, 0.0, 0.2])
-    measured = Measured(t_robot_ns=0, position_m=position, quaternion=UPRIGHT)
-    gate = Gate(default_limits(), GateSettings(period_s=PERIOD_NS * 1e-9), measured)
+    measured = Measured(
+        t_robot_ns=0, position_m=position, quaternion=UPRIGHT, q_rad=POSTURE, jacobian=JACOBIAN
+    )
+    limits = default_limits()
+    if joints:
+        narrow = replace(
+            limits.joints,
+            position_min_rad=POSTURE - 0.06,
+            position_max_rad=POSTURE + 0.06,
+            acceleration_rad_s2=np.array(ACCELERATION_RAD_S2),
+        )
+        limits = replace(limits, joints=narrow)
+    gate = Gate(limits, GateSettings(period_s=PERIOD_NS * 1e-9), measured)
     state = ModeState(mode=Mode.AUTONOMOUS if policy else Mode.TAKEOVER)
     rng = np.random.default_rng(0)
     now_ns, target = 0, None
@@ -103,7 +121,11 @@ def _gate(*, policy: bool, repeats: int) -> Spread:
         command = gate.tick(now_ns, measured, proposal, state).command
         now_ns += PERIOD_NS
         measured = Measured(
-            t_robot_ns=now_ns, position_m=command.position_m, quaternion=command.quaternion
+            t_robot_ns=now_ns,
+            position_m=command.position_m,
+            quaternion=command.quaternion,
+            q_rad=POSTURE,
+            jacobian=JACOBIAN,
         )
 
     return Spread.of(time_us(tick, repeats))

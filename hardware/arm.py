@@ -44,6 +44,7 @@ class ArmState:
     braking: bool  # the arm's own watchdog or a fault holds it
     fault: str  # vendor fault or protective stop, empty when there is none
     sensors: Vector = field(default_factory=lambda: np.zeros(0))  # as the description names them
+    jacobian: Vector | None = None  # (6, joints) of the TCP; None where the description has none
 
     @property
     def not_finite(self) -> tuple[str, ...]:
@@ -51,10 +52,10 @@ class ArmState:
         return tuple(name for name in _MEASURED if not _finite(getattr(self, name)))
 
 
-def _finite(measured: Vector | float) -> bool:
+def _finite(measured: Vector | float | None) -> bool:
     if isinstance(measured, np.ndarray):
-        return all(map(math.isfinite, measured.tolist()))
-    return math.isfinite(measured)
+        return all(map(math.isfinite, measured.ravel().tolist()))
+    return measured is None or math.isfinite(measured)
 
 
 _MEASURED = (
@@ -66,6 +67,7 @@ _MEASURED = (
     "wrench",
     "gripper_m",
     "sensors",
+    "jacobian",
 )
 
 
@@ -93,6 +95,9 @@ class ArmDescription:
     position_max_rad: tuple[float, ...]
     velocity_rad_s: tuple[float, ...]
     torque_nm: tuple[float, ...]  # the most its motors give
+    acceleration_rad_s2: tuple[float, ...] | None = None
+    """Where it is given, every measurement has a Jacobian, and the gate bounds the joints' range,
+    speed and acceleration. None: the driver knows no Jacobian, and the gate knows of no joints."""
     commands: tuple[type[SafeCommand], ...] = (CartesianTarget,)  # kinds that it can follow
     watchdog: Literal["host", "vendor"]  # vendor: the arm also stops when its process is gone
     gripper: GripperDescription | None
@@ -109,6 +114,11 @@ class ArmDescription:
                 raise ValueError(
                     f"{name} has {len(getattr(self, name))} values; the arm has {joints} joints"
                 )
+        if self.acceleration_rad_s2 is not None and len(self.acceleration_rad_s2) != joints:
+            raise ValueError(
+                f"acceleration_rad_s2 has {len(self.acceleration_rad_s2)} values; the arm has "
+                f"{joints} joints"
+            )
         if self.period_ns <= 0:
             raise ValueError(f"period_ns is {self.period_ns}: it must be above 0")
         if CartesianTarget not in self.commands:

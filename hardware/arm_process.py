@@ -113,6 +113,8 @@ class ArmHost:
         state["gripper_m"], state["gripper_target_m"] = seen.gripper_m, seen.gripper_target_m
         state["gripper_moving"], state["limits"] = seen.gripper_moving, seen.limits
         state["braking"], state["sensors"] = seen.braking, seen.sensors
+        if seen.jacobian is not None:
+            state["jacobian"] = seen.jacobian
         state["fault"] = seen.fault.encode()[: arm_topics.FAULT_BYTES]
         state["command_sequence"], state["commands"] = guard.sequence, guard.accepted
         state["refused"] = guard.refused

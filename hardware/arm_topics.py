@@ -74,6 +74,7 @@ def state_type(joints: int, sensors: int = 0) -> np.dtype[Any]:
             ("braking", np.bool_),
             ("fault", f"S{FAULT_BYTES}"),
             ("sensors", np.float64, (sensors,)),
+            ("jacobian", np.float64, (6, joints)),  # of the TCP; zeros where none is measured
             ("command_sequence", np.int64),  # of the newest command accepted
             ("commands", np.int64),  # accepted so far
             ("refused", np.int64),  # commands refused at the arm's own door so far
@@ -141,4 +142,5 @@ def arm_state(record: Record) -> ArmState:
         braking=bool(record["braking"]),
         fault=bytes(record["fault"]).decode(errors="replace"),
         sensors=record["sensors"],
+        jacobian=record["jacobian"],
     )

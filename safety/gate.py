@@ -20,6 +20,7 @@ from safety._seal import SEAL
 from safety.admission import judge, judged_risk, risk_allowed, usable_pose
 from safety.command import CartesianTarget
 from safety.excursion import WorkspaceBrake
+from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
@@ -43,6 +44,11 @@ FOLLOW_S = 0.3
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
 
+_NO_AXES = np.zeros(6, dtype=np.bool_)
+
+SAME_SPEED = 1e-9
+"""m/s and rad/s: less than this is rounding."""
+
 FACE_M = 1e-4
 """A reference this close to a face of the workspace box is at it."""
 
@@ -56,11 +62,16 @@ _SOURCE: dict[type[Proposal], Source] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measured:
-    """TCP pose as measured, tcp_in_base: position (3,), quaternion (4,) w x y z."""
+    """TCP pose as measured, tcp_in_base: position (3,), quaternion (4,) w x y z.
+
+    Joints (n,) and Jacobian (6, n) of an arm whose limits say so (`safety.limits.JointLimits`).
+    """
 
     t_robot_ns: int
     position_m: FloatArray
     quaternion: FloatArray
+    q_rad: FloatArray | None = None
+    jacobian: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +127,9 @@ class Gate:
         self._workspace = WorkspaceBrake()
         self._clip_m, self._clip_rad = self.limits.clip_m, self.limits.clip_rad  # in force now
         self._clips_before, self._clips_from_ns = (self._clip_m, self._clip_rad), 0
+        self._joints = JointSpace.of(limits.joints, settings.period_s)
+        if self._joints is not None:
+            self._joints.see(measured.q_rad, measured.jacobian)  # judged at the first tick
 
     @property
     def velocity(self) -> FloatArray:
@@ -172,6 +186,8 @@ class Gate:
         if not 0 <= now_ns - measured.t_robot_ns <= self.settings.measurement_age_s * 1e9:
             return False
         if not usable_pose(measured.position_m, measured.quaternion):
+            return False
+        if self._joints is not None and not self._joints.see(measured.q_rad, measured.jacobian):
             return False
         seen_s = (measured.t_robot_ns - self._seen_ns) * 1e-9
         if seen_s > 0.0:
@@ -294,12 +310,15 @@ class Gate:
         )
 
     def _slowed(self, change: FloatArray, time_s: float) -> tuple[FloatArray, Limit]:
-        """A change scaled down, direction kept, to what every axis can do in this time."""
+        """A change scaled down, direction kept, to what all axes and joints can do in this time."""
         share = np.abs(change) / (self._tracker.max_velocity * time_s)
         translation, turn = max(1.0, share[:3].max()), max(1.0, share[3:].max())
-        if translation == 1.0 and turn == 1.0:
-            return change, Limit.NONE
-        return np.concatenate([change[:3] / translation, change[3:] / turn]), Limit.SPEED
+        limits = Limit.NONE
+        if translation > 1.0 or turn > 1.0:
+            change = np.concatenate([change[:3] / translation, change[3:] / turn])
+            limits = Limit.SPEED
+        part = 1.0 if self._joints is None else self._joints.share(change / time_s)
+        return (change, limits) if part == 1.0 else (part * change, limits | Limit.JOINT)
 
     def _approach(self, position_m: FloatArray, quaternion: FloatArray) -> Limit:
         """Track a goal, which is put inside the box first."""
@@ -357,7 +376,7 @@ class Gate:
         self._clip_m, self._clip_rad = wanted
 
     def _settle(self, now_ns: int) -> Limit:
-        """The last limits: box, then clip against the measured pose, whatever came before."""
+        """The last limits: box, joints, clip against the measured pose, whatever came before."""
         self._move_clips(now_ns)
         limits, tracker = Limit.NONE, self._tracker
         passed_s = (now_ns - self._decay_from_ns) * 1e-9
@@ -368,6 +387,11 @@ class Gate:
         if (inside != wanted).any():
             limits |= Limit.WORKSPACE
             tracker.block(inside - wanted)
+        facing = rotation.plus(tracker.quaternion, offset[3:])
+        held = _NO_AXES
+        if self._joints is not None:
+            inside, facing, held, acted = self._by_joints(self._joints, inside, facing)
+            limits |= acted
         error = inside - self._measured_m
         clipped = np.minimum(np.maximum(error, -self._clip_m[0]), self._clip_m[1])
         self._clipped[:3] = clipped != error
@@ -376,19 +400,39 @@ class Gate:
             inside = self._measured_m + clipped
         if limits:  # The tracker goes on from what was sent, so that nothing winds up.
             tracker.position_m = inside - offset[:3]
-        facing = rotation.plus(tracker.quaternion, offset[3:])
         turn = rotation.minus(facing, self._measured_q)
         clipped = np.minimum(np.maximum(turn, -self._clip_rad[0]), self._clip_rad[1])
         self._clipped[3:] = clipped != turn
         if self._clipped[3:].any():
             limits |= Limit.ROTATION_CLIP
             facing = rotation.plus(self._measured_q, clipped)
+        if self._clipped[3:].any() or held is not _NO_AXES:
             tracker.quaternion = rotation.plus(facing, -offset[3:])
+        self._clipped |= held
         if self._clipped.any():
             moved = [inside - self.position_m, rotation.minus(facing, self.quaternion)]
             tracker.hold_back(self._clipped, np.concatenate(moved) / self.settings.period_s)
         self.position_m, self.quaternion = inside, facing
         return limits
+
+    def _by_joints(
+        self, joints: JointSpace, wanted_m: FloatArray, wanted: FloatArray
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_], Limit]:
+        """The pose that the joints allow next, and the axes (6,) on which they held it back."""
+        period_s, facing = self.settings.period_s, self.quaternion
+        moved = np.concatenate([wanted_m - self.position_m, rotation.minus(wanted, facing)])
+        lead = np.concatenate(
+            [self.position_m - self._measured_m, rotation.minus(facing, self._measured_q)]
+        )
+        twist = moved / period_s
+        allowed, acted = joints.bound(twist, lead, moving=not self._holding)
+        if allowed is twist:
+            return wanted_m, wanted, _NO_AXES, acted
+        low, high = self._box(self.position_m)
+        reached_m = self.position_m + period_s * allowed[:3]
+        inside_m = np.minimum(np.maximum(reached_m, low), high)
+        held = np.abs(allowed - twist) > SAME_SPEED
+        return inside_m, rotation.plus(facing, period_s * allowed[3:]), held, acted
 
     def _seal(self, now_ns: int, epoch: int) -> CartesianTarget:
         self._sequence += 1

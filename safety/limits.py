@@ -169,13 +169,19 @@ class BrakeGains:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class JointLimits:
-    """Limits of the joints; arrays have one value for each."""
+    """Limits of the joints; arrays have one value for each.
+
+    With accelerations the gate bounds the joints (`safety.joint_space`), and every measurement must
+    then have joints and Jacobian. None: the driver measures no Jacobian, and the gate knows of no
+    joints.
+    """
 
     position_min_rad: FloatArray
     position_max_rad: FloatArray
     velocity_rad_s: FloatArray
     torque_nm: FloatArray
     torque_rate_nm_s: FloatArray
+    acceleration_rad_s2: FloatArray | None = None
 
     def __post_init__(self) -> None:
         put, joints = object.__setattr__, (np.size(self.position_min_rad),)
@@ -188,6 +194,9 @@ class JointLimits:
             )
         for name in ("velocity_rad_s", "torque_nm", "torque_rate_nm_s"):
             put(self, name, _all_positive(name, getattr(self, name), joints))
+        if self.acceleration_rad_s2 is not None:
+            found = _all_positive("acceleration_rad_s2", self.acceleration_rad_s2, joints)
+            put(self, "acceleration_rad_s2", found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -64,6 +64,9 @@ class Limit(IntFlag):
     """A joint is near its limit, or heading for it, and is held back."""
     FORCE = 1 << 13
     """The measured contact force is beyond what the task calls safe (`[risk] force_n`)."""
+    SINGULARITY = 1 << 14
+    """The arm is near a pose in which it cannot move in some direction; nearer still, it is slowed
+    there."""
 
 
 class Reject(StrEnum):

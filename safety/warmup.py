@@ -14,7 +14,14 @@ def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
     """Run a throw-away gate once through every kind of proposal."""
     centre_m = 0.5 * (limits.cartesian.box_min_m + limits.cartesian.box_max_m)
     upright = np.array([1.0, 0.0, 0.0, 0.0])
-    measured = Measured(t_robot_ns=0, position_m=centre_m, quaternion=upright)
+    q_rad = 0.5 * (limits.joints.position_min_rad + limits.joints.position_max_rad)
+    measured = Measured(
+        t_robot_ns=0,
+        position_m=centre_m,
+        quaternion=upright,
+        q_rad=q_rad,
+        jacobian=np.eye(6, len(q_rad)),
+    )
     gate = Gate(limits, settings, measured)
     target = PolicyTarget(
         sequence=0,

@@ -11,7 +11,7 @@ from hardware.arm import Arm, ArmDescription, ArmDriver, ArmLaunch, SimulationDe
 from hardware.camera import CameraDriver, CameraSettings
 from hardware.driver import DriverSettings
 from hardware.gripper import GripperDescription
-from hardware.sim.panda import default_limits
+from hardware.sim.panda import ACCELERATION_RAD_S2, default_limits
 from hardware.sim.settings import TASK_NAMES
 
 CAMERAS = ("front", "wrist")  # of every scene
@@ -39,6 +39,7 @@ def describe(settings: SimulatedArmSettings) -> ArmDescription:
         position_max_rad=tuple(joints.position_max_rad.tolist()),
         velocity_rad_s=tuple(joints.velocity_rad_s.tolist()),
         torque_nm=tuple(joints.torque_nm.tolist()),
+        acceleration_rad_s2=ACCELERATION_RAD_S2,
         watchdog="host",
         gripper=GripperDescription(max_opening_m=0.085, speed_m_s=0.10),
         period_ns=step_ns,

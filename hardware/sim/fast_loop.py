@@ -171,6 +171,7 @@ class FastLoop:
             position_m=physics.position_m,
             quaternion_wxyz=physics.quaternion,
             twist=physics.twist,
+            jacobian=physics.jacobian,
             wrench=physics.wrench,
             gripper_m=physics.gripper.opening_m,
             gripper_target_m=physics.gripper.target_m,

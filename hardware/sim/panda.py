@@ -6,6 +6,10 @@ from safety.limits import ArmLimits, CartesianLimits, ImpedanceGains, JointLimit
 
 JOINTS = 7
 
+ACCELERATION_RAD_S2 = (60.0, 30.0, 40.0, 50.0, 60.0, 80.0, 80.0)
+"""Four times what Franka's interface lets a real arm do (15, 7.5, 10, 12.5, 15, 20, 20): the motors
+give more (87 Nm turn 1 to 2 kg m²), and the simulated cell asks for 10 m/s² at the tool."""
+
 
 def default_limits() -> ArmLimits:
     """20 N at rest per axis (2000 N/m × 10 mm); a workspace box above the table."""

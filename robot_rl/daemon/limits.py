@@ -27,12 +27,14 @@ def arm_limits(cell: Cell, task: Task, name: str) -> ArmLimits:
 def cell_limits(arm: CellArm) -> ArmLimits:
     """What no task may exceed. Raises LimitError."""
     described = describe(arm)
+    acceleration = described.acceleration_rad_s2
     joints = JointLimits(
         position_min_rad=_array(described.position_min_rad),
         position_max_rad=_array(described.position_max_rad),
         velocity_rad_s=_array(described.velocity_rad_s),
         torque_nm=_array(arm.limits.torque_nm),
         torque_rate_nm_s=np.full(described.joints, 1000.0 * arm.limits.torque_rate_nm_per_ms),
+        acceleration_rad_s2=None if acceleration is None else _array(acceleration),
     )
     stated = arm.stated
     return ArmLimits(

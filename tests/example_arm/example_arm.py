@@ -15,7 +15,7 @@ from safety import rotation
 
 JOINTS = 6
 PERIOD_S = 0.002
-SPEED_RAD_S, RANGE_RAD, TORQUE_NM = 3.0, 6.2, 80.0
+SPEED_RAD_S, RANGE_RAD, TORQUE_NM, ACCELERATION_RAD_S2 = 3.0, 6.2, 80.0, 40.0
 OPENING_M, GRIPPER_M_S = 0.08, 0.1
 START_RAD = (0.0, 0.35, 1.45, 1.34, 0.0, np.pi)  # elbow up, tool down
 CLEAR_M = 0.02
@@ -135,6 +135,7 @@ class ExampleArm:
             position_m=data.site_xpos[self._site],
             quaternion_wxyz=self._quaternion,
             twist=self._jacobian @ data.qvel,
+            jacobian=self._jacobian,
             wrench=self._wrench,
             gripper_m=self._opening_m,
             gripper_target_m=self._opening_target_m,
@@ -167,6 +168,7 @@ def describe(_settings: ExampleArmSettings) -> ArmDescription:
         position_max_rad=(RANGE_RAD,) * JOINTS,
         velocity_rad_s=(SPEED_RAD_S,) * JOINTS,
         torque_nm=(TORQUE_NM,) * JOINTS,
+        acceleration_rad_s2=(ACCELERATION_RAD_S2,) * JOINTS,
         watchdog="host",
         gripper=GripperDescription(max_opening_m=OPENING_M, speed_m_s=GRIPPER_M_S),
         period_ns=round(PERIOD_S * 1e9),

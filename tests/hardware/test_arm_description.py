@@ -1,8 +1,11 @@
 """What a driver may say of its arm."""
 
+from dataclasses import replace
+
 import pytest
 
 from hardware.arm import SimulationDescription
+from hardware.sim.driver import SimulatedArmSettings, describe
 
 
 def test_a_simulation_without_cameras_needs_no_renderer() -> None:
@@ -16,3 +19,10 @@ def test_an_arm_that_draws_itself_needs_none() -> None:
         step_ns=2_000_000, scenes=("reach",), cameras=("front",), draws_itself=True
     )
     assert drawn.renderer == ""
+
+
+def test_accelerations_are_one_for_each_joint() -> None:
+    described = describe(SimulatedArmSettings(driver="simulated_panda"))
+    assert replace(described, acceleration_rad_s2=None).acceleration_rad_s2 is None
+    with pytest.raises(ValueError, match="acceleration_rad_s2 has 6 values; the arm has 7 joints"):
+        replace(described, acceleration_rad_s2=(1.0,) * 6)

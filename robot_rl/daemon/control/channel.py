@@ -124,4 +124,10 @@ def _asked(proposal: Proposal, period_s: float) -> NDArray[np.float64] | None:
 
 
 def _measured(arm: ArmState) -> Measured:
-    return Measured(t_robot_ns=arm.t_ns, position_m=arm.position_m, quaternion=arm.quaternion_wxyz)
+    return Measured(
+        t_robot_ns=arm.t_ns,
+        position_m=arm.position_m,
+        quaternion=arm.quaternion_wxyz,
+        q_rad=arm.q_rad,
+        jacobian=arm.jacobian,
+    )

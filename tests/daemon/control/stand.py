@@ -23,7 +23,7 @@ ADA = UUID(int=1)
 START = ArmState(
     t_ns=0,
     tick=0,
-    q_rad=np.zeros(7),
+    q_rad=np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8]),
     dq_rad_s=np.zeros(7),
     torque_nm=np.zeros(7),
     position_m=np.array([0.45, 0.0, 0.2]),
@@ -36,6 +36,7 @@ START = ArmState(
     limits=0,
     braking=False,
     fault="",
+    jacobian=10.0 * np.eye(6, 7),  # of an arm whose joints hardly have to move
 )
 
 

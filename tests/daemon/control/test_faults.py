@@ -27,7 +27,11 @@ def test_a_control_that_stood_still_for_50_ms_latches_without_catching_up(
 
 
 @pytest.mark.parametrize(
-    "field", ["q_rad", "dq_rad_s", "position_m", "quaternion_wxyz", "twist", "wrench", "gripper_m"]
+    "field",
+    [
+        *("q_rad", "dq_rad_s", "position_m", "quaternion_wxyz", "twist", "wrench", "gripper_m"),
+        "jacobian",
+    ],
 )
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_measurements_that_stay_non_finite_latch_within_50_ms(field: str, value: float) -> None:

@@ -53,7 +53,11 @@ class Cell:
     def measured(self) -> Measured:
         physics = self.loop.physics
         return Measured(
-            t_robot_ns=self.now_ns, position_m=physics.position_m, quaternion=physics.quaternion
+            t_robot_ns=self.now_ns,
+            position_m=physics.position_m,
+            quaternion=physics.quaternion,
+            q_rad=physics.q,
+            jacobian=physics.jacobian,
         )
 
     def run(self, duration_ms: int, propose: Callable[[int], Proposal], state: ModeState) -> None:
