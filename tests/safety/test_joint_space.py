@@ -332,6 +332,14 @@ def test_the_nearest_allowed_motion_is_found(rng: np.random.Generator) -> None:
     assert acted >= 40
 
 
+def test_a_joint_that_does_not_move_the_tool_bounds_nothing() -> None:
+    rows = np.zeros((2, 6))
+    rows[1, 0] = 1.0
+    found, flags = allowed(np.ones(6), rows, np.zeros(2), np.array([0.0, 0.5]))
+    assert np.allclose(found, [0.5, 1.0, 1.0, 1.0, 1.0, 1.0])
+    assert Limit(flags) == Limit.JOINT
+
+
 def test_a_projection_that_does_not_converge_brakes(rng: np.random.Generator) -> None:
     """Fault 13: with two passes instead of thirty it mostly has not come to its end."""
     failed = 0
