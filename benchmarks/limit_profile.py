@@ -66,7 +66,7 @@ def run(*, quick: bool = False) -> Result:
     """Both tasks, each in two systems: as their files say, and with the profile."""
     machine = Machine.here()
     noise = noise_us(0.1 if quick else 0.5)
-    seeds = np.random.default_rng(0).integers(0, 2**31, 1 if quick else 6).tolist()
+    seeds = np.random.default_rng(0).integers(0, 2**31, 1 if quick else 4).tolist()
     targets: list[Target] = []
     detail: dict[str, Spread | float | int | str] = {"profile": PROFILE, "episodes": len(seeds)}
     for name in TASKS[:1] if quick else TASKS:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from robot_rl.config import drivers
-from robot_rl.config.limit_profile import LimitProfile, ProfileName, check_profiles
+from robot_rl.config.limit_profile import ProfileName, ProfileSection, check_profiles
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 from safety import contact
 from safety.limits import ImpedanceGains
@@ -44,7 +44,7 @@ class Limits(Section):
     free_rotation_rad_s: Positive | None = None
     torque_nm: tuple[Positive, ...]
     torque_rate_nm_per_ms: Positive = 1.0
-    profiles: dict[ProfileName, LimitProfile] = Field(default_factory=dict)
+    profiles: dict[ProfileName, ProfileSection] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _box_is_a_box(self) -> Self:

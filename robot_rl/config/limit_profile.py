@@ -16,7 +16,7 @@ PROFILES_AT_MOST = 8
 """Each is a button in the console."""
 
 
-class LimitProfile(Section):
+class ProfileSection(Section):
     """What it does not give stays as the cell and the task say; keys as in `[limits]`."""
 
     text: Annotated[str, Field(max_length=60)] = ""  # on its button; empty: its name
@@ -34,7 +34,7 @@ class LimitProfile(Section):
     clip_rad: PositiveTriple | None = None
 
 
-LIMITS = tuple(name for name in LimitProfile.model_fields if name not in ("text", "words"))
+LIMITS = tuple(name for name in ProfileSection.model_fields if name not in ("text", "words"))
 """The keys that are limits."""
 
 
@@ -55,7 +55,7 @@ class DeclaredProfile:
     words: frozenset[str]  # as safety.profile.words_of gives them
 
 
-def declared(of_arms: Iterable[Mapping[str, LimitProfile]]) -> tuple[DeclaredProfile, ...]:
+def declared(of_arms: Iterable[Mapping[str, ProfileSection]]) -> tuple[DeclaredProfile, ...]:
     """The profiles of a cell, whose arms all have the same ones. Words of any arm's section count;
     the text is the first one given.
     """
@@ -83,7 +83,7 @@ def chosen(
     return found
 
 
-class Bounds(Protocol):
+class CellLimits(Protocol):
     """What profiles tighten (robot_rl.config.cell_arm.Limits)."""
 
     @property
@@ -92,7 +92,7 @@ class Bounds(Protocol):
     def workspace_max_m(self) -> tuple[float, ...]: ...
 
 
-def check_profiles(profiles: Mapping[str, LimitProfile], bounds: Bounds) -> None:
+def check_profiles(profiles: Mapping[str, ProfileSection], bounds: CellLimits) -> None:
     """Raises ValueError with one sentence: the key, the value, and what is allowed."""
     if len(profiles) > PROFILES_AT_MOST:
         raise ValueError(
@@ -111,7 +111,7 @@ def check_profiles(profiles: Mapping[str, LimitProfile], bounds: Bounds) -> None
     _check_room(profiles, bounds)
 
 
-def _check_tightens(called: str, key: str, profile: LimitProfile, bounds: Bounds) -> None:
+def _check_tightens(called: str, key: str, profile: ProfileSection, bounds: CellLimits) -> None:
     value, most = _values(profile, key), _values(bounds, key)
     if key != "workspace_min_m":
         low, high, allowed = value, most, f"at most {_said(most)}"
@@ -129,7 +129,7 @@ def _check_tightens(called: str, key: str, profile: LimitProfile, bounds: Bounds
         )
 
 
-def tightens(profile: LimitProfile, key: str, *than: object) -> bool:
+def tightens(profile: ProfileSection, key: str, *than: object) -> bool:
     """Whether what a profile gives for `key` is tighter anywhere than the first of the sections
     `than` that gives one.
     """
@@ -146,7 +146,7 @@ def _values(section: object, key: str) -> tuple[float, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _check_words(name: str, profile: LimitProfile) -> None:
+def _check_words(name: str, profile: ProfileSection) -> None:
     for word in profile.words:
         if len(words_of(word)) != 1 or any(not letter.isalnum() for letter in word):
             raise ValueError(
@@ -155,7 +155,7 @@ def _check_words(name: str, profile: LimitProfile) -> None:
             )
 
 
-def _check_room(profiles: Mapping[str, LimitProfile], bounds: Bounds) -> None:
+def _check_room(profiles: Mapping[str, ProfileSection], bounds: CellLimits) -> None:
     """Whatever set of them is active, some workspace is left."""
     lows = [bounds.workspace_min_m, *(p.workspace_min_m for p in profiles.values())]
     highs = [bounds.workspace_max_m, *(p.workspace_max_m for p in profiles.values())]

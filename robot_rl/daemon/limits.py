@@ -10,8 +10,7 @@ from hardware.arm import ArmDescription
 from robot_rl.config import Cell, Task
 from robot_rl.config.cell_arm import CellArm, Limits
 from robot_rl.config.fit import active_profiles
-from robot_rl.config.limit_profile import ChosenBy
-from robot_rl.config.limit_profile import LimitProfile as ProfileSection
+from robot_rl.config.limit_profile import ChosenBy, ProfileSection
 from robot_rl.config.section import Triple
 from robot_rl.config.task import TaskLimits
 from safety.limits import ArmLimits, CartesianLimits, JointLimits
