@@ -24,6 +24,7 @@ from robot_rl.rehearsal.report import (
     RobotShare,
     Spread,
 )
+from robot_rl.rehearsal.risk_account import RiskReport
 from robot_rl.rehearsal.settings import Killable, RehearsalSettings
 from robot_rl.rehearsal.system import System
 from robot_rl.rehearsal.timeline import (
@@ -231,6 +232,7 @@ class Session:
         wall_s: float,
         stages: CorrectionStages | None,
         classifier: ClassifierErrors | None,
+        risk: RiskReport | None,
     ) -> RehearsalReport:
         settings = self._settings
         pilots = {robot.name: robot.pilot for robot in self._crew.trainees}
@@ -293,6 +295,7 @@ class Session:
             },
             label_errors=sum(pilot.tally.label_errors for pilot in pilots.values()),
             classifier=classifier,
+            risk=risk,
             refused=dict(sum((Counter(each.tally.refused) for each in pilots.values()), Counter())),
             parts_killed=self._killed,
             wall_s=wall_s,

@@ -123,7 +123,7 @@ def steps_sha256(
     token: str,
     task: str,
     record: Record,
-    look: Callable[[Step], None] = lambda _step: None,
+    look: Callable[[Step], object] = lambda _step: None,
 ) -> str:
     """The hash over every stored step of the run (robot_rl/rehearsal/digest.py), images included;
     `look` gets each of them.

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from robot_rl.evaluation.metrics import wilson
+from robot_rl.rehearsal.risk_account import RiskReport
 from robot_rl.rehearsal.timeline import EpisodeEntry, frozen_evaluations
 from robot_rl.schema.message import Message
 from robot_rl.schema.transition import RewardSource
@@ -135,6 +136,7 @@ class RehearsalReport(Message):
     frame_age_ms: dict[str, Spread]
     label_errors: int  # training episodes that the person labelled wrongly
     classifier: ClassifierErrors | None = None  # where its word was the reward
+    risk: RiskReport | None = None  # in the last frozen evaluation, where the task has a critic
     refused: dict[str, int]
     parts_killed: dict[str, int]
     wall_s: float
@@ -215,6 +217,7 @@ def as_text(report: RehearsalReport) -> str:
         ),
         ("correction → policy", report.correction_to_policy_s.text("s of robot time")),
         *_stage_rows(report.correction_stages),
+        *_risk_rows(report.risk),
         ("real-time factor", report.real_time_factor.text("")),
         ("missed ticks", report.missed_ticks),
         *((f"frame age, {name}", age.text("ms")) for name, age in report.frame_age_ms.items()),
@@ -234,3 +237,19 @@ def _stage_rows(stages: CorrectionStages | None) -> list[tuple[str, str]]:
         ("→ acting", stages.acting_s.text("s")),
         ("next decision at all", stages.first_decision_s.text("s")),
     ]
+
+
+def _risk_rows(risk: RiskReport | None) -> list[tuple[str, str]]:
+    if risk is None:
+        return []
+    unsafe = Rate.of(risk.unsafe_episodes, risk.episodes)
+    rows = [
+        ("unsafe episodes", f"{unsafe}, {risk.unsafe_episodes_per_hour:.1f} an hour"),
+        ("held, other action taken", f"{risk.held_steps}, {risk.replaced_steps} steps"),
+    ]
+    if risk.auroc is not None and risk.calibration_error is not None:
+        figures = f"AUROC {risk.auroc:.2f}, calibration error {risk.calibration_error:.3f}"
+        rows.append(("risk critic", figures))
+    lead = "–" if risk.lead_steps is None else f"{risk.lead_steps:g} steps"
+    rows.append(("alarms", f"{risk.false_alarms} false, {risk.missed} missed, lead {lead}"))
+    return rows

@@ -30,6 +30,7 @@ from robot_rl.rehearsal.pilot import Pilot
 from robot_rl.rehearsal.record import Record, read_record, steps_sha256
 from robot_rl.rehearsal.report import RehearsalReport, as_text
 from robot_rl.rehearsal.review import classifier_errors, put_right
+from robot_rl.rehearsal.risk_account import RiskAccount
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.rehearsal.system import System, SystemSettings, robot_seed
 from robot_rl.schema.transition import CLASSIFIER
@@ -113,10 +114,13 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
             pilot.leave()
             pilot.close()
         reader, seen = (system.url, system.tokens.operator, task.name), StepsSeen(task, record)
-        sha256 = steps_sha256(*reader, record, seen.add)
+        risks = RiskAccount(record)
+        sha256 = steps_sha256(*reader, record, lambda step: (seen.add(step), risks.look(step)))
         timed = settings.real_time and settings.learner
         stages = seen.stages(published_versions(*reader)) if timed else None
-    return session.report(record, sha256, time.monotonic() - started, stages, errors)
+    discount = None if task.risk is None else task.risk.discount
+    risk = None if discount is None else risks.report(step_s=task.step_s, discount=discount)
+    return session.report(record, sha256, time.monotonic() - started, stages, errors, risk)
 
 
 def _task(settings: RehearsalSettings, data: Path) -> Task:
