@@ -21,9 +21,9 @@ class RiskSection(Section):
     # False: the critic judges, is shown and recorded, and changes nothing.
     acts: bool = True
     discount: Annotated[float, Field(ge=0, lt=1)] = 0.85  # γ_risk: about seven steps ahead
-    # Share of successful episodes that the threshold may hold back.
+    # Share of episodes that go well (success, no unsafe step) that the threshold may hold back.
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    window_episodes: Annotated[int, Field(ge=LEAST_EPISODES)] = 100  # newest successes: threshold
+    window_episodes: Annotated[int, Field(ge=LEAST_EPISODES)] = 100  # newest of those
     candidates: Annotated[int, Field(ge=1, le=100)] = 10  # other actions that are asked for
     width: Annotated[int, Field(ge=16, le=1024)] = 128
     batch: Annotated[int, Field(ge=8, le=4096)] = 128

@@ -194,6 +194,9 @@ def test_a_new_episode_stays_below_it_as_often_as_promised() -> None:
 def test_it_counts_the_newest_successes_and_the_greater_word(replay: Replay) -> None:
     put(replay, judged(0, [0.9, 0.9]), Outcome.FAILURE)
     put(replay, dangerous(1))  # no critic judged it
+    touched = judged(40, [0.99, 0.99])
+    touched["limits"][0] = int(Limit.FORCE)
+    put(replay, touched)  # it succeeded, and was unsafe
     for episode in range(2, 32):
         put(replay, judged(episode, [0.1, episode / 100], 0.3))
     found = calibrate(replay, lambda rows: np.full(len(rows), 0.2), alpha=0.05, window=20)

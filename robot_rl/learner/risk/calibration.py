@@ -1,11 +1,12 @@
 """From which risk on an action is held back: a conformal threshold on what went well.
 
-Of each of the newest n successful episodes the greatest risk of a policy's own action: what was
-said while it acted, before anything was learned from it, or what the critic says of it now, which
-may have learned of new dangers since; the greater counts. The threshold is the
-⌈(n + 1)(1 − α)⌉-th smallest (split conformal prediction, Vovk et al. 2005): an episode like those
-stays below it with probability 1 − α. That is for exchangeable episodes, and versions change every
-few seconds: so the window rolls, and how many stayed below the threshold of their day is told.
+Of each of the newest n episodes that went well (success, and no unsafe step) the greatest risk of a
+policy's own action: what was said while it acted, before anything was learned from it, or what the
+critic says of it now, which may have learned of new dangers since; the greater counts. The
+threshold is the ⌈(n + 1)(1 − α)⌉-th smallest (split conformal prediction, Vovk et al. 2005): an
+episode like those stays below it with probability 1 − α. That is for exchangeable episodes, and
+versions change every few seconds: so the window rolls, and how many stayed below the threshold of
+their day is told.
 """
 
 import math
@@ -22,8 +23,8 @@ from robot_rl.schema.episode import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """`threshold`: None while there are too few episodes. `coverage`: share of the successful
-    episodes that stayed below the threshold of their day; None where none had one.
+    """`threshold`: None while there are too few episodes. `coverage`: share of those that went well
+    which stayed below the threshold of their day; None where none had one.
     """
 
     threshold: float | None
@@ -45,12 +46,12 @@ def calibrate(
     alpha: float,
     window: int,
 ) -> Calibration:
-    """Of the newest `window` successful episodes in which a critic judged; `says` is what the one
-    to be calibrated says of rows.
+    """Of the newest `window` episodes that went well and in which a critic judged; `says` is what
+    the one to be calibrated says of rows.
     """
     maxima: list[float] = []
     covered: list[bool] = []
-    for rows in _successes(replay):
+    for rows in _went_well(replay):
         risk = np.asarray(replay.store.column("risk")[rows], np.float64)
         judged = ~np.isnan(risk)
         if not judged.any():
@@ -69,8 +70,10 @@ def calibrate(
     )
 
 
-def _successes(replay: Replay) -> Iterator[Rows]:
-    """Rows of each successful episode from the feed, the newest first."""
+def _went_well(replay: Replay) -> Iterator[Rows]:
+    """Rows of each such episode from the feed, the newest first."""
     for episode in replay.newest_episodes():
         if episode.outcome is Outcome.SUCCESS and not episode.excluded and episode.rows:
-            yield np.array([*episode.rows.values()], np.int64)
+            rows = np.array([*episode.rows.values()], np.int64)
+            if not replay.store.cost[rows].any():
+                yield rows
