@@ -101,7 +101,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         with _progress(quiet) as progress:
             session = Session(settings, system, pilots, progress)
             session.run()
-        record = _settle(system, pilots, task.name)
+        record = settle(system, pilots, task.name)
         errors = None
         if task.reward.source == CLASSIFIER:
             saw = {
@@ -143,7 +143,7 @@ def _task(settings: RehearsalSettings, data: Path) -> Task:
     return task
 
 
-def _settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:
+def settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:
     """Wait until everything recorded is stored and, with a learner, available to it."""
     deadline = time.monotonic() + _SETTLE_S
     while True:
