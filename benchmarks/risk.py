@@ -5,7 +5,6 @@ FORCE_N being unsafe, and a critic that only warns. Then two robots that learn n
 scenes: one lets the critic act, the other lets it warn.
 """
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +34,16 @@ FORCE_N = 20.0  # inserting well takes up to 17 N
 FEWER = 0.5  # unsafe episodes with the critic, of those without
 LOST = 0.05  # success that it may cost
 MINUTES, EPISODES = 12.0, 200
+DATA = "data"
 
 
 def run(*, quick: bool = False) -> Result:
-    """Train, then evaluate twice on copies of what was recorded."""
+    """Train, then evaluate twice."""
     machine = Machine.here()
     minutes, episodes = (0.5, 2) if quick else (MINUTES, EPISODES)
     with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as name:
         folder = Path(name)
-        (folder / "trained").mkdir()
+        (folder / DATA).mkdir()
         settings = RehearsalSettings(
             cell=CELL,
             task=_task_file(folder, "training", acts=False),
@@ -51,7 +51,7 @@ def run(*, quick: bool = False) -> Result:
             evaluations=0,
             seed=11,
         )
-        trained = rehearse(settings, folder / "trained", quiet=True)
+        trained = rehearse(settings, folder / DATA, quiet=True)
         if not trained.versions_acted:
             raise PlainError("no version of the policy acted in the training: train for longer")
         version = trained.versions_acted[-1]
@@ -75,17 +75,15 @@ class _Evaluated:
 
 
 def _evaluated(folder: Path, acts: bool, version: int, scenes: list[int]) -> _Evaluated:
-    """That version in each scene, by a robot that learns nothing, on a copy of the data."""
+    """That version in each scene, by a robot that learns nothing, in the same data folder."""
     name = "acts" if acts else "warns"
-    data = folder / name
-    shutil.copytree(folder / "trained", data)
     cell, task = load_cell(CELL), load_task(_task_file(folder, name, acts=acts))
     assert task.simulation is not None
     assert task.risk is not None
     settings = SystemSettings(
         cell=CELL,
         task=str(task.path),
-        data=data,
+        data=folder / DATA,
         port=0,
         lockstep=True,
         lockstep_clients=1,
