@@ -54,7 +54,7 @@ def fault_tests() -> str:
 
 def _files(tests: list[Marked], mark: str) -> str:
     counts = Counter(each.file for each in tests if each.mark == mark)
-    return ", ".join(f"`{file}` {count}" for file, count in counts.items())
+    return ", ".join(f"`tests/{file}` {count}" for file, count in counts.items())
 
 
 def processes() -> str:
