@@ -277,6 +277,38 @@ def test_a_disk_that_fails_keeps_the_queue_and_heals(
     assert writer.close()
 
 
+def test_a_disk_that_is_nearly_full_and_then_fails_is_told_of_each_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Every second it finds the one, then the other."""
+    monkeypatch.setattr(outbox_file, "BUSY_S", 0.05)
+    monkeypatch.setattr(outbox, "_RETRY_S", 0.05)
+    path, tries = tmp_path / "outbox.sqlite", iter(range(10**6))
+    last = [0]
+
+    def no_room(_folder: Path) -> int:
+        last[0] = next(tries)
+        return 0
+
+    monkeypatch.setattr(outbox, "free_bytes", no_room)
+    with OutboxWriter(path, linger_s=0.0, min_free_bytes=2**62) as writer:
+        episode = new_id()
+        writer.append_event(started(episode))
+        assert writer.flush()
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        begin = last[0]
+        writer.append_step(recorded(episode, 0))
+        deadline = time.monotonic() + 20.0
+        while last[0] < begin + 8 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        other.execute("ROLLBACK")
+        other.close()
+        assert writer.flush(20.0)
+    told = capfd.readouterr().err
+    assert told.count("cannot be kept") == told.count("nearly full") == 1, told
+
+
 def test_an_error_that_is_none_of_the_disks_is_told_and_nothing_piles_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
