@@ -23,7 +23,7 @@ from robot_rl.config import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.starting import write_untrained
 
-KILLS, KILLS_QUICK = 50, 2
+KILLS, KILLS_QUICK = 50, 1
 STOPS, STOPS_QUICK = 10, 1
 FILLS, FILLS_QUICK = 5, 1
 EPISODES, EPISODES_QUICK, STEPS = 30, 8, 20

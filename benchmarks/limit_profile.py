@@ -23,7 +23,8 @@ from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
-from robot_rl.rehearsal.record import Record, read_record, steps_sha256
+from robot_rl.rehearsal.record import steps_sha256
+from robot_rl.rehearsal.session import settle
 from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.step import Step
@@ -33,7 +34,6 @@ from safety.vocabulary import ONLY_ARM
 CELL, PROFILE = "simulation", "fragile"
 TASKS = ("insert_peg", "lift_cube")
 WHO = {Purpose.EVALUATION: "policy", Purpose.DEMONSTRATION: "person"}
-_SETTLE_TURNS = 200
 
 
 @dataclass(slots=True)
@@ -138,7 +138,7 @@ def _measure(task: Task, data: Path, seeds: Sequence[int]) -> _Side:
         for purpose in WHO:
             for seed in seeds:
                 pilot.run(EpisodePlan(purpose=purpose, seed=seed), system.check)
-        record = _settled(system, pilot, task, cell.robot)
+        record = settle(system, {cell.robot: pilot}, task.name)
         pilot.leave()
         pilot.close()
         purposes = {line.episode_id: line.purpose for line in record.episodes}
@@ -150,14 +150,3 @@ def _measure(task: Task, data: Path, seeds: Sequence[int]) -> _Side:
         found[line.purpose].episodes += 1
         found[line.purpose].successes += line.success
     return found
-
-
-def _settled(system: System, pilot: Pilot, task: Task, robot: str) -> Record:
-    """What is stored, once that is all that was recorded."""
-    for _ in range(_SETTLE_TURNS):
-        pilot.idle(0.3)
-        record = read_record(system.url, system.tokens.operator, task.name, [robot])
-        shown = pilot.seen.telemetry
-        if shown is not None and shown.outbox.recorded_steps == record.records_stored:
-            return record
-    raise TimeoutError(f"the steps of {task.name} were not all stored in time")

@@ -22,7 +22,6 @@ DETAIL = {"name", "value", "unit", "op", "target"}
         "learner",
         "memory",
         pytest.param("lockstep", marks=pytest.mark.slow),
-        pytest.param("limit_profile", marks=pytest.mark.slow),
     ],
 )
 def test_a_benchmark_measures(name: str) -> None:
