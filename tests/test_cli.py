@@ -179,7 +179,7 @@ def test_a_task_that_leaves_no_room(task: Path) -> None:
 
 def test_a_cell_whose_force_is_not_what_it_states(task: Path, tmp_path: Path) -> None:
     path = edited(ROOT / "cells/simulation.toml", tmp_path, "[2000, 2000, 2000]", "[9000, 1, 1]")
-    refused(run("demo", "--cell", path, "--task", task), "180.0 N", "40.0 N", "stiffness_n_m")
+    refused(run("demo", "--cell", path, "--task", task), "180 N on x", "40 N", "stiffness_n_m")
 
 
 # --- The starting policy --------------------------------------------------------------------------
@@ -408,6 +408,6 @@ def test_benchmarks_are_named() -> None:
     refused(run("bench", "nope"), "'nope'", "control", "outbox", "replay", "learner", "startup")
     names = run("bench", "list").out.split()
     assert names == [
-        *("control", "correction", "faults", "kills", "learner", "lockstep", "memory", "outbox"),
-        *("replay", "restart", "startup"),
+        *("control", "correction", "faults", "kills", "learner", "limit_profile", "lockstep"),
+        *("memory", "outbox", "replay", "restart", "risk", "startup"),
     ]
