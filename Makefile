@@ -85,8 +85,13 @@ demo: install ## Set up, then run everything on this machine in simulation
 
 # --- Checks -----------------------------------------------------------------------------------
 
+# What keeps one core busy and needs no quiet machine; each part's output stands together.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target
+
 test: setup ## Set up, then run every check and test once
-	@$(MAKE) --no-print-directory --keep-going lint types imports tests safety-coverage ui-check
+	@$(SIDE_BY_SIDE) lint types imports; first=$$?; \
+	$(MAKE) --no-print-directory tests; second=$$?; \
+	$(SIDE_BY_SIDE) safety-coverage ui-check; exit $$((first | second | $$?))
 
 check: install ## The quick checks: no browser, no slow tests
 	@$(MAKE) --no-print-directory --keep-going lint types imports
