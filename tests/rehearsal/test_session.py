@@ -36,7 +36,7 @@ def test_the_operator_has_left_before_the_record_is_read(
     monkeypatch.setattr(session, "System", lambda _settings: System())
     monkeypatch.setattr(session, "Pilot", lambda *_args, **_kwargs: pilot)
     monkeypatch.setattr(session, "Session", lambda *_args: made)
-    monkeypatch.setattr(session, "_settle", step("settle", SimpleNamespace(episodes=())))
+    monkeypatch.setattr(session, "settle", step("settle", SimpleNamespace(episodes=())))
     monkeypatch.setattr(session, "steps_sha256", step("read", ""))
     settings = RehearsalSettings(cell="simulation", task="lift_cube")
     session.rehearse(settings, tmp_path, quiet=True)
