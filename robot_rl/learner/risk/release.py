@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_rl.learner.algorithm import not_finite
+from robot_rl.learner.algorithm import Metrics, not_finite
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.risk.calibration import Calibration, calibrate
 from robot_rl.learner.risk.learner import RiskLearner
@@ -20,10 +20,12 @@ MARGIN = 0.25  # by how much less than the one before it may tell unsafe steps f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """A critic as it was published last."""
+    """A critic as it was published last. `weights`: encoded once, because the same ones have other
+    bytes each time (safetensors writes its metadata in any order), and would count as another part.
+    """
 
     net: RiskNet
-    settings: RiskSettings
+    weights: bytes
 
 
 class RiskRelease:
@@ -34,7 +36,7 @@ class RiskRelease:
         self._backbone_sha256 = backbone_sha256
         self._last: Released | None = None
         self.refusal = ""
-        self.calibration = Calibration(threshold=None, episodes=0, coverage=None)
+        self._calibration: Calibration | None = None
 
     def weights(self) -> bytes | None:
         """Of the critic to publish with the next version; None while there is none."""
@@ -44,15 +46,23 @@ class RiskRelease:
         self.refusal = self._unfit()
         if not self.refusal:
             learner.number += 1
-            self._last = Released(net=copy.deepcopy(learner.net), settings=self._settings())
-        last = self._last
-        if last is None:
-            return None
-        return encode_risk(last.net, last.settings, self._backbone_sha256)
+            weights = encode_risk(learner.net, self._settings(), self._backbone_sha256)
+            self._last = Released(net=copy.deepcopy(learner.net), weights=weights)
+        return None if self._last is None else self._last.weights
+
+    @property
+    def metrics(self) -> Metrics:
+        """Of the newest calibration, for the version that is published with it."""
+        found = self._calibration
+        if found is None:
+            return {}
+        told = {"risk_threshold": found.threshold, "risk_coverage": found.coverage}
+        known = {name: value for name, value in told.items() if value is not None}
+        return {"risk_calibrated_on": float(found.episodes), **known}
 
     def _settings(self) -> RiskSettings:
         learner, wanted = self._learner, self._learner.settings
-        calibration = self.calibration = calibrate(
+        calibration = self._calibration = calibrate(
             self._replay,
             lambda rows: learner.says(self._replay, rows),
             alpha=wanted.alpha,
