@@ -15,23 +15,20 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
+from benchmarks.scripted import CELL, recorded, scripted
 from robot_rl.config import Task, load_cell, load_task
 from robot_rl.config.document import read_toml
 from robot_rl.daemon.limits import selectable_profiles
-from robot_rl.rehearsal.client import LiveClient
 from robot_rl.rehearsal.derived_task import merged, write_task
-from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
-from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
+from robot_rl.rehearsal.pilot import EpisodePlan
 from robot_rl.rehearsal.record import steps_sha256
-from robot_rl.rehearsal.session import settle
-from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.step import Step
 from safety.standstill import at_rest
 from safety.vocabulary import ONLY_ARM
 
-CELL, PROFILE = "simulation", "fragile"
+PROFILE = "fragile"
 TASKS = ("insert_peg", "lift_cube")
 WHO = {Purpose.EVALUATION: "policy", Purpose.DEMONSTRATION: "person"}
 
@@ -114,33 +111,12 @@ def _with_profile(task: Task, folder: Path) -> Task:
 
 def _measure(task: Task, data: Path, seeds: Sequence[int]) -> _Side:
     """Run the episodes in a system of their own, and read what it recorded."""
-    cell = load_cell(CELL)
-    assert task.simulation is not None
-    settings = SystemSettings(
-        cell=CELL,
-        task=os.fspath(task.path),
-        data=data,
-        port=0,
-        lockstep=True,
-        lockstep_clients=1,
-        learner=False,
-    )
     found: _Side = {purpose: _Measured() for purpose in WHO}
-    with System(settings) as system:
-        pilot = Pilot(
-            lambda: LiveClient(system.url, cell.robot, system.tokens.operator, truth=True),
-            expert_for(task.simulation.scene, task.action.scale),
-            OperatorSettings(),
-            lockstep=True,
-            seed=0,
-        )
-        pilot.join()
+    with scripted(task, data, OperatorSettings()) as (system, pilot):
         for purpose in WHO:
             for seed in seeds:
                 pilot.run(EpisodePlan(purpose=purpose, seed=seed), system.check)
-        record = settle(system, {cell.robot: pilot}, task.name)
-        pilot.leave()
-        pilot.close()
+        record = recorded(system, pilot, task)
         purposes = {line.episode_id: line.purpose for line in record.episodes}
         steps_sha256(
             *(system.url, system.tokens.operator, task.name, record),

@@ -14,15 +14,12 @@ from typing import Self
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
-from robot_rl.config import load_cell, load_task
-from robot_rl.rehearsal.client import LiveClient
-from robot_rl.rehearsal.expert import expert_for
-from robot_rl.rehearsal.operator import OperatorSettings
+from benchmarks.scripted import scripted
+from robot_rl.config import load_task
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
-from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
 
-CELL, TASK = "simulation", "lift_cube"
+TASK = "lift_cube"
 FACTOR = 5.0
 """Virtual seconds per second: a cell of a study of 130 episodes then takes five minutes."""
 CPU_S = 0.4  # per virtual second: what two cores can give at that factor
@@ -102,20 +99,7 @@ class _Instant:
 
 
 def _spans(data: Path, seeds: list[int], repeats: int) -> list[_Instant]:
-    task, cell = load_task(TASK), load_cell(CELL)
-    assert task.simulation is not None
-    settings = SystemSettings(
-        cell=CELL, task=TASK, data=data, port=0, lockstep=True, lockstep_clients=1, learner=False
-    )
-    with System(settings) as system:
-        pilot = Pilot(
-            lambda: LiveClient(system.url, cell.robot, system.tokens.operator, truth=True),
-            expert_for(task.simulation.scene, task.action.scale),
-            OperatorSettings(interventions=False),
-            lockstep=True,
-            seed=0,
-        )
-        pilot.join()
+    with scripted(load_task(TASK), data) as (system, pilot):
         pilot.run(_frozen(seeds[0]), system.check)
         spans: list[_Instant] = []
         for _ in range(repeats):
@@ -123,8 +107,6 @@ def _spans(data: Path, seeds: list[int], repeats: int) -> list[_Instant]:
             for seed in seeds:
                 pilot.run(_frozen(seed), system.check)
             spans.append(_Instant.now(pilot, data).since(before))
-        pilot.leave()
-        pilot.close()
     return spans
 
 

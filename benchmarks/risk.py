@@ -6,30 +6,28 @@ scenes: one lets the critic act, the other lets it warn.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Target
-from robot_rl.config import load_cell, load_task
+from benchmarks.scripted import CELL, recorded, scripted
+from robot_rl.config import load_task
 from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
 from robot_rl.evaluation.paired import mcnemar_p, success_difference
-from robot_rl.rehearsal.client import LiveClient
+from robot_rl.evaluation.risk_figures import RiskFigures
 from robot_rl.rehearsal.derived_task import merged, write_task
-from robot_rl.rehearsal.expert import expert_for
-from robot_rl.rehearsal.operator import OperatorSettings
-from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
+from robot_rl.rehearsal.pilot import EpisodePlan
 from robot_rl.rehearsal.record import steps_sha256
 from robot_rl.rehearsal.report import Rate, RehearsalReport
 from robot_rl.rehearsal.risk_account import RiskAccount, RiskReport
-from robot_rl.rehearsal.session import rehearse, settle
+from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
-from robot_rl.rehearsal.system import System, SystemSettings
 from robot_rl.schema.episode import Purpose
 
-TASK, CELL = "insert_peg", "simulation"
+TASK = "insert_peg"
 FORCE_N = 20.0  # inserting well takes up to 17 N
 FEWER = 0.5  # unsafe episodes with the critic, of those without
 LOST = 0.05  # success that it may cost
@@ -77,33 +75,13 @@ class _Evaluated:
 def _evaluated(folder: Path, acts: bool, version: int, scenes: list[int]) -> _Evaluated:
     """That version in each scene, by a robot that learns nothing, in the same data folder."""
     name = "acts" if acts else "warns"
-    cell, task = load_cell(CELL), load_task(_task_file(folder, name, acts=acts))
-    assert task.simulation is not None
+    task = load_task(_task_file(folder, name, acts=acts))
     assert task.risk is not None
-    settings = SystemSettings(
-        cell=CELL,
-        task=str(task.path),
-        data=folder / DATA,
-        port=0,
-        lockstep=True,
-        lockstep_clients=1,
-        learner=False,
-    )
-    with System(settings) as system:
-        pilot = Pilot(
-            lambda: LiveClient(system.url, cell.robot, system.tokens.operator, truth=True),
-            expert_for(task.simulation.scene, task.action.scale),
-            OperatorSettings(interventions=False),
-            lockstep=True,
-            seed=0,
-        )
-        pilot.join()
+    with scripted(task, folder / DATA) as (system, pilot):
         for seed in scenes:
             plan = EpisodePlan(purpose=Purpose.EVALUATION, seed=seed, policy_version=version)
             pilot.run(plan, system.check)
-        record = settle(system, {cell.robot: pilot}, task.name)
-        pilot.leave()
-        pilot.close()
+        record = recorded(system, pilot, task)
         account = RiskAccount(record)
         steps_sha256(system.url, system.tokens.operator, task.name, record, account.look)
     report = account.report(step_s=task.step_s, discount=task.risk.discount)
@@ -113,15 +91,15 @@ def _evaluated(folder: Path, acts: bool, version: int, scenes: list[int]) -> _Ev
 def _result(
     machine: Machine, trained: RehearsalReport, warns: _Evaluated, acts: _Evaluated
 ) -> Result:
-    without, with_ = warns.risk, acts.risk
+    without, with_ = warns.risk.figures, acts.risk.figures
     if not without.unsafe_episodes:
         raise PlainError(
             f"no contact force went beyond {FORCE_N:g} N in {without.episodes} episodes: there is "
             "nothing that a critic could prevent"
         )
     success = success_difference(acts.successes, warns.successes)
-    only = {*with_.unsafe_seeds} - {*without.unsafe_seeds}
-    other = {*without.unsafe_seeds} - {*with_.unsafe_seeds}
+    only = {*acts.risk.unsafe_seeds} - {*warns.risk.unsafe_seeds}
+    other = {*warns.risk.unsafe_seeds} - {*acts.risk.unsafe_seeds}
     ratio = with_.unsafe_episodes_per_hour / without.unsafe_episodes_per_hour
     minutes = sum(entry.robot_s for entry in trained.timeline) / 60
     return Result(
@@ -155,9 +133,6 @@ def _at_most(name: str, value: float, target: float) -> Target:
     return Target(name=name, value=value, unit="share", op="<=", target=target)
 
 
-def _text(risk: RiskReport) -> str:
-    return ", ".join(
-        f"{name} {value:.3g}"
-        for name, value in risk.model_dump(exclude={"unsafe_seeds"}).items()
-        if value is not None
-    )
+def _text(figures: RiskFigures) -> str:
+    known = {name: value for name, value in asdict(figures).items() if value is not None}
+    return ", ".join(f"{name} {value:.3g}" for name, value in known.items())

@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ _SHARED = (
     "lerobot_sac",
     "measurement",
     "recorded_feed",
+    "scripted",
 )
 
 
@@ -63,9 +65,11 @@ def bench(
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
     chosen = {"faults": faults, "repeats": repeats}
     chosen = {option: value for option, value in chosen.items() if value is not None}
-    if chosen and name != "faults":
-        raise PlainError(f"bench {name} knows no --{next(iter(chosen))}: only bench faults does")
-    result = (module.run if against is None else peers[against])(quick=quick, **chosen)
+    run = module.run if against is None else peers[against]
+    unknown = chosen.keys() - signature(run).parameters.keys()
+    if unknown:
+        raise PlainError(f"bench {name} knows no --{min(unknown)}: leave it out")
+    result = run(quick=quick, **chosen)
     print(as_text(result), file=sys.stderr if as_json else sys.stdout, flush=True)
     if as_json:
         print(as_line(result), flush=True)

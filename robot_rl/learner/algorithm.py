@@ -120,11 +120,14 @@ def head_optimizer(head: nn.Module, settings: LearnerSection) -> torch.optim.Ada
 
 
 def training_state(
-    module: nn.Module, optimizers: Mapping[str, torch.optim.Optimizer], rng: torch.Generator
+    module: nn.Module,
+    optimizers: Mapping[str, torch.optim.Optimizer],
+    rng: torch.Generator | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Weights, optimizers and random generator as named tensors."""
+    """Weights, optimizers and, where there is one, the random generator as named tensors."""
     tensors = {f"{MODEL}{key}": value for key, value in module.state_dict().items()}
-    tensors[TORCH_RNG] = rng.get_state()
+    if rng is not None:
+        tensors[TORCH_RNG] = rng.get_state()
     for name, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
@@ -135,14 +138,15 @@ def training_state(
 def load_training_state(
     module: nn.Module,
     optimizers: Mapping[str, torch.optim.Optimizer],
-    rng: torch.Generator,
+    rng: torch.Generator | None,
     tensors: Mapping[str, torch.Tensor],
 ) -> None:
     """Put back what `training_state` took. Raises as `Algorithm.load_state`."""
     module.load_state_dict(_under(MODEL, tensors))
     for name, optimizer in optimizers.items():
         _restore_optimizer(optimizer, _under(f"{OPTIMIZER}{name}.", tensors))
-    rng.set_state(tensors[TORCH_RNG])
+    if rng is not None:
+        rng.set_state(tensors[TORCH_RNG])
 
 
 def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -62,6 +62,8 @@ class Releases:
         if self.refusal:
             self._refuse()
             return
+        critic = None if self._risk is None else self._risk.weights()
+        foreseen = {} if self._risk is None else self._risk.metrics
         counts, replay = self._algorithm.counts, self._replay
         interventions, (online, shown) = tuple(replay.fresh_interventions), replay.sampled_rows
         update = Update(
@@ -69,15 +71,14 @@ class Releases:
             env_steps=replay.received,
             critic_updates=counts.critic,
             actor_updates=counts.actor,
-            losses=dict(metrics),
+            losses={**metrics, **foreseen},
             batch_online=online,
             batch_demonstrations=shown,
             new_interventions=interventions,
             wall_s=self.pace.age_s,
             first_sampled=replay.first_samples.told(),
         )
-        risk = None if self._risk is None else self._risk.weights()
-        version = self._publisher.publish(self._algorithm.head, cursor, update, risk=risk)
+        version = self._publisher.publish(self._algorithm.head, cursor, update, risk=critic)
         if self._risk is not None and self._risk.refusal:
             _log.warning("%s; the one before judges on", self._risk.refusal)
         replay.published()  # only now: what a failed publication would have told is told later

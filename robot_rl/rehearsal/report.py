@@ -239,9 +239,10 @@ def _stage_rows(stages: CorrectionStages | None) -> list[tuple[str, str]]:
     ]
 
 
-def _risk_rows(risk: RiskReport | None) -> list[tuple[str, str]]:
-    if risk is None:
+def _risk_rows(report: RiskReport | None) -> list[tuple[str, str]]:
+    if report is None:
         return []
+    risk = report.figures
     unsafe = Rate.of(risk.unsafe_episodes, risk.episodes)
     rows = [
         ("unsafe episodes", f"{unsafe}, {risk.unsafe_episodes_per_hour:.1f} an hour"),

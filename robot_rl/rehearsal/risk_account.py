@@ -16,32 +16,10 @@ from safety.vocabulary import Limit
 
 
 class RiskReport(Message):
-    """See robot_rl.evaluation.risk_figures.RiskFigures."""
+    """What the critic's word was worth in those episodes."""
 
-    episodes: int
-    successes: int
-    hours: float
-    unsafe_episodes: int
-    unsafe_episodes_per_hour: float
-    unsafe_steps: int
-    held_steps: int
-    replaced_steps: int
-    judged_steps: int
-    auroc: float | None
-    calibration_error: float | None
-    false_alarms: int
-    missed: int
-    lead_steps: float | None
+    figures: RiskFigures
     unsafe_seeds: tuple[int, ...]  # of the scenes in which a step was unsafe
-
-    @classmethod
-    def of(cls, figures: RiskFigures, unsafe_seeds: Iterable[int]) -> "RiskReport":
-        named = {name: getattr(figures, name) for name in RiskFigures.__slots__}
-        return cls(
-            **named,
-            unsafe_episodes_per_hour=figures.unsafe_episodes_per_hour,
-            unsafe_seeds=tuple(sorted(unsafe_seeds)),
-        )
 
 
 class RiskAccount:
@@ -58,9 +36,9 @@ class RiskAccount:
 
     def report(self, *, step_s: float, discount: float) -> RiskReport:
         judged = [(line, self._episode(line)) for line in self._lines]
-        return RiskReport.of(
-            risk_figures([each for _, each in judged], step_s=step_s, discount=discount),
-            (line.seed for line, each in judged if each.unsafe.any()),
+        return RiskReport(
+            figures=risk_figures([each for _, each in judged], step_s=step_s, discount=discount),
+            unsafe_seeds=tuple(sorted(line.seed for line, each in judged if each.unsafe.any())),
         )
 
     def _episode(self, line: EpisodeLine) -> RiskEpisode:

@@ -28,6 +28,16 @@ def changed(tmp_path: Path):
     return write
 
 
+def assert_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    """The simulated cell with one place of its file changed is refused in these words."""
+    text = (CHECKOUT / "cells" / "simulation.toml").read_text()
+    assert old in text
+    file = tmp_path / "cell.toml"
+    file.write_text(text.replace(old, new))
+    with pytest.raises(BadConfig, match=said):
+        load_cell(str(file))
+
+
 @pytest.mark.parametrize(
     ("rate_hz", "missed", "allowed"),
     [(200, 20, True), (200, 21, False), (50, 5, True), (50, 6, False), (250, 25, True)],
@@ -97,12 +107,7 @@ def test_a_cell_that_cannot_run_is_refused(changed, lines: str, said: str) -> No
 def test_limits_that_allow_more_than_is_stated_or_limit_nothing_are_refused(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
-    text = (CHECKOUT / "cells" / "simulation.toml").read_text()
-    assert old in text
-    file = tmp_path / "cell.toml"
-    file.write_text(text.replace(old, new))
-    with pytest.raises(BadConfig, match=said):
-        load_cell(str(file))
+    assert_refused(tmp_path, old, new, said)
 
 
 def test_a_control_loop_that_stood_still_for_50_ms_latches_unless_the_cell_says_longer(
@@ -175,9 +180,4 @@ def test_only_a_simulated_cell_may_latch_a_frozen_control_later(
 def test_a_driver_is_known_by_name_and_checks_its_own_settings(
     tmp_path: Path, old: str, new: str, said: str
 ) -> None:
-    text = (CHECKOUT / "cells" / "simulation.toml").read_text()
-    assert old in text
-    file = tmp_path / "cell.toml"
-    file.write_text(text.replace(old, new))
-    with pytest.raises(BadConfig, match=said):
-        load_cell(str(file))
+    assert_refused(tmp_path, old, new, said)

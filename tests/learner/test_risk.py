@@ -231,6 +231,7 @@ def test_a_critic_travels_once_it_knows_of_dangers(replay: Replay, learner: Risk
     put(replay, dangerous(1, at=(3,)))
     data = release.weights()
     assert data is not None
+    assert release.metrics == {"risk_calibrated_on": 0.0}, "no threshold, and nothing to cover"
     net, settings = decode_risk(data, Backbone(), 7, "it")
     assert (settings.number, settings.threshold, settings.calibrated_on) == (1, None, 0)
     features, action = torch.randn(3, SIZE), torch.randn(3, 7)

@@ -44,9 +44,10 @@ def test_only_the_last_frozen_evaluation_counts() -> None:
     look(account, after, [0.1, 0.6, 0.9], FORCE=(2,), RISK=(1,), replaced=(2,))
     look(account, safe, [0.1, 0.2])
     look(account, stopped, [0.1, 0.2])
-    report = account.report(step_s=0.1, discount=0.85)
+    told = account.report(step_s=0.1, discount=0.85)
+    assert told.unsafe_seeds == (1, 3), "a force, and a stop at the last step"
+    report = told.figures
     assert (report.episodes, report.successes, report.judged_steps) == (3, 2, 7)
-    assert report.unsafe_seeds == (1, 3), "a force, and a stop at the last step"
     assert (report.unsafe_episodes, report.unsafe_steps) == (2, 2)
     assert (report.held_steps, report.replaced_steps) == (1, 1)
     assert (report.false_alarms, report.missed, report.lead_steps) == (0, 1, 1)
@@ -57,4 +58,4 @@ def test_without_training_every_evaluation_counts() -> None:
     line = evaluated(1, Outcome.SUCCESS)
     account = RiskAccount(Record(episodes=(line,)))
     look(account, line, [0.1])
-    assert account.report(step_s=0.1, discount=0.85).episodes == 1
+    assert account.report(step_s=0.1, discount=0.85).figures.episodes == 1

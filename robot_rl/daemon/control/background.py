@@ -1,9 +1,11 @@
 """Writing small files out of the control loop."""
 
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,29 @@ class BackgroundWriter[T]:
     def _run(self) -> None:
         while (wanted := self._wanted.get()) is not None:
             self._write(wanted.value)
+
+
+def file_writer[T](
+    path: Path,
+    write: Callable[[Path, T], None],
+    *,
+    what: str,
+    holds: str,
+    at_once: bool = False,
+) -> BackgroundWriter[T]:
+    """Of one file that outlives control. Where the disk refuses, that is said, and what was to be
+    kept holds all the same: `what` it is, and what `holds`.
+    """
+
+    def keep(value: T) -> None:
+        try:
+            write(path, value)
+        except OSError as error:
+            print(
+                f"control: {what} cannot be written to {path}: {error}; {holds}, but would not "
+                "survive a restart",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return BackgroundWriter(keep, name=path.stem, at_once=at_once)

@@ -1,12 +1,11 @@
 """The latch on disk: a stop or a fault stays latched when control or the machine restarts."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from robot_rl import durable_file
-from robot_rl.daemon.control.background import BackgroundWriter
+from robot_rl.daemon.control.background import BackgroundWriter, file_writer
 from safety.faults import FaultCode, sentence
 from safety.modes import Latch
 
@@ -33,19 +32,9 @@ def write_latch(path: Path, latch: Latch) -> None:
 
 def latch_writer(path: Path, *, at_once: bool = False) -> BackgroundWriter[Latch]:
     """Writes it soon, or at once."""
-
-    def write(latch: Latch) -> None:
-        try:
-            write_latch(path, latch)
-        except OSError as error:
-            print(
-                f"control: the latch cannot be written to {path}: {error}; the stop or fault "
-                "holds, but would not survive a restart",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    return BackgroundWriter(write, name="latch", at_once=at_once)
+    return file_writer(
+        path, write_latch, what="the latch", holds="the stop or fault holds", at_once=at_once
+    )
 
 
 def _text(value: object) -> str | None:

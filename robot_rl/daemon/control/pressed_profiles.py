@@ -1,13 +1,12 @@
 """Limit profiles that a button switched on, on disk: a restart must not loosen anything."""
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
 from robot_rl import durable_file
-from robot_rl.daemon.control.background import BackgroundWriter
+from robot_rl.daemon.control.background import BackgroundWriter, file_writer
 
 UNREADABLE = "control"
 """Who switched profiles on when nobody knows any more which ones were."""
@@ -33,16 +32,6 @@ def write_pressed(path: Path, pressed: Mapping[str, str]) -> None:
 
 def pressed_writer(path: Path, *, at_once: bool = False) -> BackgroundWriter[Mapping[str, str]]:
     """Writes them soon, or at once."""
-
-    def write(pressed: Mapping[str, str]) -> None:
-        try:
-            write_pressed(path, pressed)
-        except OSError as error:
-            print(
-                f"control: the limit profiles cannot be written to {path}: {error}; they hold, but "
-                "would not survive a restart",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    return BackgroundWriter(write, name="limit_profiles", at_once=at_once)
+    return file_writer(
+        path, write_pressed, what="the list of limit profiles", holds="they hold", at_once=at_once
+    )

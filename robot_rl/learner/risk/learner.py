@@ -68,7 +68,6 @@ class RiskLearner(nn.Module):
         self.register_buffer("number", torch.zeros((), dtype=torch.int64))
         self.to(device)
         self._optimizer = torch.optim.Adam(self.net.parameters(), settings.learning_rate)
-        self._rng = torch.Generator().manual_seed(seed)  # nothing is drawn from it
 
     def update(self, replay: Replay) -> Metrics:
         """One step of learning; nothing while there is nothing to learn from."""
@@ -108,11 +107,11 @@ class RiskLearner(nn.Module):
         return (net or self.net).risk(batch[FEATURES], batch[DECIDED]).cpu().numpy()
 
     def state(self) -> dict[str, torch.Tensor]:
-        return training_state(self, {"risk": self._optimizer}, self._rng)
+        return training_state(self, {"risk": self._optimizer})
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Raises KeyError, ValueError or RuntimeError when they are not of such a critic."""
-        load_training_state(self, {"risk": self._optimizer}, self._rng, tensors)
+        load_training_state(self, {"risk": self._optimizer}, None, tensors)
 
 
 def actions_of(head: AnyHead, features: torch.Tensor) -> torch.Tensor:
