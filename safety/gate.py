@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from safety import rotation
 from safety._seal import SEAL
 from safety.admission import judge, judged_risk, risk_allowed, usable_pose
+from safety.clips import MovingClips
 from safety.command import CartesianTarget
+from safety.decay import DECAY_S, remaining
 from safety.excursion import WorkspaceBrake
 from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
@@ -32,11 +34,8 @@ from safety.vocabulary import MOVING, Limit, Reject, Source
 
 FloatArray = NDArray[np.float64]
 
-DECAY_S = 0.1
-"""Time in which the reference decays to the measured pose (docs/safety.md, modes)."""
-
 HOLD_DECAY_S = 0.06
-"""The same at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
+"""`DECAY_S` at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
 
 FOLLOW_S = 0.3
 """A hold follows a moving arm for no longer than this: what still moves it then is pushed back."""
@@ -125,8 +124,7 @@ class Gate:
         self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
-        self._clip_m, self._clip_rad = self.limits.clip_m, self.limits.clip_rad  # in force now
-        self._clips_before, self._clips_from_ns = (self._clip_m, self._clip_rad), 0
+        self._clips = MovingClips(self.limits)
         self._joints = JointSpace.of(limits.joints, settings.period_s)
         if self._joints is not None:
             self._joints.see(measured.q_rad, measured.jacobian)  # judged at the first tick
@@ -149,7 +147,7 @@ class Gate:
         and only comes back in, and the clips pass over to the new ones within `DECAY_S`.
         """
         self.limits = self._widest.tightened(limits)
-        self._clips_before, self._clips_from_ns = (self._clip_m, self._clip_rad), now_ns
+        self._clips.pass_to(now_ns, self.limits)
         self._tracker.limit_to(self.limits)
 
     def tick(
@@ -359,28 +357,12 @@ class Gate:
         self._decay_from_ns, self._decay_s = now_ns, time_s
         self._tracker.move_to(self._measured_m, self._measured_q)
 
-    def _move_clips(self, now_ns: int) -> None:
-        """Clips on their way to new ones: one that fell at once would be a step of torque."""
-        if self._clip_m is self.limits.clip_m:
-            return
-        left = _remaining((now_ns - self._clips_from_ns) * 1e-9 / DECAY_S)
-        wanted = (self.limits.clip_m, self.limits.clip_rad)
-        if left > 0.0:
-            passing = [
-                new + left * (before - new)
-                for new, before in zip(wanted, self._clips_before, strict=True)
-            ]
-            for clip in passing:
-                clip.flags.writeable = False
-            wanted = (passing[0], passing[1])
-        self._clip_m, self._clip_rad = wanted
-
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, joints, clip against the measured pose, whatever came before."""
-        self._move_clips(now_ns)
-        limits, tracker = Limit.NONE, self._tracker
+        self._clips.move(now_ns)
+        limits, tracker, clips = Limit.NONE, self._tracker, self._clips
         passed_s = (now_ns - self._decay_from_ns) * 1e-9
-        offset = _remaining(passed_s / self._decay_s) * self._offset
+        offset = remaining(passed_s / self._decay_s) * self._offset
         wanted = tracker.position_m + offset[:3]
         low, high = self._box(self.position_m)
         inside = np.minimum(np.maximum(wanted, low), high)
@@ -393,7 +375,7 @@ class Gate:
             inside, facing, held, acted = self._by_joints(self._joints, inside, facing)
             limits |= acted
         error = inside - self._measured_m
-        clipped = np.minimum(np.maximum(error, -self._clip_m[0]), self._clip_m[1])
+        clipped = np.minimum(np.maximum(error, -clips.clip_m[0]), clips.clip_m[1])
         self._clipped[:3] = clipped != error
         if self._clipped[:3].any():
             limits |= Limit.POSITION_CLIP
@@ -401,7 +383,7 @@ class Gate:
         if limits:  # The tracker goes on from what was sent, so that nothing winds up.
             tracker.position_m = inside - offset[:3]
         turn = rotation.minus(facing, self._measured_q)
-        clipped = np.minimum(np.maximum(turn, -self._clip_rad[0]), self._clip_rad[1])
+        clipped = np.minimum(np.maximum(turn, -clips.clip_rad[0]), clips.clip_rad[1])
         self._clipped[3:] = clipped != turn
         if self._clipped[3:].any():
             limits |= Limit.ROTATION_CLIP
@@ -446,15 +428,9 @@ class Gate:
             valid_until_ns=now_ns + round(self.settings.command_life_s * 1e9),
             position_m=self.position_m,
             quaternion=quaternion,
-            clip_m=self._clip_m,
-            clip_rad=self._clip_rad,
+            clip_m=self._clips.clip_m,
+            clip_rad=self._clips.clip_rad,
             gripper=self.gripper,
             gripper_hold=self.gripper_held,
             hold=self._holding,
         )
-
-
-def _remaining(fraction: float) -> float:
-    """Minimum-jerk decay from 1 to 0 over a fraction of time from 0 to 1."""
-    s = min(max(fraction, 0.0), 1.0)
-    return 1.0 - s * s * s * (10.0 + s * (6.0 * s - 15.0))

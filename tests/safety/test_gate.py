@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from safety import rotation
+from safety.decay import DECAY_S
 from safety.faults import FaultCode
-from safety.gate import DECAY_S, FOLLOW_S, Gate, Measured
+from safety.gate import FOLLOW_S, Gate, Measured
 from safety.limits import ArmLimits, LimitError
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from safety.gate import DECAY_S, Gate
+from safety.clips import MovingClips
+from safety.decay import DECAY_S
 from safety.limits import CartesianLimits, LimitError
 from safety.profile import LimitProfile, apply_all, words_of
 from safety.proposal import Hold, Twist
@@ -221,10 +222,10 @@ def test_a_clip_that_falls_under_load_makes_no_step(rig: Any) -> None:
 def test_without_the_decay_it_would(rig: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Positive control."""
 
-    def at_once(gate: Any, now_ns: int) -> None:
-        gate._clip_m, gate._clip_rad = gate.limits.clip_m, gate.limits.clip_rad
+    def at_once(clips: Any, now_ns: int) -> None:
+        clips.clip_m, clips.clip_rad = clips._wanted
 
-    monkeypatch.setattr(Gate, "_move_clips", at_once)
+    monkeypatch.setattr(MovingClips, "move", at_once)
     errors = _pressed(rig, 0.001)
     assert max(abs(b - a) for a, b in pairwise(errors)) >= 0.0049
 
