@@ -1,5 +1,6 @@
 """`episodes` and `policies`: what the database holds, with or without a server running on it."""
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
@@ -213,6 +214,13 @@ def _describe(found: "EpisodeDetail") -> None:
         )
     for event in found.safety_events:
         print(f"  safety event {event.code}: {event.cause} ({event.by})")
+    for over in found.handovers:
+        print(
+            f"  {over.arm}: {over.before} → {over.after}; the reference jumped "
+            f"{over.jump_m * 1e3:.2f} mm and {math.degrees(over.jump_rad):.2f}°, torque changed by "
+            f"{over.torque_step_nm_ms:.2f} Nm/ms, force {over.force_before_n:.1f} → at most "
+            f"{over.force_n:.1f} N"
+        )
     for label in found.labels:
         print(f"  label {label.outcome} by {label.author}, {_time(label.t_utc)}: {label.note}")
     for note in found.annotations:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from hardware.memory import Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
+from robot_rl.schema.episode import HandoverFigures
 from robot_rl.schema.message import Message, Quaternion, Vector3
 from safety.faults import FaultCode
 from safety.vocabulary import Phase
@@ -102,6 +103,14 @@ class LimitProfileChanged(Message):
     t_ns: int
 
 
+class HandoverMeasured(Message):
+    """Another source moves an arm, from `t_ns` on, and what that did."""
+
+    kind: Literal["handover_measured"] = "handover_measured"
+    figures: HandoverFigures
+    t_ns: int
+
+
 class HomeReached(Message):
     kind: Literal["home_reached"] = "home_reached"
     t_ns: int
@@ -122,6 +131,7 @@ type ControlEvent = Annotated[
     | ModeChanged
     | LeasePreempted
     | LimitProfileChanged
+    | HandoverMeasured
     | HomeReached
     | HomeMissed,
     Field(discriminator="kind"),

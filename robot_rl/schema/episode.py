@@ -10,6 +10,7 @@ from pydantic import Field
 
 from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.message import Message
+from safety.vocabulary import Source
 
 
 class Outcome(StrEnum):
@@ -111,6 +112,35 @@ class SafetyEvent(Message):
     t_utc: datetime
 
 
+class HandoverFigures(Message):
+    """What a change of driver did to an arm: the largest of each in the first 200 ms after it.
+
+    jump: how far the reference departs in one tick of control from its motion of the tick before.
+    torque_step: of the fastest changing joint. force: measured at the TCP, N.
+    """
+
+    arm: str
+    before: Source
+    after: Source
+    jump_m: float
+    jump_rad: float
+    jerk_m_s3: float
+    torque_step_nm_ms: float
+    force_before_n: float
+    force_n: float
+
+
+class HandoverEnded(Message):
+    """Another source moved an arm from `t_robot_ns` on."""
+
+    kind: Literal["handover_ended"] = "handover_ended"
+    handover_id: UUID
+    episode_id: UUID | None
+    figures: HandoverFigures
+    t_robot_ns: int
+    t_utc: datetime
+
+
 class ResetEnded(Message):
     """The scene is ready for the next episode; `episode_id` is the one that was cleared away."""
 
@@ -135,7 +165,13 @@ class PolicyActivated(Message):
 
 
 type RobotEvent = Annotated[
-    EpisodeStarted | EpisodeEnded | InterventionEnded | SafetyEvent | ResetEnded | PolicyActivated,
+    EpisodeStarted
+    | EpisodeEnded
+    | InterventionEnded
+    | SafetyEvent
+    | HandoverEnded
+    | ResetEnded
+    | PolicyActivated,
     Field(discriminator="kind"),
 ]
 """Everything but steps that the robot records for good."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import uuid_utils
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
 """Raised when a message changes in a way that an older peer would misread."""
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, select
 from robot_rl.config import BadConfig, load_task
 from robot_rl.config.identity import action_names
 from robot_rl.errors import NotFound
-from robot_rl.schema.episode import Outcome, Provenance
+from robot_rl.schema.episode import HandoverFigures, Outcome, Provenance
 from robot_rl.schema.intervention import InterventionUse, standing_use
 from robot_rl.schema.message import Message
 from robot_rl.schema.segment import RecordedStep, cameras_of, decode_segment, read_table
@@ -25,6 +25,7 @@ from robot_rl.server.tables import (
     Base,
     EpisodeTable,
     ExclusionTable,
+    HandoverTable,
     InterventionDecisionTable,
     InterventionTable,
     LabelTable,
@@ -79,6 +80,12 @@ class SafetyEventRow(Message):
     t_utc: datetime
 
 
+class HandoverRow(HandoverFigures):
+    handover_id: UUID
+    t_robot_ns: int
+    t_utc: datetime
+
+
 class LabelRow(Message):
     label_id: UUID
     outcome: Outcome
@@ -128,6 +135,7 @@ class EpisodeDetail(Message):
     ended_t_robot_ns: int | None
     interventions: tuple[InterventionRow, ...]
     safety_events: tuple[SafetyEventRow, ...]
+    handovers: tuple[HandoverRow, ...]
     activations: tuple[ActivationRow, ...]
     labels: tuple[LabelRow, ...]
     exclusions: tuple[ExclusionRow, ...]
@@ -161,6 +169,7 @@ def detail(database: Database, episode_id: UUID) -> EpisodeDetail:
             ended_t_robot_ns=row.ended_t_robot_ns,
             interventions=_interventions(connection, episode_id),
             safety_events=_of(connection, SafetyEventTable, SafetyEventRow, episode_id),
+            handovers=_of(connection, HandoverTable, HandoverRow, episode_id),
             activations=_of(connection, ActivationTable, ActivationRow, episode_id),
             labels=_of(connection, LabelTable, LabelRow, episode_id),
             exclusions=_of(connection, ExclusionTable, ExclusionRow, episode_id),

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
+    HandoverEnded,
     InterventionEnded,
     PolicyActivated,
     ResetEnded,
@@ -30,6 +31,7 @@ from robot_rl.server.tables import (
     ActivationTable,
     Base,
     EpisodeTable,
+    HandoverTable,
     InterventionTable,
     LabelTable,
     PolicyTable,
@@ -70,6 +72,8 @@ class EventRecorder:
                 return self._intervention_ended(event)
             case SafetyEvent():
                 return self._of_the_robot(SafetyEventTable, event, ("code", "t_robot_ns"))
+            case HandoverEnded():
+                return self._of_the_robot(HandoverTable, event, ("before", "after", "t_robot_ns"))
             case ResetEnded():
                 return self._of_the_robot(ResetTable, event, ("seed", "by", "ended_t_utc"))
             case PolicyActivated():
@@ -102,14 +106,16 @@ class EventRecorder:
 
     def _of_the_robot(
         self,
-        table: type[SafetyEventTable | ResetTable],
-        event: SafetyEvent | ResetEnded,
+        table: type[SafetyEventTable | HandoverTable | ResetTable],
+        event: SafetyEvent | HandoverEnded | ResetEnded,
         same: Sequence[str],
     ) -> Effect:
         """An event that may be in an episode, and need not."""
         if event.episode_id is not None:
             self._task_of(event.episode_id)
-        values = event.model_dump(exclude={"kind"}) | {"robot": self.robot}
+        values = event.model_dump(exclude={"kind", "figures"}) | {"robot": self.robot}
+        if isinstance(event, HandoverEnded):
+            values |= event.figures.model_dump()
         self._insert(table, values, same=("robot", "episode_id", *same))
         return Effect()
 

@@ -241,6 +241,26 @@ class SafetyEventTable(Base):
     t_utc: Mapped[datetime]
 
 
+class HandoverTable(Base):
+    """A change of driver of an arm (schema.episode.HandoverFigures)."""
+
+    __tablename__ = "handovers"
+    handover_id: Mapped[UUID] = mapped_column(primary_key=True)
+    robot: Mapped[str] = mapped_column(ForeignKey("robots.name"))
+    episode_id: Mapped[UUID | None] = mapped_column(ForeignKey("episodes.episode_id"), index=True)
+    arm: Mapped[str]
+    before: Mapped[str]
+    after: Mapped[str]
+    jump_m: Mapped[float]
+    jump_rad: Mapped[float]
+    jerk_m_s3: Mapped[float]
+    torque_step_nm_ms: Mapped[float]
+    force_before_n: Mapped[float]
+    force_n: Mapped[float]
+    t_robot_ns: Mapped[int]
+    t_utc: Mapped[datetime]
+
+
 class OperatorSessionTable(Base):
     """A person's or a script's connection to a robot."""
 

@@ -12,6 +12,8 @@ import httpx
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
+    HandoverEnded,
+    HandoverFigures,
     InterventionEnded,
     Outcome,
     PolicyActivated,
@@ -152,6 +154,29 @@ class Recording:
         )
         self.rows.append(event)
         return event.intervention_id
+
+    def handover(self, episode_id: UUID | None, **figures: Any) -> UUID:
+        """The policy hands the robot to a person; `figures` in place of those that do not bump."""
+        smooth = HandoverFigures(
+            arm="arm",
+            before=Source.POLICY,
+            after=Source.HUMAN,
+            jump_m=2e-4,
+            jump_rad=1e-6,
+            jerk_m_s3=1700.0,
+            torque_step_nm_ms=0.15,
+            force_before_n=15.1,
+            force_n=15.0,
+        )
+        event = HandoverEnded(
+            handover_id=new_id(),
+            episode_id=episode_id,
+            figures=smooth.model_copy(update=figures),
+            t_robot_ns=self.t_ns,
+            t_utc=utc_now(),
+        )
+        self.rows.append(event)
+        return event.handover_id
 
     def activated(self, version: int, sha256: str, *, episode_id: UUID | None = None) -> None:
         self.rows.append(

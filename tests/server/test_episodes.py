@@ -157,6 +157,22 @@ def test_a_page_of_another_order_is_refused(
     assert reader.get("/api/episodes", params={"after": "x"}).status_code == 422
 
 
+def test_what_a_change_of_driver_did_is_kept_once_with_its_episode(
+    server: RunningServer, person: httpx.Client
+) -> None:
+    recording = Recording()
+    episode_id = recording.start()
+    recording.step(episode_id, 0)
+    handover_id = recording.handover(episode_id, force_n=17.9)
+    recording.handover(None)
+    record(server, recording)
+    record(server, recording)
+    (shown,) = person.get(f"/api/episodes/{episode_id}").json()["handovers"]
+    assert UUID(shown["handover_id"]) == handover_id
+    assert (shown["before"], shown["after"], shown["arm"]) == ("policy", "human", "arm")
+    assert (shown["force_before_n"], shown["force_n"]) == (15.1, 17.9)
+
+
 def test_one_episode_in_full(reader: httpx.Client, read_only: dict[str, UUID]) -> None:
     detail = reader.get(f"/api/episodes/{read_only['helped']}").json()
     assert detail["episode"]["interventions"] == 1

@@ -258,6 +258,8 @@ class Actor:
             case messages.LimitProfileChanged():
                 self._say(event.text)
                 self._event_log.safety("limit_profile", event.text, event.by, event.t_ns)
+            case messages.HandoverMeasured():
+                self._event_log.handover(event.figures, event.t_ns)
             case messages.HomeReached():
                 self._machine.step(events.ReachedHome())
             case messages.HomeMissed(why=why):

@@ -11,6 +11,8 @@ from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
+    HandoverEnded,
+    HandoverFigures,
     InterventionEnded,
     PolicyActivated,
     Provenance,
@@ -112,6 +114,18 @@ class EventLog:
                 cause=cause,
                 by=by,
                 t_robot_ns=t_ns or self._ports.now_ns(),
+                t_utc=utc_now(),
+            )
+        )
+
+    def handover(self, figures: HandoverFigures, t_ns: int) -> None:
+        """Who moved an arm changed at robot time `t_ns`."""
+        self._append(
+            HandoverEnded(
+                handover_id=new_id(),
+                episode_id=self._running,
+                figures=figures,
+                t_robot_ns=t_ns,
                 t_utc=utc_now(),
             )
         )

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from hardware.arm import ArmState
 from robot_rl.daemon.control import home as homes
 from robot_rl.daemon.control.arm_watch import ArmWatch, speed_m_s
+from robot_rl.daemon.control.handover import HandoverWatch
 from robot_rl.daemon.control.home import HomeDrive, HomePose
 from robot_rl.daemon.control.settings import ControlledArm
 from robot_rl.daemon.control.turns import TurnTrail
 from robot_rl.daemon.control.window import ArmAccount
+from robot_rl.daemon.messages import HandoverMeasured
 from safety.command import CartesianTarget
 from safety.gate import Gate, Measured
 from safety.modes import ModeState
@@ -31,7 +33,7 @@ HALF_OPEN_M = 0.04
 
 class ArmChannel:
     """State: the newest measurement, what is wrong with it, the gate, how the gripper was turned,
-    the drive home.
+    the drive home, what the last change of driver did.
     """
 
     def __init__(self, settings: ControlledArm, gate: GateSettings, arm: ArmState) -> None:
@@ -45,6 +47,9 @@ class ArmChannel:
             gripper=1.0 if arm.gripper_target_m >= HALF_OPEN_M else 0.0,
         )
         self._turns = TurnTrail(self.gate.quaternion)
+        pose = self.gate.position_m, self.gate.quaternion
+        self._handovers = HandoverWatch(settings.name, arm, *pose, period_s=gate.period_s)
+        self.handover: HandoverMeasured | None = None  # that the last tick completed
         self.goal = settings.home
         self.home: HomeDrive | None = None
         self.account = (
@@ -96,6 +101,10 @@ class ArmChannel:
         decision = self.gate.tick(now_ns, _measured(self.arm), proposal, mode)
         self._turns.follow(self.gate.quaternion)
         said = self.verdict = decision.verdict
+        position_m, quaternion = self.gate.position_m, self.gate.quaternion
+        self.handover = self._handovers.tick(
+            now_ns, self.arm, said.source, mode.epoch, position_m, quaternion
+        )
         limits = said.limits | Limit(self.arm.limits)
         force_n = self.settings.unsafe_force_n
         if force_n is not None and math.hypot(*self.arm.wrench[:3].tolist()) > force_n:
@@ -104,7 +113,6 @@ class ArmChannel:
             self.verdict = Verdict(source=said.source, limits=limits, reject=said.reject)
         if self.account is not None:
             gripper = 0.0 if isinstance(proposal, Hold) else proposal.gripper
-            position_m, quaternion = self.gate.position_m, self.gate.quaternion
             admitted = said.reject is Reject.NONE
             asked = _asked(proposal, self.gate.settings.period_s) if admitted else None
             self.account.note(said.source, gripper, position_m, quaternion, asked)

@@ -121,6 +121,8 @@ class Controller:
         self._apply_effects(late, now_ns)
         out.extend(late)
         commands = self._command(now_ns)
+        over = (channel.handover for channel in self.channels)
+        out.events += [account for account in over if account is not None]
         return TickOutput(
             commands=commands, clear_arms=out.clear_arm, step_results=results, out=out
         )
