@@ -43,6 +43,8 @@ ARM_PRIORITY = CONTROL_PRIORITY - 10
 FAST = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 MOVES_M_S = 0.15
 """A trial begins when the arm moves faster; full speed is 0.25 m/s."""
+PRESSES_N = 10.0
+"""Nothing but contact makes such a force."""
 _PATIENCE_S = 90.0  # the first start may compile
 _RESULTS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
 
@@ -72,8 +74,8 @@ def _arm_with_a_reflex(hosted: HostedArm, priority: int) -> None:
     arm_process.main(replace(hosted, driver=replace(hosted.driver, open=open_arm)), priority)
 
 
-def _policy(settings: DaemonSettings, actions: int) -> None:
-    """An actor that plans `actions` full actions ahead at every step, until it is killed."""
+def _policy(settings: DaemonSettings, actions: int, direction: tuple[float, ...]) -> None:
+    """An actor that plans `actions` actions ahead at every step, until it is killed."""
     chunk_slot = topics.open_chunk(settings.memory, settings.task.action.size)
     control = topics.open_slot(settings.memory, "control")
     step_ns, chunk_id = settings.task.step_ns, time.monotonic_ns()
@@ -85,7 +87,7 @@ def _policy(settings: DaemonSettings, actions: int) -> None:
         chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
         chunk["epoch"] = control.read()["epoch"]
         chunk["risk"] = chunk["risk_threshold"] = topics.NO_CRITIC
-        chunk["actions"][:actions, 1] = 1.0
+        chunk["actions"][:actions, :3] = direction
         chunk_slot.write(chunk)
         time.sleep((observed_ns + step_ns - time.monotonic_ns()) * 1e-9)
 
@@ -154,9 +156,9 @@ class Hand(threading.Thread):
 class FaultCell:
     """Arm, control, a hand, and a look at the arm 500 times a second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, task: str) -> None:
         self.settings = DaemonSettings(
-            cell=load_cell("simulation"), task=load_task("lift_cube"), data_folder=folder / "data"
+            cell=load_cell("simulation"), task=load_task(task), data_folder=folder / "data"
         )
         self.settings.data_folder.mkdir()
         self.memory = Memory(self.settings)
@@ -183,8 +185,15 @@ class FaultCell:
         self._spawn("control", control_process.main, self.settings, CONTROL_PRIORITY)
         eventually(lambda: self.control.count > count + 20, "control did not start")
 
-    def start_policy(self, actions: int) -> None:
-        self._spawn("actor", _policy, self.settings, actions)
+    def start_policy(self, actions: int, direction: tuple[float, ...]) -> None:
+        self._spawn("actor", _policy, self.settings, actions, direction)
+
+    def end_policy(self) -> None:
+        """As a crash ends it; the motion of its episode ends too."""
+        if "actor" in self.processes:
+            self.signal("actor", signal.SIGKILL)
+            self.gone("actor")
+        self.send("intents", messages.EndMotion(reason="the trial is over"))
 
     def _spawn(self, name: str, main: Callable[..., None], *arguments: Any) -> None:
         self.processes[name] = self._context.Process(target=main, args=arguments, daemon=True)
@@ -266,15 +275,19 @@ class FaultCell:
             time.sleep(0.3)
         self.results.clear()
 
-    def drive(self, *, device: bool = False) -> None:
-        """A person takes over and drives at full speed, with the console or a device."""
-        hand = self.hand
-        hand.device, hand.speaks = device, True
+    def hold_lease(self, *, device: bool = False) -> None:
+        """A person is there, with the console or a device, and has let go of the dead-man."""
+        self.hand.device, self.hand.speaks = device, True
         if bytes(self.control.read()["lease_client"]) != self.client.bytes:
             answer = self.answer(self.ask(AcquireLease))
             if not answer.accepted:
                 raise Spoilt(answer.reason)
         time.sleep(0.15)
+
+    def drive(self, *, device: bool = False) -> None:
+        """A person takes over and drives at full speed, with the console or a device."""
+        hand = self.hand
+        self.hold_lease(device=device)
         hand.dead_man = True
         time.sleep(0.1)
         self.ask(Takeover, device="spacemouse" if device else "keyboard")
@@ -282,12 +295,18 @@ class FaultCell:
         hand.axes = FAST
         self.moves()
 
-    def follow(self) -> None:
-        """The policy drives at full speed."""
-        self.start_policy(actions=3)
+    def follow(
+        self, direction: tuple[float, float, float] = (0.0, 1.0, 0.0), *, press: bool = False
+    ) -> None:
+        """The policy drives at full speed, or presses on what is in its way."""
+        self.start_policy(3, direction)
         self.send("intents", messages.BeginAutonomy())
         eventually(lambda: self.mode == "autonomous", "no autonomy", 5.0)
-        self.moves()
+        if press:
+            eventually(lambda: self.force_n() > PRESSES_N, "it does not press", 10.0)
+            time.sleep(0.5)
+        else:
+            self.moves()
 
     def moves(self) -> None:
         eventually(lambda: self.speed_m_s() > MOVES_M_S, "it does not move", 10.0)
@@ -297,6 +316,13 @@ class FaultCell:
 
     def speed_m_s(self) -> float:
         return float(np.linalg.norm(self.arm.read()["twist"][:3]))
+
+    def force_n(self) -> float:
+        return float(np.linalg.norm(self.arm.read()["wrench"][:3]))
+
+    def events[M](self, adapter: TypeAdapter[M]) -> list[M]:
+        """What control has told the actor since the last call."""
+        return messages.receive(self._rings["control_events"], adapter)
 
     def watch(self, duration_s: float, seen: Callable[[], bool] | None = None) -> int:
         """Look at the arm for so long; when `seen` was true first, robot time, or 0."""
@@ -328,9 +354,9 @@ class FaultCell:
 
 
 @contextmanager
-def fault_cell() -> Iterator[FaultCell]:
+def fault_cell(task: str = "lift_cube") -> Iterator[FaultCell]:
     with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as folder:
-        cell = FaultCell(Path(folder))
+        cell = FaultCell(Path(folder), task)
         try:
             cell.start()
             yield cell

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from benchmarks.fault_cell import MS, FaultCell, Spoilt, fault_cell
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
-from robot_rl.daemon import messages, topics
+from robot_rl.daemon import topics
 from robot_rl.errors import PlainError
 from robot_rl.schema.live.client_message import AcquireLease, Stop
 from robot_rl.schema.live.robot_command import ClientGone
@@ -73,7 +73,7 @@ def _control_lost(cell: FaultCell) -> float:
     cell.watch(_LOOK_S)
     took_ms = cell.hold_ms(lost_ns)
     cell.gone("control")
-    _end_actor(cell)
+    cell.end_policy()
     return took_ms
 
 
@@ -85,7 +85,7 @@ def _control_frozen(cell: FaultCell) -> float:
     went_on_ns = cell.signal("control", signal.SIGCONT)
     latched_ns = cell.watch(_LOOK_S, lambda: cell.mode == "fault")
     fault = bytes(cell.control.read()["fault"]).decode()
-    _end_actor(cell)
+    cell.end_policy()
     if fault != FaultCode.CONTROL_FROZEN:
         raise RuntimeError(f"control stood still and the fault is {fault!r}")
     return (latched_ns - went_on_ns) / MS
@@ -97,7 +97,7 @@ def _software_stop(cell: FaultCell) -> float:
     asked_ns = time.monotonic_ns()
     cell.ask(Stop, client=cell.other)
     cell.watch(_LOOK_S)
-    _end_actor(cell)
+    cell.end_policy()
     braking = [
         each.braking_t_ns
         for each in cell.answers()
@@ -111,7 +111,7 @@ def _arm_stopped(cell: FaultCell) -> float:
     cell.follow()
     stopped_ns = cell.signal("arm", signal.SIGUSR1)
     latched_ns = cell.watch(_LOOK_S, lambda: cell.mode == "fault")
-    _end_actor(cell)
+    cell.end_policy()
     return (latched_ns - stopped_ns) / MS if latched_ns else float("inf")
 
 
@@ -120,12 +120,6 @@ def _device_lost(cell: FaultCell) -> float:
     lost_ns = cell.hand.unplug()
     cell.watch(_LOOK_S)
     return cell.hold_ms(lost_ns)
-
-
-def _end_actor(cell: FaultCell) -> None:
-    cell.signal("actor", signal.SIGKILL)
-    cell.gone("actor")
-    cell.send("intents", messages.EndMotion(reason="the trial is over"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,5 +219,5 @@ def _trial(cell: FaultCell, trial: Callable[[FaultCell], float]) -> tuple[float 
             return trial(cell), spoilt
         except Spoilt:
             if "actor" in cell.processes:
-                _end_actor(cell)
+                cell.end_policy()
     return None, _TRIES

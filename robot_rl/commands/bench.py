@@ -15,12 +15,15 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 _FOLDER = CHECKOUT / "benchmarks"
 _SHARED = (
     "__init__",
+    "bumps",
+    "delayed_line",
     "fault_cell",
     "kill_trials",
     "killed_learner",
     "learner_against",
     "lerobot_sac",
     "measurement",
+    "reactions",
     "recorded_feed",
     "scripted",
 )
@@ -35,7 +38,7 @@ def bench(
         str | None, typer.Option(help="Of `faults`: which rows, by their numbers: `14,16`.")
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Of `faults`: how often each is injected.")
+        int | None, typer.Option(min=1, help="Of `faults` and `takeover`: of each trial.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: does it run?")] = False,
     as_json: AsJson = False,

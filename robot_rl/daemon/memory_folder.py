@@ -24,6 +24,11 @@ def new_memory_folder() -> Path:
     return SHARED_MEMORY / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
 
 
+def folders_of(process: int) -> list[Path]:
+    """Folders that this process has made: for who looks into a running daemon, as benchmarks do."""
+    return sorted(SHARED_MEMORY.glob(f"{_PREFIX}{process}-*"))
+
+
 def take(folder: Path) -> int:
     """Make the folder, owned by this process. Raises OSError.
 

@@ -201,6 +201,10 @@ class System:
         part.process.kill()
         part.process.wait()
 
+    def pid(self, name: str) -> int:
+        """Of a part that runs."""
+        return self._parts[name].process.pid
+
     def stop(self) -> None:
         """Stop every part within five seconds, the arm first; stragglers are killed.
 
