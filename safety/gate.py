@@ -9,7 +9,6 @@ workspace holds too, and only comes back in (`safety.excursion`).
 `Gate` is the one mutable object here. Control owns it; time and measurement are passed in.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,8 +25,8 @@ from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.seen import SeenPose
 from safety.settings import GateSettings
-from safety.standstill import STILL_M_S
 from safety.tracking import SolverError, Tracker
 from safety.verdict import Verdict
 from safety.vocabulary import MOVING, Limit, Reject, Source
@@ -108,8 +107,8 @@ class Gate:
         self.settings = settings
         self.gripper = gripper
         self.gripper_held = True
-        self.position_m = self._measured_m = np.array(measured.position_m)
-        self.quaternion = self._measured_q = rotation.normalized(np.array(measured.quaternion))
+        self._seen = SeenPose(measured.t_robot_ns, measured.position_m, measured.quaternion)
+        self.position_m, self.quaternion = self._seen.position_m, self._seen.quaternion
         self.limits: CartesianLimits = limits.cartesian
         self._widest = self.limits
         self._tracker = Tracker(
@@ -121,7 +120,6 @@ class Gate:
         self._offset = np.zeros(6)
         self._decay_from_ns, self._decay_s = 0, DECAY_S
         self._holding, self._held, self._hold_from_ns = True, True, 0
-        self._seen_ns, self._still = measured.t_robot_ns, True
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
         self._clips = MovingClips(self.limits)
@@ -159,7 +157,7 @@ class Gate:
         if not seen:
             reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
-        if self._workspace.look(self._measured_m, self.limits):
+        if self._workspace.look(self._seen.position_m, self.limits):
             admitted, reject = self._come_back(admitted, reject)
             limits |= Limit.EXCURSION
         if state.mode not in MOVING:
@@ -187,13 +185,7 @@ class Gate:
             return False
         if self._joints is not None and not self._joints.see(measured.q_rad, measured.jacobian):
             return False
-        seen_s = (measured.t_robot_ns - self._seen_ns) * 1e-9
-        if seen_s > 0.0:
-            moved_m = math.dist(measured.position_m.tolist(), self._measured_m.tolist())
-            self._seen_ns, self._still = measured.t_robot_ns, moved_m < STILL_M_S * seen_s
-        # Copies: the caller may reuse its buffers.
-        self._measured_m = np.array(measured.position_m)
-        self._measured_q = rotation.normalized(np.array(measured.quaternion))
+        self._seen.see(measured.t_robot_ns, measured.position_m, measured.quaternion)
         return True
 
     def _admit(
@@ -248,10 +240,10 @@ class Gate:
             self._holding, self._hold_from_ns = True, now_ns
             self._decay(now_ns, HOLD_DECAY_S)
         tracker = self._tracker
-        tracker.position_m, tracker.quaternion = self._measured_m, self._measured_q
+        tracker.position_m, tracker.quaternion = self._seen.at(now_ns)
         tracker.brake()
         followed = now_ns - self._hold_from_ns >= FOLLOW_S * 1e9
-        self._held = tracker.at_rest and (self._still or followed)
+        self._held = tracker.at_rest and (self._seen.still or followed)
         return Limit.NONE
 
     def _resume(self, proposal: Proposal) -> None:
@@ -343,19 +335,16 @@ class Gate:
         low = np.minimum(self.limits.box_min_m, present_m)
         high = np.maximum(self.limits.box_max_m, present_m)
         if self._workspace.outside:
-            return np.minimum(low, self._measured_m), np.maximum(high, self._measured_m)
+            return np.minimum(low, self._seen.position_m), np.maximum(high, self._seen.position_m)
         return low, high
 
     def _decay(self, now_ns: int, time_s: float = DECAY_S) -> None:
         """Let the reference decay from where it is to the measured pose; velocity is kept."""
-        self._offset = np.concatenate(
-            [
-                self.position_m - self._measured_m,
-                rotation.minus(self.quaternion, self._measured_q),
-            ]
-        )
+        here_m, here = self._seen.at(now_ns)
+        turned = rotation.minus(self.quaternion, here)
+        self._offset = np.concatenate([self.position_m - here_m, turned])
         self._decay_from_ns, self._decay_s = now_ns, time_s
-        self._tracker.move_to(self._measured_m, self._measured_q)
+        self._tracker.move_to(here_m, here)
 
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, joints, clip against the measured pose, whatever came before."""
@@ -374,20 +363,20 @@ class Gate:
         if self._joints is not None:
             inside, facing, held, acted = self._by_joints(self._joints, inside, facing)
             limits |= acted
-        error = inside - self._measured_m
+        error = inside - self._seen.position_m
         clipped = np.minimum(np.maximum(error, -clips.clip_m[0]), clips.clip_m[1])
         self._clipped[:3] = clipped != error
         if self._clipped[:3].any():
             limits |= Limit.POSITION_CLIP
-            inside = self._measured_m + clipped
+            inside = self._seen.position_m + clipped
         if limits:  # The tracker goes on from what was sent, so that nothing winds up.
             tracker.position_m = inside - offset[:3]
-        turn = rotation.minus(facing, self._measured_q)
+        turn = rotation.minus(facing, self._seen.quaternion)
         clipped = np.minimum(np.maximum(turn, -clips.clip_rad[0]), clips.clip_rad[1])
         self._clipped[3:] = clipped != turn
         if self._clipped[3:].any():
             limits |= Limit.ROTATION_CLIP
-            facing = rotation.plus(self._measured_q, clipped)
+            facing = rotation.plus(self._seen.quaternion, clipped)
         if self._clipped[3:].any() or held is not _NO_AXES:
             tracker.quaternion = rotation.plus(facing, -offset[3:])
         self._clipped |= held
@@ -404,7 +393,7 @@ class Gate:
         period_s, facing = self.settings.period_s, self.quaternion
         moved = np.concatenate([wanted_m - self.position_m, rotation.minus(wanted, facing)])
         lead = np.concatenate(
-            [self.position_m - self._measured_m, rotation.minus(facing, self._measured_q)]
+            [self.position_m - self._seen.position_m, rotation.minus(facing, self._seen.quaternion)]
         )
         twist = moved / period_s
         allowed, acted = joints.bound(twist, lead, moving=not self._holding)

@@ -633,16 +633,6 @@ def test_an_action_a_little_late_keeps_the_lead_that_is_left(
     assert (lead > 0.003) == kept
 
 
-def test_a_repeated_measurement_says_nothing_about_motion(rig: Any) -> None:
-    rig.enter(Mode.TAKEOVER)
-    rig.run(lambda: push(rig, [0.1, 0.0, 0.0, 0.0, 0.0, 0.0]), 20)
-    assert not rig.gate._still
-    seen = rig.gate._seen_ns
-    again = Measured(t_robot_ns=seen, position_m=rig.position_m, quaternion=rig.quaternion)
-    rig.tick(Hold(), again)
-    assert not rig.gate._still
-
-
 def test_control_snapping_the_reference_is_a_step(rig: Any) -> None:
     execute(rig, np.tile([0.015, 0.0, 0.0, 0.0, 0.0, 0.0], (5, 1)))
     before = rig.gate.position_m

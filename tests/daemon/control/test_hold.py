@@ -52,8 +52,9 @@ class Cell:
 
     def measured(self) -> Measured:
         physics = self.loop.physics
+        step_ns = PHYSICS_MS * MS
         return Measured(
-            t_robot_ns=self.now_ns,
+            t_robot_ns=max((self.now_ns - 1) // step_ns * step_ns, 0),  # its last step
             position_m=physics.position_m,
             quaternion=physics.quaternion,
             q_rad=physics.q,
