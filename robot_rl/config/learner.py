@@ -36,6 +36,9 @@ class LearnerSection(Section):
     heads: ClassVar[tuple[str, ...]] = ("gaussian",)
     """Kinds of head (robot_rl.policy.heads) of a starting policy that it goes on from."""
 
+    actor_critic: ClassVar[bool] = False
+    """Whether its actor follows values, so that `[risk.constraint]` can weigh the risk in them."""
+
     algorithm: str
     batch: Annotated[int, Field(ge=2, le=4096)] = 256
     width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network

@@ -10,6 +10,15 @@ LEAST_EPISODES = 19
 """Of a threshold that holds back one successful episode in twenty (alpha 0.05)."""
 
 
+class ConstraintSection(Section):
+    """What the policy is trained to stay below, beside what it is rewarded for (docs/safety.md)."""
+
+    limit: Annotated[float, Field(ge=0, lt=1)]  # share of episodes that may have an unsafe step
+    rate: Positive = 0.05  # of the multiplier, an episode
+    largest: Positive = 10.0  # multiplier; beyond it the reward would hardly count
+    window_episodes: Annotated[int, Field(ge=1)] = 20  # newest ones, of which the share is taken
+
+
 class RiskSection(Section):
     """Where a task has it, the learner trains the critic beside the policy (docs/safety.md).
 
@@ -28,6 +37,8 @@ class RiskSection(Section):
     width: Annotated[int, Field(ge=16, le=1024)] = 128
     batch: Annotated[int, Field(ge=8, le=4096)] = 128
     learning_rate: Positive = 1e-3
+    # None: risk holds actions back, and the policy is trained as without it.
+    constraint: ConstraintSection | None = None
 
     @model_validator(mode="after")
     def _can_be_calibrated(self) -> Self:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
-from robot_rl.config.learner import Learner, learner_section
+from robot_rl.config.learner import Learner, known_algorithms, learner_section
 from robot_rl.config.reward import Reward
 from robot_rl.config.risk import RiskSection
 from robot_rl.config.section import (
@@ -122,6 +122,14 @@ class Task(Section):
             raise ValueError("failure_classes names one class twice")
         if self.reward.classifier is not None and not self.cameras:
             raise ValueError("[reward.classifier] judges pictures, and cameras names none")
+        constrained = self.risk is not None and self.risk.constraint is not None
+        if constrained and not self.learner.actor_critic:
+            able = [name for name, kind in known_algorithms().items() if kind.actor_critic]
+            raise ValueError(
+                "[risk.constraint] weighs risk against an actor's values, and "
+                f"{self.learner.algorithm} has none: leave it out, or choose one of: "
+                f"{', '.join(sorted(able))}"
+            )
         return self
 
     @model_validator(mode="after")

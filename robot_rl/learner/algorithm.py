@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from robot_rl.config.learner import LearnerSection
+from robot_rl.learner.critics import Constrain
 from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Sampler
@@ -84,6 +85,14 @@ class Algorithm(Protocol):
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Raises KeyError, ValueError or RuntimeError when they are not of such an algorithm."""
         ...
+
+
+class ActorCritic(Protocol):
+    """What an algorithm has besides whose settings say `actor_critic`: its actor follows what
+    `constrain` makes of its values.
+    """
+
+    constrain: Constrain
 
 
 def make_algorithm(

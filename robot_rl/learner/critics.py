@@ -3,7 +3,7 @@ value for each choice of a gripper, copies of both that follow slowly, and their
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -25,6 +25,22 @@ from robot_rl.policy.networks import Ensemble
 CHOICES = len(GRIPPER_VALUES)
 NEEDED = (FEATURES, NEXT_FEATURES, DECIDED, REWARD, PENALTY, BOOTSTRAP)
 """Columns that a batch must have."""
+
+
+type Constrain = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""What an actor is to follow in place of a value: value (batch,), features, axes (batch, axes) and
+gripper logits (batch, grippers, choices) → (batch,) (robot_rl.learner.risk.constraint).
+"""
+
+
+def unconstrained(
+    value: torch.Tensor,
+    features: torch.Tensor,  # noqa: ARG001 (others need it)
+    axes: torch.Tensor,  # noqa: ARG001
+    grippers: torch.Tensor,  # noqa: ARG001
+) -> torch.Tensor:
+    """The value itself."""
+    return value
 
 
 class Critics(nn.Module):

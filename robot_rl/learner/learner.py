@@ -8,12 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 
 from robot_rl.config.metrics import check_installed
 from robot_rl.errors import Unavailable
-from robot_rl.learner.algorithm import Metrics, make_algorithm
+from robot_rl.learner.algorithm import ActorCritic, Metrics, make_algorithm
 from robot_rl.learner.demonstrations import starting_demonstrations
 from robot_rl.learner.device import best_device
 from robot_rl.learner.encoder import Delivery, Encoder, keeping_encoder
@@ -90,6 +91,8 @@ class Learner:
             if risk is None
             else RiskLearner(risk, lambda: self.algorithm.head, settings.seed, device)
         )
+        if self.risk is not None and (constrained := self.risk.constrained) is not None:
+            cast(ActorCritic, self.algorithm).constrain = constrained  # the task was checked for it
         self._saved = SavedState(
             settings.data_folder,
             self.task,

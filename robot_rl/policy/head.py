@@ -198,3 +198,15 @@ class HeadPolicy(ActingPolicy[Head]):
         mean = output.mean[0].double().numpy()
         axes = np.tanh(mean + np.exp(LOG_STD_MAX) * rng.standard_normal((count, len(mean))))
         return drawn(self.head.settings, axes, output.grippers[0], rng)
+
+
+def whole_action(shape: HeadSettings, axes: torch.Tensor, grippers: torch.Tensor) -> torch.Tensor:
+    """(batch, columns) of axes (batch, axes), and of the order that each gripper's logits
+    (batch, grippers, choices) prefer.
+    """
+    action = axes.new_zeros(len(axes), shape.size)
+    action[:, list(shape.axes)] = axes
+    if shape.gripper_columns:
+        orders = torch.tensor(GRIPPER_VALUES, device=axes.device)[grippers.argmax(-1)]
+        action[:, list(shape.gripper_columns)] = orders
+    return action

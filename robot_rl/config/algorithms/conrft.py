@@ -15,6 +15,7 @@ class ConrftSettings(LearnerSection):
     """
 
     implementation: ClassVar[str] = "robot_rl.learner.algorithms.conrft:Conrft"
+    actor_critic: ClassVar[bool] = True
     heads: ClassVar[tuple[str, ...]] = ("consistency", "gaussian")
 
     algorithm: str = "conrft"

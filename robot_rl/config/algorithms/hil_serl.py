@@ -14,6 +14,7 @@ class HilSerlSettings(LearnerSection):
     """
 
     implementation: ClassVar[str] = "robot_rl.learner.algorithms.hil_serl:HilSerl"
+    actor_critic: ClassVar[bool] = True
 
     algorithm: str = "hil_serl"
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.97

@@ -14,6 +14,7 @@ class RlpdSettings(LearnerSection):
     """
 
     implementation: ClassVar[str] = "robot_rl.learner.algorithms.rlpd:Rlpd"
+    actor_critic: ClassVar[bool] = True
 
     algorithm: str = "rlpd"
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.97

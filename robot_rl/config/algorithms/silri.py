@@ -14,6 +14,7 @@ class SilriSettings(LearnerSection):
     """
 
     implementation: ClassVar[str] = "robot_rl.learner.algorithms.silri:Silri"
+    actor_critic: ClassVar[bool] = True
 
     algorithm: str = "silri"
     discount: Annotated[float, Field(gt=0, lt=1)] = 0.97

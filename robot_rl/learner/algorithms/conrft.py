@@ -34,7 +34,7 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
-from robot_rl.learner.critics import NEEDED, Critics, bootstrapped
+from robot_rl.learner.critics import NEEDED, Constrain, Critics, bootstrapped, unconstrained
 from robot_rl.learner.derived import (
     DECIDED,
     FEATURES,
@@ -70,6 +70,7 @@ class Conrft(nn.Module):
         super().__init__()
         self.settings, self.device = settings, device
         self.budget, self.counts = Budget.of(settings), Counts()
+        self.constrain: Constrain = unconstrained
         self.returns = MonteCarloReturn(settings.discount)
         shape = head.settings.model_copy(update={"kind": KIND})
         with torch.random.fork_rng(devices=[]):
@@ -209,8 +210,10 @@ class Conrft(nn.Module):
 
     def improvement(self, features: torch.Tensor) -> torch.Tensor:
         """−mean_K Q(s, π(s)), and what the grippers' values want."""
-        value = self.critics.of(features, self.drawn(features)).mean(0)
+        action = self.drawn(features)
         grippers, values = self.head.grippers(features), self.critics.grasps(features)
+        value = self.critics.of(features, action).mean(0)
+        value = self.constrain(value, features, action, grippers)
         grip = follow_values(grippers, values, self.settings.gripper_temperature)
         return (grip - value).mean()
 

@@ -31,7 +31,14 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
-from robot_rl.learner.critics import NEEDED, Critics, bootstrapped, least_of
+from robot_rl.learner.critics import (
+    NEEDED,
+    Constrain,
+    Critics,
+    bootstrapped,
+    least_of,
+    unconstrained,
+)
 from robot_rl.learner.derived import (
     FEATURES,
     IMITATED,
@@ -71,6 +78,7 @@ class HilSerl(nn.Module):
             self.columns = (*self.columns, self.floor)
         self.sampler = HalfAndHalf(balanced=settings.balance_outcomes)
         self.budget, self.counts = Budget.of(settings), Counts()
+        self.constrain: Constrain = unconstrained
         self.head = head.train().requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -172,6 +180,7 @@ class HilSerl(nn.Module):
         """Without the cloning term, and log π of what was drawn (batch,)."""
         drawn = sample(self.head, features, self.rng)
         value = self.critics.of(features, drawn.action).mean(0)
+        value = self.constrain(value, features, drawn.action, drawn.grippers)
         improve = (self.temperature.value * drawn.log_probability - value).mean()
         with torch.no_grad():
             grasps = self.critics.grasps(features)

@@ -29,7 +29,14 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
-from robot_rl.learner.critics import NEEDED, Critics, bootstrapped, least_of
+from robot_rl.learner.critics import (
+    NEEDED,
+    Constrain,
+    Critics,
+    bootstrapped,
+    least_of,
+    unconstrained,
+)
 from robot_rl.learner.derived import FEATURES, NEXT_FEATURES, BatchColumn, MonteCarloReturn
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import Temperature, descend, follow_values, sample
@@ -47,6 +54,7 @@ class Rlpd(nn.Module):
         super().__init__()
         self.settings = settings
         self.budget, self.counts = Budget.of(settings), Counts()
+        self.constrain: Constrain = unconstrained
         self.head = head.train().requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -119,6 +127,7 @@ class Rlpd(nn.Module):
         """Of the axes, of the grippers, and log π of what was drawn (batch,)."""
         drawn = sample(self.head, features, self.rng)
         value = self.critics.of(features, drawn.action).mean(0)
+        value = self.constrain(value, features, drawn.action, drawn.grippers)
         improve = (self.temperature.value * drawn.log_probability - value).mean()
         values = self.critics.grasps(features)
         grip = follow_values(drawn.grippers, values, self.settings.gripper_temperature).mean()

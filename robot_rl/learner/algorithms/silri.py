@@ -31,7 +31,7 @@ from robot_rl.learner.algorithm import (
     load_training_state,
     training_state,
 )
-from robot_rl.learner.critics import NEEDED, Critics, bootstrapped, follow
+from robot_rl.learner.critics import NEEDED, Constrain, Critics, bootstrapped, follow, unconstrained
 from robot_rl.learner.derived import FEATURES, IMITATED, NEXT_FEATURES, SHOWN
 from robot_rl.learner.human_model import HumanAction, HumanModel
 from robot_rl.learner.replay import Batch, Replay
@@ -66,6 +66,7 @@ class Silri(nn.Module):
         super().__init__()
         self.settings = settings
         self.budget, self.counts = Budget.of(settings), Counts()
+        self.constrain: Constrain = unconstrained
         self.head = head.train().requires_grad_(True)
         shape, width = head.settings, settings.width
         with torch.random.fork_rng(devices=[]):
@@ -160,7 +161,8 @@ class Silri(nn.Module):
     ) -> torch.Tensor:
         """The mean over the batch, of the axes and the grippers."""
         action = torch.tanh(output.mean)
-        improve = -self.critics.of(features, action).amin(0)
+        value = self.critics.of(features, action).amin(0)
+        improve = -self.constrain(value, features, action, output.grippers)
         values = self.critics.grasps(features)
         improve = improve + follow_values(
             output.grippers, values, self.settings.gripper_temperature

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from robot_rl.config.risk import RiskSection
-from robot_rl.learner.algorithm import Metrics, load_training_state, training_state
+from robot_rl.learner.algorithm import MODEL, Metrics, load_training_state, training_state
 from robot_rl.learner.critics import follow
 from robot_rl.learner.derived import (
     BOOTSTRAP,
@@ -30,9 +30,10 @@ from robot_rl.learner.derived import (
     Floats,
 )
 from robot_rl.learner.replay import Batch, Replay
+from robot_rl.learner.risk.constraint import Constrained, Multiplier
 from robot_rl.learner.sac import descend
 from robot_rl.learner.samplers import Rows
-from robot_rl.policy.head import GRIPPER_VALUES
+from robot_rl.policy.head import whole_action
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.risk_critic import RiskNet
 
@@ -66,6 +67,8 @@ class RiskLearner(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.number: torch.Tensor  # of the critic that was published last
         self.register_buffer("number", torch.zeros((), dtype=torch.int64))
+        wanted = settings.constraint
+        self.multiplier = None if wanted is None else Multiplier(wanted)
         self.to(device)
         self._optimizer = torch.optim.Adam(self.net.parameters(), settings.learning_rate)
 
@@ -83,7 +86,15 @@ class RiskLearner(nn.Module):
             return {}  # a measurement that is no number teaches nothing; the next batch is another
         descend(self._optimizer, loss)
         follow(self.slow, self.net, FOLLOW_RATE)
-        return {"risk_loss": loss.item(), "risk": risk.item()}
+        losses = {"risk_loss": loss.item(), "risk": risk.item()}
+        return losses if self.multiplier is None else losses | self.multiplier.follow(replay)
+
+    @property
+    def constrained(self) -> Constrained | None:
+        """What the policy's actor is to follow in place of its values; None: those."""
+        if self.multiplier is None:
+            return None
+        return Constrained(self.multiplier, self.net, self._policy().settings)
 
     def loss(self, batch: Batch, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Weighted cross-entropy, the mean of both networks; their mean risk."""
@@ -110,19 +121,20 @@ class RiskLearner(nn.Module):
         return training_state(self, {"risk": self._optimizer})
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Raises KeyError, ValueError or RuntimeError when they are not of such a critic."""
-        load_training_state(self, {"risk": self._optimizer}, None, tensors)
+        """Raises KeyError, ValueError or RuntimeError when they are not of such a critic. A
+        constraint that is new begins anew, and one that is gone leaves nothing.
+        """
+        name = f"{MODEL}multiplier."
+        kept = {key: value for key, value in tensors.items() if not key.startswith(name)}
+        if self.multiplier is not None:
+            own = {f"{name}{key}": value for key, value in self.multiplier.state_dict().items()}
+            kept |= own | {key: value for key, value in tensors.items() if key.startswith(name)}
+        load_training_state(self, {"risk": self._optimizer}, None, kept)
 
 
 def actions_of(head: AnyHead, features: torch.Tensor) -> torch.Tensor:
     """(batch, columns): what a policy does without noise."""
-    axes, grippers = head.decision(features)
-    action = features.new_zeros(len(features), head.settings.size)
-    action[:, list(head.settings.axes)] = axes
-    if head.settings.gripper_columns:
-        orders = torch.tensor(GRIPPER_VALUES, device=features.device)[grippers.argmax(-1)]
-        action[:, list(head.settings.gripper_columns)] = orders
-    return action
+    return whole_action(head.settings, *head.decision(features))
 
 
 def draw(replay: Replay, count: int, rng: np.random.Generator) -> tuple[Rows, Floats]:
