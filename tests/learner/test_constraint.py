@@ -14,7 +14,7 @@ from robot_rl.config.task import Task
 from robot_rl.learner.algorithm import ActorCritic, Algorithm, make_algorithm
 from robot_rl.learner.columns import PHASES, SOURCES, Array, Trajectory
 from robot_rl.learner.replay import CPU, Replay
-from robot_rl.learner.risk.constraint import Constrained, Multiplier
+from robot_rl.learner.risk.constraint import Constrained, RiskMultiplier
 from robot_rl.learner.risk.learner import RiskLearner
 from robot_rl.policy.consistency_head import ConsistencyHead
 from robot_rl.policy.head import Head
@@ -35,7 +35,7 @@ FAST = 0.6  # of the first axis: what is unsafe in the reaching world below
 
 
 def test_the_multiplier_grows_with_what_is_over_the_limit_and_never_below_zero() -> None:
-    multiplier, seen = Multiplier(SECTION), []
+    multiplier, seen = RiskMultiplier(SECTION), []
     for cost in (1.0, 0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0):
         multiplier.step(cost)
         seen.append(float(multiplier.value))
@@ -44,7 +44,10 @@ def test_the_multiplier_grows_with_what_is_over_the_limit_and_never_below_zero()
 
 
 def test_each_ended_episode_counts_once_and_those_before_it_as_far_as_the_window() -> None:
-    replay, multiplier = Replay(load_task("lift_cube"), SIZE, capacity=1000), Multiplier(SECTION)
+    replay, multiplier = (
+        Replay(load_task("lift_cube"), SIZE, capacity=1000),
+        RiskMultiplier(SECTION),
+    )
     assert multiplier.follow(replay) == {}
     put(replay, dangerous(0, at=(2,)))
     assert multiplier.follow(replay) == {"risk_multiplier": 0.375, "risk_cost": 1.0}
@@ -58,7 +61,7 @@ def test_each_ended_episode_counts_once_and_those_before_it_as_far_as_the_window
 
 
 def test_a_value_is_weighed_against_the_risk_of_the_whole_action() -> None:
-    multiplier, net = Multiplier(SECTION), RiskNet(SHAPE.features, SHAPE.size, 16)
+    multiplier, net = RiskMultiplier(SECTION), RiskNet(SHAPE.features, SHAPE.size, 16)
     answer(net.values, [[float(torch.tensor(0.2).logit())], [float(torch.tensor(0.4).logit())]])
     constrained = Constrained(multiplier, net, SHAPE)
     value, axes = torch.tensor([2.0, 1.0]), torch.zeros(2, 1)

@@ -23,7 +23,7 @@ from robot_rl.policy.head import HeadSettings, whole_action
 from robot_rl.policy.risk_critic import RiskNet
 
 
-class Multiplier(nn.Module):
+class RiskMultiplier(nn.Module):
     """State: λ, and the number of the newest ended episode that it has counted."""
 
     def __init__(self, settings: ConstraintSection) -> None:
@@ -57,7 +57,7 @@ class Multiplier(nn.Module):
 class Constrained:
     """What an algorithm's actor puts in place of a value."""
 
-    def __init__(self, multiplier: Multiplier, net: RiskNet, shape: HeadSettings) -> None:
+    def __init__(self, multiplier: RiskMultiplier, net: RiskNet, shape: HeadSettings) -> None:
         self._multiplier, self._net, self._shape = multiplier, net, shape
 
     def __call__(

@@ -30,7 +30,7 @@ from robot_rl.learner.derived import (
     Floats,
 )
 from robot_rl.learner.replay import Batch, Replay
-from robot_rl.learner.risk.constraint import Constrained, Multiplier
+from robot_rl.learner.risk.constraint import Constrained, RiskMultiplier
 from robot_rl.learner.sac import descend
 from robot_rl.learner.samplers import Rows
 from robot_rl.policy.head import whole_action
@@ -68,7 +68,7 @@ class RiskLearner(nn.Module):
         self.number: torch.Tensor  # of the critic that was published last
         self.register_buffer("number", torch.zeros((), dtype=torch.int64))
         wanted = settings.constraint
-        self.multiplier = None if wanted is None else Multiplier(wanted)
+        self.multiplier = None if wanted is None else RiskMultiplier(wanted)
         self.to(device)
         self._optimizer = torch.optim.Adam(self.net.parameters(), settings.learning_rate)
 
