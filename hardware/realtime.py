@@ -50,6 +50,7 @@ class Percentiles:
 
     p50: float
     p99: float
+    p999: float  # 99.9 %
     largest: float
 
 
@@ -68,6 +69,6 @@ class Durations:
         """Of the values present; zeros before the first."""
         values = self._values[: self._count]
         if not len(values):
-            return Percentiles(p50=0.0, p99=0.0, largest=0.0)
-        p50, p99 = np.percentile(values, (50, 99))
-        return Percentiles(p50=float(p50), p99=float(p99), largest=float(values.max()))
+            return Percentiles(p50=0.0, p99=0.0, p999=0.0, largest=0.0)
+        p50, p99, p999 = np.percentile(values, (50, 99, 99.9)).tolist()
+        return Percentiles(p50=p50, p99=p99, p999=p999, largest=float(values.max()))

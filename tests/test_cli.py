@@ -409,5 +409,5 @@ def test_benchmarks_are_named() -> None:
     names = run("bench", "list").out.split()
     assert names == [
         *("control", "correction", "faults", "kills", "learner", "limit_profile", "lockstep"),
-        *("memory", "outbox", "replay", "restart", "risk", "startup"),
+        *("memory", "outbox", "replay", "restart", "risk", "startup", "takeover"),
     ]

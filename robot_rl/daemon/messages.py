@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from pydantic import BaseModel, Field, TypeAdapter
 
-from hardware.memory import Ring
+from hardware.memory import Record, Ring
 from robot_rl.daemon.topics import MESSAGE, MESSAGE_BYTES
 from robot_rl.schema.episode import HandoverFigures
 from robot_rl.schema.message import Message, Quaternion, Vector3
@@ -162,8 +162,10 @@ def send(ring: Ring, message: BaseModel) -> bool:
 
 def receive[M](ring: Ring, adapter: TypeAdapter[M]) -> list[M]:
     """Every message present now, oldest first."""
-    messages: list[M] = []
-    for record in ring.drain():
-        text: Any = record["text"]
-        messages.append(adapter.validate_json(bytes(text)[: int(record["size"])]))
-    return messages
+    return [adapter.validate_json(json_of(record)) for record in ring.drain()]
+
+
+def json_of(record: Record) -> bytes:
+    """The JSON of a record of such a ring."""
+    text: Any = record["text"]
+    return bytes(text)[: int(record["size"])]

@@ -124,9 +124,11 @@ CONTROL = np.dtype(
         ("at_home", np.bool_),
         ("period_p50_us", np.float64),
         ("period_p99_us", np.float64),
+        ("period_p999_us", np.float64),  # 99.9 %
         ("period_max_us", np.float64),
         ("latency_p50_us", np.float64),
         ("latency_p99_us", np.float64),
+        ("latency_p999_us", np.float64),
         ("latency_max_us", np.float64),
         ("missed_ticks", np.int64),
         ("ticks", np.int64),

@@ -94,6 +94,8 @@ def telemetry(t_ns: int) -> Telemetry:
             period_max_us=5200,
             latency_p50_us=50,
             latency_p99_us=80,
+            latency_p999_us=80,
+            period_p999_us=5100,
             latency_max_us=90,
             missed_ticks=0,
             real_time_factor=1.0,

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
 import { Bars, Circle, Gear, Hand, Home, StopSign, Warning } from "@/app/icons";
 import classes from "@/cockpit/banner.module.css";
+import { LoopTimes } from "@/cockpit/loop";
 import type { Driver } from "@/drive/driver";
 import { keyName } from "@/drive/keymap";
 import { driveSettings } from "@/drive/settings";
@@ -93,27 +94,19 @@ function EpisodeClock({ connection }: { connection: RobotConnection }) {
   );
 }
 
-function Latency({ connection }: { connection: RobotConnection }) {
+function RoundTrip({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
-  const loop = useRef<HTMLSpanElement>(null);
   const trip = useRef<HTMLSpanElement>(null);
   const draw = useCallback(({ telemetry }: LiveState) => {
-    if (!telemetry || !loop.current || !trip.current) return;
-    const us = telemetry.loop.latency_p99_us;
-    loop.current.textContent = us < 1000 ? `${us.toFixed(0)} µs` : `${(us / 1000).toFixed(1)} ms`;
+    if (!telemetry || !trip.current) return;
     const ms = telemetry.round_trip_ms;
     trip.current.textContent = ms === null ? "–" : `${ms.toFixed(0)} ms`;
   }, []);
   useDrawing(connection, draw);
   return (
-    <>
-      <Figure name={t("live.latency")}>
-        <span ref={loop} />
-      </Figure>
-      <Figure name={t("live.round_trip")}>
-        <span ref={trip} />
-      </Figure>
-    </>
+    <Figure name={t("live.round_trip")}>
+      <span ref={trip} />
+    </Figure>
   );
 }
 
@@ -197,7 +190,10 @@ export function ModeBanner({
         <Holder connection={connection} />
         <EpisodeClock connection={connection} />
         <PolicyInUse connection={connection} />
-        <Latency connection={connection} />
+        <Figure name={t("live.latency")}>
+          <LoopTimes connection={connection} />
+        </Figure>
+        <RoundTrip connection={connection} />
       </div>
     </section>
   );

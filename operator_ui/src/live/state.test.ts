@@ -70,9 +70,11 @@ const TELEMETRY: Telemetry = {
   loop: {
     period_p50_us: 1,
     period_p99_us: 1,
+    period_p999_us: 1,
     period_max_us: 1,
     latency_p50_us: 1,
     latency_p99_us: 1,
+    latency_p999_us: 1,
     latency_max_us: 1,
     missed_ticks: 0,
     real_time_factor: 1,

@@ -10,3 +10,8 @@ export function durationText(seconds: number): string {
 export function agoText(iso: string, nowMs: number): string {
   return durationText(Math.max(0, (nowMs - Date.parse(iso)) / 1000));
 }
+
+/** Of a control loop: microseconds below one millisecond. */
+export function tickText(us: number): string {
+  return us < 1000 ? `${us.toFixed(0)} µs` : `${(us / 1000).toFixed(1)} ms`;
+}

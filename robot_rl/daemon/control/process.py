@@ -21,10 +21,10 @@ from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
 from robot_rl.daemon.control.latch import latch_writer, read_latch
 from robot_rl.daemon.control.lease_epoch import reserve_epochs
 from robot_rl.daemon.control.pressed_profiles import pressed_writer, read_pressed
+from robot_rl.daemon.control.request_queue import RequestQueue
 from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.settings import DaemonSettings
-from robot_rl.schema.live.robot_command import ClientGone, FromClient
 from safety import modes
 from safety.warmup import warm_up_gate
 
@@ -33,7 +33,6 @@ _HISTORY = 1000  # ticks: 5 s at 200 Hz
 _WAIT_S = 0.25
 _START_PATIENCE_S = 60.0  # for the arm's first measurement
 
-_REQUESTS: TypeAdapter[FromClient | ClientGone] = TypeAdapter(FromClient | ClientGone)
 _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
 
 
@@ -83,7 +82,7 @@ class ControlLoop:
         self._local = _Newest(topics.open_slot(folder, "local_input"))
         self._chunk = _Newest(topics.open_chunk(folder, settings.task.action.size))
         self._control = topics.open_slot(folder, "control")
-        self._requests = topics.open_ring(folder, "control_requests")
+        self._requests = RequestQueue(topics.open_ring(folder, "control_requests"))
         self._results = topics.open_ring(folder, "control_results")
         self._intents = topics.open_ring(folder, "intents")
         self._events = topics.open_ring(folder, "control_events")
@@ -188,7 +187,7 @@ class ControlLoop:
             now_ns=now_ns,
             late_ns=late_ns,
             arms=arms,
-            requests=messages.receive(self._requests, _REQUESTS),
+            requests=self._requests.take(),
             intents=messages.receive(self._intents, _INTENTS),
             drive=self._drive.take(),
             local=self._local.take(),

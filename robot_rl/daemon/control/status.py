@@ -14,7 +14,7 @@ from safety.faults import FaultCode, sentence
 from safety.standstill import at_rest
 from safety.vocabulary import Mode
 
-_NO_TIMES = Percentiles(p50=0.0, p99=0.0, largest=0.0)
+_NO_TIMES = Percentiles(p50=0.0, p99=0.0, p999=0.0, largest=0.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +66,7 @@ def control_record(controller: Controller, times: LoopTimes, limits: int, now_ns
     for name, found in (("period", times.period), ("latency", times.latency)):
         record[f"{name}_p50_us"] = found.p50
         record[f"{name}_p99_us"] = found.p99
+        record[f"{name}_p999_us"] = found.p999
         record[f"{name}_max_us"] = found.largest
     record["missed_ticks"], record["ticks"] = times.missed_ticks, times.ticks
     if stopping is not None:

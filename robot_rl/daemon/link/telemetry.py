@@ -338,9 +338,11 @@ def _loop(control: Record, real_time_factor: float) -> LoopStatus:
     return LoopStatus(
         period_p50_us=float(control["period_p50_us"]),
         period_p99_us=float(control["period_p99_us"]),
+        period_p999_us=float(control["period_p999_us"]),
         period_max_us=float(control["period_max_us"]),
         latency_p50_us=float(control["latency_p50_us"]),
         latency_p99_us=float(control["latency_p99_us"]),
+        latency_p999_us=float(control["latency_p999_us"]),
         latency_max_us=float(control["latency_max_us"]),
         missed_ticks=int(control["missed_ticks"]),
         real_time_factor=real_time_factor,

@@ -34,13 +34,17 @@ class LeaseStatus(Message):
 
 
 class LoopStatus(Message):
-    """Control loop, last window. Times in µs."""
+    """Control loop, last window. Times in µs; p999: 99.9 %. latency: from the deadline of a tick to
+    its end. missed_ticks: since control started.
+    """
 
     period_p50_us: float
     period_p99_us: float
+    period_p999_us: float
     period_max_us: float
     latency_p50_us: float
     latency_p99_us: float
+    latency_p999_us: float
     latency_max_us: float
     missed_ticks: int
     real_time_factor: float
