@@ -9,19 +9,24 @@ import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, time_us
 from hardware.sim.panda import ACCELERATION_RAD_S2, JOINTS, default_limits
+from hardware.sim.panda_shape import SHAPE
 from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
+from safety.collision import Collision, CollisionLimits
 from safety.gate import Gate, Measured
 from safety.impedance import impedance_torque, law, scratch
 from safety.modes import ModeState
 from safety.proposal import PolicyTarget, Twist
 from safety.settings import GateSettings
+from safety.shape import Box
 from safety.vocabulary import Mode
 
 PERIOD_NS = 5_000_000  # 200 Hz
 WINDOW_NS = 100_000_000  # a 10 Hz policy
 UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
-JACOBIAN = np.random.default_rng(1).normal(size=(6, JOINTS))
 POSTURE = np.array([0.0, 0.2, 0.0, -2.0, 0.0, 2.2, 0.8])
+TABLE = Box(name="table", centre_m=(0.35, 0.0, -0.02), size_m=(1.1, 1.4, 0.04))
+RACK = Box(name="rack", centre_m=(0.5, 0.5, 0.3), size_m=(0.2, 0.2, 0.6))
+KEPT_APART = CollisionLimits(shape=SHAPE, boxes=(TABLE, RACK), margin_m=0.1)
 
 
 def run(*, quick: bool = False) -> Result:
@@ -31,6 +36,7 @@ def run(*, quick: bool = False) -> Result:
     before = noise_us(0.1 if quick else 1.0)
     with _as_control_runs() as scheduling:
         policy, person = _gate(policy=True, repeats=repeats), _gate(policy=False, repeats=repeats)
+        alone = _gate(policy=False, repeats=repeats, shape=False)
         free = _gate(policy=False, repeats=repeats, joints=False)
         impedance = _impedance(repeats)
     after = noise_us(0.1 if quick else 1.0)
@@ -47,6 +53,7 @@ def run(*, quick: bool = False) -> Result:
             "scheduling": scheduling,
             "gate tick, policy drives, µs": policy,
             "gate tick, person drives, µs": person,
+            "the same without the arm's shape, µs": alone,
             "the same without joint limits, µs": free,
             "impedance law, µs": impedance,
             "noise before: processor taken away, µs": before,
@@ -78,14 +85,20 @@ def _at_most(name: str, value: float, target: float) -> Target:
     return Target(name=name, value=value, unit="µs", op="<=", target=target)
 
 
-def _gate(*, policy: bool, repeats: int, joints: bool = True) -> Spread:
+def _gate(*, policy: bool, repeats: int, joints: bool = True, shape: bool = True) -> Spread:
     """One `Gate.tick` with an arm that follows; a new action every 100 ms, a new twist per tick.
 
-    The joints' limits are narrow, so that the gate has to find the nearest motion nearly always.
+    The joints' limits are narrow and the margin of collisions wide, so that the gate has to find
+    the nearest motion nearly always. Making the Jacobian is in the figure.
     """
     position = np.array([0.45, 0.0, 0.2])
+    arm = Collision(KEPT_APART, 1.0, np.array(ACCELERATION_RAD_S2))
     measured = Measured(
-        t_robot_ns=0, position_m=position, quaternion=UPRIGHT, q_rad=POSTURE, jacobian=JACOBIAN
+        t_robot_ns=0,
+        position_m=position,
+        quaternion=UPRIGHT,
+        q_rad=POSTURE,
+        jacobian=arm.jacobian(POSTURE, position),
     )
     limits = default_limits()
     if joints:
@@ -95,7 +108,7 @@ def _gate(*, policy: bool, repeats: int, joints: bool = True) -> Spread:
             position_max_rad=POSTURE + 0.06,
             acceleration_rad_s2=np.array(ACCELERATION_RAD_S2),
         )
-        limits = replace(limits, joints=narrow)
+        limits = replace(limits, joints=narrow, collision=KEPT_APART if shape else None)
     gate = Gate(limits, GateSettings(period_s=PERIOD_NS * 1e-9), measured)
     state = ModeState(mode=Mode.AUTONOMOUS if policy else Mode.TAKEOVER)
     rng = np.random.default_rng(0)
@@ -125,7 +138,7 @@ def _gate(*, policy: bool, repeats: int, joints: bool = True) -> Spread:
             position_m=command.position_m,
             quaternion=command.quaternion,
             q_rad=POSTURE,
-            jacobian=JACOBIAN,
+            jacobian=arm.jacobian(POSTURE, command.position_m),
         )
 
     return Spread.of(time_us(tick, repeats))

@@ -19,6 +19,7 @@ from hardware.gripper import GripperDescription
 from hardware.memory import Record
 from safety.command import CartesianTarget, SafeCommand
 from safety.limits import ArmLimits
+from safety.shape import ArmShape
 from safety.vocabulary import ONLY_ARM
 
 type Vector = NDArray[np.float64]
@@ -98,6 +99,9 @@ class ArmDescription:
     acceleration_rad_s2: tuple[float, ...] | None = None
     """Where it is given, every measurement has a Jacobian, and the gate bounds the joints' range,
     speed and acceleration. None: the driver knows no Jacobian, and the gate knows of no joints."""
+    shape: ArmShape | None = None
+    """Where its joints are and what encloses its links: then the gate keeps them from one another
+    and from the cell's boxes. It needs the accelerations and the Jacobian."""
     commands: tuple[type[SafeCommand], ...] = (CartesianTarget,)  # kinds that it can follow
     watchdog: Literal["host", "vendor"]  # vendor: the arm also stops when its process is gone
     gripper: GripperDescription | None
@@ -119,6 +123,10 @@ class ArmDescription:
                 f"acceleration_rad_s2 has {len(self.acceleration_rad_s2)} values; the arm has "
                 f"{joints} joints"
             )
+        if self.shape is not None and len(self.shape.axes) != joints:
+            raise ValueError(f"shape has {len(self.shape.axes)} axes; the arm has {joints} joints")
+        if self.shape is not None and self.acceleration_rad_s2 is None:
+            raise ValueError("shape needs acceleration_rad_s2, and a Jacobian in each measurement")
         if self.period_ns <= 0:
             raise ValueError(f"period_ns is {self.period_ns}: it must be above 0")
         if CartesianTarget not in self.commands:

@@ -23,6 +23,7 @@ from safety.decay import DECAY_S, remaining
 from safety.excursion import WorkspaceBrake
 from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
+from safety.measured import Measured
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
 from safety.seen import SeenPose
@@ -56,20 +57,6 @@ _SOURCE: dict[type[Proposal], Source] = {
     Home: Source.RESET,
     Hold: Source.HOLD,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Measured:
-    """TCP pose as measured, tcp_in_base: position (3,), quaternion (4,) w x y z.
-
-    Joints (n,) and Jacobian (6, n) of an arm whose limits say so (`safety.limits.JointLimits`).
-    """
-
-    t_robot_ns: int
-    position_m: FloatArray
-    quaternion: FloatArray
-    q_rad: FloatArray | None = None
-    jacobian: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +110,9 @@ class Gate:
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
         self._clips = MovingClips(self.limits)
-        self._joints = JointSpace.of(limits.joints, settings.period_s)
+        self._joints = JointSpace.of(limits, settings.period_s)
         if self._joints is not None:
-            self._joints.see(measured.q_rad, measured.jacobian)  # judged at the first tick
+            self._joints.begin(measured)
 
     @property
     def velocity(self) -> FloatArray:
@@ -183,7 +170,7 @@ class Gate:
             return False
         if not usable_pose(measured.position_m, measured.quaternion):
             return False
-        if self._joints is not None and not self._joints.see(measured.q_rad, measured.jacobian):
+        if self._joints is not None and not self._joints.see(measured):
             return False
         self._seen.see(measured.t_robot_ns, measured.position_m, measured.quaternion)
         return True

@@ -1,4 +1,5 @@
-"""What the joints allow of the reference's next motion: range, speed, acceleration, singularity.
+"""What the joints allow of the reference's next motion: range, speed, acceleration, singularity;
+and, where the arm's shape is known, what its links and the things around them allow.
 
 For any number of joints n. The twist v (6,) of the reference, rotation scaled by a length, moves
 the joints at about dq = J+ v, with J+ the damped inverse of the measured Jacobian:
@@ -14,10 +15,8 @@ the joints at about dq = J+ v, with J+ the damped inverse of the measured Jacobi
    planned; what acceleration and a changing Jacobian leave over is scaled here.
 4. Range: dq stays below the speed from which a joint stops before its end, by its acceleration a:
    sqrt(2 a distance), in steps of the period. v becomes the nearest that all joints allow, so that
-   motion slides along a limit: min |w - v|^2 with low <= J+ w <= high, by Hildreth's method (1957),
-   one row after the other, a bounded number of times.
-5. Fallback: when that has not converged, v is scaled towards standstill until it is allowed. It
-   always ends so: low <= 0 <= high.
+   motion slides along a limit: min |w - v|^2 with low <= J+ w <= high (`safety.nearest`).
+5. Collision: each pair that may not touch (`safety.collision`) is one row more, g J+.
 
 A redundant arm turns by its own posture law in its nullspace, which J+ does not know; every tick
 begins from the joints as measured, so that this cannot add up.
@@ -28,8 +27,11 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from safety.collision import AGREES, Collision
 from safety.compiled import kernel
-from safety.limits import JointLimits
+from safety.limits import ArmLimits, JointLimits
+from safety.measured import Measured
+from safety.nearest import SWEEPS, dot, project
 from safety.vocabulary import Limit
 
 FloatArray = NDArray[np.float64]
@@ -53,47 +55,64 @@ RESERVE_RAD = 0.05
 SPEED_SHARE = 0.9
 """Of the joint's speed limit that the reference may ask: the arm overshoots what it follows."""
 
-SWEEPS = 30
-"""Passes of Hildreth's method. Ten do nearly always."""
-
-TOLERANCE, SETTLED = 1e-6, 1e-5
-"""rad/s by which a row may be missed, and by which a pass may still change one at the end."""
-
 NEARLY = 0.98
 """Of the speed limit: what is asked for from the start, so that the last bound need not act."""
 
 JOINT = int(Limit.JOINT)
 SINGULARITY = int(Limit.SINGULARITY)
-SOLVER_FALLBACK = int(Limit.SOLVER_FALLBACK)
 
 
 class JointSpace:
     """State: inverse of the measured Jacobian, the joints, the reference's last twist."""
 
     def __init__(
-        self, limits: JointLimits, acceleration_rad_s2: FloatArray, period_s: float
+        self,
+        limits: JointLimits,
+        acceleration_rad_s2: FloatArray,
+        period_s: float,
+        collision: Collision | None = None,
     ) -> None:
         joints = len(limits.velocity_rad_s)
-        self.joints, self._period_s = joints, period_s
+        self.joints, self._period_s, self.collision = joints, period_s, collision
         self._least, self._most = limits.position_min_rad, limits.position_max_rad
         self._speed = limits.velocity_rad_s
         self._acceleration = acceleration_rad_s2
         self._q, self._seen_q = np.zeros(joints), np.zeros(joints)
         self._seen_jacobian = np.zeros((6, joints))
-        self._inverse = np.zeros((joints, 6))
+        rows = joints + (0 if collision is None else collision.count)
+        self._rows = np.zeros((rows, 6))  # how joints, then distances, change with the motion
+        self._inverse = self._rows[:joints]
+        self._low, self._high = np.zeros(rows), np.full(rows, np.inf)
+        self._room_m = np.zeros(0) if collision is None else collision.room_m
+        self._braking = np.zeros(0) if collision is None else collision.braking
         self._weak, self._factors = np.zeros((6, min(6, joints))), np.ones(min(6, joints))
+        self._seen, self._away = False, AGREES
         self._before = np.zeros(6)
         self._allowed = np.zeros(6)
         self.least_singular = np.inf
 
     @classmethod
-    def of(cls, limits: JointLimits, period_s: float) -> Self | None:
+    def of(cls, limits: ArmLimits, period_s: float) -> Self | None:
         """None: these limits say nothing of accelerations, so the gate knows of no joints."""
-        found = limits.acceleration_rad_s2
-        return None if found is None else cls(limits, found, period_s)
+        joints, shape = limits.joints, limits.collision
+        found = joints.acceleration_rad_s2
+        if found is None:
+            return None
+        most = limits.cartesian.acceleration_m_s2
+        return cls(
+            joints, found, period_s, None if shape is None else Collision(shape, most, found)
+        )
 
-    def see(self, q_rad: FloatArray | None, jacobian: FloatArray | None) -> bool:
-        """Take over a measurement (n,) and (6, n); whether it can be used."""
+    def begin(self, measured: Measured) -> None:
+        """The first measurement. Raises LimitError where the arm's shape contradicts it."""
+        self.see(measured)
+        if self.collision is not None and self._seen:
+            self.collision.check(self._away)
+
+    def see(self, measured: Measured) -> bool:
+        """Take over a measurement, its joints (n,) and Jacobian (6, n); whether it can be used."""
+        self._seen = False
+        q_rad, jacobian = measured.q_rad, measured.jacobian
         if q_rad is None or jacobian is None:
             return False
         if q_rad.shape != (self.joints,) or jacobian.shape != (6, self.joints):
@@ -102,11 +121,18 @@ class JointSpace:
         self._seen_q[:], self._seen_jacobian[:] = q_rad, jacobian
         if not usable(self._seen_q, self._seen_jacobian):
             return False
+        self._seen = True
         self._q[:] = self._seen_q
         self.least_singular = decompose(
             self._seen_jacobian, self._inverse, self._weak, self._factors
         )
-        return True
+        if self.collision is None:
+            return True
+        rows = self._rows[self.joints :]
+        self._away = self.collision.see(
+            self._q, measured.position_m, self._seen_jacobian, self._inverse, rows
+        )
+        return self._away == AGREES
 
     def share(self, twist: FloatArray) -> float:
         """By how much a twist (6,) must be scaled for no joint to exceed its speed; at most 1."""
@@ -125,7 +151,9 @@ class JointSpace:
             self._before[:] = twist
             return twist, Limit(announced)
         acted = allow(
-            self._inverse,
+            self._rows,
+            self._low,
+            self._high,
             self._weak,
             self._factors,
             self._q,
@@ -133,6 +161,8 @@ class JointSpace:
             self._most,
             self._speed,
             self._acceleration,
+            self._room_m,
+            self._braking,
             self._before,
             lead,
             twist,
@@ -197,17 +227,10 @@ def slower(inverse: FloatArray, speed: FloatArray, twist: FloatArray) -> float:
 
 
 @kernel
-def _dot(row: FloatArray, vector: FloatArray) -> float:
-    """Of two vectors (6,); written out, it compiles faster than numpy's and runs as fast."""
-    total = 0.0
-    for a in range(6):
-        total += row[a] * vector[a]
-    return total
-
-
-@kernel
 def allow(
-    inverse: FloatArray,
+    rows: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
     weak: FloatArray,
     factors: FloatArray,
     q: FloatArray,
@@ -215,13 +238,18 @@ def allow(
     most: FloatArray,
     speed: FloatArray,
     acceleration: FloatArray,
+    room_m: FloatArray,
+    braking: FloatArray,
     before: FloatArray,
     lead: FloatArray,
     twist: FloatArray,
     period_s: float,
     allowed: FloatArray,
 ) -> int:
-    """Write the allowed twist (6,); the flags of what acted, 0 when it is the twist itself."""
+    """Write the allowed twist (6,); the flags of what acted, 0 when it is the twist itself.
+
+    rows (n + m, 6): speed of the joints, then of the distances; low and high (n + m,) are scratch.
+    """
     flags, joints = 0, len(q)
     wanted, last, ahead = np.empty(6), np.empty(6), np.empty(6)
     for a in range(6):
@@ -235,17 +263,16 @@ def allow(
             for a in range(6):
                 wanted[a] -= (1.0 - factors[i]) * along * weak[a, i]
             flags |= SINGULARITY
-    low, high = np.empty(joints), np.empty(joints)
     share = 1.0
     for j in range(joints):
-        rate = _dot(inverse[j], wanted)
-        was = _dot(inverse[j], last)
+        rate = dot(rows[j], wanted)
+        was = dot(rows[j], last)
         step = acceleration[j] * period_s
         if rate > max(was, 0.0) + step:
             share = min(share, (max(was, 0.0) + step - was) / (rate - was))
         elif rate < min(was, 0.0) - step:
             share = min(share, (min(was, 0.0) - step - was) / (rate - was))
-        leads = _dot(inverse[j], ahead)
+        leads = dot(rows[j], ahead)
         room = most[j] - RESERVE_RAD - q[j] - max(leads, 0.0)
         high[j] = min(SPEED_SHARE * speed[j], _stopping(room, acceleration[j], period_s))
         room = q[j] + min(leads, 0.0) - least[j] - RESERVE_RAD
@@ -256,13 +283,16 @@ def allow(
             wanted[a] = last[a] + share * (wanted[a] - last[a])
     share = 1.0
     for j in range(joints):
-        rate = abs(_dot(inverse[j], wanted))
+        rate = abs(dot(rows[j], wanted))
         share = min(share, SPEED_SHARE * speed[j] / max(rate, 1e-9))
     if share < 1.0:
         flags |= JOINT
         for a in range(6):
             wanted[a] *= share
-    flags |= project(inverse, low, high, wanted, SWEEPS)
+    for i in range(len(room_m)):
+        leads = dot(rows[joints + i], ahead)
+        low[joints + i] = -_stopping(room_m[i] + min(leads, 0.0), braking[i], period_s)
+    flags |= project(rows, low, high, joints, wanted, SWEEPS)
     for a in range(6):
         allowed[a] = wanted[a] / (1.0 if a < 3 else LENGTH_M)
     return flags
@@ -270,59 +300,8 @@ def allow(
 
 @kernel
 def _stopping(room: float, acceleration: float, period_s: float) -> float:
-    """Speed from which a joint that brakes from the next period on stops within the room."""
+    """Speed from which what brakes from the next period on stops within the room."""
     if room <= 0.0:
         return 0.0
     step = 0.5 * acceleration * period_s
     return np.sqrt(step * step + 2.0 * acceleration * room) - step
-
-
-@kernel
-def project(
-    rows: FloatArray, low: FloatArray, high: FloatArray, wanted: FloatArray, sweeps: int
-) -> int:
-    """Move `wanted` (6,) in place to the nearest with low <= rows wanted <= high."""
-    if _excess(rows, low, high, wanted) <= TOLERANCE:
-        return 0
-    count = len(low)
-    multipliers = np.zeros(count)
-    for _ in range(sweeps):
-        change = 0.0
-        for j in range(count):
-            row = rows[j]
-            length2 = _dot(row, row)
-            if length2 < 1e-12:
-                continue
-            rate = _dot(row, wanted)
-            above = multipliers[j] + (rate - high[j]) / length2
-            below = multipliers[j] + (rate - low[j]) / length2
-            pressed = above if above > 0.0 else min(below, 0.0)
-            moved = pressed - multipliers[j]
-            for a in range(6):
-                wanted[a] -= moved * row[a]
-            multipliers[j] = pressed
-            change = max(change, abs(moved) * length2)
-        if change <= SETTLED and _excess(rows, low, high, wanted) <= TOLERANCE:
-            return JOINT
-    if _excess(rows, low, high, wanted) <= TOLERANCE:
-        return JOINT
-    share = 1.0
-    for j in range(count):
-        rate = _dot(rows[j], wanted)
-        if rate > high[j]:
-            share = min(share, high[j] / rate)
-        elif rate < low[j]:
-            share = min(share, low[j] / rate)
-    for a in range(6):
-        wanted[a] *= share
-    return JOINT | SOLVER_FALLBACK
-
-
-@kernel
-def _excess(rows: FloatArray, low: FloatArray, high: FloatArray, wanted: FloatArray) -> float:
-    """By how much the worst row is missed, rad/s; 0 or less when none is."""
-    worst = 0.0
-    for j in range(len(low)):
-        rate = _dot(rows[j], wanted)
-        worst = max(worst, max(rate - high[j], low[j] - rate))
-    return worst

@@ -11,42 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from safety import contact
+from safety.checked import LimitError, all_positive, finite, not_negative, positive
+from safety.collision import CollisionLimits
 
 FloatArray = NDArray[np.float64]
-
-
-class LimitError(ValueError):
-    """A limit that cannot be accepted; the message names the value and what is allowed."""
-
-
-def _array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    array = np.array(value, dtype=np.float64)
-    if array.shape != shape:
-        raise LimitError(f"{name} has shape {array.shape}; it must be {shape}.")
-    if not np.isfinite(array).all():
-        raise LimitError(f"{name} is {array.tolist()}; every value must be finite.")
-    array.flags.writeable = False
-    return array
-
-
-def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0.0):
-        raise LimitError(f"{name} is {value}; it must be finite and greater than 0.")
-    return float(value)
-
-
-def _all_positive(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    array = _array(name, value, shape)
-    if not (array > 0.0).all():
-        raise LimitError(f"{name} is {array.tolist()}; every value must be greater than 0.")
-    return array
-
-
-def _not_negative(name: str, value: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    array = _array(name, value, shape)
-    if not (array >= 0.0).all():
-        raise LimitError(f"{name} is {array.tolist()}; every value must be 0 or greater.")
-    return array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,18 +40,18 @@ class CartesianLimits:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "box_min_m", _array("box_min_m", self.box_min_m, (3,)))
-        put(self, "box_max_m", _array("box_max_m", self.box_max_m, (3,)))
+        put(self, "box_min_m", finite("box_min_m", self.box_min_m, (3,)))
+        put(self, "box_max_m", finite("box_max_m", self.box_max_m, (3,)))
         if not (self.box_min_m < self.box_max_m).all():
             raise LimitError(
                 f"The workspace box is empty: box_min_m {self.box_min_m.tolist()} must be below "
                 f"box_max_m {self.box_max_m.tolist()} on every axis."
             )
-        put(self, "margin_m", float(_not_negative("margin_m", self.margin_m, ())))
+        put(self, "margin_m", float(not_negative("margin_m", self.margin_m, ())))
         for name in _NORMS:
-            put(self, name, _positive(name, getattr(self, name)))
-        put(self, "clip_m", _all_positive("clip_m", self.clip_m, (2, 3)))
-        clip_rad = _all_positive("clip_rad", self.clip_rad, (2, 3))
+            put(self, name, positive(name, getattr(self, name)))
+        put(self, "clip_m", all_positive("clip_m", self.clip_m, (2, 3)))
+        clip_rad = all_positive("clip_rad", self.clip_rad, (2, 3))
         if not (clip_rad < np.pi / 2).all():
             raise LimitError(f"clip_rad is {clip_rad.tolist()}; it must be below pi/2.")
         put(self, "clip_rad", clip_rad)
@@ -132,17 +100,17 @@ class ImpedanceGains:
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        put(self, "stiffness", _all_positive("stiffness", self.stiffness, (6,)))
-        put(self, "damping", _all_positive("damping", self.damping, (6,)))
+        put(self, "stiffness", all_positive("stiffness", self.stiffness, (6,)))
+        put(self, "damping", all_positive("damping", self.damping, (6,)))
         for name in _POSTURE_AND_HOLD:
-            put(self, name, float(_not_negative(name, getattr(self, name), ())))
+            put(self, name, float(not_negative(name, getattr(self, name), ())))
 
     @classmethod
     def from_ratio(cls, stiffness: ArrayLike, ratio: float) -> "ImpedanceGains":
         """Damping 2 ratio sqrt(stiffness): the field's convention, for unit mass."""
-        values = _all_positive("stiffness", stiffness, (6,))
+        values = all_positive("stiffness", stiffness, (6,))
         return cls(
-            stiffness=values, damping=2.0 * _positive("damping ratio", ratio) * np.sqrt(values)
+            stiffness=values, damping=2.0 * positive("damping ratio", ratio) * np.sqrt(values)
         )
 
 
@@ -164,7 +132,7 @@ class BrakeGains:
     def __post_init__(self) -> None:
         joints = (np.size(self.stiffness_nm_rad),)
         for name in ("stiffness_nm_rad", "damping_nm_s_rad"):
-            object.__setattr__(self, name, _not_negative(name, getattr(self, name), joints))
+            object.__setattr__(self, name, not_negative(name, getattr(self, name), joints))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,16 +154,16 @@ class JointLimits:
     def __post_init__(self) -> None:
         put, joints = object.__setattr__, (np.size(self.position_min_rad),)
         for name in ("position_min_rad", "position_max_rad"):
-            put(self, name, _array(name, getattr(self, name), joints))
+            put(self, name, finite(name, getattr(self, name), joints))
         if not (self.position_min_rad < self.position_max_rad).all():
             raise LimitError(
                 f"position_min_rad {self.position_min_rad.tolist()} must be below "
                 f"position_max_rad {self.position_max_rad.tolist()} for every joint."
             )
         for name in ("velocity_rad_s", "torque_nm", "torque_rate_nm_s"):
-            put(self, name, _all_positive(name, getattr(self, name), joints))
+            put(self, name, all_positive(name, getattr(self, name), joints))
         if self.acceleration_rad_s2 is not None:
-            found = _all_positive("acceleration_rad_s2", self.acceleration_rad_s2, joints)
+            found = all_positive("acceleration_rad_s2", self.acceleration_rad_s2, joints)
             put(self, "acceleration_rad_s2", found)
 
 
@@ -211,10 +179,12 @@ class ArmLimits:
     free_speed_limit_m_s: float
     free_rotation_limit_rad_s: float
     brake: BrakeGains = field(default_factory=BrakeGains)
+    collision: CollisionLimits | None = None
+    """None: nothing is known of the arm's shape, so its links are kept from nothing."""
 
     def __post_init__(self) -> None:
         for name in _STATED:
-            _positive(name, getattr(self, name))
+            positive(name, getattr(self, name))
         stated = contact.Stated(
             force_n=self.force_limit_n,
             torque_nm=self.torque_limit_nm,
@@ -223,6 +193,18 @@ class ArmLimits:
         )
         if problem := contact.excess(self.bounds, stated):
             raise LimitError(problem + ".")
+        if self.collision is not None:
+            self._has_joints(len(self.collision.shape.axes))
+
+    def _has_joints(self, axes: int) -> None:
+        joints = len(self.joints.velocity_rad_s)
+        if axes != joints:
+            raise LimitError(f"The arm's shape has {axes} axes; the arm has {joints} joints.")
+        if self.joints.acceleration_rad_s2 is None:
+            raise LimitError(
+                "The arm has a shape and no acceleration_rad_s2: collisions are avoided by the "
+                "joints, which the gate bounds only with accelerations and a Jacobian."
+            )
 
     @property
     def bounds(self) -> contact.Bounds:

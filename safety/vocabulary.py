@@ -67,6 +67,8 @@ class Limit(IntFlag):
     SINGULARITY = 1 << 14
     """The arm is near a pose in which it cannot move in some direction; nearer still, it is slowed
     there."""
+    COLLISION = 1 << 15
+    """Links of the arm are near one another or a box of the cell, and kept from coming nearer."""
 
 
 class Reject(StrEnum):

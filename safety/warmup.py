@@ -1,9 +1,13 @@
 """Compile every kernel of the gate before arming, so that no tick ever waits for a compiler."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from safety.gate import Gate, Measured
+from safety.collision import Collision
+from safety.gate import Gate
 from safety.limits import ArmLimits
+from safety.measured import Measured
 from safety.modes import ModeState
 from safety.proposal import Hold, Home, PolicyTarget, Twist
 from safety.settings import GateSettings
@@ -15,14 +19,16 @@ def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
     centre_m = 0.5 * (limits.cartesian.box_min_m + limits.cartesian.box_max_m)
     upright = np.array([1.0, 0.0, 0.0, 0.0])
     q_rad = 0.5 * (limits.joints.position_min_rad + limits.joints.position_max_rad)
+    shape = None if limits.collision is None else Collision(limits.collision, 1.0, q_rad)
     measured = Measured(
         t_robot_ns=0,
         position_m=centre_m,
         quaternion=upright,
         q_rad=q_rad,
-        jacobian=np.eye(6, len(q_rad)),
+        jacobian=np.eye(6, len(q_rad)) if shape is None else shape.jacobian(q_rad, centre_m),
     )
-    gate = Gate(limits, settings, measured)
+    # Without joints at the start: in the middle of their ranges an arm may be inside a box.
+    gate = Gate(limits, settings, replace(measured, q_rad=None))
     target = PolicyTarget(
         sequence=0,
         epoch=1,

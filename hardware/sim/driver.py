@@ -12,6 +12,7 @@ from hardware.camera import CameraDriver, CameraSettings
 from hardware.driver import DriverSettings
 from hardware.gripper import GripperDescription
 from hardware.sim.panda import ACCELERATION_RAD_S2, default_limits
+from hardware.sim.panda_shape import SHAPE
 from hardware.sim.settings import TASK_NAMES
 
 CAMERAS = ("front", "wrist")  # of every scene
@@ -40,6 +41,7 @@ def describe(settings: SimulatedArmSettings) -> ArmDescription:
         velocity_rad_s=tuple(joints.velocity_rad_s.tolist()),
         torque_nm=tuple(joints.torque_nm.tolist()),
         acceleration_rad_s2=ACCELERATION_RAD_S2,
+        shape=SHAPE,
         watchdog="host",
         gripper=GripperDescription(max_opening_m=0.085, speed_m_s=0.10),
         period_ns=step_ns,

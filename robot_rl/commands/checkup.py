@@ -258,7 +258,19 @@ def _bounds(limits: "ArmLimits") -> str:
         f"≤ {torque} Nm ({limits.torque_limit_nm:g} stated), free speed settles at {speed} m/s "
         f"({limits.free_speed_limit_m_s:g} stated) and {turn} rad/s "
         f"({limits.free_rotation_limit_rad_s:g} stated); an impact is bounded by the reference's "
-        f"speed alone, ≤ {limits.cartesian.speed_m_s:g} m/s"
+        f"speed alone, ≤ {limits.cartesian.speed_m_s:g} m/s; {_apart(limits)}"
+    )
+
+
+def _apart(limits: "ArmLimits") -> str:
+    """What the gate keeps apart."""
+    kept = limits.collision
+    if kept is None:
+        return "links are kept from nothing: the driver describes no shape of its arm"
+    boxes = ", ".join(box.name for box in kept.boxes) or "none is declared"
+    return (
+        f"{len(kept.shape.capsules)} capsules of the arm and the cell's boxes ({boxes}) are kept "
+        f"{kept.margin_m * 1e3:g} mm apart, in {len(kept.pairs)} pairs"
     )
 
 

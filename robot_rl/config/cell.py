@@ -17,6 +17,7 @@ from pydantic import (
 
 from robot_rl.config import drivers
 from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
+from robot_rl.config.collision import CollisionSection
 from robot_rl.config.limit_profile import DeclaredProfile, declared
 from robot_rl.config.section import ArmName, Positive, Section
 from safety.faults import FaultCode, bound_ms
@@ -84,6 +85,7 @@ class Cell(Section):
     arm: ArmSettings = None
     limits: Limits | None = None
     impedance: Impedance | None = None
+    collision: CollisionSection | None = None
     # Of a cell with several, by name:
     several: Annotated[dict[ArmName, CellArm], Field(alias="arms")] = Field(default_factory=dict)
     control: Control = Control()
@@ -98,6 +100,11 @@ class Cell(Section):
             raise ValueError(
                 f"{given[0]} belongs to a cell with one arm, and the file has [arms.NAME] too: "
                 f"put it into the section of each arm, as [arms.NAME.{given[0]}]"
+            )
+        if self.several and self.collision is not None:
+            raise ValueError(
+                "collision belongs to a cell with one arm: put it into the section of each arm, as "
+                "[arms.NAME.collision]"
             )
         if not self.several and len(given) < len(one):
             lacks = next(name for name in one if name not in given)
@@ -182,7 +189,12 @@ class Cell(Section):
         return self.several or {ONLY_ARM: self._only_arm()}
 
     def _only_arm(self) -> CellArm:
-        return CellArm.model_construct(arm=self.arm, limits=self.limits, impedance=self.impedance)
+        return CellArm.model_construct(
+            arm=self.arm,
+            limits=self.limits,
+            impedance=self.impedance,
+            collision=self.collision or CollisionSection(),
+        )
 
     @property
     def limit_profiles(self) -> tuple[DeclaredProfile, ...]:

@@ -8,9 +8,11 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from robot_rl.config import drivers
+from robot_rl.config.collision import CollisionSection
 from robot_rl.config.limit_profile import ProfileName, ProfileSection, check_profiles
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 from safety import contact
+from safety.collision import CollisionLimits
 from safety.limits import ImpedanceGains
 from safety.no_op import MOST, no_box, no_op
 
@@ -70,13 +72,14 @@ class Impedance(Section):
 
 
 class CellArm(Section):
-    """`[arms.NAME]` of a cell with several arms; of a cell with one: `[arm]`, `[limits]` and
-    `[impedance]`.
+    """`[arms.NAME]` of a cell with several arms; of a cell with one: `[arm]`, `[limits]`,
+    `[impedance]` and `[collision]`.
     """
 
     arm: ArmSettings
     limits: Limits
     impedance: Impedance
+    collision: CollisionSection = CollisionSection()
 
     @model_validator(mode="before")
     @classmethod
@@ -85,7 +88,7 @@ class CellArm(Section):
         if not isinstance(given, dict) or "arm" in given:
             return cast(object, given)
         table = cast(dict[str, object], given)
-        parts = {key: table[key] for key in ("limits", "impedance") if key in table}
+        parts = {key: table[key] for key in ("limits", "impedance", "collision") if key in table}
         return {**parts, "arm": {key: table[key] for key in table if key not in parts}}
 
     @model_validator(mode="after")
@@ -110,6 +113,7 @@ class CellArm(Section):
         )
         if problem:
             raise ValueError(f"limits: {problem}")
+        self.collision_limits()
 
     @property
     def stated(self) -> contact.Stated:
@@ -130,6 +134,10 @@ class CellArm(Section):
             ImpedanceGains.from_ratio(stiffness, given.damping_ratio),
             nullspace_stiffness_nm_rad=given.nullspace_stiffness_nm_rad,
         )
+
+    def collision_limits(self) -> CollisionLimits | None:
+        """None where nothing is known of the arm's shape. Raises ValueError."""
+        return self.collision.limits(self.described.shape)
 
     def _bounds(self) -> contact.Bounds:
         gains, turn = self.gains(), self.limits.clip_rad

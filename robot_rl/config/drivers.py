@@ -11,6 +11,8 @@ from typing import Any, Protocol, cast
 
 from pydantic import BaseModel, ValidationError
 
+from safety.shape import ArmShape
+
 ARMS = "robot_rl.arms"  # hardware.arm.ArmDriver
 CAMERAS = "robot_rl.cameras"  # hardware.camera.CameraDriver
 TELEOP = "robot_rl.teleop"  # hardware.teleop.TeleopDriver
@@ -48,6 +50,8 @@ class ArmFacts(Protocol):
     def period_ns(self) -> int: ...
     @property
     def sensors(self) -> tuple[str, ...]: ...
+    @property
+    def shape(self) -> ArmShape | None: ...
     @property
     def simulation(self) -> SimulationFacts | None: ...
 

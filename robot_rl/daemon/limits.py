@@ -44,6 +44,7 @@ def cell_limits(arm: CellArm) -> ArmLimits:
         torque_limit_nm=stated.torque_nm,
         free_speed_limit_m_s=stated.free_speed_m_s,
         free_rotation_limit_rad_s=stated.free_rotation_rad_s,
+        collision=arm.collision_limits(),
     )
 
 

@@ -42,7 +42,7 @@ def two_arm_cell(driver: str = "bench_arm") -> str:
     text = CELL[: CELL.index("[arm]")]
     for name in ("left", "right"):
         of_arm = own.replace("[arm]", f"[arms.{name}]")
-        for section in ("limits", "impedance"):
+        for section in ("limits", "impedance", "collision"):
             of_arm = of_arm.replace(f"[{section}", f"[arms.{name}.{section}")
         text += of_arm
     return text

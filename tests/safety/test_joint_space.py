@@ -13,10 +13,10 @@ from safety.joint_space import (
     DAMPED,
     RESERVE_RAD,
     SPEED_SHARE,
-    SWEEPS,
     JointSpace,
 )
 from safety.limits import ArmLimits, BrakeGains, JointLimits, LimitError
+from safety.nearest import SWEEPS, project
 from safety.proposal import Hold, Twist
 from safety.vocabulary import Limit, Mode, Reject, Source
 from tests.safety.chain import DT, SCALE, ChainRig, chain, joint_limits, measured
@@ -221,7 +221,7 @@ def test_a_view_into_shared_memory_compiles_nothing(roomy: ArmLimits) -> None:
 def test_an_arm_whose_first_joints_are_missing_holds(roomy: ArmLimits) -> None:
     arm, bent = chain(6)
     rig = ChainRig.make(with_joints(roomy, joint_limits(bent)), arm, bent)
-    rig.gate._joints = JointSpace.of(joint_limits(bent), DT)
+    rig.gate._joints = JointSpace.of(with_joints(roomy, joint_limits(bent)), DT)
     way = np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.0])
     assert rig.tick(twist(rig, way), q_rad=None).verdict.reject is Reject.MEASUREMENT
 
@@ -303,7 +303,7 @@ def allowed(
     wanted: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray, sweeps: int = SWEEPS
 ) -> tuple[np.ndarray, int]:
     result = wanted.copy()
-    return result, joint_space.project(rows, low, high, result, sweeps)
+    return result, project(rows, low, high, len(rows), result, sweeps)
 
 
 def test_the_nearest_allowed_motion_is_found(rng: np.random.Generator) -> None:
@@ -360,7 +360,7 @@ def test_what_a_hold_does_is_let_through(roomy: ArmLimits) -> None:
     assert limits.acceleration_rad_s2 is not None
     joints = JointSpace(limits, limits.acceleration_rad_s2, DT)
     seen = measured(arm, bent, 0)
-    assert joints.see(seen.q_rad, seen.jacobian)
+    assert joints.see(seen)
     fast = np.full(6, 1.0)
     found, acted = joints.bound(fast, np.zeros(6), moving=False)
     assert found is fast
@@ -382,7 +382,10 @@ def test_accelerations_are_positive_numbers(bad: float) -> None:
         replace(joint_limits(bent), acceleration_rad_s2=np.full(6, bad))
     with pytest.raises(LimitError, match="shape"):
         replace(joint_limits(bent), acceleration_rad_s2=np.ones(5))
-    assert JointSpace.of(replace(joint_limits(bent), **OFF), DT) is None
+
+
+def test_without_accelerations_the_gate_knows_of_no_joints(roomy: ArmLimits) -> None:
+    assert JointSpace.of(with_joints(roomy, replace(joint_limits(chain(6)[1]), **OFF)), DT) is None
 
 
 @pytest.mark.parametrize("mode", [Mode.TAKEOVER])
