@@ -7,7 +7,7 @@ from robot_rl.errors import PlainError
 
 _DEVICES_AND_LIMITS = {
     # `safety` and `hardware` know nothing of robot_rl, so their exceptions are named here.
-    ("safety.limits", "LimitError"),
+    ("safety.checked", "LimitError"),
     ("hardware.arm", "ArmLost"),
     ("hardware.camera", "CameraLost"),
     ("hardware.memory", "MemoryUnusable"),
