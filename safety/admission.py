@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from safety import lease
 from safety.modes import ModeState
-from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Retrace, Twist
 from safety.settings import GateSettings
 from safety.vocabulary import Mode, Reject
 
@@ -18,6 +18,7 @@ AUTHORITY: dict[Mode, type[Proposal]] = {
     Mode.AUTONOMOUS: PolicyTarget,
     Mode.TAKEOVER: Twist,
     Mode.RESETTING: Home,
+    Mode.REWINDING: Retrace,
 }
 """The one kind of proposal that may move the robot in each mode; in the others none may."""
 
@@ -49,7 +50,7 @@ def judge(
         case Twist():
             fresh = 0 <= now_ns - proposal.received_ns <= lease.SILENCE_NS
             return Reject.NONE if fresh else Reject.STALE
-        case Home():  # pragma: no branch
+        case Home() | Retrace():  # pragma: no branch
             return Reject.NONE if now_ns < proposal.valid_until_ns else Reject.EXPIRED
 
 
@@ -91,13 +92,13 @@ def defect(values: object, size: int) -> Reject:
     return Reject.NONE if finite else Reject.NOT_FINITE
 
 
-def _malformed(proposal: PolicyTarget | Twist | Home) -> Reject:
+def _malformed(proposal: PolicyTarget | Twist | Home | Retrace) -> Reject:
     match proposal:
         case PolicyTarget():
             found = defect(proposal.delta, 6)
         case Twist():
             found = defect(proposal.twist, 6)
-        case Home():  # pragma: no branch
+        case Home() | Retrace():  # pragma: no branch
             found = defect(proposal.position_m, 3)
             if found is Reject.NONE and not usable_pose(proposal.position_m, proposal.quaternion):
                 found = Reject.NOT_FINITE

@@ -2,8 +2,8 @@
 
 The reference never leaves the box by itself; the arm may be carried out: by a push, by a load, by a
 clip that lets go, or by a box that has become smaller. Then the gate holds, so that the arm
-decelerates and stands, and of what a person or the drive home asks only the part that leads back in
-is admitted. A policy is not: it never saw such a pose.
+decelerates and stands, and of what a person, the drive home or a rewind asks only the part that
+leads back in is admitted. A policy is not: it never saw such a pose.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.limits import CartesianLimits
-from safety.proposal import Home, Proposal, Twist
+from safety.proposal import Home, Proposal, Retrace, Twist
 
 FloatArray = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class WorkspaceBrake:
                 back = proposal.twist[:3] * self.sides < 0.0
                 twist[:3][back] = proposal.twist[:3][back]
                 return replace(proposal, twist=twist) if back.any() else None
-            case Home():
+            case Home() | Retrace():
                 inside = np.minimum(np.maximum(position_m, limits.box_min_m), limits.box_max_m)
                 goal = np.where(self.sides != 0.0, inside, position_m)
                 return replace(proposal, position_m=goal, quaternion=quaternion)

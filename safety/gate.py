@@ -25,12 +25,12 @@ from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.measured import Measured
 from safety.modes import ModeState
-from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Retrace, Twist
 from safety.seen import SeenPose
 from safety.settings import GateSettings
 from safety.tracking import SolverError, Tracker
 from safety.verdict import Verdict
-from safety.vocabulary import MOVING, Limit, Reject, Source
+from safety.vocabulary import MOVING, Limit, Mode, Reject, Source
 
 FloatArray = NDArray[np.float64]
 
@@ -42,6 +42,9 @@ FOLLOW_S = 0.3
 
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
+
+_GRIPPING = MOVING - {Mode.REWINDING}
+"""Modes in which the gripper goes on with its last order."""
 
 _NO_AXES = np.zeros(6, dtype=np.bool_)
 
@@ -55,6 +58,7 @@ _SOURCE: dict[type[Proposal], Source] = {
     PolicyTarget: Source.POLICY,
     Twist: Source.HUMAN,
     Home: Source.RESET,
+    Retrace: Source.REWIND,
     Hold: Source.HOLD,
 }
 
@@ -147,7 +151,7 @@ class Gate:
         if self._workspace.look(self._seen.position_m, self.limits):
             admitted, reject = self._come_back(admitted, reject)
             limits |= Limit.EXCURSION
-        if state.mode not in MOVING:
+        if state.mode not in _GRIPPING:
             self.gripper_held = True  # until the next order: the last one is void like a chunk
         try:
             limits |= self._steer(now_ns, admitted)
@@ -210,7 +214,7 @@ class Gate:
                 return self._follow(now_ns, proposal)
             case Twist():
                 return self._drive(proposal.twist)
-            case Home():  # pragma: no branch
+            case Home() | Retrace():  # pragma: no branch
                 return self._approach(
                     proposal.position_m, rotation.normalized(np.array(proposal.quaternion))
                 )

@@ -1,9 +1,10 @@
 """Modes of the robot: one pure function, `step(state, event, now_ns) -> (state, effects)`.
 
 IDLE holds. AUTONOMOUS follows the policy. TAKEOVER follows a person (phase recovery, then
-correction). PAUSED holds with the task kept. RESETTING follows the reset routine. STOPPED and
-FAULT are latched; clearing is a person's act, leads to IDLE and never starts motion. Losing a
-person, a network or a process never leads to AUTONOMOUS.
+correction). PAUSED holds with the task kept. RESETTING follows the reset routine. REWINDING
+retraces the robot's own last motion and leads to PAUSED. STOPPED and FAULT are latched; clearing is
+a person's act, leads to IDLE and never starts motion. Losing a person, a network or a process never
+leads to AUTONOMOUS, and neither does a rewind.
 
 Every change of mode starts a new epoch, so that no command outlives the authority it had.
 """
@@ -14,6 +15,8 @@ from dataclasses import dataclass, replace
 from safety.faults import FaultCode, sentence
 from safety.lease import COMMAND_AGE_NS, SUSPEND_NS
 from safety.vocabulary import LATCHED, MOVING, Mode, Phase
+
+REWINDS_FROM = (Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.PAUSED)
 
 NEW_TAKEOVER_ROUND_TRIP_S = COMMAND_AGE_NS * 1e-9
 """Above this round trip nobody may start to drive (docs/safety.md, lease, age and silence)."""
@@ -83,6 +86,16 @@ class ResetDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RewindBegun:
+    """A person, or the rule for an alarm, lets the robot retrace its last motion; its end is a
+    `PauseRequested`.
+    """
+
+    by: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
     """The episode is over, or the reset was given up: hold in IDLE, whoever drove."""
 
@@ -131,6 +144,7 @@ Event = (
     | ResumeRequested
     | ResetBegun
     | ResetDone
+    | RewindBegun
     | Finish
     | StopRequested
     | ClearRequested
@@ -234,6 +248,8 @@ def step(state: ModeState, event: Event, now_ns: int) -> Outcome:
             return _begin_reset(state, now_ns)
         case ResetDone():
             return _reset_done(state, now_ns)
+        case RewindBegun():
+            return _begin_rewind(state, event, now_ns)
         case Finish():  # pragma: no branch
             return _finish(state, event, now_ns)
 
@@ -383,6 +399,18 @@ def _reset_done(state: ModeState, now_ns: int) -> Outcome:
     if state.mode is not Mode.RESETTING:
         return _refuse(state, f"No reset is running; the robot is {state.mode}.")
     return _enter(state, Mode.IDLE, now_ns, HoldStill())
+
+
+def _begin_rewind(state: ModeState, event: RewindBegun, now_ns: int) -> Outcome:
+    if state.mode is Mode.TAKEOVER and event.by != state.holder:
+        return _refuse(state, f"{state.holder} is driving; only {state.holder} may rewind.")
+    if state.mode not in REWINDS_FROM:
+        return _refuse(
+            state,
+            f"A rewind begins from autonomous, takeover or paused; the robot is {state.mode}.",
+        )
+    after, effects = _enter(state, Mode.REWINDING, now_ns, HoldStill())
+    return replace(after, cause=event.cause), effects
 
 
 def _finish(state: ModeState, event: Finish, now_ns: int) -> Outcome:

@@ -1,6 +1,7 @@
 """What may be proposed to the gate. Anyone may build these; nothing moves by them alone."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +51,22 @@ class Home:
     gripper: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Retrace:
+    """A pose of the arm's own last motion, which it retraces."""
+
+    gripper: ClassVar[float] = 0.0
+    """Never an order: an arm that backs out of trouble drops nothing, and grips nothing."""
+
+    epoch: int
+    valid_until_ns: int
+    position_m: FloatArray
+    quaternion: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """Stand still: decelerate, then hold at the measured pose."""
 
 
-Proposal = PolicyTarget | Twist | Home | Hold
+Proposal = PolicyTarget | Twist | Home | Retrace | Hold

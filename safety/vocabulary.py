@@ -18,12 +18,13 @@ class Mode(StrEnum):
     TAKEOVER = "takeover"
     PAUSED = "paused"
     RESETTING = "resetting"
+    REWINDING = "rewinding"
     STOPPED = "stopped"
     FAULT = "fault"
 
 
 LATCHED = frozenset({Mode.STOPPED, Mode.FAULT})
-MOVING = frozenset({Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.RESETTING})
+MOVING = frozenset({Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.RESETTING, Mode.REWINDING})
 
 
 class Phase(StrEnum):

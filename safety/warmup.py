@@ -9,7 +9,7 @@ from safety.gate import Gate
 from safety.limits import ArmLimits
 from safety.measured import Measured
 from safety.modes import ModeState
-from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Retrace, Twist
 from safety.settings import GateSettings
 from safety.vocabulary import Mode
 
@@ -40,7 +40,9 @@ def warm_up_gate(limits: ArmLimits, settings: GateSettings) -> None:
     )
     twist = Twist(epoch=1, received_ns=0, twist=np.zeros(6))
     home = Home(epoch=1, valid_until_ns=1, position_m=centre_m, quaternion=upright)
+    back = Retrace(epoch=1, valid_until_ns=1, position_m=centre_m, quaternion=upright)
     gate.tick(0, measured, target, ModeState(mode=Mode.AUTONOMOUS))
     gate.tick(0, measured, twist, ModeState(mode=Mode.TAKEOVER))
     gate.tick(0, measured, home, ModeState(mode=Mode.RESETTING))
+    gate.tick(0, measured, back, ModeState(mode=Mode.REWINDING))
     gate.tick(0, measured, Hold(), ModeState())

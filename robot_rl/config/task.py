@@ -10,6 +10,7 @@ from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
 from robot_rl.config.learner import Learner, known_algorithms, learner_section
 from robot_rl.config.reward import Reward
+from robot_rl.config.rewind import RewindSection
 from robot_rl.config.risk import RiskSection
 from robot_rl.config.section import (
     ArmName,
@@ -109,6 +110,7 @@ class Task(Section):
     policy: StartingPolicy
     exploration: Exploration = Exploration()
     risk: RiskSection | None = None
+    rewind: RewindSection = RewindSection()
     learner: Learner = Field(default_factory=lambda: learner_section({}))
 
     @model_validator(mode="after")
@@ -129,6 +131,12 @@ class Task(Section):
                 "[risk.constraint] weighs risk against an actor's values, and "
                 f"{self.learner.algorithm} has none: leave it out, or choose one of: "
                 f"{', '.join(sorted(able))}"
+            )
+        risk = self.risk
+        if self.rewind.on_alarm == "rewind" and not (risk and (risk.acts or risk.force_n)):
+            raise ValueError(
+                'rewind.on_alarm is "rewind", and nothing gives an alarm: add [risk] with force_n '
+                'or with a critic that acts, or set rewind.on_alarm to "hold"'
             )
         return self
 

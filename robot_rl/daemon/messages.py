@@ -60,7 +60,7 @@ class InterventionBegan(Message):
 
 
 class InterventionOver(Message):
-    """`why`: released, operator lost, stop, fault, episode ended."""
+    """`why`: released, operator lost, paused, rewind, stop, fault, episode ended."""
 
     kind: Literal["intervention_over"] = "intervention_over"
     intervention_id: UUID

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from robot_rl.config.task import Task
-from robot_rl.learner.columns import HUMAN, NOTHING, Array, Trajectory
+from robot_rl.learner.columns import HUMAN, NOTHING, SOURCES, Array, Trajectory
 from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.episodes import Episode, Interventions
 from robot_rl.learner.first_samples import FirstSamples
@@ -25,6 +25,7 @@ from robot_rl.learner.storage import Storage
 from robot_rl.learner.transitions import TransitionJudge
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.intervention import InterventionUse
+from robot_rl.schema.transition import leads_on
 
 CPU = torch.device("cpu")
 
@@ -78,6 +79,7 @@ class Replay:
         self.demonstrated = IndexSet(self.store.rows)
         self.demonstrations = IndexSet(self.store.rows)  # of D_demo: without corrections
         self.succeeded = IndexSet(self.store.rows)  # of D_on: steps of episodes that succeeded
+        self.accepted = IndexSet(self.store.rows)  # of those: the ones that may be imitated for it
         self.failed = IndexSet(self.store.rows)  # of D_on: of those that did not
         self.unsafe = IndexSet(self.store.rows)  # of D_on: what a risk critic must learn to avoid
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
@@ -259,7 +261,7 @@ class Replay:
     @property
     def _views(self) -> tuple[IndexSet, ...]:
         shown = (self.demonstrated, self.demonstrations)
-        return (self.online, *shown, self.succeeded, self.failed, self.unsafe)
+        return (self.online, *shown, self.succeeded, self.accepted, self.failed, self.unsafe)
 
     def _tensor(self, values: Array) -> torch.Tensor:
         return torch.from_numpy(values).to(self.device)
@@ -344,12 +346,14 @@ class Replay:
     def _enter(self, episode: Episode, row: int) -> None:
         outcome = None if episode.preloaded else episode.outcome
         shown = bool(self.store.shown[row])
+        source = SOURCES[int(self.store.columns["source"][row])]
         self.first_samples.enter(row)
         for view, belongs in (
             (self.online, not episode.preloaded),
             (self.demonstrated, shown),
             (self.demonstrations, shown and episode.demonstration),
             (self.succeeded, outcome is Outcome.SUCCESS),
+            (self.accepted, outcome is Outcome.SUCCESS and leads_on(source)),
             (self.failed, outcome not in (None, Outcome.SUCCESS)),
             (self.unsafe, not episode.preloaded and bool(self.store.cost[row])),
         ):

@@ -17,6 +17,7 @@ class Views(Protocol):
     online: IndexSet  # D_on: every step
     demonstrated: IndexSet  # D_demo: corrections and demonstrations
     demonstrations: IndexSet  # of D_demo: demonstrations alone
+    accepted: IndexSet  # of the next: those that may be imitated for it
     succeeded: IndexSet  # of D_on: steps of episodes that are known to have succeeded
     failed: IndexSet  # of D_on: and of those known to have failed or been aborted
 
@@ -96,16 +97,16 @@ class HalfAndHalf:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Half from episodes of D_on that succeeded, half from D_demo; all of one if the other is
-    empty.
+    """Half from episodes of D_on that succeeded, without what led back, half from D_demo; all of
+    one if the other is empty.
     """
 
     def draw(self, views: Views, count: int, rng: np.random.Generator) -> tuple[Rows, int]:
         online = count // 2 if views.demonstrated else count
-        online = online if views.succeeded else 0
-        if not views.succeeded:
+        online = online if views.accepted else 0
+        if not views.accepted:
             _some(views.demonstrated)
-        rows = [views.succeeded.sample(online, rng), views.demonstrated.sample(count - online, rng)]
+        rows = [views.accepted.sample(online, rng), views.demonstrated.sample(count - online, rng)]
         return np.concatenate(rows), online
 
 

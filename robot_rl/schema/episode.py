@@ -105,7 +105,8 @@ class SafetyEvent(Message):
     kind: Literal["safety_event"] = "safety_event"
     event_id: UUID
     episode_id: UUID | None
-    code: str  # stop, preemption, reject, reset, or the safety.faults.FaultCode that latched
+    # stop, preemption, reject, reset, rewind, limit_profile, or the FaultCode that latched
+    code: str
     cause: str
     by: str
     t_robot_ns: int

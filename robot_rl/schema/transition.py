@@ -138,6 +138,15 @@ def is_example(
     )
 
 
+def leads_on(source: Source | str) -> bool:
+    """Whether a step of an episode that succeeded may be imitated for that, whoever drove it.
+
+    Going back after an alarm is what control does, and no policy should learn to do it by itself.
+    Reinforcement learning has it all the same: it was executed.
+    """
+    return source != Source.REWIND
+
+
 def demonstrates(*, demonstration: bool, outcome: Outcome | None) -> bool:
     """Whether an episode may be imitated: what a person did in a demonstration that did not
     succeed, or of which nobody knows yet, is no example. Corrections are, whatever follows them.

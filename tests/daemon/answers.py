@@ -24,6 +24,7 @@ from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.authority import Authority, Running
 from robot_rl.daemon.control.takeover import OngoingIntervention
+from robot_rl.daemon.control.trail import TcpPose
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live.client_message import (
     AcquireLease,
@@ -36,6 +37,7 @@ from robot_rl.schema.live.client_message import (
     Pause,
     ReleaseLease,
     Resume,
+    Rewind,
     StartEpisode,
     Stop,
 )
@@ -43,7 +45,7 @@ from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.live.robot_message import CommandResult
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.message import new_id
-from safety.modes import ModeState
+from safety.modes import ModeState, PauseRequested
 from safety.vocabulary import LATCHED, ONLY_ARM, Mode, Phase
 
 TABLE = Path(__file__).parents[2] / "operator_ui" / "src" / "live" / "robot_answers.json"
@@ -61,7 +63,7 @@ PLAN = episode_events.Plan(
     episode_id=UUID(int=3), purpose=Purpose.TRAINING, seed=SEED, policy_version=None
 )
 WAIT = "wait"
-"""What comes by itself: the drive home ends, or the actor hears that it was interrupted."""
+"""What comes by itself: a drive ends, or the actor hears that it was interrupted."""
 REQUESTS: dict[str, dict[str, Any]] = {
     "acquire_lease": {},
     "release_lease": {},
@@ -69,6 +71,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "start_episode": {},
     "pause": {},
     "resume": {},
+    "rewind": {},
     "label": {"outcome": Outcome.FAILURE},
     "begin_reset": {},
     "confirm_reset": {},
@@ -82,6 +85,7 @@ KINDS = {
     "start_episode": StartEpisode,
     "pause": Pause,
     "resume": Resume,
+    "rewind": Rewind,
     "label": Label,
     "begin_reset": BeginReset,
     "confirm_reset": ConfirmReset,
@@ -100,6 +104,9 @@ class Robot:
         self.episode = _episode(stage, home)
         self.home, self.now_ns = home, 10**9
         self.control = Authority(_mode(mode, holder), resumes=True)
+        for x_m in (0.0, 0.1):  # it has moved
+            here = (TcpPose(position_m=np.array([x_m, 0.0, 0.2]), quaternion=np.eye(4)[1]),)
+            self.control.rewinding.trail.follow(0, here, moving=True, safe=True)
         if holder is not None:
             self._ask_control(holder, AcquireLease(request_id=new_id()))
         if mode is Mode.TAKEOVER and holder is not None:
@@ -148,7 +155,9 @@ class Robot:
         return accepted
 
     def wait(self) -> None:
-        """A drive home succeeds; one that control no longer carries out is given up."""
+        """A drive succeeds; one that control no longer carries out is given up."""
+        if self.control.mode.mode is Mode.REWINDING:
+            self.control.machine.apply(PauseRequested(by="control"), self.now_ns, "control")
         if self.episode.stage is not EpisodeStage.RESETTING:
             return
         if self.control.mode.mode is Mode.RESETTING:

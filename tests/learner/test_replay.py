@@ -20,9 +20,10 @@ from robot_rl.learner.derived import (
     SHOWN,
 )
 from robot_rl.learner.replay import Batch, Replay
-from robot_rl.learner.samplers import HalfAndHalf
+from robot_rl.learner.samplers import Accepted, Demonstrated, HalfAndHalf
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.schema.episode import Outcome
+from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.message import new_id
 from safety.vocabulary import Phase, Source
 
@@ -492,3 +493,49 @@ def test_what_people_did_is_in_the_first_batch_after_it_came(replay: Replay) -> 
     assert [(each.episode_id, sorted(each.indices)) for each in told] == [(driven, [2, 3, 4, 5, 6])]
     replay.published()
     assert replay.first_samples.told() == ()
+
+
+# ---- going back ----------------------------------------------------------------------------------
+
+BACK = {3, 4, 5}
+
+
+def gone_back(replay: Replay) -> set[int]:
+    """Steps of D_on of an episode that succeeded although it went back in some of them."""
+    episode_id, by = new_id(), new_id()
+    trajectory = piece(1, 0, 11, last=True, human=(8,))
+    trajectory.columns["source"][sorted(BACK)] = SOURCES.index(Source.REWIND)
+    trajectory.columns["commanded"][:] = trajectory.columns["executed"]
+    feed(replay, episode_id, 0, trajectory, by)
+    replay.complete(by)
+    replay.decide(by, InterventionUse.CORRECTION)  # whatever a person says of all of it
+    replay.end(episode_id, Outcome.SUCCESS, steps=10)
+    return {index for index in range(10) if row_of(replay, 1, index) in replay.online}
+
+
+def imitated(replay: Replay) -> set[int]:
+    """Steps that any rule lets a policy imitate."""
+    rng = np.random.default_rng(0)
+    drawn: set[int] = set()
+    for sampler in (Accepted(), Demonstrated()):
+        batch = replay.sample(400, rng, sampler, COLUMNS)
+        drawn |= {int(index) for index in batch[FEATURES][:, 1].tolist()}
+    batch = replay.sample(400, rng, HalfAndHalf(), COLUMNS)
+    shown = batch[FEATURES][batch[SHOWN]]
+    return drawn | {int(index) for index in shown[:, 1].tolist()}
+
+
+def test_going_back_is_learned_from_and_never_imitated(replay: Replay) -> None:
+    assert gone_back(replay) == set(range(10)), "the critic has every step that was executed"
+    assert imitated(replay) == set(range(10)) - BACK
+    rows = np.array([row_of(replay, 1, index) for index in sorted(BACK)])
+    decided = DECIDED.of(replay, rows)[:, 0].tolist()
+    assert decided == pytest.approx([0.03, 0.04, 0.05])
+
+
+def test_control_without_the_rule_going_back_would_be_imitated(
+    replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robot_rl.learner.replay.leads_on", lambda _: True)
+    gone_back(replay)
+    assert imitated(replay) >= BACK

@@ -19,7 +19,7 @@ from safety.modes import (
     ResumeRequested,
     StartAutonomy,
 )
-from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Retrace, Twist
 from safety.settings import GateSettings
 from safety.standstill import at_rest
 from safety.vocabulary import LATCHED, MOVING, Mode, Reject, Source
@@ -31,6 +31,13 @@ OWNER = {
     Source.POLICY: Mode.AUTONOMOUS,
     Source.HUMAN: Mode.TAKEOVER,
     Source.RESET: Mode.RESETTING,
+    Source.REWIND: Mode.REWINDING,
+}
+KINDS = {
+    Mode.AUTONOMOUS: "policy",
+    Mode.TAKEOVER: "twist",
+    Mode.RESETTING: "home",
+    Mode.REWINDING: "rewind",
 }
 CELL = CartesianLimits(
     box_min_m=np.array([0.3, -0.2, 0.05]),
@@ -203,6 +210,13 @@ class Cell(RuleBasedStateMachine):
     def reset_done(self) -> None:
         self.send(machine.ResetDone())
 
+    @rule(by=st.sampled_from(["ada", "bob", "sam", "control"]))
+    def rewind(self, by: str) -> None:
+        before = self.modes
+        self.send(machine.RewindBegun(by=by, cause="An alarm."))
+        if self.modes.mode is Mode.REWINDING and before.mode is not Mode.REWINDING:
+            assert before.mode in (Mode.AUTONOMOUS, Mode.PAUSED) or by == before.holder
+
     @rule()
     def finish(self) -> None:
         self.send(machine.Finish(cause="The episode is over."))
@@ -230,7 +244,7 @@ class Cell(RuleBasedStateMachine):
 
     @rule(
         ticks=st.integers(1, 60),
-        kind=st.sampled_from(["matching", "policy", "twist", "home", "hold", "none"]),
+        kind=st.sampled_from(["matching", "policy", "twist", "home", "rewind", "hold", "none"]),
         delta=st.lists(
             st.floats(-1.0, 1.0) | st.sampled_from([float("nan"), float("inf")]),
             min_size=6,
@@ -245,13 +259,9 @@ class Cell(RuleBasedStateMachine):
         for _ in range(ticks):
             self.tick(self.propose(kind, begin_ns, epoch, delta))
 
-    def propose(
-        self, kind: str, begin_ns: int, epoch: int, delta: np.ndarray
-    ) -> PolicyTarget | Twist | Home | Hold | None:
+    def propose(self, kind: str, begin_ns: int, epoch: int, delta: np.ndarray) -> Proposal | None:
         if kind == "matching":
-            kind = {Mode.AUTONOMOUS: "policy", Mode.TAKEOVER: "twist", Mode.RESETTING: "home"}.get(
-                self.modes.mode, "hold"
-            )
+            kind = KINDS.get(self.modes.mode, "hold")
         match kind:
             case "policy":
                 return PolicyTarget(
@@ -272,12 +282,19 @@ class Cell(RuleBasedStateMachine):
                     position_m=self.position + delta[:3],
                     quaternion=self.facing,
                 )
+            case "rewind":
+                return Retrace(
+                    epoch=epoch,
+                    valid_until_ns=begin_ns + 100_000_000,
+                    position_m=self.position + delta[:3],
+                    quaternion=self.facing,
+                )
             case "hold":
                 return Hold()
             case _:
                 return None
 
-    def tick(self, proposal: PolicyTarget | Twist | Home | Hold | None) -> None:
+    def tick(self, proposal: Proposal | None) -> None:
         self.change_lease(leases.Tick(at_rest=at_rest(self.speed)))
         pending = self.lease.pending
         if pending is not None and pending.transfer is not leases.Transfer.WAITING:

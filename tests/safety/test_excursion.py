@@ -9,7 +9,7 @@ import pytest
 
 from safety.excursion import BACK, WorkspaceBrake
 from safety.limits import ArmLimits
-from safety.proposal import Hold, Home, PolicyTarget, Proposal, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Proposal, Retrace, Twist
 from safety.vocabulary import Limit, Mode, Reject, Source
 
 DT = 0.005
@@ -24,14 +24,18 @@ def outside(limits: ArmLimits, axis: int, side: float, beyond_m: float = 0.03) -
     return place
 
 
+DRIVES = {Mode.RESETTING: Home, Mode.REWINDING: Retrace}
+"""Modes of a drive to a pose, and what it proposes."""
+
+
 def proposal(rig: Any, velocity: np.ndarray, mode: Mode) -> Proposal:
     """To move that way (3,) m/s, by whoever has the authority in this mode."""
     epoch = rig.state.epoch
     if mode is Mode.TAKEOVER:
         twist = np.concatenate([velocity, [0.0, 0.0, 0.3]])
         return Twist(epoch=epoch, received_ns=rig.now_ns, twist=twist)
-    if mode is Mode.RESETTING:
-        return Home(
+    if mode in DRIVES:
+        return DRIVES[mode](
             epoch=epoch,
             valid_until_ns=rig.now_ns + 100_000_000,
             position_m=rig.position_m + velocity,
@@ -79,23 +83,24 @@ def assert_only_what_leads_back_in_moves(
             inward = moved[axis] > 1e-3
             assert np.abs(np.delete(moved, axis)).max() < 1e-9
             assert moved[axis] > -1e-9
-            assert inward == (
-                mode is Mode.RESETTING or (mode is Mode.TAKEOVER and way[axis] == -side)
-            )
+            assert inward == (mode in DRIVES or (mode is Mode.TAKEOVER and way[axis] == -side))
             first = rig.decisions[came].verdict
             assert Limit.EXCURSION in first.limits
             assert first.reject is (Reject.NONE if inward else Reject.EXCURSION)
             assert (first.source is Source.HOLD) == (not inward)
 
 
-@pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.RESETTING, Mode.AUTONOMOUS])
+MODES = [Mode.TAKEOVER, *DRIVES, Mode.AUTONOMOUS]
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_outside_only_what_leads_back_in_is_admitted(
     make_rig: Callable[..., Any], arm_limits: ArmLimits, mode: Mode
 ) -> None:
     assert_only_what_leads_back_in_moves(make_rig, arm_limits, mode)
 
 
-@pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.RESETTING, Mode.AUTONOMOUS])
+@pytest.mark.parametrize("mode", MODES)
 def test_control_without_the_brake(
     make_rig: Callable[..., Any],
     arm_limits: ArmLimits,

@@ -13,7 +13,7 @@ from safety.decay import DECAY_S
 from safety.faults import FaultCode
 from safety.gate import FOLLOW_S, Gate, Measured
 from safety.limits import ArmLimits, LimitError
-from safety.proposal import Hold, Home, PolicyTarget, Twist
+from safety.proposal import Hold, Home, PolicyTarget, Retrace, Twist
 from safety.settings import GateSettings
 from safety.vocabulary import MOVING, Limit, Mode, Reject, Source
 
@@ -48,6 +48,16 @@ def home(rig: Any, position: np.ndarray, **changes: Any) -> Home:
         "quaternion": rig.quaternion,
     }
     return Home(**{**values, **changes})
+
+
+def back(rig: Any, position: np.ndarray, **changes: Any) -> Retrace:
+    as_home = home(rig, position, **changes)
+    return Retrace(
+        epoch=as_home.epoch,
+        valid_until_ns=as_home.valid_until_ns,
+        position_m=as_home.position_m,
+        quaternion=as_home.quaternion,
+    )
 
 
 def execute(rig: Any, deltas: np.ndarray) -> None:
@@ -136,6 +146,16 @@ def test_the_gripper_is_held_before_anybody_has_ordered_anything(rig: Any) -> No
     assert rig.tick(action(rig, np.zeros(6), gripper=0.0)).command.gripper_hold
 
 
+def test_a_rewind_keeps_the_gripper_as_it_is_also_one_that_was_opening(rig: Any) -> None:
+    rig.gate.gripper = 0.0
+    assert not rig.tick(action(rig, np.zeros(6), gripper=1.0)).command.gripper_hold
+    rig.enter(Mode.REWINDING)
+    assert rig.tick(Hold()).command.gripper_hold, "while it still brakes"
+    decision = rig.tick(back(rig, rig.position_m))
+    assert decision.command.gripper_hold
+    assert decision.verdict.source is Source.REWIND
+
+
 def test_hold_keeps_the_gripper(rig: Any) -> None:
     rig.tick(action(rig, np.zeros(6), gripper=-1.0))
     assert rig.tick(Hold()).command.gripper == 0.0
@@ -193,10 +213,16 @@ def rejections(rig: Any) -> list[tuple[str, Any, Reject]]:
         ("resetting", home(rig, np.zeros(3), quaternion=np.zeros(4)), Reject.NOT_FINITE),
         ("resetting", home(rig, np.zeros(3), quaternion=np.full(4, np.nan)), Reject.NOT_FINITE),
         ("resetting", home(rig, np.zeros(3), valid_until_ns=now), Reject.EXPIRED),
+        ("resetting", back(rig, np.zeros(3)), Reject.NO_AUTHORITY),
+        ("rewinding", home(rig, np.zeros(3)), Reject.NO_AUTHORITY),
+        ("rewinding", ok, Reject.NO_AUTHORITY),
+        ("rewinding", back(rig, np.full(3, np.nan)), Reject.NOT_FINITE),
+        ("rewinding", back(rig, np.zeros(3), epoch=0), Reject.OLD_EPOCH),
+        ("rewinding", back(rig, np.zeros(3), valid_until_ns=now), Reject.EXPIRED),
     ]
 
 
-@pytest.mark.parametrize("index", range(26))
+@pytest.mark.parametrize("index", range(32))
 @pytest.mark.injects(FaultCode.ACTION_INVALID, FaultCode.OLD_EPOCH)
 def test_a_bad_proposal_holds_and_says_why(rig: Any, index: int) -> None:
     rig.now_ns = 2_000_000_000
@@ -213,7 +239,7 @@ def test_a_bad_proposal_holds_and_says_why(rig: Any, index: int) -> None:
 
 
 def test_there_is_a_case_for_every_rejection(rig: Any) -> None:
-    assert len(rejections(rig)) == 26
+    assert len(rejections(rig)) == 32
     covered = {reject for _, _, reject in rejections(rig)}
     elsewhere = {
         Reject.NONE,

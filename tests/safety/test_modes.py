@@ -26,6 +26,7 @@ from safety.modes import (
     ResetBegun,
     ResetDone,
     ResumeRequested,
+    RewindBegun,
     StartAutonomy,
     StopRequested,
     TakeOver,
@@ -42,6 +43,7 @@ STATES = {
     ),
     Mode.PAUSED: ModeState(mode=Mode.PAUSED, epoch=7, cause="Paused by ada."),
     Mode.RESETTING: ModeState(mode=Mode.RESETTING, epoch=7),
+    Mode.REWINDING: ModeState(mode=Mode.REWINDING, epoch=7, cause="Asked for by ada."),
     Mode.STOPPED: ModeState(mode=Mode.STOPPED, epoch=7, stopped_by="ada"),
     Mode.FAULT: ModeState(mode=Mode.FAULT, epoch=7, cause="The arm is gone."),
 }
@@ -55,6 +57,7 @@ EVENTS: dict[str, Event] = {
     "resume": ResumeRequested(by="ada"),
     "reset": ResetBegun(by="ada"),
     "done": ResetDone(),
+    "rewind": RewindBegun(by="ada", cause="Asked for by ada."),
     "stop": StopRequested(by="ada"),
     "clear": ClearRequested(by="ada", cause=None),
     "fault": RaiseFault(fault=FaultCode.ARM_SILENT, cause="A camera is gone."),
@@ -69,11 +72,13 @@ LEADS: dict[Mode, dict[str, Mode]] = {
         "take": Mode.TAKEOVER,
         "pause": Mode.PAUSED,
         "reset": Mode.RESETTING,
+        "rewind": Mode.REWINDING,
         "finish": Mode.IDLE,
     },
     Mode.TAKEOVER: {
         "resume episode": Mode.AUTONOMOUS,
         "end episode": Mode.IDLE,
+        "rewind": Mode.REWINDING,
         "finish": Mode.IDLE,
         "pause": Mode.PAUSED,
         "suspended": Mode.PAUSED,
@@ -83,6 +88,7 @@ LEADS: dict[Mode, dict[str, Mode]] = {
         "take": Mode.TAKEOVER,
         "resume": Mode.AUTONOMOUS,
         "reset": Mode.RESETTING,
+        "rewind": Mode.REWINDING,
         "finish": Mode.IDLE,
     },
     Mode.RESETTING: {
@@ -91,6 +97,8 @@ LEADS: dict[Mode, dict[str, Mode]] = {
         "done": Mode.IDLE,
         "finish": Mode.IDLE,
     },
+    # Not to autonomy: a person resumes once it is paused.
+    Mode.REWINDING: {"take": Mode.TAKEOVER, "pause": Mode.PAUSED, "finish": Mode.IDLE},
     Mode.STOPPED: {"clear": Mode.IDLE, "fault": Mode.STOPPED},
     Mode.FAULT: {"clear": Mode.IDLE},
 }
@@ -160,6 +168,19 @@ def test_correction_is_marked_without_a_new_epoch() -> None:
     assert effects == ()
     _, effects = step(STATES[Mode.PAUSED], MarkCorrection(holder="ada"), 1)
     assert effects == (EventRefused(reason="Nobody is driving; the robot is paused."),)
+
+
+def test_while_a_person_drives_nobody_else_and_no_alarm_begins_a_rewind() -> None:
+    driving = STATES[Mode.TAKEOVER]
+    for by in ("bob", "control"):
+        after, effects = step(driving, RewindBegun(by=by, cause="An alarm."), 1)
+        assert after is driving
+        assert effects == (EventRefused(reason="ada is driving; only ada may rewind."),)
+
+
+def test_a_rewind_says_why_it_began() -> None:
+    after, _ = step(STATES[Mode.AUTONOMOUS], RewindBegun(by="control", cause="An alarm."), 1)
+    assert after.cause == "An alarm."
 
 
 @pytest.mark.parametrize("mode", [Mode.STOPPED, Mode.FAULT])

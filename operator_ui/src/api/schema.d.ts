@@ -827,7 +827,7 @@ export interface components {
              */
             request_id: string;
         };
-        ClientMessage: components["schemas"]["Drive"] | components["schemas"]["Ready"] | components["schemas"]["AcquireLease"] | components["schemas"]["AnswerLease"] | components["schemas"]["ReleaseLease"] | components["schemas"]["Takeover"] | components["schemas"]["EndTakeover"] | components["schemas"]["MarkPhase"] | components["schemas"]["StartEpisode"] | components["schemas"]["Pause"] | components["schemas"]["Resume"] | components["schemas"]["Label"] | components["schemas"]["BeginReset"] | components["schemas"]["ConfirmReset"] | components["schemas"]["Stop"] | components["schemas"]["Clear"] | components["schemas"]["SetLimitProfile"] | components["schemas"]["JoinLockstep"] | components["schemas"]["LeaveLockstep"];
+        ClientMessage: components["schemas"]["Drive"] | components["schemas"]["Ready"] | components["schemas"]["AcquireLease"] | components["schemas"]["AnswerLease"] | components["schemas"]["ReleaseLease"] | components["schemas"]["Takeover"] | components["schemas"]["EndTakeover"] | components["schemas"]["MarkPhase"] | components["schemas"]["StartEpisode"] | components["schemas"]["Pause"] | components["schemas"]["Resume"] | components["schemas"]["Rewind"] | components["schemas"]["Label"] | components["schemas"]["BeginReset"] | components["schemas"]["ConfirmReset"] | components["schemas"]["Stop"] | components["schemas"]["Clear"] | components["schemas"]["SetLimitProfile"] | components["schemas"]["JoinLockstep"] | components["schemas"]["LeaveLockstep"];
         ClientUpdate: components["schemas"]["ClientWelcome"] | components["schemas"]["RobotPresence"] | components["schemas"]["Telemetry"] | components["schemas"]["RobotTime"] | components["schemas"]["CommandResult"] | components["schemas"]["StopProgress"] | components["schemas"]["SimulatorTruth"] | components["schemas"]["LockstepTurn"] | components["schemas"]["TrainingStatus"] | components["schemas"]["InterventionTrained"] | components["schemas"]["Problem"];
         /** ClientWelcome */
         ClientWelcome: {
@@ -1857,7 +1857,7 @@ export interface components {
          * @description What the robot does; `safety.modes` says how it changes.
          * @enum {string}
          */
-        Mode: "idle" | "autonomous" | "takeover" | "paused" | "resetting" | "stopped" | "fault";
+        Mode: "idle" | "autonomous" | "takeover" | "paused" | "resetting" | "rewinding" | "stopped" | "fault";
         Name: components["schemas"]["Text"];
         /**
          * NewAnnotation
@@ -2195,6 +2195,25 @@ export interface components {
             classifier_probability?: number | null;
             /** Simulator Success */
             simulator_success?: boolean | null;
+        };
+        /**
+         * Rewind
+         * @description Retrace the robot's last safe motion, as far as the task's `[rewind]` says; ends paused. The
+         *     grippers stay as they are. While a person drives, only that person may ask.
+         */
+        Rewind: {
+            /** @default 0 */
+            echo_t_ns: components["schemas"]["Counter"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rewind";
+            /**
+             * Request Id
+             * Format: uuid
+             */
+            request_id: string;
         };
         /**
          * RiskStatus

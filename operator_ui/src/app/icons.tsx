@@ -39,6 +39,7 @@ export const Hand = drawing(
 );
 export const Bars = drawing(<path d="M9 5v14M15 5v14" />);
 export const Play = drawing(<path d="M7 4.5v15l12-7.5z" />);
+export const Rewind = drawing(<path d="M11.5 5v14L3 12zM20.5 5v14L12 12z" />);
 export const Home = drawing(<path d="M4 11.5 12 4l8 7.5M6.5 9.8V20h11V9.8" />);
 export const Moon = drawing(<path d="M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5z" />);
 export const Sun = drawing(

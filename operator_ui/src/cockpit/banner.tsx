@@ -2,7 +2,7 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
-import { Bars, Circle, Gear, Hand, Home, StopSign, Warning } from "@/app/icons";
+import { Bars, Circle, Gear, Hand, Home, Rewind, StopSign, Warning } from "@/app/icons";
 import classes from "@/cockpit/banner.module.css";
 import { LoopTimes } from "@/cockpit/loop";
 import type { Driver } from "@/drive/driver";
@@ -19,6 +19,7 @@ const ICONS: Readonly<Record<ShownMode, (size: { size: number }) => ReactNode>> 
   takeover: Hand,
   paused: Bars,
   resetting: Home,
+  rewinding: Rewind,
   stopped: StopSign,
   fault: Warning,
   starting: Gear,

@@ -23,6 +23,7 @@ const UNDER_LEASE: ReadonlySet<Command> = new Set<Command>([
   "begin_reset",
   "confirm_reset",
   "resume",
+  "rewind",
 ]);
 
 export function request(connection: RobotConnection, wish: Wish): void {
@@ -55,6 +56,8 @@ export function act(connection: RobotConnection, action: PressedAction, choices:
       });
     case "pause":
       return ask({ kind: telemetry?.mode === "paused" ? "resume" : "pause" });
+    case "rewind":
+      return ask({ kind: "rewind" });
     case "give_back":
       return ask({ kind: "end_takeover" });
     case "correction":

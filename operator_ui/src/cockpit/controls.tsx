@@ -4,7 +4,7 @@ import type { MouseEvent, ReactNode, RefObject } from "react";
 import { useTranslation } from "react-i18next";
 import { useStore } from "zustand";
 import type { EpisodeStage, Purpose } from "@/api/messages";
-import { Bars, Check, Cross, Home, Play } from "@/app/icons";
+import { Bars, Check, Cross, Home, Play, Rewind } from "@/app/icons";
 import { Panel } from "@/app/panel";
 import type { Label } from "@/cockpit/commands";
 import { KeepGoing } from "@/cockpit/continuation";
@@ -67,6 +67,7 @@ const LOOKS: Readonly<Record<EpisodeButton, Look>> = {
   failure: { action: "failure", look: "failure", Icon: Cross },
   pause: { action: "pause", Icon: Bars },
   resume: { action: "pause", Icon: Play },
+  rewind: { action: "rewind", Icon: Rewind },
   reset: { action: "reset", Icon: Home },
   confirm: { action: "reset", look: "main", Icon: Check },
   home: { action: "home", Icon: Home },

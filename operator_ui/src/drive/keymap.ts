@@ -24,6 +24,7 @@ export const PRESSED_ACTIONS = [
   "recovery",
   "discard",
   "pause",
+  "rewind",
   "start",
   "success",
   "failure",
@@ -66,6 +67,7 @@ export const DEFAULT_KEYS: KeyMap = {
   recovery: "KeyP",
   discard: "KeyX",
   pause: "Space",
+  rewind: "KeyZ",
   start: "KeyT",
   success: "Enter",
   failure: "Backspace",
@@ -111,7 +113,13 @@ export function remap(keys: KeyMap, action: Action, code: string): KeyMap {
 }
 
 /** A map from before these existed keeps its keys: they give way to those that a person chose. */
-const NEWER_ACTIONS = ["recovery", "discard", "home", "arm"] as const satisfies readonly Action[];
+const NEWER_ACTIONS = [
+  "recovery",
+  "discard",
+  "home",
+  "arm",
+  "rewind",
+] as const satisfies readonly Action[];
 /** With the keys that a person has freed there are as many as actions: one is always left. */
 const SPARE_KEYS: readonly string[] = [
   ...["Z", "Y", "M", "X", "P", "H"].map((key) => `Key${key}`),

@@ -22,6 +22,7 @@ export type EpisodeButton =
   | "failure"
   | "pause"
   | "resume"
+  | "rewind"
   | "reset"
   | "confirm"
   | "home";
@@ -33,6 +34,7 @@ export const ASKS: Readonly<Record<EpisodeButton | HandButton, Command>> = {
   failure: "label",
   pause: "pause",
   resume: "resume",
+  rewind: "rewind",
   reset: "begin_reset",
   confirm: "confirm_reset",
   home: "begin_reset",
@@ -53,17 +55,19 @@ const BY_STAGE: Readonly<Record<EpisodeStage, readonly EpisodeButton[]>> = {
 
 /** From these the robot drives home; it starts an episode from idle only. */
 const RESETS_FROM: readonly Mode[] = ["idle", "autonomous", "paused"];
-const PAUSES: readonly Mode[] = ["autonomous", "takeover", "resetting"];
+const PAUSES: readonly Mode[] = ["autonomous", "takeover", "resetting", "rewinding"];
+/** Where it has moved since it left idle; from idle there is nothing to retrace. */
+const REWINDS_FROM: readonly Mode[] = ["autonomous", "takeover", "paused"];
 
 export function latched(mode: Mode): boolean {
   return mode === "stopped" || mode === "fault";
 }
 
 export function episodeButtons({ stage, mode }: Situation): readonly EpisodeButton[] {
-  const moves = mode === "autonomous" || mode === "resetting";
+  const moves = mode === "autonomous" || mode === "resetting" || mode === "rewinding";
   const shown = BY_STAGE[stage];
-  if (stage === "running" && mode === "paused") return [...shown, "resume"];
-  return stage === "running" || stage === "resetting" || moves ? [...shown, "pause"] : shown;
+  if (stage === "running") return [...shown, mode === "paused" ? "resume" : "pause", "rewind"];
+  return stage === "resetting" || moves ? [...shown, "pause"] : shown;
 }
 
 export function enabled(button: EpisodeButton, now: Situation): boolean {
@@ -77,6 +81,8 @@ export function enabled(button: EpisodeButton, now: Situation): boolean {
       return PAUSES.includes(mode);
     case "resume":
       return free && mode === "paused";
+    case "rewind":
+      return free && REWINDS_FROM.includes(mode);
     case "start":
       return free && mode === "idle" && startRefusal === "";
     case "reset":

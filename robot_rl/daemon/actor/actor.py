@@ -275,6 +275,8 @@ class Actor:
         news = event.previous != event.mode or known != event.mode
         if news:
             self._say(f"{event.previous} → {event.mode}: {event.cause or event.by}")
+        if event.mode == Mode.REWINDING and news:
+            self._event_log.safety("rewind", event.cause, event.by, event.t_ns)
         if event.mode in (Mode.STOPPED, Mode.FAULT):
             cause = event.cause or sentence(FaultCode.SOFTWARE_STOP, by=event.by)
             if news:

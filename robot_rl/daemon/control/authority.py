@@ -1,15 +1,16 @@
 """Who may move the robot, as requests, intents and time arrive. No input or output.
 
 Each part has its own file: the mode (mode_machine), the lease (lease), takeovers (takeover), a
-stop's progress (stop), clearing (clear), limit profiles (profiles). Everything is answered: what
-is refused says why. Results, events and latch changes pile up in the outbound, which the process
-drains once per tick.
+stop's progress (stop), clearing (clear), limit profiles (profiles), going back (rewinding).
+Everything is answered: what is refused says why. Results, events and latch changes pile up in the
+outbound, which the process drains once per tick.
 """
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from uuid import UUID
 
+from robot_rl.config.rewind import RewindSection
 from robot_rl.daemon.control.arm_watch import ArmCondition
 from robot_rl.daemon.control.clear import Clearing
 from robot_rl.daemon.control.dead_man import DeviceInput
@@ -17,6 +18,7 @@ from robot_rl.daemon.control.lease import LeaseArbiter
 from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.outbound import Outbound
 from robot_rl.daemon.control.profiles import ActiveProfiles
+from robot_rl.daemon.control.rewinding import Rewinding
 from robot_rl.daemon.control.sentences import not_for_control
 from robot_rl.daemon.control.stop import StopReport
 from robot_rl.daemon.control.takeover import Takeovers
@@ -34,6 +36,7 @@ from robot_rl.schema.live.client_message import (
     Ready,
     ReleaseLease,
     Resume,
+    Rewind,
     SetLimitProfile,
     Stop,
     Takeover,
@@ -67,6 +70,7 @@ class Authority:
         lease_epoch: int = 0,
         profiles: Sequence[SelectableProfile] = (),
         pressed: Mapping[str, str] | None = None,
+        rewind: RewindSection | None = None,
     ) -> None:
         self.running = Running.NOTHING
         self.out = Outbound()
@@ -76,6 +80,7 @@ class Authority:
         self.stop_report = StopReport(self.out)
         self.clearing = Clearing(self.out, self.machine, self.stop_report)
         self.profiles = ActiveProfiles(profiles, pressed or {}, self.lease, self.out)
+        self.rewinding = Rewinding(rewind or RewindSection(), self.machine, self.lease)
         self._resumes, self._unattended_ns = resumes, unattended_ns
         self._attended_ns = mode.since_ns
 
@@ -117,6 +122,8 @@ class Authority:
                 reason = self._apply(modes.PauseRequested(by=sender.user), now_ns, sender.user)
             case Resume():
                 reason = self._resume(sender, now_ns)
+            case Rewind():
+                reason = self.rewinding.request(sender, now_ns)
             case SetLimitProfile():
                 reason = self.profiles.request(sender, message, now_ns)
             case Clear():

@@ -76,6 +76,7 @@ class Controller:
             lease_epoch=lease_epoch,
             profiles=settings.profiles,
             pressed=pressed,
+            rewind=settings.rewind,
         )
         self.channels = tuple(
             ArmChannel(each, settings.gate, arm)
@@ -117,7 +118,8 @@ class Controller:
         out = authority.drain()
         self._apply_effects(out, now_ns)
         self._drive_home(now_ns)
-        late = authority.drain()  # a drive home that ended changed the mode
+        authority.rewinding.tick(now_ns, self.channels)
+        late = authority.drain()  # a drive that ended, or an alarm, changed the mode
         self._apply_effects(late, now_ns)
         out.extend(late)
         commands = self._command(now_ns)
@@ -279,6 +281,8 @@ class Controller:
             case Mode.RESETTING:
                 homes = [channel.home for channel in self.channels]
                 return [Hold() if home is None else home.proposal() for home in homes]
+            case Mode.REWINDING:
+                return self.authority.rewinding.proposals(len(self.channels))
             case _:
                 return [Hold()] * len(self.channels)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_rl.config import Cell, Task
+from robot_rl.config.rewind import RewindSection
 from robot_rl.config.task import ArmStart
 from robot_rl.daemon.control.grid import ArmColumns, Grid
 from robot_rl.daemon.control.home import HomePose
@@ -52,6 +53,7 @@ class ControlSettings:
     unattended_ns: int | None  # autonomy pauses after that long without a person; None: never
     local_arm: int  # which one the device at the robot drives
     freeze_ns: int
+    rewind: RewindSection
     profiles: tuple[SelectableProfile, ...] = ()
 
 
@@ -81,6 +83,7 @@ def control_settings(cell: Cell, task: Task) -> ControlSettings:
         unattended_ns=_unattended_ns(cell, task),
         local_arm=_local_arm(cell, task),
         freeze_ns=round(cell.control.freeze_latch_s * 1e9),
+        rewind=task.rewind,
         profiles=selectable_profiles(cell, task),
     )
 

@@ -191,4 +191,5 @@ _WHY: dict[type, str] = {
     modes.StopRequested: "stop",
     modes.RaiseFault: "fault",
     modes.Finish: "episode ended",
+    modes.RewindBegun: "rewind",
 }

@@ -67,6 +67,10 @@ class ArmAccount:
         """One tick: the reference moved to this pose. `gripper` is the entry proposed, `asked` (6,)
         the change that the admitted proposal asked for in this tick (m, rad); None: none.
         """
+        if asked is None and source is Source.REWIND:
+            # Its goal moves at its own speed and waits for the arm: what it asks for is its way.
+            turned = rotation.minus(quaternion, self._quaternion)
+            asked = np.concatenate([position_m - self._position_m, turned])
         if asked is not None:
             self._asked = self._asked + asked
         if source is Source.HUMAN:

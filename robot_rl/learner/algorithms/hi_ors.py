@@ -59,7 +59,7 @@ class HiOrs(nn.Module):
     def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
         """One step on what was accepted; nothing while nothing was."""
         self.counts.updates += 1
-        if not data.succeeded and not data.demonstrated:
+        if not data.accepted and not data.demonstrated:
             return {}
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         loss = clone_loss(self.head, batch[FEATURES], batch[DECIDED]).mean()

@@ -103,6 +103,14 @@ class Resume(Request):
     kind: Literal["resume"] = "resume"
 
 
+class Rewind(Request):
+    """Retrace the robot's last safe motion, as far as the task's `[rewind]` says; ends paused. The
+    grippers stay as they are. While a person drives, only that person may ask.
+    """
+
+    kind: Literal["rewind"] = "rewind"
+
+
 class Label(Request):
     """Ends a running episode with this outcome, or labels the one that waits for a label."""
 
@@ -175,6 +183,7 @@ type ClientRequest = Annotated[
     | StartEpisode
     | Pause
     | Resume
+    | Rewind
     | Label
     | BeginReset
     | ConfirmReset
@@ -199,6 +208,7 @@ type ClientMessage = Annotated[
     | StartEpisode
     | Pause
     | Resume
+    | Rewind
     | Label
     | BeginReset
     | ConfirmReset
