@@ -233,8 +233,10 @@ class Rig:
         result["observation_ns"] = observation_ns
         chunk, self._in_force = self._in_force, self.chunks.read()
         due = int(chunk["count"]) and int(chunk["observation_ns"]) == observation_ns
-        autonomous = bytes(self._control.read()["mode"]) == b"autonomous"
-        result["source"] = b"policy" if due and autonomous else b"hold"
+        mode = bytes(self._control.read()["mode"])
+        result["source"] = b"policy" if due and mode == b"autonomous" else b"hold"
+        if mode == b"rewinding":
+            result["source"] = b"rewind"
         result["limit_profiles"] = self.profiles
         if due:
             result["has_proposed"] = True
