@@ -95,7 +95,7 @@ test: setup ## Set up, then run every check and test once
 
 check: install ## The quick checks: no browser, no slow tests
 	@$(MAKE) --no-print-directory --keep-going lint types imports
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not slow and not browser and not fault" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
 
 lint:
 	$(PYTHON) -m ruff check .
@@ -107,8 +107,13 @@ types:
 imports:
 	.venv/bin/lint-imports
 
+# What starts whole systems, real browsers or databases keeps both cores busy by itself, and comes alone.
+HEAVY = slow or browser or fault
+
 tests:
-	$(PYTHON) -m pytest $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS); quick=$$?; \
+	$(PYTHON) -m pytest -m "$(HEAVY)" $(PYTEST_ARGS); heavy=$$?; \
+	exit $$(( (quick == 5 ? 0 : quick) | (heavy == 5 ? 0 : heavy) ))  # 5: PYTEST_ARGS named none of them
 
 coverage: install safety-coverage ## That tests/safety reaches every branch of safety/
 
