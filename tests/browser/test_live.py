@@ -65,6 +65,19 @@ def test_a_start_is_offered_when_the_robot_can_start(console: Console, robot: St
     expect(console.part("start-refusal")).to_have_count(0)
 
 
+def test_the_times_of_the_loop_are_shown_and_driving_goes_on(
+    console: Console, robot: StandIn
+) -> None:
+    console.start_episode()
+    expect(console.part("loop")).to_have_text("80 µs")
+    console.part("loop").click()
+    expect(console.part("loop-times")).to_contain_text("p99.9")
+    with console.driving("w"):
+        wait_until_moved(console, robot, 0.01)
+    console.part("loop").click()
+    expect(console.part("loop-times")).to_have_count(0)
+
+
 def test_who_waits_for_control_can_withdraw(console: Console, robot: StandIn) -> None:
     robot.now.holder, robot.now.holder_id = "bob", UUID(int=9)
     button = console.part("lease")

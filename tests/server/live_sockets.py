@@ -91,11 +91,11 @@ def telemetry(t_ns: int) -> Telemetry:
         loop=LoopStatus(
             period_p50_us=5000,
             period_p99_us=5100,
+            period_p999_us=5150,
             period_max_us=5200,
             latency_p50_us=50,
             latency_p99_us=80,
-            latency_p999_us=80,
-            period_p999_us=5100,
+            latency_p999_us=85,
             latency_max_us=90,
             missed_ticks=0,
             real_time_factor=1.0,

@@ -1,7 +1,7 @@
 /** How regularly control ticks: one figure, and all of them for who asks. */
-import { Popover, Table, Text, UnstyledButton } from "@mantine/core";
-import { useCallback, useRef } from "react";
+import { useCallback, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import classes from "@/cockpit/loop.module.css";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
 import type { LiveState } from "@/live/state";
@@ -24,39 +24,38 @@ function AllTimes({ connection }: { connection: RobotConnection }) {
     },
   ];
   return (
-    <>
-      <Text size="xs" c="var(--console-quiet)" maw={340}>
-        {t("live.loop_explain")}
-      </Text>
-      <Table data-testid="loop-times" aria-label={t("live.loop")}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Td />
+    <div className={classes.times}>
+      <p>{t("live.loop_explain")}</p>
+      <table data-testid="loop-times" aria-label={t("live.loop")}>
+        <thead>
+          <tr>
+            <td />
             {COLUMNS.map((column) => (
-              <Table.Th key={column} scope="col">
+              <th key={column} scope="col">
                 {t(`live.loop_${column}`)}
-              </Table.Th>
+              </th>
             ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
+          </tr>
+        </thead>
+        <tbody>
           {rows.map(({ name, us }) => (
-            <Table.Tr key={name}>
-              <Table.Th scope="row">{name}</Table.Th>
+            <tr key={name}>
+              <th scope="row">{name}</th>
               {COLUMNS.map((column, place) => (
-                <Table.Td key={column}>{tickText(us[place] ?? 0)}</Table.Td>
+                <td key={column}>{tickText(us[place] ?? 0)}</td>
               ))}
-            </Table.Tr>
+            </tr>
           ))}
-        </Table.Tbody>
-      </Table>
-      <Text size="xs">{t("live.loop_missed", { count: loop.missed_ticks })}</Text>
-    </>
+        </tbody>
+      </table>
+      <p>{t("live.loop_missed", { count: loop.missed_ticks })}</p>
+    </div>
   );
 }
 
 export function LoopTimes({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
+  const [opened, setOpened] = useState(false);
   const text = useRef<HTMLSpanElement>(null);
   const draw = useCallback(({ telemetry }: LiveState) => {
     if (text.current && telemetry) {
@@ -65,21 +64,22 @@ export function LoopTimes({ connection }: { connection: RobotConnection }) {
   }, []);
   useDrawing(connection, draw);
   return (
-    <Popover position="bottom-end" withArrow shadow="md">
-      <Popover.Target>
-        <UnstyledButton
-          aria-label={t("live.loop")}
-          data-testid="loop"
-          fz="inherit"
-          fw="inherit"
-          td="underline dotted"
-        >
-          <span ref={text} />
-        </UnstyledButton>
-      </Popover.Target>
-      <Popover.Dropdown>
-        <AllTimes connection={connection} />
-      </Popover.Dropdown>
-    </Popover>
+    <span className={classes.loop}>
+      <button
+        type="button"
+        className={classes.figure}
+        aria-expanded={opened}
+        title={t("live.loop_title")}
+        data-testid="loop"
+        onClick={(event) => {
+          setOpened(!opened);
+          // The keys that drive must not press it again.
+          if (event.detail > 0) event.currentTarget.blur();
+        }}
+      >
+        <span ref={text} />
+      </button>
+      {opened && <AllTimes connection={connection} />}
+    </span>
   );
 }
