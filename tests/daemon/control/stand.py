@@ -57,8 +57,11 @@ class ControlStand:
         self.now_ns = 0
         self.arm: ArmState | None = arm
         self.others: list[ArmState | None] = list(others)
+        wanted = replace(wanted, **settings)
+        # The Jacobian of START is no arm's, which the shape of the simulated one would find out.
+        arms = [replace(each, limits=replace(each.limits, collision=None)) for each in wanted.arms]
         self.controller = Controller(
-            replace(wanted, **settings), ModeState(), [arm, *others], 0, pressed=pressed
+            replace(wanted, arms=tuple(arms)), ModeState(), [arm, *others], 0, pressed=pressed
         )
         self.answers: list[CommandResult] = []
         self.clears_sent = 0
