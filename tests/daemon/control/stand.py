@@ -11,7 +11,7 @@ from hardware.arm import ArmState
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.controller import Controller, TickInput, TickOutput
-from robot_rl.daemon.control.settings import control_settings
+from robot_rl.daemon.control.settings import ControlSettings, control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.schema.live.client_message import ClientMessage
 from robot_rl.schema.live.robot_command import FromClient
@@ -40,6 +40,12 @@ START = ArmState(
 )
 
 
+def without_shapes(wanted: ControlSettings) -> ControlSettings:
+    """For START, whose Jacobian is no arm's: the shape of the simulated one would find that out."""
+    arms = [replace(each, limits=replace(each.limits, collision=None)) for each in wanted.arms]
+    return replace(wanted, arms=tuple(arms))
+
+
 class ControlStand:
     """A controller; `arm` is what the next ticks measure, None when nothing arrives.
 
@@ -57,12 +63,8 @@ class ControlStand:
         self.now_ns = 0
         self.arm: ArmState | None = arm
         self.others: list[ArmState | None] = list(others)
-        wanted = replace(wanted, **settings)
-        # The Jacobian of START is no arm's, which the shape of the simulated one would find out.
-        arms = [replace(each, limits=replace(each.limits, collision=None)) for each in wanted.arms]
-        self.controller = Controller(
-            replace(wanted, arms=tuple(arms)), ModeState(), [arm, *others], 0, pressed=pressed
-        )
+        wanted = without_shapes(replace(wanted, **settings))
+        self.controller = Controller(wanted, ModeState(), [arm, *others], 0, pressed=pressed)
         self.answers: list[CommandResult] = []
         self.clears_sent = 0
         self.client = ADA

@@ -26,7 +26,7 @@ from robot_rl.schema.live.robot_message import CommandResult
 from safety.lease import MS, TRANSFER_TIMEOUT_NS
 from safety.modes import ModeState
 from safety.vocabulary import Mode
-from tests.daemon.control.stand import START
+from tests.daemon.control.stand import START, without_shapes
 
 ADA, BOB, SAM = UUID(int=1), UUID(int=2), UUID(int=3)
 NAMES = {ADA: "ada", BOB: "bob", SAM: "sam"}
@@ -266,7 +266,8 @@ def test_who_neither_holds_it_nor_waits_has_nothing_to_give_up(desk: Desk) -> No
 
 def test_telemetry_names_who_asks_and_how_long_is_left() -> None:
     cell, task = load_cell("simulation"), load_task("lift_cube")
-    controller = Controller(control_settings(cell, task), ModeState(), [START], 0)
+    settings = without_shapes(control_settings(cell, task))
+    controller = Controller(settings, ModeState(), [START], 0)
     desk = Desk()
     desk.ask(BOB, AcquireLease)
     controller.authority = desk.authority

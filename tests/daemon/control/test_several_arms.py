@@ -13,7 +13,7 @@ from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control.grid import ArmColumns
 from robot_rl.daemon.control.home import HomePose
 from robot_rl.daemon.control.settings import control_settings
-from robot_rl.schema.live.client_message import AcquireLease, Clear, Takeover
+from robot_rl.schema.live.client_message import AcquireLease, Clear, Rewind, Takeover
 from tests.daemon.control.stand import MS, START, ControlStand
 
 STEP_NS = 100 * MS
@@ -146,6 +146,31 @@ def test_one_press_that_begins_without_the_lease_drives(stand: ControlStand, arm
     stand.drive_for(300, dead_man=True, axes=FORWARD, arm=arm)
     assert stand.mode == "takeover"
     assert np.linalg.norm(reference_m(stand, arm) - before) > 0.003
+
+
+def test_both_go_back_together_the_way_they_came(stand: ControlStand) -> None:
+    stand.begin_autonomy()
+    start = [reference_m(stand, arm) for arm in (LEFT, RIGHT)]
+    action = [0.0] * 14
+    action[0], action[8] = 0.8, -0.8
+    stand.tick(chunk=offered(stand, action))
+    follow(stand, 400)
+    away = [reference_m(stand, arm) - start[arm] for arm in (LEFT, RIGHT)]
+    assert min(np.linalg.norm(each) for each in away) > 0.015
+    stand.ask(Rewind)
+    follow(stand, 1500)
+    assert stand.mode == "paused", stand.cause
+    for arm in (LEFT, RIGHT):
+        np.testing.assert_allclose(reference_m(stand, arm), start[arm], atol=3e-3)
+
+
+def follow(stand: ControlStand, duration_ms: int) -> None:
+    """Both arms are where their references were a tick ago."""
+    for _ in range(duration_ms // 5):
+        stand.tick()
+        left, right = (reference_m(stand, arm) for arm in (LEFT, RIGHT))
+        stand.measure(position_m=left)
+        stand.others = [replace(START, position_m=right)]
 
 
 def test_who_only_watches_chooses_no_arm_for_the_person_who_drives(stand: ControlStand) -> None:

@@ -36,7 +36,7 @@ from robot_rl.schema.live.robot_message import CommandResult, RobotTime
 from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import new_id
 from safety.modes import ModeState
-from tests.daemon.control.stand import START
+from tests.daemon.control.stand import START, without_shapes
 from tests.server.conftest import (  # noqa: F401 (fixtures)
     RunningServer,
     database,
@@ -60,7 +60,9 @@ class BenchControl(threading.Thread):
         wanted = replace(wanted, freeze_ns=10**12)  # this thread shares a busy machine
         now_ns = time.monotonic_ns()
         arm = replace(START, t_ns=now_ns)
-        self.controller = Controller(wanted, ModeState(since_ns=now_ns), [arm], now_ns)
+        self.controller = Controller(
+            without_shapes(wanted), ModeState(since_ns=now_ns), [arm], now_ns
+        )
         self._drive, self._drive_count = topics.open_slot(folder, "drive"), 0
         self._control = topics.open_slot(folder, "control")
         self._requests = topics.open_ring(folder, "control_requests")
