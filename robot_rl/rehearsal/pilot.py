@@ -28,6 +28,7 @@ from robot_rl.schema.live.client_message import (
     LeaveLockstep,
     MarkPhase,
     Request,
+    Resume,
     StartEpisode,
     Takeover,
 )
@@ -43,7 +44,7 @@ _START_REFUSALS = 20
 _REST_NS = 400_000_000  # the robot suspends the lease of who is silent for 500 ms
 _STAGE_REQUESTS = frozenset({"BeginReset", "ConfirmReset", "StartEpisode", "Label"})
 _STAGE_LAG_NS = 150_000_000  # three telemetry periods: until the stage surely shows
-_MODE_REQUESTS = frozenset({"Takeover", "EndTakeover"})
+_MODE_REQUESTS = frozenset({"Takeover", "EndTakeover", "Resume"})
 _MODE_LAG_NS = 10_000_000  # control publishes a new mode in the tick in which it answers
 
 
@@ -98,6 +99,7 @@ class Pilot:
         self._next_tick = 0.0
         self._episodes_before = 0
         self._stage_seen_ns = self._mode_seen_ns = 0
+        self._went_back = False  # the robot, by an alarm, and nobody has let it go on since
         self._release_first = False  # the robot wants to see the dead-man let go
         self.tally = Tally()
         self.saw_done: dict[UUID, bool] = {}  # episode → whether they saw it done
@@ -316,6 +318,8 @@ class Pilot:
             self._drive(decision.advice)
         # Telemetry comes less often than our turns: asked again, the robot could only refuse.
         mode_shows = telemetry.t_ns >= self._mode_seen_ns
+        if mode_shows and self._lets_go_on(telemetry.mode):
+            self._ask(Resume)
         match decision.wish:
             case Wish.TAKE_OVER if mode_shows:
                 self._ask(Takeover, device=_DEVICE, reason="no progress")
@@ -325,6 +329,12 @@ class Pilot:
                 self._ask(EndTakeover)
             case _:
                 pass
+
+    def _lets_go_on(self, mode: Mode) -> bool:
+        """Whether the robot went back and waits for a person; in an evaluation for none."""
+        self._went_back = mode is Mode.REWINDING or (self._went_back and mode is Mode.PAUSED)
+        helps = self._plan is not None and self._plan.purpose is not Purpose.EVALUATION
+        return self._went_back and mode is Mode.PAUSED and helps
 
     def _acting(self) -> OperatorSettings:
         """In an evaluation the operator is silent, whatever the settings say; so are they once they

@@ -222,6 +222,8 @@ class StandIn:
                 now.phase = message.phase
             case "pause":
                 self._go(Mode.PAUSED, Source.HOLD, f"paused by {command.user}")
+            case "rewind":
+                self._go(Mode.REWINDING, Source.REWIND, f"Rewinds: asked for by {command.user}.")
             case "start_episode":
                 self._start(message)
             case "label":
@@ -382,7 +384,7 @@ class StandIn:
             dx, dy, dz = (scale * axis for axis in now.drive.axes[:3])
             now.position_m[driven] = (x + dx, y + dy, z + dz)
             now.gripper_m[driven] = GRIPPER_M.get(now.drive.gripper, now.gripper_m[driven])
-        acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER}
+        acting = now.mode in {Mode.AUTONOMOUS, Mode.TAKEOVER, Mode.REWINDING}
         if now.stage is EpisodeStage.RUNNING and acting and tick % TICKS_PER_STEP == 0:
             self._record(now.step)
             if now.source is Source.HUMAN:

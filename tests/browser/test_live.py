@@ -203,6 +203,23 @@ def test_an_arm_that_was_driven_away_is_sent_home_again(console: Console, robot:
     console.confirm_reset()
 
 
+def test_going_back_is_asked_for_shown_and_interrupted(console: Console) -> None:
+    console.start_episode()
+    console.page.keyboard.press("z")
+    console.expect_mode("rewinding")
+    expect(console.part("mode-banner")).to_contain_text("Rewinds: asked for by")
+    expect(console.part("action-rewind")).to_be_disabled()
+    console.page.wait_for_timeout(1000)
+    console.page.keyboard.press("Space")
+    console.expect_mode("paused")
+    console.part("action-rewind").click()
+    console.expect_mode("rewinding")
+    console.succeed()
+    console.confirm_reset()
+    console.open_newest_episode()
+    expect(console.painted("rewind")).not_to_have_count(0)
+
+
 def test_after_a_lost_connection_only_a_new_press_takes_over(
     console: Console, robot: StandIn
 ) -> None:

@@ -189,6 +189,26 @@ def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() ->
     assert all(robot.dead_man[1:])
 
 
+@pytest.mark.parametrize("purpose", [Purpose.TRAINING, Purpose.EVALUATION])
+def test_it_lets_a_robot_go_on_that_went_back_unless_it_only_watches(purpose: Purpose) -> None:
+    robot = Robot()
+    pilot = pilot_of(robot, purpose, lockstep=True)
+    asks = ["Resume"] if purpose is Purpose.TRAINING else []
+    for t_ms, mode in ((50, Mode.PAUSED), (100, Mode.REWINDING), (150, Mode.PAUSED)):
+        assert robot.asked == []
+        robot.shows(t_ms, mode)
+        pilot._turn()
+    assert robot.asked == asks
+    if asks:
+        robot.accepts(robot.request, 170)
+        pilot._turn()
+    assert robot.asked == asks, "the newest telemetry is from before the answer"
+    for t_ms, mode in ((200, Mode.AUTONOMOUS), (250, Mode.PAUSED)):
+        robot.shows(t_ms, mode)
+        pilot._turn()
+    assert robot.asked == asks, "another pause is somebody else's"
+
+
 @pytest.mark.parametrize(
     ("reward", "purpose", "judges"),
     [

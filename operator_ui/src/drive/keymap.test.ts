@@ -49,7 +49,14 @@ describe("remapping", () => {
   });
 
   it("keeps a map from before an action existed, whose key somebody uses", () => {
-    const { recovery: _, discard: __, home: ___, arm: ____, ...older } = DEFAULT_KEYS;
+    const {
+      recovery: _,
+      discard: __,
+      home: ___,
+      arm: ____,
+      rewind: _____,
+      ...older
+    } = DEFAULT_KEYS;
     const mine = { ...older, deadman: "KeyX", gripper: "KeyP", note: "KeyH", pause: "KeyM" };
     const keys = restored(mine);
     expect(keys).toMatchObject(mine);
