@@ -93,8 +93,8 @@ def _at(trip_ms: int, url: str, system: System, inputs: int) -> Reactions:
         rng = np.random.default_rng(trip_ms)
         for number in range(inputs):
             if not _drives(person, found, trip_ms):
-                found.lost += 1
-                continue
+                found.lost += inputs - number
+                break  # ten takeovers were refused: so would the others be
             person.live(0.6 + trip_ms * 1e-3 + float(rng.uniform(0.0, 0.02)))
             start = np.array(commands.read()["position"])
             person.axes = (0.0, 1.0 if number % 2 else -1.0, 0.0, 0.0, 0.0, 0.0)

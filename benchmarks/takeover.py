@@ -47,7 +47,7 @@ def run(*, quick: bool = False, repeats: int | None = None) -> Result:
         detail[f"{trip} ms: takeovers asked for"] = found.asked
         detail[f"{trip} ms: inputs without an answer"] = found.lost
     for (where, load), found in changed.items():
-        what = f"{where}, {'beside two busy processes' if load else 'idle machine'}"
+        what = f"{where}, {'beside two busy processes' if load else 'nothing added'}"
         for name, values, limit, unit in (
             ("jump", found.jump_mm, JUMP_MM, "mm"),
             ("turn", found.jump_deg, JUMP_DEG, "deg"),

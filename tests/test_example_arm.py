@@ -133,6 +133,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(300)
 def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "cell.toml").write_text(CELL.format(video=tmp_path / "film.avi"))
@@ -180,6 +181,7 @@ def robot_rl(installed: Path, *arguments: str | Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(300)
 def test_the_simulation_of_another_package_runs_a_rehearsal(
     installed: Path, tmp_path: Path

@@ -188,6 +188,7 @@ def frozen(algorithm: Algorithm) -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_a_policy_learns_to_stay_below_the_limit_and_without_it_does_not() -> None:
     free, _, reached_free = practise_dangerously(RiskSection(width=32))
     section = ConstraintSection(limit=0.1, rate=0.1)

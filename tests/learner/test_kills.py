@@ -9,6 +9,7 @@ from safety.faults import FaultCode
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.fault
 @pytest.mark.timeout(600)
 @pytest.mark.injects(FaultCode.LEARNER_LOST)

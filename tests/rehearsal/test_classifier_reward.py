@@ -50,6 +50,7 @@ def learned(data: Path, task: Path, segments: list[bytes]) -> Iterator[Trajector
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(300)
 def test_the_simulators_truth_reaches_no_step_no_policy_and_no_learner() -> None:
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:

@@ -48,6 +48,7 @@ def test_a_cube_in_the_air_is_nearer_to_done() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(900)
 def test_two_rehearsals_of_it_are_whole_and_equal() -> None:
     settings = RehearsalSettings(

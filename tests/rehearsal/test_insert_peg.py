@@ -8,7 +8,7 @@ import pytest
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.beside]
 
 
 def test_the_scripted_person_inserts_the_peg() -> None:

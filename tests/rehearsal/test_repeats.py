@@ -24,6 +24,7 @@ BUSY = "while True: pass"
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(900)
 def test_two_rehearsals_with_the_same_seed_are_equal() -> None:
     """With the learner and the scripted person at work, on a machine that is busy in another way

@@ -12,6 +12,7 @@ from robot_rl.rehearsal.settings import RehearsalSettings
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.beside,
     pytest.mark.timeout(400),
     pytest.mark.filterwarnings("default"),  # LeRobot and transformers warn about themselves
 ]

@@ -33,6 +33,7 @@ def check_both(report: RehearsalReport, episodes: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(900)
 def test_two_robots_feed_one_learner_with_labels_alone() -> None:
     settings = RehearsalSettings(

@@ -21,6 +21,7 @@ FIRST, SECOND = "lift_cube.hil_serl.3", "lift_cube.cloning.3"
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.fault
 @pytest.mark.timeout(900)
 def test_a_study_that_was_killed_goes_on() -> None:

@@ -180,6 +180,7 @@ def session(seed: int) -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(600)
 def test_it_learns_offline_and_goes_on_online(seed: int) -> None:
     before, after = np.mean([session(seed % 1000 + each) for each in range(2)], axis=0)

@@ -117,6 +117,7 @@ def session(seed: int, warm_up: int) -> tuple[float, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.beside
 def test_it_learns_to_reach_with_nobody_helping(seed: int) -> None:
     before, after = np.mean([session(seed % 1000 + each, 600) for each in range(3)], axis=0)
     print(f"success {before:.2f} → {after:.2f}")
