@@ -12,6 +12,7 @@ from hardware.driver import DriverSettings
 from hardware.gripper import GripperDescription
 from hardware.memory import Record
 from safety import rotation
+from safety.shape import ArmShape, Capsule, JointAxis
 
 JOINTS = 6
 PERIOD_S = 0.002
@@ -23,6 +24,32 @@ DAMPING = 1e-3  # of the inverse kinematics
 GAIN_PER_S = 50.0  # rate at which a pose error is taken out
 
 LINKS = (("z", 0.15), ("y", 0.30), ("y", 0.30), ("y", 0.04), ("x", 0.03), ("z", 0.06))
+RADIUS_M = 0.03
+
+
+def shape() -> ArmShape:
+    """For the gate, which keeps the links apart: at zero the arm stands straight up, so that a
+    joint's axis passes through the point of the vertical where its link begins. The short links of
+    the wrist are one capsule, on the last of them.
+    """
+    ends = [sum(length for _, length in LINKS[:number]) for number in range(JOINTS + 1)]
+    directions = {"x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "z": (0.0, 0.0, 1.0)}
+    between = {"post": (1, 0.06, ends[1]), "upper": (2, ends[1], ends[2])}
+    between |= {"fore": (3, ends[2], ends[3]), "wrist": (JOINTS, ends[3] + 0.02, ends[-1])}
+    return ArmShape(
+        axes=tuple(
+            JointAxis(direction=directions[axis], point_m=(0.0, 0.0, at))
+            for (axis, _), at in zip(LINKS, ends, strict=False)
+        ),
+        capsules=tuple(
+            Capsule(
+                name=name, link=link, from_m=(0.0, 0.0, low), to_m=(0.0, 0.0, high),
+                radius_m=RADIUS_M, touches=name == "wrist",
+            )
+            for name, (link, low, high) in between.items()
+        ),
+        ignored=(("fore", "wrist"),),
+    )  # fmt: skip
 
 
 class ExampleArmSettings(DriverSettings):
@@ -40,7 +67,7 @@ def model_xml(servo_nm_rad: float, around: str = "") -> str:
         body += (
             f'<body pos="0 0 {at}" gravcomp="1">'
             f'<joint name="j{number}" axis="{axes[axis]}" damping="20" armature="0.2"/>'
-            f'<geom type="capsule" fromto="0 0 0 0 0 {length}" size="0.03" mass="1"'
+            f'<geom type="capsule" fromto="0 0 0 0 0 {length}" size="{RADIUS_M}" mass="1"'
             ' contype="0" conaffinity="0"/>'
         )
         closing, at = closing + "</body>", length
@@ -169,6 +196,7 @@ def describe(_settings: ExampleArmSettings) -> ArmDescription:
         velocity_rad_s=(SPEED_RAD_S,) * JOINTS,
         torque_nm=(TORQUE_NM,) * JOINTS,
         acceleration_rad_s2=(ACCELERATION_RAD_S2,) * JOINTS,
+        shape=shape(),
         watchdog="host",
         gripper=GripperDescription(max_opening_m=OPENING_M, speed_m_s=GRIPPER_M_S),
         period_ns=round(PERIOD_S * 1e9),
