@@ -7,13 +7,12 @@ y, give how d changes with the joints:
     dd/dt = n . (y' - x') = g . dq     g_k = n . (w_k x (y - p_k)) - n . (w_k x (x - p_k))
 
 each term for the joints k that carry the point. So a pair is one row more for `safety.joint_space`:
-d may shrink no faster than it can stop growing less at the margin s, by the deceleration a that
-joints and tool allow,
+d may shrink no faster than a velocity damper lets it (Faverjon and Tournassoud 1987), nor faster
+than it can stop shrinking at the margin s by the deceleration a that joints and tool allow,
 
-    g . dq >= -sqrt(2 a (d - s))
+    g . dq >= -min(k (d - s), sqrt(2 a (d - s)))
 
-a velocity damper (Faverjon and Tournassoud 1987) with the profile of the joints' ends in place of a
-linear one. Within the margin nothing comes nearer; motion away is free, and none is made.
+Within the margin nothing comes nearer; motion away is free, and none is made.
 """
 
 from dataclasses import dataclass
@@ -35,6 +34,10 @@ IntArray = NDArray[np.int64]
 BRAKING = 0.5
 """Of the tool's and the joints' accelerations, that a pair may count on: an axis of the tool gets
 1/sqrt(3) of its own, and jerk takes the rest."""
+
+DAMPER_PER_S = 10.0
+"""k. An arm that follows by impedance lags by 50 ms and swings beyond where its reference stops
+hard: with the square root alone the simulated Panda went 12 mm further."""
 
 AGREES = -1
 

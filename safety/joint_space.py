@@ -27,7 +27,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.collision import AGREES, Collision
+from safety.collision import AGREES, DAMPER_PER_S, Collision
 from safety.compiled import kernel
 from safety.limits import ArmLimits, JointLimits
 from safety.measured import Measured
@@ -291,7 +291,8 @@ def allow(
             wanted[a] *= share
     for i in range(len(room_m)):
         leads = dot(rows[joints + i], ahead)
-        low[joints + i] = -_stopping(room_m[i] + min(leads, 0.0), braking[i], period_s)
+        room = room_m[i] + min(leads, 0.0)
+        low[joints + i] = -min(_stopping(room, braking[i], period_s), DAMPER_PER_S * max(room, 0.0))
     flags |= project(rows, low, high, joints, wanted, SWEEPS)
     for a in range(6):
         allowed[a] = wanted[a] / (1.0 if a < 3 else LENGTH_M)

@@ -20,7 +20,7 @@ from safety.gate import Gate
 from safety.limits import ArmLimits
 from safety.measured import Measured
 from safety.modes import ModeState
-from safety.proposal import Twist
+from safety.proposal import Hold, Twist
 from safety.settings import GateSettings
 from safety.shape import Box
 from safety.vocabulary import Limit, Mode
@@ -29,6 +29,8 @@ from tests.hardware.conftest import CONTROL_NS, LoopDriver
 MARGIN_M = 0.02
 TOLERANCE_M = 0.004
 """The arm leaves its reference by so much more than the gate foresees."""
+WILD_M = 0.010
+"""The same when it is pushed and turned at random, at full speed."""
 
 STATE = ModeState(mode=Mode.TAKEOVER)
 TABLE = Box(name="table", centre_m=(0.35, 0.0, -0.02), size_m=(1.1, 1.4, 0.04))
@@ -200,8 +202,8 @@ def test_no_capsule_is_further_than_what_it_encloses(rng: np.random.Generator) -
     assert compared > 100
 
 
-def driven(start: np.ndarray, way: tuple[float, ...], *, kept: bool) -> Driven:
-    """A person pushes one way from joints (7,)."""
+def roomy(*, kept: bool) -> ArmLimits:
+    """Limits of the shipped cell, without its workspace; and of the arm the gate alone."""
     limits = default_limits()
     wide = replace(
         limits.cartesian,
@@ -210,14 +212,22 @@ def driven(start: np.ndarray, way: tuple[float, ...], *, kept: bool) -> Driven:
         speed_m_s=0.5,
         acceleration_m_s2=10.0,
         jerk_m_s3=800.0,
+        angular_speed_rad_s=1.5,
+        angular_acceleration_rad_s2=30.0,
+        angular_jerk_rad_s3=2000.0,
     )
-    limits = replace(
+    return replace(
         limits,
         cartesian=wide,
         joints=replace(limits.joints, acceleration_rad_s2=np.array(ACCELERATION_RAD_S2)),
-        gains=replace(limits.gains, nullspace_stiffness_nm_rad=0.0),  # the gate alone
+        gains=replace(limits.gains, nullspace_stiffness_nm_rad=0.0),
         collision=LIMITS if kept else None,
     )
+
+
+def driven(start: np.ndarray, way: tuple[float, ...], *, kept: bool) -> Driven:
+    """A person pushes one way from joints (7,)."""
+    limits = roomy(kept=kept)
     driver = LoopDriver(FastLoop(standing(start, limits=limits), CONTROL_NS))
     physics = driver.loop.physics
     gate = Gate(limits, GateSettings(period_s=CONTROL_NS * 1e-9), seen(driver))
@@ -257,3 +267,39 @@ def test_control_without_a_shape_the_arm_runs_into_it(push: Push) -> None:
     assert push.onto in found.pair
     assert found.least_m < MARGIN_M - TOLERANCE_M - 0.005
     assert found.acted == 0
+
+
+def wildest(rng: np.random.Generator, *, kept: bool) -> tuple[float, int]:
+    """Pushes and turns that change ten times a second, now and then a hold: the least distance of
+    capsules, and how often the limit acted.
+    """
+    limits, believed = roomy(kept=kept), collision()
+    least, acted = FAR_M, 0
+    for push in (*PUSHES, *PUSHES[2:]):
+        driver = LoopDriver(FastLoop(standing(np.array(push.start), limits=limits), CONTROL_NS))
+        gate = Gate(limits, GateSettings(period_s=CONTROL_NS * 1e-9), seen(driver))
+        liking, scale = rng.normal(size=6), np.array([0.25] * 3 + [0.8] * 3)
+        liking[:3] += 5.0 * np.array(push.way)
+        twist, holds = np.zeros(6), False
+        for number in range(300):
+            if number % 20 == 0:
+                twist, holds = scale * (liking + rng.normal(size=6)), rng.random() < 0.05
+            person = Twist(epoch=STATE.epoch, received_ns=driver.now_ns, twist=twist)
+            decision = gate.tick(driver.now_ns, seen(driver), Hold() if holds else person, STATE)
+            driver.step(decision.command.position_m, decision.command.quaternion, 1.0)
+            acted += Limit.COLLISION in decision.verdict.limits
+            look(believed, seen(driver))
+            least = min(least, float(believed.distance_m.min()))
+    return least, acted
+
+
+def test_whatever_is_asked_the_links_stay_apart(rng: np.random.Generator) -> None:
+    least, acted = wildest(rng, kept=True)
+    assert least > MARGIN_M - WILD_M
+    assert acted > 100
+
+
+def test_control_without_a_shape_they_do_not(rng: np.random.Generator) -> None:
+    least, acted = wildest(rng, kept=False)
+    assert least < 0.0
+    assert acted == 0
