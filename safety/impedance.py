@@ -1,14 +1,16 @@
 """Cartesian impedance law and brake law for the fast loop (500 Hz and more).
 
     e = [p_d - p ; rotation vector from R to R_d], clipped per axis and direction
-    tau = J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) - h M dq + b(q, dq) + bias
+    tau = a [J^T K e + N^T (k_n (q_n - q) - d_n dq)] - J^T D J dq - h M dq + b(q, dq) + bias
     |tau - tau_previous| <= step, |tau| <= limit
 
 N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
 at rest stays below K c wherever b is zero. The error is clipped here again although the gate has
 done so: the arm moves between two commands. h M dq, with the joint-space inertia M, brakes a
 holding arm (h is 0 otherwise): its motion dies out at the rate h, without turning, whatever its
-pose. It is zero at rest and only dissipates, so that no bound depends on it. b pushes a joint back
+pose. It is zero at rest and only dissipates, so that no bound depends on it. a, at most 1, weakens
+the pull as a whole where a joint has not the torque for it: with one joint at its limit and the
+others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint back
 from the end of its range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and
 `scratch` and allocate only small vectors.
 """
@@ -207,6 +209,18 @@ def _barrier(constants: Law, i: int, q: float, dq: float) -> float:
 
 
 @kernel
+def _share(constants: Law, pull: FloatArray, rest: FloatArray) -> float:
+    """The greatest share of the pull (7,) that every joint has the torque for beside the rest."""
+    share = 1.0
+    for j in range(7):
+        limit = constants.torque_limit[j]
+        if abs(rest[j]) < limit and abs(rest[j] + pull[j]) > limit:
+            room = limit - rest[j] if pull[j] > 0.0 else limit + rest[j]
+            share = min(share, room / abs(pull[j]))
+    return share
+
+
+@kernel
 def impedance_torque(
     constants: Law,
     q: FloatArray,
@@ -243,7 +257,8 @@ def impedance_torque(
         and (not hold or _finite(inertia))
     ):
         return _fall_back(constants, bias, previous, work, out)
-    error, wrench, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
+    error, damped, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
+    wrench, pull = np.zeros(6), np.zeros(7)
     flags = _clipped_error(
         constants, position, quaternion, target_position, target_quaternion, error
     )
@@ -251,7 +266,8 @@ def impedance_torque(
         speed = 0.0
         for j in range(7):
             speed += jacobian[i, j] * dq[j]
-        wrench[i] = constants.stiffness[i] * error[i] - constants.damping[i] * speed
+        wrench[i] = constants.stiffness[i] * error[i]
+        damped[i] = constants.damping[i] * speed
     # From here on `posture` overwrites `error`; the wrench takes the projected posture torque:
     # J^T F + N^T t = J^T (F - (J J^T + r I)^-1 J t) + t
     for j in range(7):
@@ -272,16 +288,22 @@ def impedance_torque(
     for i in range(6):
         wrench[i] -= leak[i]
     for j in range(7):
-        barrier = _barrier(constants, j, q[j], dq[j])
-        if barrier != 0.0:
-            flags |= JOINT
-        torque = posture[j] + barrier + bias[j]
+        pull[j], torque = posture[j], bias[j]
         for i in range(6):
-            torque += jacobian[i, j] * wrench[i]
+            pull[j] += jacobian[i, j] * wrench[i]
+            torque -= jacobian[i, j] * damped[i]
         if hold:
             for k in range(7):
                 torque -= constants.hold_rate * inertia[j, k] * dq[k]
         leak[j] = torque  # The last use of `leak` was above: it carries the wanted torque now.
+    share = _share(constants, pull, leak)
+    if share < 1.0:
+        flags |= TORQUE
+    for j in range(7):
+        barrier = _barrier(constants, j, q[j], dq[j])
+        if barrier != 0.0:
+            flags |= JOINT
+        leak[j] += share * pull[j] + barrier
     return flags | _limit(constants, leak, previous, out)
 
 

@@ -18,6 +18,11 @@ _SHARED = (
     "bumps",
     "delayed_line",
     "fault_cell",
+    "fuzz_cell",
+    "fuzz_commands",
+    "fuzz_measured",
+    "fuzz_off",
+    "fuzz_scene",
     "kill_trials",
     "killed_learner",
     "learner_against",
@@ -39,6 +44,16 @@ def bench(
     ] = None,
     repeats: Annotated[
         int | None, typer.Option(min=1, help="Of `faults` and `takeover`: of each trial.")
+    ] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Of `fuzz`: a file of results; what it has is not repeated."),
+    ] = None,
+    without: Annotated[
+        str | None, typer.Option(help="Of `fuzz`: the limiter to switch off, or `all` in turn.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer repeats: does it run?")] = False,
     as_json: AsJson = False,
@@ -66,8 +81,9 @@ def bench(
     if against is not None and against not in peers:
         known = f"choose one of: {', '.join(peers)}" if peers else "leave --against out"
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
-    chosen = {"faults": faults, "repeats": repeats}
-    chosen = {option: value for option, value in chosen.items() if value is not None}
+    given = {"faults": faults, "repeats": repeats}
+    given |= {"hours": hours, "keep": keep, "without": without}
+    chosen = {option: value for option, value in given.items() if value is not None}
     run = module.run if against is None else peers[against]
     unknown = chosen.keys() - signature(run).parameters.keys()
     if unknown:

@@ -1,0 +1,350 @@
+"""Gate, the arm's door, its law and the engine in one process, on a clock that the run moves.
+
+The same parts as in the processes of control and arm, with nothing between them, as fast as they
+go. The gate ticks every 5 ms, the engine every 2 ms, and a command acts from the next step on.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import fuzz_measured as measure
+from benchmarks.fuzz_measured import Quantity
+from benchmarks.fuzz_scene import Outside
+from hardware import arm_topics
+from hardware.arm_guard import CommandGuard, GuardedArm
+from hardware.sim.fast_loop import FastLoop
+from hardware.sim.panda import JOINTS
+from hardware.sim.physics import Physics
+from safety import impedance
+from safety.command import CartesianTarget
+from safety.gate import Decision, Gate, Measured
+from safety.limits import ArmLimits
+from safety.modes import ModeState
+from safety.proposal import Proposal
+from safety.settings import GateSettings
+from safety.vocabulary import Limit
+
+type Vector = NDArray[np.float64]
+
+PERIOD_NS, STEP_NS = 5_000_000, 2_000_000
+WATCHDOG_NS = 100_000_000  # as a cell has it: 20 commands missed
+LATER_NS = 500_000_000
+"""A touch or a push may still be felt for so long: the arm swings back."""
+BACK_NS = 700_000_000
+"""A hold that was pushed away comes back by so slowly, against its own brake."""
+HELD_NS = 500_000_000
+"""Within this a hold stands, whatever moved before."""
+STIFF_PER_S = 2.0 / (0.95 * 0.02)
+"""Of the engine's ordinary contacts, see `Outside.touched`."""
+OVERSHOOT = 1.2
+"""The speed limit is the reference's: the arm follows it as a spring and a damper do."""
+PLAIN = Limit.SPEED | Limit.ACCELERATION
+"""Where only these acted the reference is the tracker's own."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What happened so far in a segment."""
+
+    worst: NDArray[np.float64] = field(default_factory=measure.table)
+    commands: int = 0
+    refused: int = 0  # at the arm's door
+    limits: dict[str, int] = field(default_factory=dict[str, int])
+    rejects: dict[str, int] = field(default_factory=dict[str, int])
+    braked: dict[str, int] = field(default_factory=dict[str, int])
+    impact_n: float = 0.0  # greatest, with the speed, mass and bound there
+    impact: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    heaviest_kg: float = 0.0
+
+
+class FailingSolver:
+    """The tracker's solver, which finds nothing while it is broken."""
+
+    def __init__(self, solver: Any) -> None:
+        self._solver = solver
+        self.broken = False
+
+    def reset(self) -> None:
+        self._solver.reset()
+
+    def update(self, planned: Any, output: Any) -> int:
+        return -1 if self.broken else int(self._solver.update(planned, output))
+
+
+class FuzzCell:
+    """One segment: a new gate, a new arm, the objects where the seed puts them.
+
+    `stated` is what is held to, `limits` what the parts are built with: a limiter that is off
+    has other ones there.
+    """
+
+    def __init__(
+        self, physics: Physics, stated: ArmLimits, limits: ArmLimits, gate: GateSettings, seed: int
+    ) -> None:
+        mujoco.mj_resetData(physics.model, physics.data)
+        physics.joints = stated.joints
+        physics.law = impedance.law(limits, physics.law.posture, physics.dt_s)
+        physics.place(seed, with_arm=True)
+        physics.tick, physics.acted = 0, 0
+        self.physics, self.stated, self.seen = physics, stated, Seen()
+        self.outside = Outside(physics)
+        self.outside.jam(closed=False)
+        self.loop = FastLoop(physics, PERIOD_NS)
+        self.arm = GuardedArm(self.loop, CommandGuard(limits.cartesian, WATCHDOG_NS))
+        self.now_ns = self._step_ns = 0
+        self.gate = Gate(limits, gate, self.measured())
+        self.solver = FailingSolver(self.gate._tracker.solver)
+        self.gate._tracker.solver = self.solver
+        self._record: Any = np.zeros((), arm_topics.COMMAND)
+        self._torque: Vector = physics.data.ctrl[:JOINTS]
+        self._constraint: Vector = physics.data.qfrc_constraint[:JOINTS]
+        self._before_nm = physics.torque_nm.copy()
+        self._wrench = np.zeros(6)
+        self._rested = 0
+        self._pushed_ns = self._touched_ns = self._admitted_ns = self._carried_ns = -LATER_NS
+        self._inside_ns = 0
+        self._carried = False
+        self._reference: list[Vector] = []
+        self._epoch = -1
+        self._twists = np.zeros((10, 6))  # of the last steps
+        self._energy: tuple[float, float] | None = None  # work done by the push, stored before
+        cell, bounds = stated.cartesian, stated.bounds
+        self._free_m_s = OVERSHOOT * np.maximum(bounds.free_speed_m_s.max(axis=0), cell.speed_m_s)
+        self._joints = stated.joints
+        self._torque_step = np.array(stated.joints.torque_rate_nm_s) * physics.dt_s
+        self._arrays = tuple(
+            np.array(value)
+            for value in (
+                cell.box_min_m,
+                cell.box_max_m,
+                stated.joints.position_min_rad,
+                stated.joints.position_max_rad,
+                stated.joints.velocity_rad_s,
+                stated.joints.torque_nm,
+            )
+        )
+
+    def measured(self) -> Measured:
+        physics = self.physics
+        return Measured(
+            t_robot_ns=self.now_ns,
+            position_m=physics.position_m.copy(),
+            quaternion=physics.quaternion.copy(),
+            q_rad=physics.q.copy(),
+            jacobian=physics.jacobian.copy(),
+        )
+
+    # ---- one control period ------------------------------------------------------------------
+
+    def tick(
+        self,
+        measured: Measured,
+        proposal: Proposal | None,
+        state: ModeState,
+        *,
+        admissible: bool,
+        silent: bool = False,
+    ) -> Decision:
+        """The gate decides, and the engine goes on to the next tick. silent: no command arrives."""
+        decision = self.gate.tick(self.now_ns, measured, proposal, state)
+        if admissible:
+            self._admitted_ns = self.now_ns
+        self._count(decision)
+        if not silent:
+            self._send(decision.command)
+        self._look_at_reference(decision, admissible=admissible)
+        until_ns = self.now_ns + PERIOD_NS
+        while self._step_ns < until_ns:
+            self._step()
+            self._step_ns += STEP_NS
+        self.now_ns = until_ns
+        return decision
+
+    def _send(self, command: CartesianTarget) -> None:
+        record = self._record
+        record["sequence"], record["t_ns"] = command.sequence, command.t_robot_ns
+        record["valid_until_ns"], record["epoch"] = command.valid_until_ns, command.epoch
+        record["position"], record["quaternion"] = command.position_m, command.quaternion
+        record["clip_m"], record["clip_rad"] = command.clip_m, command.clip_rad
+        record["gripper"], record["gripper_hold"] = command.gripper, command.gripper_hold
+        record["hold"] = command.hold
+        self.seen.refused += not self.arm.command(record, self.now_ns)
+
+    def _count(self, decision: Decision) -> None:
+        seen, verdict = self.seen, decision.verdict
+        seen.commands += 1
+        for limit in verdict.limits | Limit(self.physics.acted):
+            name = str(limit.name)
+            seen.limits[name] = seen.limits.get(name, 0) + 1
+        seen.rejects[verdict.reject] = seen.rejects.get(verdict.reject, 0) + 1
+
+    def _look_at_reference(self, decision: Decision, *, admissible: bool) -> None:
+        """Acceleration of the reference, where nothing but the tracker has shaped it."""
+        last, epoch = self._reference, decision.command.epoch
+        if epoch != self._epoch:  # a decay begins
+            self._epoch = epoch
+            last.clear()
+        if not admissible or (decision.verdict.limits & ~PLAIN) or decision.command.hold:
+            last.clear()
+            return
+        last.append(decision.command.position_m)
+        # Of the first ticks after a hold the decay has its part.
+        if len(last) > 30:
+            del last[:-30]
+            change = last[-1] - 2.0 * last[-2] + last[-3]
+            measured = float(np.linalg.norm(change)) / (PERIOD_NS * 1e-9) ** 2
+            allowed = self.stated.cartesian.acceleration_m_s2
+            self._note(Quantity.REFERENCE, measured, allowed)
+
+    # ---- one step of the engine --------------------------------------------------------------
+
+    def _step(self) -> None:
+        physics, outside, now_ns = self.physics, self.outside, self._step_ns
+        pushed = bool(outside.push.any())
+        if pushed or outside.jammed:
+            self._pushed_ns = now_ns
+        outside.act()
+        self.arm.tick(now_ns)
+        links, touched, rate_per_s = False, False, 0.0
+        if physics.data.ncon:
+            touched, links, rate_per_s = outside.touched()
+        if touched or outside.jammed:
+            self._touched_ns = now_ns
+            measure.external(physics.jacobian, self._constraint, self._wrench)
+        else:
+            self._wrench[:] = 0.0
+        bounds, cell = self._arrays, self.stated.cartesian
+        beyond_m = float(
+            np.maximum(physics.position_m - bounds[1], bounds[0] - physics.position_m).max()
+        )
+        self._carry(beyond_m, pushed=pushed)
+        calm = now_ns - max(self._pushed_ns, self._touched_ns) > LATER_NS
+        moved_ns = max(self._admitted_ns, self._pushed_ns + BACK_NS)
+        axis_m_s = self._free_m_s
+        if not calm:
+            axis_m_s = axis_m_s + np.abs(self._recent_push) / self.stated.gains.damping[:3]
+        self._rested = measure.look(
+            self.seen.worst,
+            physics.tick,
+            physics.position_m,
+            physics.twist,
+            physics.q,
+            physics.dq,
+            self._torque,
+            self._before_nm,
+            self._wrench,
+            bounds[0],
+            bounds[1],
+            cell.margin_m,
+            OVERSHOOT * cell.speed_m_s,
+            OVERSHOOT * cell.angular_speed_rad_s,
+            axis_m_s,
+            bounds[2],
+            bounds[3],
+            bounds[4],
+            bounds[5],
+            self._torque_step,
+            self.stated.force_limit_n,
+            self.stated.torque_limit_nm,
+            self._rested,
+            self._carried,
+            calm,
+            now_ns - self._touched_ns < LATER_NS,
+            # Beyond a face, but within the margin, the spring brings it back to the face.
+            beyond_m < 0.0 and calm and now_ns - moved_ns > HELD_NS,
+            links,
+            calm and now_ns - self._inside_ns > HELD_NS,
+        )
+        if touched and not (links or outside.jammed or pushed):
+            self._look_at_impact(rate_per_s)
+        self._twists[:-1] = self._twists[1:]
+        self._twists[-1] = physics.twist
+        if self._energy is not None:
+            self._look_at_energy()
+
+    @property
+    def _recent_push(self) -> Vector:
+        if self.outside.push.any():
+            self._last_push = self.outside.push[:3].copy()
+        return self._last_push
+
+    _last_push: Vector = np.zeros(3)
+
+    def _carry(self, beyond_m: float, *, pushed: bool) -> None:
+        """Whether it is, or was, carried out of the workspace by more than it can hold."""
+        cell = self.stated.cartesian
+        most = 0.8 * self.stated.bounds.force_n.min()
+        hard = float(np.linalg.norm(self.outside.push[:3])) > most * (1.0 + 1e-9)
+        # An arm that has stopped itself resists by its brake law, which has no bound of this kind.
+        if pushed and (hard or self.loop.braking):
+            self._carried = True
+        elif self._carried and beyond_m < 0.0 and self._step_ns - self._pushed_ns > LATER_NS:
+            self._carried = False
+        if beyond_m <= cell.margin_m:
+            self._inside_ns = self._step_ns
+
+    def _look_at_impact(self, rate_per_s: float) -> None:
+        """Force of what the robot hits: at most its mass there times the contact's rate of braking,
+        times the speed it came with, and what the law pushes.
+        """
+        force = self._wrench[:3]
+        size_n = float(np.linalg.norm(force))
+        if size_n < 20.0:
+            return
+        physics, along = self.physics, force / size_n
+        lever = self.outside.place_m - physics.position_m
+        row = along @ physics.jacobian[:3] + np.cross(lever, along) @ physics.jacobian[3:]
+        inertia = np.zeros((physics.model.nv, physics.model.nv))
+        mujoco.mj_fullM(physics.model, inertia, physics.data.qM)
+        turn = np.linalg.solve(inertia[:JOINTS, :JOINTS], row)
+        mass_kg = 1.0 / float(row @ turn)
+        speeds = self._twists[:, :3] + np.cross(self._twists[:, 3:], lever)
+        speed_m_s = float(np.linalg.norm(speeds, axis=1).max())
+        law_n = float(np.linalg.norm(self.stated.bounds.force_n.max(axis=0)))
+        bound_n = np.hypot(1.0, FRICTION) * (mass_kg * rate_per_s * speed_m_s + law_n)
+        self._note(Quantity.IMPACT, size_n, bound_n)
+        seen = self.seen
+        seen.heaviest_kg = max(seen.heaviest_kg, mass_kg)
+        if size_n > seen.impact_n:
+            seen.impact_n, seen.impact = size_n, (speed_m_s, mass_kg, bound_n)
+
+    # ---- pushes beyond what the arm may resist -----------------------------------------------
+
+    def watch_energy(self, *, on: bool) -> None:
+        """Begin, or end, to look at what the holding arm gives to what pushes it."""
+        self._energy = (0.0, self._stored_j()) if on else None
+
+    def _stored_j(self) -> float:
+        """In motion and in the law's springs."""
+        physics, gains = self.physics, self.stated.gains
+        error = np.minimum(
+            np.abs(self.loop.reference_position - physics.position_m),
+            self.stated.cartesian.clip_m.max(axis=0),
+        )
+        return self._moving_j() + 0.5 * float(gains.stiffness[:3] @ error**2)
+
+    def _moving_j(self) -> float:
+        mujoco.mj_energyVel(self.physics.model, self.physics.data)
+        return float(self.physics.data.energy[1])
+
+    def _look_at_energy(self) -> None:
+        assert self._energy is not None
+        work_j, stored_j = self._energy
+        twist = self.physics.twist
+        work_j += float(self.outside.push @ twist) * STEP_NS * 1e-9
+        self._energy = (work_j, stored_j)
+        self._note(Quantity.ENERGY, self._moving_j() - max(work_j, 0.0), stored_j + SLACK_J)
+
+    def _note(self, row: Quantity, value: float, allowed: float) -> None:
+        measure.note(self.seen.worst, int(row), value, allowed, self.physics.tick)
+
+
+FRICTION = 1.0
+"""Of the scene's contacts, the roughest: a hit may also rub."""
+
+SLACK_J = 0.05
+"""For the posture's spring, which is not counted as stored."""

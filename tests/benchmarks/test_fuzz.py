@@ -1,0 +1,65 @@
+"""The fuzz run in short: no limit is exceeded, and a limiter that is off is seen to be off."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import fuzz, fuzz_scene
+from benchmarks.fuzz_measured import Quantity
+from benchmarks.fuzz_off import OFF
+from hardware.sim.physics import Physics
+from robot_rl.commands.bench import bench
+from robot_rl.config import load_cell
+from robot_rl.daemon.limits import cell_limits
+from robot_rl.errors import PlainError
+from safety.limits import ArmLimits
+from safety.vocabulary import ONLY_ARM
+
+SEED = 3  # of a segment in which the hand is caught, and that ends in 8 s
+
+
+@pytest.fixture(scope="module")
+def stated() -> ArmLimits:
+    return cell_limits(load_cell("simulation").arms[ONLY_ARM])
+
+
+@pytest.fixture(scope="module")
+def physics(stated: ArmLimits) -> Physics:
+    return fuzz_scene.build(stated)
+
+
+def test_nothing_is_exceeded(physics: Physics, stated: ArmLimits) -> None:
+    found = fuzz.segment(physics, stated, SEED, 8.0)
+    assert found.commands == pytest.approx(1600, abs=400)
+    assert not {name: steps for name, steps in found.beyond.items() if steps}
+    assert found.worst[Quantity.TORQUE.name][0] > 0.9, "it was hard work"
+    assert found.refused == 0
+
+
+def test_control_without_the_workspace(physics: Physics, stated: ArmLimits) -> None:
+    ratio, shown = fuzz.shown_without(physics, stated, OFF["workspace"], segments=2)
+    assert shown is Quantity.POSITION
+    assert ratio > 2.0
+
+
+def test_results_are_kept_and_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+    once = fuzz.segment
+
+    def counted(physics: Physics, stated: ArmLimits, seed: int, *rest: float, code: str) -> object:
+        seeds.append(seed)
+        return once(physics, stated, seed, 0.5, code=code).model_copy(update={"seconds": rest[0]})
+
+    monkeypatch.setattr(fuzz, "segment", counted)
+    file = tmp_path / "fuzz.jsonl"
+    fuzz.run(hours=1 / 120, keep=str(file))
+    with file.open("a") as lines:
+        lines.write('{"code": "cut o')
+    result = fuzz.run(hours=2 / 120, keep=str(file))
+    assert seeds == [0, 1]
+    assert result.detail["simulated hours"] == pytest.approx(2 / 120)
+
+
+def test_a_limiter_that_there_is_none_of() -> None:
+    with pytest.raises(PlainError, match="there is no limiter 'luck'; choose all or one of: speed"):
+        bench("fuzz", without="luck")
