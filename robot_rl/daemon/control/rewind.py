@@ -18,7 +18,7 @@ NEAR_M = 0.001
 RAMP_NS = 300_000_000
 """In which the goal comes to its speed, so that an arm that lags does not have to catch up."""
 PATIENCE_NS = 3_000_000_000
-"""Beside twice the time that the way takes; then something is in the way."""
+"""Without progress; then something is in the way."""
 FORCE_NS = 20_000_000
 """A force that lasts so long is one, and no single measurement or impact."""
 
@@ -43,7 +43,7 @@ class RewindDrive:
     pressed_ns: int | None  # since when one is that was not before
     begun_ns: int
     at_ns: int
-    deadline_ns: int
+    progress_ns: int  # when the goal moved last
     epoch: int
     leg: RewindLeg
 
@@ -75,7 +75,7 @@ class RewindDrive:
         return [
             Retrace(
                 epoch=self.epoch,
-                valid_until_ns=self.deadline_ns,
+                valid_until_ns=self.at_ns + PATIENCE_NS,
                 position_m=goal.position_m,
                 quaternion=goal.quaternion,
             )
@@ -107,7 +107,7 @@ def begin(
         pressed_ns=None,
         begun_ns=now_ns,
         at_ns=now_ns,
-        deadline_ns=now_ns + PATIENCE_NS + round(2e9 * marks[-1] / speed_m_s),
+        progress_ns=now_ns,
         epoch=epoch,
         leg=RewindLeg.BACK,
     )
@@ -130,7 +130,7 @@ def advance(
     drive = _felt(replace(drive, at_ns=now_ns), force=force, now_ns=now_ns)
     if drive.pressed_ns is not None and now_ns - drive.pressed_ns >= FORCE_NS:
         return replace(drive, leg=RewindLeg.PRESSED)
-    if now_ns >= drive.deadline_ns - 1:
+    if now_ns - drive.progress_ns >= PATIENCE_NS:
         return replace(drive, leg=RewindLeg.MISSED)
     behind_m = _behind_m(drive, references)
     if drive.done_m < drive.length_m:
@@ -138,7 +138,7 @@ def advance(
             return drive
         share = min((now_ns - drive.begun_ns) / RAMP_NS, 1.0)
         done_m = min(drive.done_m + share * drive.speed_m_s * passed_s, drive.length_m)
-        return replace(drive, done_m=done_m)
+        return replace(drive, done_m=done_m, progress_ns=now_ns)
     arrived = behind_m < NEAR_M and _behind_m(drive, measured) < REACHED_M and at_rest(speed_m_s)
     return replace(drive, leg=RewindLeg.REACHED) if arrived else drive
 

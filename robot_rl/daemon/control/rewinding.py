@@ -61,10 +61,10 @@ class Rewinding:
             mode = self._machine.state.mode
         else:
             self._force_ns = self._risk_ns = None
+        if self.drive is not None and self.drive.epoch != self._machine.state.epoch:
+            self._stop(self.drive)  # interrupted, and perhaps begun anew
         if mode is Mode.REWINDING:
             self._advance(now_ns, arms)
-        elif self.drive is not None:
-            self._stop(self.drive)
         self._follow(now_ns, arms)
 
     def proposals(self, arms: int) -> list[Proposal]:
@@ -76,7 +76,7 @@ class Rewinding:
     def _follow(self, now_ns: int, arms: Sequence[ArmChannel]) -> None:
         if self._machine.state.mode not in _TRAILED:
             self.trail.clear()
-        elif self.drive is None and all(arm.watch.condition.unusable is None for arm in arms):
+        elif self.drive is None and _seen(arms):
             safe = not any(arm.verdict.limits & _UNSAFE for arm in arms)
             moving = not at_rest(fastest(arm.speed_m_s for arm in arms))
             self.trail.follow(now_ns, _measured(arms), moving=moving, safe=safe)
@@ -124,7 +124,7 @@ class Rewinding:
     def _advance(self, now_ns: int, arms: Sequence[ArmChannel]) -> None:
         drive = self.drive
         if drive is None:
-            if all(arm.gate.rests for arm in arms):
+            if _seen(arms) and all(arm.gate.rests for arm in arms):
                 self._set_off(now_ns, arms)
             return
         references = tuple(
@@ -173,6 +173,11 @@ _ENDS = {
 
 def _pressed(arms: Sequence[ArmChannel]) -> bool:
     return any(Limit.FORCE in arm.verdict.limits for arm in arms)
+
+
+def _seen(arms: Sequence[ArmChannel]) -> bool:
+    """Whether all measurements can be used."""
+    return all(arm.watch.condition.unusable is None for arm in arms)
 
 
 def _measured(arms: Sequence[ArmChannel]) -> Poses:

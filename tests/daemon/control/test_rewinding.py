@@ -183,6 +183,37 @@ def test_it_is_interrupted_like_any_motion(
         assert rests_m[0] - stand.here_m[0] > 0.03
 
 
+def test_one_that_is_interrupted_and_asked_for_anew_in_one_tick_goes_on(
+    stand: FollowingStand,
+) -> None:
+    stand.asked()
+    stand.run(600)
+    stand.tick(
+        Pause(request_id=UUID(int=8)),
+        Rewind(request_id=UUID(int=9), echo_t_ns=stand.now_ns),
+    )
+    assert stand.mode == "rewinding"
+    finish(stand)
+    assert stand.cause.startswith("Went back by ")
+
+
+def test_a_measurement_that_is_no_number_is_ridden_out(stand: FollowingStand) -> None:
+    """Also where it comes in the very tick in which the arm would set off, and later."""
+    stand.asked(Pause)
+    stand.run(300)
+    asked: tuple[Request, ...] = (Rewind(request_id=UUID(int=9), echo_t_ns=stand.now_ns),)
+    for _ in range(100):
+        known = stand.arm or START
+        stand.arm = replace(known, position_m=np.full(3, np.nan), twist=np.full(6, np.nan))
+        ControlStand.tick(stand, *asked)  # pyright: ignore[reportArgumentType]
+        asked = ()
+        stand.arm = known
+        stand.tick()
+        stand.tick()
+    finish(stand)
+    assert stand.cause.startswith("Went back by 1"), stand.cause
+
+
 def drive_by_hand(stand: ControlStand) -> None:
     stand.ask(AcquireLease)
     stand.drive_for(40, dead_man=False)

@@ -163,6 +163,18 @@ def test_it_goes_back_at_its_speed_and_arrives() -> None:
     assert drive.back_m == pytest.approx(0.0, abs=1e-9)
 
 
+def test_an_arm_that_follows_slowly_is_not_blocked() -> None:
+    """By a limit profile, say: it takes 20 s for what should take one."""
+    drive, x = set_off(), 0.1
+    for _ in range(4100):
+        x = max(x - 0.005 * 0.005, 0.0)
+        there = (pose(x),)
+        drive = advance(
+            drive, there, there, speed_m_s=0.0, force=False, now_ns=drive.at_ns + 5 * MS
+        )
+    assert drive.leg is RewindLeg.REACHED
+
+
 def test_the_goal_waits_for_an_arm_that_cannot_follow_and_gives_up_in_the_end() -> None:
     stuck = (pose(0.1),)
     drive = go_on(set_off(), 400, blocked_at=stuck)
