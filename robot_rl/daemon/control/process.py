@@ -26,6 +26,7 @@ from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.control.status import LoopTimes, control_record
 from robot_rl.daemon.settings import DaemonSettings
 from safety import modes
+from safety.checked import LimitError
 from safety.warmup import warm_up_gate
 
 _DIVIDER = 4  # ticks per CONTROL record
@@ -103,14 +104,13 @@ class ControlLoop:
         mode = modes.initial(now_ns, epoch=now_ns + 1, latch=latch)
         lease_epoch = reserve_epochs(settings.starts_file)
         names = [profile.name for profile in wanted.profiles]
-        self.controller = Controller(
-            wanted,
-            mode,
-            states,
-            now_ns,
-            lease_epoch=lease_epoch,
-            pressed=read_pressed(settings.profiles_file, names),
-        )
+        pressed = read_pressed(settings.profiles_file, names)
+        try:
+            self.controller = Controller(
+                wanted, mode, states, now_ns, lease_epoch=lease_epoch, pressed=pressed
+            )
+        except LimitError as error:  # of the cell's own: they do not fit the arm as measured
+            raise SystemExit(f"control: {error}") from error
         self._limits = 0
         self._published = mode
         # The actor may have an episode running from before a restart: it learns where control is.
