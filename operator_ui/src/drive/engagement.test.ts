@@ -42,6 +42,10 @@ describe("holding the dead-man", () => {
     }
   });
 
+  it("takes over a robot that goes back by itself", () => {
+    expect(nextAsk({ ...HELD, leaseIsOurs: true, mode: "rewinding" })).toBe("takeover");
+  });
+
   it("asks for nothing when it is let go", () => {
     expect(nextAsk({ ...HELD, deadman: false })).toBeNull();
   });

@@ -19,8 +19,9 @@ export interface Situation {
   readonly refused: boolean;
 }
 
-// A robot that is latched, or moving home by itself, is not taken over by holding a key.
-const TAKEN_OVER_FROM: readonly Mode[] = ["autonomous", "paused", "idle"];
+// A robot that is latched, or moving home by itself, is not taken over by holding a key. Who sent it
+// back while driving has to let go of the dead-man first: the robot asks for that.
+const TAKEN_OVER_FROM: readonly Mode[] = ["autonomous", "paused", "idle", "rewinding"];
 
 export function nextAsk(now: Situation): Ask {
   if (!now.deadman || now.waiting || now.refused) return null;
