@@ -26,7 +26,7 @@ UI_STALE := $(if $(UI),$(shell find operator_ui -type f -newer $(UI_BUILT) \
 UI_MISSING := $(if $(wildcard robot_rl/server/console/index.html),,missing)
 UI_STAMPS := $(if $(UI),$(UI_BUILT))
 
-.PHONY: help setup demo test check coverage ui docs lock clean \
+.PHONY: help setup demo test check coverage mutation ui docs lock clean \
 	lint types imports tests safety-coverage ui-check install force
 
 help: ## List the targets
@@ -123,6 +123,9 @@ safety-coverage:
 	NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest -q tests/safety
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report --show-missing --skip-covered --fail-under=100
+
+mutation: install ## Break safety/ in one place at a time; MUTATION_SAMPLE=200: a sample
+	$(PYTHON) tests/mutants.py $(if $(MUTATION_SAMPLE),--sample $(MUTATION_SAMPLE))
 
 ui-check: $(UI_STAMPS)
 ifneq ($(UI),)
