@@ -697,3 +697,13 @@ def test_hold_relaxes_to_the_measured_pose_once(rig: Any) -> None:
     rig.position_m, rig.blocked = held + 0.003, True
     decisions = rig.run(Hold, 100)
     assert np.allclose(decisions[-1].command.position_m, held, atol=1e-12)
+
+
+@pytest.mark.parametrize(("windows", "slowed"), [(1, True), (2, False)])
+def test_how_far_an_action_may_go_depends_on_the_time_that_it_has(
+    rig: Any, windows: int, slowed: bool
+) -> None:
+    """40 mm along one axis: 0.4 m/s in one window, of which an axis has 1/√3; half that in two."""
+    until_ns = rig.now_ns + windows * WINDOW_NS
+    decision = rig.tick(action(rig, np.array([0.04, 0, 0, 0, 0, 0]), valid_until_ns=until_ns))
+    assert bool(decision.verdict.limits & Limit.SPEED) is slowed
