@@ -120,3 +120,11 @@ def test_one_constant_says_how_old_a_persons_input_may_be(
     twist = Twist(epoch=state.epoch, received_ns=0, twist=np.zeros(6))
     judged = judge(twist, state, None, GateSettings(period_s=0.005), now_ns)
     assert (not silent, bool(shaped.any()), judged is Reject.NONE) == (fresh, fresh, fresh)
+
+
+@pytest.mark.parametrize("axis", range(6))
+def test_each_axis_wakes_by_itself(axis: int) -> None:
+    axes = np.zeros(6)
+    axes[axis] = 0.2
+    _, after = shape(SETTINGS, DriveState(), replace(reading(), axes=axes), UPRIGHT)
+    assert after.awake == tuple(each == axis for each in range(6))
