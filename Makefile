@@ -113,8 +113,9 @@ HEAVY = slow or browser or fault
 
 tests:
 	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "beside or not ($(HEAVY))" $(PYTEST_ARGS); two=$$?; \
+	[ $$two -ne 2 ] || exit 2; \
 	$(PYTHON) -m pytest -m "($(HEAVY)) and not beside" $(PYTEST_ARGS); one=$$?; \
-	exit $$(( (two == 5 ? 0 : two) | (one == 5 ? 0 : one) ))  # 5: PYTEST_ARGS named none of them
+	[ $$two -ne 5 ] || exit $$one; [ $$one -ne 5 ] || exit $$two; exit $$((two | one))  # 5: it had none
 
 coverage: install safety-coverage ## That tests/safety reaches every branch of safety/
 

@@ -220,6 +220,16 @@ class Ring(_Mapped):
         self._wake_word(0)
         return True
 
+    @property
+    def pushed(self) -> int:
+        """Records appended so far."""
+        return self._words[0]
+
+    @property
+    def popped(self) -> int:
+        """Records taken so far."""
+        return self._words[1]
+
     def pop(self) -> Record | None:
         """The oldest record, or None when there is none."""
         head, tail = self._words[0], self._words[1]

@@ -98,7 +98,13 @@ class Gate:
         self.settings = settings
         self.gripper = gripper
         self.gripper_held = True
-        self._seen = SeenPose(measured.t_robot_ns, measured.position_m, measured.quaternion)
+        self._seen = SeenPose(
+            measured.t_robot_ns,
+            measured.position_m,
+            measured.quaternion,
+            speed_m_s=limits.cartesian.speed_m_s,
+            turning_rad_s=limits.cartesian.angular_speed_rad_s,
+        )
         self.position_m, self.quaternion = self._seen.position_m, self._seen.quaternion
         self.limits: CartesianLimits = limits.cartesian
         self._widest = self.limits

@@ -408,6 +408,6 @@ def test_benchmarks_are_named() -> None:
     refused(run("bench", "nope"), "'nope'", "control", "outbox", "replay", "learner", "startup")
     names = run("bench", "list").out.split()
     assert names == [
-        *("control", "correction", "faults", "kills", "learner", "limit_profile", "lockstep"),
-        *("memory", "outbox", "replay", "restart", "risk", "startup", "takeover"),
+        *("control", "correction", "faults", "fuzz", "kills", "learner", "limit_profile"),
+        *("lockstep", "memory", "outbox", "replay", "restart", "risk", "startup", "takeover"),
     ]

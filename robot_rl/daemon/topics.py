@@ -190,6 +190,7 @@ RINGS = {
         MESSAGE,
         64,
     ),  # link → control: FromClient | ClientGone
+    "stop_requests": (MESSAGE, 64),  # link → control: FromClient with a Stop, which waits for none
     "control_results": (
         MESSAGE,
         64,

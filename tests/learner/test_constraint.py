@@ -58,6 +58,13 @@ def test_each_ended_episode_counts_once_and_those_before_it_as_far_as_the_window
     assert multiplier.follow(replay) == {}, "that one runs"
     put(replay, dangerous(2))
     assert multiplier.follow(replay)["risk_cost"] == 0.0, "the first has left the window"
+    before = float(multiplier.value)
+    put(replay, dangerous(3))
+    put(replay, dangerous(4))
+    multiplier.follow(replay)
+    assert float(multiplier.value) == before - 2 * 0.5 * 0.25, (
+        "two ended while the learner was busy"
+    )
 
 
 def test_a_value_is_weighed_against_the_risk_of_the_whole_action() -> None:

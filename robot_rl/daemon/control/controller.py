@@ -19,6 +19,7 @@ from robot_rl.daemon.control.chunk import ChunkPlan, PlannedAction
 from robot_rl.daemon.control.home import HomePose, Leg
 from robot_rl.daemon.control.operator_input import OperatorInput
 from robot_rl.daemon.control.outbound import Outbound
+from robot_rl.daemon.control.sentences import CLEAR_OVERTAKEN
 from robot_rl.daemon.control.settings import ControlSettings
 from robot_rl.daemon.control.window import PRECEDENCE, Driver, StepAccount
 from robot_rl.daemon.messages import GoHome, HomeMissed, HomeReached, Intent
@@ -41,6 +42,7 @@ class TickInput:
     late_ns: int = 0  # behind the deadline
     arms: Sequence[ArmState | None]  # in the order of the cell
     requests: list[FromClient | ClientGone] = field(default_factory=list)
+    void: list[FromClient] = field(default_factory=list)  # clears from before a stop
     intents: list[Intent] = field(default_factory=list)
     drive: Record | None = None  # the newest one, if it is new
     local: Record | None = None
@@ -198,6 +200,8 @@ class Controller:
                 self.operator_input.client_gone(message.client_id)
             else:
                 authority.request(message, now_ns, self._condition)
+        for sender in seen.void:
+            authority.out.answer(sender, CLEAR_OVERTAKEN, now_ns)
         for intent in seen.intents:
             authority.intent(intent, now_ns)
 

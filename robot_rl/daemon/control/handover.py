@@ -119,7 +119,8 @@ class HandoverWatch:
         passed_ms = (arm.t_ns - self._arm.t_ns) * 1e-6
         if passed_ms > 0.0:
             step = float(np.abs(arm.torque_nm - self._arm.torque_nm).max()) / passed_ms
-            opened.torque_step_nm_ms = max(opened.torque_step_nm_ms, step)
+            if math.isfinite(step):
+                opened.torque_step_nm_ms = max(opened.torque_step_nm_ms, step)
 
 
 def _force_n(arm: ArmState) -> float:

@@ -83,7 +83,7 @@ class ControlLoop:
         self._local = _Newest(topics.open_slot(folder, "local_input"))
         self._chunk = _Newest(topics.open_chunk(folder, settings.task.action.size))
         self._control = topics.open_slot(folder, "control")
-        self._requests = RequestQueue(topics.open_ring(folder, "control_requests"))
+        self._requests = RequestQueue(folder)
         self._results = topics.open_ring(folder, "control_results")
         self._intents = topics.open_ring(folder, "intents")
         self._events = topics.open_ring(folder, "control_events")
@@ -183,11 +183,13 @@ class ControlLoop:
         """Read, decide, send, tell."""
         arms = [_state(arm) for arm in self.arms]
         now_ns = self.clock.now_ns()
+        taken = self._requests.take()
         seen = TickInput(
             now_ns=now_ns,
             late_ns=late_ns,
             arms=arms,
-            requests=self._requests.take(),
+            requests=taken.requests,
+            void=taken.void,
             intents=messages.receive(self._intents, _INTENTS),
             drive=self._drive.take(),
             local=self._local.take(),

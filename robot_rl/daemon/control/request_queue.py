@@ -1,52 +1,60 @@
 """Requests to control, a few a tick: to read one takes as long as a gate's tick takes it to decide.
 
-They are carried out in the order in which they came, but for a stop: it waits for nothing but the
-clears before it, so that none of those undoes it.
+What waits stays in its ring, so that a flood fills that and is refused by the link. Stops have a
+ring of their own and wait for no other request. A clear that was asked for before a stop is void:
+it would undo what its sender did not know of.
 """
 
-from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hardware.memory import Ring
+from robot_rl.daemon import topics
 from robot_rl.daemon.messages import json_of
+from robot_rl.schema.live.client_message import Clear
 from robot_rl.schema.live.robot_command import ClientGone, FromClient
 
 A_TICK = 4
-"""Requests carried out in one tick, stops and the clears before them not counted."""
+"""Requests carried out in one tick, and as many stops."""
 
-_REQUESTS: TypeAdapter[FromClient | ClientGone] = TypeAdapter(FromClient | ClientGone)
+AnyRequest = FromClient | ClientGone
+_REQUESTS: TypeAdapter[AnyRequest] = TypeAdapter(AnyRequest)
 
-# JSON escapes quotes inside of texts, so that these are found nowhere else.
-_STOP, _CLEAR = b'"kind":"stop"', b'"kind":"clear"'
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Of one tick, in the order in which they are carried out. void: clears from before a stop."""
+
+    requests: list[AnyRequest] = field(default_factory=list[AnyRequest])
+    void: list[FromClient] = field(default_factory=list[FromClient])
 
 
 class RequestQueue:
-    """State: the texts that wait."""
+    """State: how many requests had been made when the newest stop was taken."""
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
-        self._waiting: deque[bytes] = deque()
+    def __init__(self, folder: Path) -> None:
+        self._ring = topics.open_ring(folder, "control_requests")
+        self._stops = topics.open_ring(folder, "stop_requests")
+        self._before_stop = 0
 
-    def take(self) -> list[FromClient | ClientGone]:
-        """What is to be carried out in this tick, in that order."""
-        self._waiting.extend(json_of(record) for record in self._ring.drain())
-        if not self._waiting:
-            return []
-        taken = self._take_stops()
-        for _ in range(min(A_TICK, len(self._waiting))):
-            taken.append(self._waiting.popleft())
-        return [_REQUESTS.validate_json(text) for text in taken]
-
-    def _take_stops(self) -> list[bytes]:
-        """Every stop, and the clears that came before the last one of them."""
-        stops = [place for place, text in enumerate(self._waiting) if _STOP in text]
-        if not stops:
-            return []
-        first: list[bytes] = []
-        others: deque[bytes] = deque()
-        for place, text in enumerate(self._waiting):
-            jumps = _STOP in text or (_CLEAR in text and place < stops[-1])
-            (first if jumps else others).append(text)
-        self._waiting = others
-        return first
+    def take(self) -> Taken:
+        """What is to be carried out in this tick."""
+        taken = Taken()
+        for _ in range(A_TICK):
+            record = self._stops.pop()
+            if record is None:
+                break
+            taken.requests.append(_REQUESTS.validate_json(json_of(record)))
+            self._before_stop = self._ring.pushed
+        for _ in range(A_TICK):
+            number, record = self._ring.popped, self._ring.pop()
+            if record is None:
+                break
+            request = _REQUESTS.validate_json(json_of(record))
+            match request:
+                case FromClient(message=Clear()) if number < self._before_stop:
+                    taken.void.append(request)
+                case _:
+                    taken.requests.append(request)
+        return taken

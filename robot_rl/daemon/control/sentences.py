@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+CLEAR_OVERTAKEN = "The robot was stopped after you asked to clear it; look again, then clear it."
+
 
 def not_for_control(kind: str) -> str:
     """A request that another process answers reached control."""

@@ -22,6 +22,7 @@ from robot_rl.schema.live.client_message import (
     Ready,
     Request,
     StartEpisode,
+    Stop,
 )
 from robot_rl.schema.live.robot_command import ClientGone, FromClient
 from robot_rl.schema.live.robot_message import CommandResult
@@ -50,6 +51,7 @@ class Router:
         self._clock, self._turns, self._control, self._mailbox = clock, turns, control, mailbox
         self._drive = topics.open_slot(folder, "drive")
         self._control_requests = topics.open_ring(folder, "control_requests")
+        self._stop_requests = topics.open_ring(folder, "stop_requests")
         self._actor_requests = topics.open_ring(folder, "actor_requests")
 
     def route(self, command: FromClient) -> None:
@@ -69,6 +71,8 @@ class Router:
             case LeaveLockstep():
                 self._turns.leave(command.client_id)
                 self._answer(command, message, "")
+            case Stop():
+                self._push(self._stop_requests, command, message, "control")
             case _:
                 to_actor = isinstance(message, _ACTOR)
                 ring = self._actor_requests if to_actor else self._control_requests

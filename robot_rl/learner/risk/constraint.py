@@ -35,15 +35,19 @@ class RiskMultiplier(nn.Module):
         self.register_buffer("counted", torch.full((), -1, dtype=torch.int64))
 
     def follow(self, replay: Replay) -> Metrics:
-        """One step when an episode has ended since the last one; what is to be told of it."""
+        """A step for each episode that has ended since the last call; what is to be told of it. One
+        that is labelled after a later one counts in C alone.
+        """
         window = self.settings.window_episodes
         ended = (each for each in replay.newest_episodes() if each.outcome is not None)
         newest = list(islice((each for each in ended if each.rows and not each.excluded), window))
-        if not newest or newest[0].number <= int(self.counted):
+        new = sum(each.number > int(self.counted) for each in newest)
+        if not new:
             return {}
         rows = [np.fromiter(each.rows.values(), np.int64) for each in newest]
         cost = sum(bool(replay.store.cost[each].any()) for each in rows) / len(rows)
-        self.step(cost)
+        for _ in range(new):
+            self.step(cost)
         self.counted.fill_(newest[0].number)
         return {"risk_multiplier": float(self.value), "risk_cost": cost}
 

@@ -96,6 +96,17 @@ def test_a_takeover_while_the_reference_leads_by_the_whole_clip_does_not_jump(
     assert figures.force_before_n == figures.force_n == pytest.approx(30.0)
 
 
+def test_a_torque_that_is_no_number_is_left_out_of_the_account(stand: HandedOver) -> None:
+    """The account must be told whole, or control would end with it."""
+    stand.begin_autonomy()
+    stand.follow(1)
+    stand.measure(torque_nm=np.full(7, np.inf))
+    stand.tick()
+    stand.measure(torque_nm=np.zeros(7))
+    stand.follow(4)
+    assert [each.figures.torque_step_nm_ms for each in stand.found] == [0.0]
+
+
 def test_control_a_reference_that_snaps_to_the_arm_jumps(
     stand: HandedOver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
