@@ -99,7 +99,7 @@ def test_a_takeover_while_the_reference_leads_by_the_whole_clip_does_not_jump(
 def test_a_torque_that_is_no_number_is_left_out_of_the_account(stand: HandedOver) -> None:
     """The account must be told whole, or control would end with it."""
     stand.begin_autonomy()
-    stand.follow(1)
+    stand.follow(2)
     stand.measure(torque_nm=np.full(7, np.inf))
     stand.tick()
     stand.measure(torque_nm=np.zeros(7))
