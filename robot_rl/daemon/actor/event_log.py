@@ -34,18 +34,31 @@ class Identity:
     simulated: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """An episode that is over, and the robot time in which it ran."""
+
+    episode_id: UUID
+    from_ns: int
+    until_ns: int
+
+
 class EventLog:
-    """State: the running episode, the one to be cleared away, and when the reset began."""
+    """State: the running episode and the one before it, the one to be cleared away, and when the
+    reset began.
+    """
 
     def __init__(self, task: Task, identity: Identity, ports: ActorPorts) -> None:
         self._task, self._identity, self._ports = task, identity, ports
         self._running: UUID | None = None
+        self._started_ns = 0
+        self._past: _Past | None = None
         self._to_clear: UUID | None = None
         self._reset_t_utc: datetime | None = None
 
     def started(self, plan: Plan, *, operator: str, joints: int, now_ns: int) -> None:
         task, identity = self._task, self._identity
-        self._running = plan.episode_id
+        self._running, self._started_ns = plan.episode_id, now_ns
         self._append(
             EpisodeStarted(
                 episode_id=plan.episode_id,
@@ -67,6 +80,10 @@ class EventLog:
 
     def recorded(self) -> None:
         """The last record of the running episode is written: what follows is not part of it."""
+        assert self._running is not None
+        self._past = _Past(
+            episode_id=self._running, from_ns=self._started_ns, until_ns=self._ports.now_ns()
+        )
         self._to_clear, self._running = self._running, None
 
     def ended(self, done: Conclude, *, whole: bool) -> None:
@@ -119,11 +136,13 @@ class EventLog:
         )
 
     def handover(self, figures: HandoverFigures, t_ns: int) -> None:
-        """Who moved an arm changed at robot time `t_ns`."""
+        """Who moved an arm changed at robot time `t_ns`. Its account comes later, perhaps after the
+        end of the episode in which that was.
+        """
         self._append(
             HandoverEnded(
                 handover_id=new_id(),
-                episode_id=self._running,
+                episode_id=self._episode_at(t_ns),
                 figures=figures,
                 t_robot_ns=t_ns,
                 t_utc=utc_now(),
@@ -147,6 +166,15 @@ class EventLog:
             )
         )
         self._to_clear = None
+
+    def _episode_at(self, t_ns: int) -> UUID | None:
+        """The one that ran at that robot time, of the newest two."""
+        if self._running is not None and t_ns >= self._started_ns:
+            return self._running
+        past = self._past
+        if past is not None and past.from_ns <= t_ns <= past.until_ns:
+            return past.episode_id
+        return None
 
     def _append(self, event: RobotEvent) -> None:
         self._ports.outbox.append_event(event)
