@@ -62,7 +62,7 @@ class Rewinding:
         else:
             self._force_ns = self._risk_ns = None
         if self.drive is not None and self.drive.epoch != self._machine.state.epoch:
-            self._stop(self.drive)  # interrupted, and perhaps begun anew
+            self._stop(self.drive, now_ns)  # interrupted, and perhaps begun anew
         if mode is Mode.REWINDING:
             self._advance(now_ns, arms)
         self._follow(now_ns, arms)
@@ -75,7 +75,7 @@ class Rewinding:
 
     def _follow(self, now_ns: int, arms: Sequence[ArmChannel]) -> None:
         if self._machine.state.mode not in _TRAILED:
-            self.trail.clear()
+            self.trail.clear(now_ns)
         elif self.drive is None and _seen(arms):
             safe = not any(arm.verdict.limits & _UNSAFE for arm in arms)
             moving = not at_rest(fastest(arm.speed_m_s for arm in arms))
@@ -139,7 +139,7 @@ class Rewinding:
             now_ns=now_ns,
         )
         if drive.leg is not RewindLeg.BACK:
-            self._stop(drive)
+            self._stop(drive, now_ns)
             self._end(_ENDS[drive.leg].format(done_mm=drive.done_m * 1e3), now_ns)
 
     def _set_off(self, now_ns: int, arms: Sequence[ArmChannel]) -> None:
@@ -155,8 +155,8 @@ class Rewinding:
             now_ns=now_ns,
         )
 
-    def _stop(self, drive: RewindDrive) -> None:
-        self.trail.cut(drive.back_m)
+    def _stop(self, drive: RewindDrive, now_ns: int) -> None:
+        self.trail.cut(now_ns, drive.back_m)
         self.drive = None
 
     def _end(self, what: str, now_ns: int) -> None:

@@ -52,13 +52,17 @@ class Trail:
         self._seen_ns, self._moved_s = 0, 0.0
         self._safe = True  # in every tick since the newest point
 
-    def clear(self) -> None:
+    def clear(self, now_ns: int) -> None:
         """What was before is no way back."""
         self._points.clear()
+        self._seen_ns, self._moved_s = now_ns, 0.0
         self._safe = True
 
     def follow(self, now_ns: int, poses: Poses, *, moving: bool, safe: bool) -> None:
-        """Called in every tick. A point is safe when all ticks since the one before it were."""
+        """Called in every tick, but not while the robot goes back along the trail.
+
+        A point is safe when all ticks since the one before it were.
+        """
         self._safe &= safe
         self._moved_s += (now_ns - self._seen_ns) * 1e-9 if moving else 0.0
         self._seen_ns = now_ns
@@ -97,10 +101,14 @@ class Trail:
             end = number if point.safe else end
         return back[: end + 1] if back[0].way_m - back[end].way_m >= SPACING_M else ()
 
-    def cut(self, way_m: float) -> None:
-        """The robot is back where the trail was so long: what came after that is undone."""
+    def cut(self, now_ns: int, way_m: float) -> None:
+        """The robot is back where the trail was so long: what came after that is undone, and
+        neither its time nor that of going back counts.
+        """
         while self._points and self._points[-1].way_m > way_m + 1e-6:
             self._points.pop()
+        self._seen_ns = now_ns
+        self._moved_s = self._points[-1].moved_s if self._points else 0.0
         self._safe = True
 
 

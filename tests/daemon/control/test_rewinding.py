@@ -240,7 +240,22 @@ def test_a_person_may_take_over_from_it(stand: FollowingStand) -> None:
     assert stand.asked(EndTakeover) == ""
 
 
-# ---- an alarm ------------------------------------------------------------------------------------
+def test_how_long_it_went_back_is_no_motion_of_the_way_that_is_left(stand: FollowingStand) -> None:
+    """A person takes over half way, moves a little and asks again."""
+    stand.set(speed_m_s=0.015)
+    assert stand.asked() == ""
+    stand.run(4000)
+    drive_by_hand(stand)
+    stand.drive_for(300, dead_man=True, axes=(0.0, 0.0, 0.5, 0.0, 0.0, 0.0))
+    here_m = stand.here_m
+    assert 0.03 < np.linalg.norm(here_m - START.position_m) < 0.15
+    stand.set(speed_m_s=0.05)
+    assert stand.asked() == ""
+    finish(stand)
+    assert np.linalg.norm(here_m[:2] - stand.here_m[:2]) > 0.06, stand.cause
+
+
+def test_an_arm_that_stands_leaves_n----------------------------------------------------------------
 
 
 def held_back(stand: FollowingStand, *, steps: int = 8) -> None:

@@ -21,11 +21,17 @@ def pose(x: float | np.floating[Any], turn: float = 0.0) -> TcpPose:
 
 
 def walked(
-    trail: Trail, far_m: float, *, speed_m_s: float = 0.1, unsafe_m: tuple[float, float] = (9, 9)
+    trail: Trail,
+    far_m: float,
+    *,
+    begin_m: float = 0.0,
+    begin_ns: int = 0,
+    speed_m_s: float = 0.1,
+    unsafe_m: tuple[float, float] = (9, 9),
 ) -> int:
-    """One arm along x from 0; the time, ns."""
-    now_ns = 0
-    for x in np.arange(0.0, far_m + 1e-9, speed_m_s * 0.005):
+    """One arm along x; the time, ns."""
+    now_ns = begin_ns
+    for x in np.arange(begin_m, far_m + 1e-9, speed_m_s * 0.005):
         now_ns += 5 * MS
         trail.follow(now_ns, (pose(x),), moving=True, safe=not unsafe_m[0] < x < unsafe_m[1])
     return now_ns
@@ -84,7 +90,7 @@ def test_nothing_safe_nothing_moved_or_nothing_kept_is_no_way_back() -> None:
     trail.follow(0, (pose(0.0),), moving=True, safe=True)
     assert trail.way_back(0.1, 3.0) == ()
     walked(trail, 0.2, unsafe_m=(-1.0, 1.0))
-    trail.clear()
+    trail.clear(0)
     walked(trail, 0.2, unsafe_m=(-1.0, 1.0))
     assert trail.way_back(0.1, 3.0) == ()
 
@@ -101,9 +107,29 @@ def test_what_was_gone_back_is_not_there_any_more() -> None:
     trail = Trail()
     walked(trail, 0.2)
     way = trail.way_back(0.1, 30.0)
-    trail.cut(way[-1].way_m)
+    trail.cut(0, way[-1].way_m)
     begin_m, end_m = ends_m(trail.way_back(0.1, 30.0))
     assert (begin_m, end_m) == pytest.approx((0.1, 0.0), abs=2 * SPACING_M)
+
+
+def test_neither_what_is_undone_nor_going_back_counts_as_motion() -> None:
+    trail = Trail()
+    now_ns = walked(trail, 0.1, speed_m_s=0.02)
+    now_ns += 60_000 * MS
+    trail.cut(now_ns, 0.05)
+    walked(trail, 0.06, begin_m=0.05, begin_ns=now_ns, speed_m_s=0.02)
+    begin_m, end_m = ends_m(trail.way_back(0.1, 3.5))
+    assert begin_m - end_m == pytest.approx(0.06, abs=2 * SPACING_M)
+
+
+def test_motion_before_the_trail_began_does_not_count() -> None:
+    trail = Trail()
+    walked(trail, 0.1)
+    trail.clear(60_000 * MS)
+    walked(trail, 0.1, begin_ns=60_000 * MS)
+    way = trail.way_back(0.5, 30.0)
+    assert way[0].moved_s == pytest.approx(1.0, abs=0.05)
+    assert way[-1].moved_s == pytest.approx(0.0, abs=0.05)
 
 
 def test_a_turn_alone_is_a_way_too() -> None:
