@@ -15,7 +15,7 @@ from robot_rl.daemon.control.mode_machine import ModeMachine
 from robot_rl.daemon.control.rewind import FORCE_NS, RewindDrive, RewindLeg
 from robot_rl.daemon.control.trail import Poses, TcpPose, Trail
 from robot_rl.schema.live.robot_command import FromClient
-from safety import modes
+from safety import modes, rotation
 from safety.proposal import Hold, Proposal
 from safety.standstill import at_rest
 from safety.vocabulary import Limit, Mode, Reject, Source
@@ -181,6 +181,11 @@ def _seen(arms: Sequence[ArmChannel]) -> bool:
 
 
 def _measured(arms: Sequence[ArmChannel]) -> Poses:
+    """At unit length, from which a usable measurement may deviate: an angle is read from it."""
     return tuple(
-        TcpPose(position_m=arm.arm.position_m, quaternion=arm.arm.quaternion_wxyz) for arm in arms
+        TcpPose(
+            position_m=arm.arm.position_m,
+            quaternion=rotation.normalized(arm.arm.quaternion_wxyz),
+        )
+        for arm in arms
     )

@@ -39,7 +39,7 @@ class FollowingStand(ControlStand):
         twist = np.concatenate([(gate.position_m - before_m) / 0.005, np.zeros(3)])
         self.measure(
             position_m=gate.position_m.copy(),
-            quaternion_wxyz=gate.quaternion.copy(),
+            quaternion_wxyz=self.quaternion_length * gate.quaternion,
             twist=twist,
         )
         self.results += done.step_results
@@ -49,6 +49,7 @@ class FollowingStand(ControlStand):
     def __init__(self, **settings: Any) -> None:
         self.results: list[Any] = []
         self.events: list[Any] = []
+        self.quaternion_length = 1.0  # as measured
         super().__init__(**settings)
 
     @property
@@ -255,7 +256,20 @@ def test_how_long_it_went_back_is_no_motion_of_the_way_that_is_left(stand: Follo
     assert np.linalg.norm(here_m[:2] - stand.here_m[:2]) > 0.06, stand.cause
 
 
-def test_an_arm_that_stands_leaves_n----------------------------------------------------------------
+def test_an_arm_that_stands_leaves_no_trail_whatever_the_length_of_its_quaternion() -> None:
+    """A measured one of nearly unit length is usable."""
+    stand = FollowingStand()
+    stand.quaternion_length = 1.0 - 2e-4
+    stand.begin_autonomy()
+    stand.follow_policy(16)
+    stand.run(1000)
+    here_m = stand.here_m
+    assert stand.asked() == ""
+    finish(stand)
+    assert np.linalg.norm(here_m - stand.here_m) == pytest.approx(0.1, abs=0.01), stand.cause
+
+
+# ---- an alarm ------------------------------------------------------------------------------------
 
 
 def held_back(stand: FollowingStand, *, steps: int = 8) -> None:
