@@ -100,8 +100,11 @@ class Rewinding:
         if self.settings.on_alarm == "hold":
             return
         if self._force_ns is not None and now_ns - self._force_ns >= FORCE_NS:
-            limit_n = next(force for arm in arms if (force := arm.settings.unsafe_force_n))
-            self._alarm(f"the contact force was beyond {limit_n:g} N", now_ns)
+            limits_n = (arm.settings.unsafe_force_n for arm in arms)
+            limit_n = next((force_n for force_n in limits_n if force_n is not None), None)
+            # An arm's driver may have limits of its own, which it does not tell.
+            beyond = "too large" if limit_n is None else f"beyond {limit_n:g} N"
+            self._alarm(f"the contact force was {beyond}", now_ns)
         elif self._risk_ns is not None and now_ns - self._risk_ns >= RISK_NS:
             self._alarm("every action of the policy was too risky", now_ns)
 

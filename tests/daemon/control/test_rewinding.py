@@ -21,6 +21,7 @@ from robot_rl.schema.live.client_message import (
     Stop,
     Takeover,
 )
+from safety.vocabulary import Limit
 from tests.daemon.control.stand import MS, START, ControlStand
 from tests.daemon.control.test_commanded import STEP_NS
 from tests.daemon.control.test_risk import judged
@@ -349,6 +350,17 @@ def test_an_alarm_with_nothing_behind_it_pauses(watched: FollowingStand) -> None
     assert watched.cause == (
         "Paused: the contact force was beyond 20 N, and there is nothing to retrace."
     )
+
+
+def test_a_force_that_only_the_driver_calls_too_large_is_an_alarm_without_a_number(
+    stand: FollowingStand,
+) -> None:
+    stand.set(on_alarm="rewind")
+    stand.measure(limits=int(Limit.FORCE))
+    stand.run(40)
+    assert (stand.mode, stand.cause) == (
+        "rewinding", "Rewinds: the contact force was too large.",
+    )  # fmt: skip
 
 
 def test_while_a_person_drives_no_alarm_begins_it(watched: FollowingStand) -> None:
