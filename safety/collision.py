@@ -56,6 +56,10 @@ class CollisionLimits:
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise LimitError(f"Two boxes are called {twice!r}; every box needs a name of its own.")
+        if shared := {capsule.name for capsule in self.shape.capsules}.intersection(names):
+            raise LimitError(
+                f"Both a capsule and a box are called {min(shared)!r}; give the box another name."
+            )
         if not self.pairs:
             raise LimitError(
                 "The capsules form no pair to keep apart: links that a joint connects, pairs that "

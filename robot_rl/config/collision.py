@@ -49,7 +49,7 @@ class CollisionSection(Section):
     def limits(self, shape: ArmShape | None) -> CollisionLimits | None:
         """With the shape that the driver describes. Raises LimitError (a ValueError)."""
         if shape is None:
-            if self.boxes or self.capsules or self.ignored:
+            if self.model_fields_set:  # a margin too, which would keep nothing from anything
                 raise ValueError(
                     "collision: the driver describes no shape of its arm, by which the arm's links "
                     "could be kept from anything; take the section out, or give the driver a shape"

@@ -67,6 +67,7 @@ def test_an_arm_with_a_shape_is_kept_from_itself_without_a_word(tmp_path: Path) 
         (CARRIED.replace("radius_m = 0.03", "radius_m = 0.0"), "radius_m"),
         (CARRIED.replace('"camera"', '"link 5"'), "wo are called 'link 5'"),
         (FIXTURE.replace('"fixture"', '"table"'), "wo boxes are called 'table'"),
+        (FIXTURE.replace('"fixture"', '"link 2"'), "a capsule and a box are called 'link 2'"),
         (FIXTURE.replace("0.0, 1.0]", "0.0, 2.0]"), "of length 2; it must be 1"),
         ('[collision]\nignored = [["link 2", "cup"]]', "names 'cup'; the capsules are: base, li"),
         ("[collision]\nmargin_m = 0.5", "margin_m"),
@@ -85,5 +86,10 @@ def test_boxes_are_refused_where_the_driver_describes_no_shape(
     with pytest.raises(BadConfig, match="the driver describes no shape of its arm"):
         load_cell(written(tmp_path, ""))
     file = tmp_path / "bare.toml"
-    file.write_text(TEXT[: TEXT.index("[[collision.boxes]]")] + TEXT[TEXT.index("[control]") :])
+    bare = TEXT[: TEXT.index("[[collision.boxes]]")] + TEXT[TEXT.index("[control]") :]
+    for margin_m in (0.05, 0.02):  # of which the latter is what it would be anyway
+        file.write_text(bare.replace("[control]", f"[collision]\nmargin_m = {margin_m}\n[control]"))
+        with pytest.raises(BadConfig, match="the driver describes no shape of its arm"):
+            load_cell(str(file))
+    file.write_text(bare)
     assert cell_limits(load_cell(str(file)).arms[ONLY_ARM]).collision is None
