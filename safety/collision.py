@@ -85,6 +85,14 @@ class CollisionLimits:
         return (*self.shape.pairs(), *of_boxes)
 
 
+def elsewhere(joint: int) -> str:
+    """Of a joint, counted from 0, that `Collision.see` found."""
+    return (
+        f"the axis of joint {joint + 1} is not where the arm's Jacobian has it, so that the shape "
+        "is not that of this arm, or its joints count from another zero; correct the driver's shape"
+    )
+
+
 class Collision:
     """State: distance (m,) of each pair as measured, less the margin, and what changes it."""
 
@@ -146,23 +154,24 @@ class Collision:
             combine(self.gradient, inverse, rows)
         return away
 
-    def check(self, away: int) -> None:
-        """What `see` found at the start. Raises LimitError where the shape cannot be this arm's."""
-        if away != AGREES:
-            raise LimitError(
-                f"The axis of joint {away + 1} is not where the arm's Jacobian has it: the shape "
-                "is not that of this arm, or its joints count from another zero; correct the "
-                "driver's shape."
-            )
+    def overlap(self) -> str | None:
+        """Which pair, as last seen, is deeper in one another than can be; None: none."""
+        capsules = len(self._radius)
         radius = [*self._radius.tolist(), *([np.inf] * len(self.limits.boxes))]
         for (i, j), (one, two), distance in zip(
             self.limits.indices, self.limits.pairs, self.distance_m.tolist(), strict=True
         ):
             if distance <= -min(radius[i], radius[j]):
-                raise LimitError(
-                    f"{one!r} and {two!r} overlap by {-distance * 1e3:.0f} mm where the arm "
-                    "stands, which cannot be: correct the capsule or the box, or ignore the pair."
+                advice = (
+                    "correct the capsules, or name the pair in ignored"
+                    if j < capsules
+                    else "correct the capsule or the box"
                 )
+                return (
+                    f"{one!r} and {two!r} overlap by {-distance * 1e3:.0f} mm where the arm "
+                    f"stands, which cannot be; {advice}"
+                )
+        return None
 
     def _place(self, q: FloatArray) -> None:
         place(

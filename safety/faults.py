@@ -274,7 +274,7 @@ _TABLE = (
     Fault(
         number=None,
         code=FaultCode.ARM_UNUSABLE,
-        cause="the arm's measurements stay NaN or infinite, or are no pose",
+        cause="the arm's measurements stay NaN or infinite, are no pose, or contradict its shape",
         effect="hold; an arm that sees it itself brakes at once",
         bound=Bound(count=50),
         latches=True,

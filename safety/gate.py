@@ -153,6 +153,8 @@ class Gate:
         reject, limits = self._admit(now_ns, proposal, state)
         if not seen:
             reject, limits = Reject.MEASUREMENT, limits | Limit.NOT_FINITE
+        elif self.unusable is not None:
+            reject = Reject.MEASUREMENT
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
         if self._workspace.look(self._seen.position_m, self.limits):
             admitted, reject = self._come_back(admitted, reject)
@@ -174,16 +176,21 @@ class Gate:
         """It holds, and its reference has come to rest."""
         return self._held
 
+    @property
+    def unusable(self) -> str | None:
+        """Why the newest measurement admits no motion: it contradicts the arm's shape."""
+        return None if self._joints is None else self._joints.contradiction
+
     def _see(self, now_ns: int, measured: Measured) -> bool:
-        """Accept a usable measurement; otherwise the last usable one stays in force."""
+        """Accept a usable measurement; otherwise the last usable one stays in force. A pose that is
+        one counts whatever the joints say: hold, clip and workspace must know where the arm is.
+        """
         if not 0 <= now_ns - measured.t_robot_ns <= self.settings.measurement_age_s * 1e9:
             return False
         if not usable_pose(measured.position_m, measured.quaternion):
             return False
-        if self._joints is not None and not self._joints.see(measured):
-            return False
         self._seen.see(measured.t_robot_ns, measured.position_m, measured.quaternion)
-        return True
+        return self._joints is None or self._joints.see(measured)
 
     def _admit(
         self, now_ns: int, proposal: Proposal | None, state: ModeState

@@ -27,7 +27,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from safety.collision import AGREES, DAMPER_PER_S, Collision
+from safety.checked import LimitError
+from safety.collision import AGREES, DAMPER_PER_S, Collision, elsewhere
 from safety.compiled import kernel
 from safety.limits import ArmLimits, JointLimits
 from safety.measured import Measured
@@ -63,7 +64,11 @@ SINGULARITY = int(Limit.SINGULARITY)
 
 
 class JointSpace:
-    """State: inverse of the measured Jacobian, the joints, the reference's last twist."""
+    """State: inverse of the measured Jacobian, the joints, the reference's last twist.
+
+    `contradiction`: why the arm's shape cannot be that of the arm as measured, to complete a
+    sentence; None: it agrees. Until it does, nothing keeps the links apart: no motion is admitted.
+    """
 
     def __init__(
         self,
@@ -86,7 +91,8 @@ class JointSpace:
         self._room_m = np.zeros(0) if collision is None else collision.room_m
         self._braking = np.zeros(0) if collision is None else collision.braking
         self._weak, self._factors = np.zeros((6, min(6, joints))), np.ones(min(6, joints))
-        self._seen, self._away = False, AGREES
+        self.contradiction: str | None = None
+        self._checked = False  # that nothing overlapped where the arm stood first
         self._before = np.zeros(6)
         self._allowed = np.zeros(6)
         self.least_singular = np.inf
@@ -106,12 +112,12 @@ class JointSpace:
     def begin(self, measured: Measured) -> None:
         """The first measurement. Raises LimitError where the arm's shape contradicts it."""
         self.see(measured)
-        if self.collision is not None and self._seen:
-            self.collision.check(self._away)
+        if (why := self.contradiction) is not None:
+            raise LimitError(f"{why[0].upper()}{why[1:]}.")
 
     def see(self, measured: Measured) -> bool:
         """Take over a measurement, its joints (n,) and Jacobian (6, n); whether it can be used."""
-        self._seen = False
+        self.contradiction = None
         q_rad, jacobian = measured.q_rad, measured.jacobian
         if q_rad is None or jacobian is None:
             return False
@@ -121,18 +127,22 @@ class JointSpace:
         self._seen_q[:], self._seen_jacobian[:] = q_rad, jacobian
         if not usable(self._seen_q, self._seen_jacobian):
             return False
-        self._seen = True
         self._q[:] = self._seen_q
         self.least_singular = decompose(
             self._seen_jacobian, self._inverse, self._weak, self._factors
         )
-        if self.collision is None:
-            return True
+        if self.collision is not None:
+            self._compare(self.collision, measured.position_m)
+        return True
+
+    def _compare(self, collision: Collision, at_m: FloatArray) -> None:
         rows = self._rows[self.joints :]
-        self._away = self.collision.see(
-            self._q, measured.position_m, self._seen_jacobian, self._inverse, rows
-        )
-        return self._away == AGREES
+        away = collision.see(self._q, at_m, self._seen_jacobian, self._inverse, rows)
+        if away != AGREES:
+            self.contradiction = elsewhere(away)
+        elif not self._checked:
+            self.contradiction = collision.overlap()
+            self._checked = self.contradiction is None
 
     def share(self, twist: FloatArray) -> float:
         """By how much a twist (6,) must be scaled for no joint to exceed its speed; at most 1."""

@@ -102,11 +102,11 @@ def blind_to_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control does not see that the arm has stopped itself."""
     look = ArmWatch.look
 
-    def unseen(watch: ArmWatch, arm: object, now_ns: int) -> None:
+    def unseen(watch: ArmWatch, arm: object, *rest: object) -> None:
         if arm is not None:
             object.__setattr__(arm, "braking", False)
             object.__setattr__(arm, "fault", "")
-        look(watch, arm, now_ns)  # pyright: ignore[reportArgumentType]
+        look(watch, arm, *rest)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(ArmWatch, "look", unseen)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from safety import links
 from safety.checked import LimitError
 from safety.collision import AGREES, Collision, CollisionLimits
+from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, BrakeGains
 from safety.nearest import SWEEPS, project
 from safety.proposal import Twist
@@ -327,6 +328,40 @@ def test_joints_that_contradict_the_shape_later_make_it_hold(roomy: ArmLimits) -
     assert rig.state.mode is Mode.TAKEOVER
 
 
+def creep(rig: ChainRig) -> Twist:
+    way = np.array([0.02, 0.0, 0.0, 0.0, 0.0, 0.0])
+    return Twist(epoch=rig.state.epoch, received_ns=rig.now_ns, twist=way)
+
+
+def test_where_the_shape_contradicts_only_motion_is_refused(roomy: ArmLimits) -> None:
+    """A zero that is 9 mrad off is within tolerance near the base, and not where the arm is long:
+    hold, clip and workspace go on from where the arm is measured.
+    """
+    arm, bent = chain(7)
+    long = np.array([0.0, 1.2, 0.0, -0.3, 0.0, 1.9, 0.785])
+    near_m, far_m = tool(arm, bent), tool(arm, long)
+    assert far_m[0] > 0.8
+    off = np.array([0.0, 0.009, 0.0, 0.0, 0.0, 0.0, 0.0])
+    smaller = replace(roomy.cartesian, box_max_m=near_m + 0.05)
+    rig = rig_of(
+        replace(roomy, cartesian=smaller), 7, of(arm, box_at(np.full(3, 3.0))), bent - 1e-9
+    )
+    assert rig.tick(creep(rig), q_rad=rig.q + off).verdict.reject is Reject.NONE
+    rig.q = long  # a person carries it there
+    for _ in range(3):
+        said = rig.tick(creep(rig), q_rad=rig.q + off)
+        rig.q = long
+        assert said.verdict.reject is Reject.MEASUREMENT
+        assert Limit.NOT_FINITE not in said.verdict.limits
+        assert Limit.EXCURSION in said.verdict.limits
+        assert np.abs(said.command.position_m - far_m).max() <= 0.05 + 1e-9, "the clip"
+        assert rig.gate.unusable is not None
+        assert "the axis of joint 3 is not where" in rig.gate.unusable
+    rig.q = bent
+    assert rig.tick(creep(rig), q_rad=rig.q + off).verdict.reject is Reject.NONE
+    assert rig.gate.unusable is None
+
+
 def test_an_arm_cannot_stand_inside_what_surrounds_it(roomy: ArmLimits) -> None:
     arm, bent = chain(7)
     with pytest.raises(LimitError, match="'link 7' and 'block' overlap by"):
@@ -335,10 +370,39 @@ def test_an_arm_cannot_stand_inside_what_surrounds_it(roomy: ArmLimits) -> None:
     assert look(collision(of(arm, ignored=())), arm, folded).min() < -RADIUS_M
     with pytest.raises(LimitError, match="overlap"):
         rig_of(roomy, 7, of(arm, ignored=()), folded)
-    nothing_measured = replace(measured(arm, bent, 0), q_rad=None)
-    rig = rig_of(roomy, 7, of(arm, box_at(np.full(3, 3.0))))
-    assert rig.gate._joints is not None
-    rig.gate._joints.begin(nothing_measured)  # says nothing: the arm holds until there is one
+
+
+def test_what_to_do_about_an_overlap_is_what_can_be_done(roomy: ArmLimits) -> None:
+    """Only pairs of capsules can be ignored."""
+    arm, bent = chain(7)
+    with pytest.raises(LimitError, match="correct the capsule or the box") as box:
+        rig_of(roomy, 7, of(arm, box_at(tool(arm, bent))))
+    assert "ignore" not in str(box.value)
+    folded = np.array([0.0, 0.0, 0.0, -3.1, 0.0, 0.0, 0.0])
+    with pytest.raises(LimitError, match="correct the capsules, or name the pair in ignored"):
+        rig_of(roomy, 7, of(arm, ignored=()), folded)
+
+
+def test_an_overlap_is_looked_for_at_the_first_usable_measurement(roomy: ArmLimits) -> None:
+    """The gate begins before the arm has a Jacobian."""
+    arm, bent = chain(7)
+    far = box_at(np.full(3, 3.0))
+    block = box_at(tool(arm, bent), name="rack")
+    for boxes, found in (((far,), Reject.NONE), ((far, block), Reject.MEASUREMENT)):
+        rig = rig_of(roomy, 7, of(arm, far))
+        rig.gate._joints = begun = JointSpace.of(
+            replace(roomy, joints=joint_limits(bent, room_rad=1.5), collision=of(arm, *boxes)), DT
+        )
+        assert begun is not None
+        begun.begin(replace(measured(arm, bent, 0), q_rad=None))
+        for _ in range(3):
+            said = rig.tick(creep(rig)).verdict
+            assert said.reject is found
+            assert Limit.NOT_FINITE not in said.limits
+    rig.q = bent + np.array([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert rig.tick(creep(rig)).verdict.reject is Reject.NONE, "moved out of it by hand"
+    rig.q = bent
+    assert rig.tick(creep(rig)).verdict.reject is Reject.NONE, "looked for at the start only"
 
 
 # --- What is accepted ---
@@ -376,6 +440,10 @@ def test_what_is_no_shape_is_refused_with_a_sentence(roomy: ArmLimits) -> None:
         ("greater than 0", lambda: box_at(np.zeros(3), size_m=(1.0, 0.0, 1.0))),
         ("it must be 1", lambda: box_at(np.zeros(3), quaternion=(1.0, 1.0, 0.0, 0.0))),
         ("every box needs a name", lambda: of(arm, box_at(np.ones(3)), box_at(np.ones(3)))),
+        (
+            "a capsule and a box are called 'link 2'",
+            lambda: of(arm, box_at(np.ones(3), name="link 2")),
+        ),
         ("margin_m", lambda: replace(of(arm, box_at(np.ones(3))), margin_m=0.0)),
         ("form no pair", lambda: CollisionLimits(shape=replace(right, capsules=(), ignored=()))),
     ):

@@ -1,4 +1,6 @@
-"""What is wrong with the arm: measurements that are missing or no numbers, or a stop of its own."""
+"""What is wrong with the arm: measurements that are missing, no numbers or not of its shape, or a
+stop of its own.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -62,13 +64,13 @@ class ArmWatch:
         self.fault: FaultFound | None = None
         self._unusable_since_ns: int | None = None
 
-    def look(self, arm: ArmState | None, now_ns: int) -> None:
-        """See this tick's measurement."""
+    def look(self, arm: ArmState | None, now_ns: int, contradicted: str | None = None) -> None:
+        """See this tick's measurement, and what the gate found in the last one."""
         if arm is None:
             self.fault = FaultFound(code=FaultCode.ARM_SILENT, details=self._details)
             self.condition = ArmCondition(unusable=_sentence(self.fault))
             return
-        problem = _problem(arm)
+        problem = _problem(arm) or contradicted
         if problem is None:
             self._unusable_since_ns = None
         elif self._unusable_since_ns is None:

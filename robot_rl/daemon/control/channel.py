@@ -72,7 +72,7 @@ class ArmChannel:
         """This tick's measurement; None: it did not arrive."""
         if arm is not None:
             self.arm = arm
-        self.watch.look(arm, now_ns)
+        self.watch.look(arm, now_ns, self.gate.unusable)
 
     def take_over(self, now_ns: int) -> None:
         """Authority changed: the reference decays to the measured pose."""

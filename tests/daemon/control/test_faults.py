@@ -6,9 +6,12 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from robot_rl.config import load_cell, load_task
+from robot_rl.daemon.control.settings import control_settings
 from robot_rl.daemon.messages import GoHome
 from robot_rl.schema.live.client_message import Clear, Stop
 from safety import modes
+from safety.collision import Collision
 from safety.faults import FaultCode
 from tests.daemon.control.stand import MS, START, ControlStand
 
@@ -54,6 +57,35 @@ def test_one_bad_measurement_is_ridden_out() -> None:
         stand.arm = START
         stand.run(20)
     assert stand.mode == "autonomous"
+
+
+def test_a_shape_that_contradicts_the_arm_latches_until_they_agree_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may agree at the start, and not where the arm has come to."""
+    limits = control_settings(load_cell("simulation"), load_task("lift_cube")).arms[0].limits
+    assert limits.collision is not None
+    shape = Collision(limits.collision, 1.0, np.ones(7))
+    agrees = shape.jacobian(START.q_rad, START.position_m)
+    elsewhere = shape.jacobian(START.q_rad + 0.05 * np.eye(7)[1], START.position_m)
+    monkeypatch.setattr("tests.daemon.control.stand.without_shapes", lambda wanted: wanted)
+    stand = ControlStand(replace(START, jacobian=agrees))
+    stand.begin_autonomy()
+    stand.measure(jacobian=elsewhere)
+    stand.run(10)
+    stand.measure(jacobian=agrees)
+    stand.run(50)
+    assert stand.mode == "autonomous", "a moment is ridden out"
+    stand.measure(jacobian=elsewhere)
+    stand.run(50)
+    assert stand.mode == "fault"
+    assert "the axis of joint 3 is not where" in stand.cause
+    stand.ask(Clear)
+    assert stand.mode == "fault"
+    stand.measure(jacobian=agrees)
+    stand.run(10)
+    stand.ask(Clear)
+    assert stand.mode == "idle"
 
 
 @pytest.mark.parametrize("opening_m", [0.08, 0.0, np.nan])
