@@ -11,13 +11,13 @@ from benchmarks.measurement import Machine, Result, Spread, Target, noise_us, ti
 from hardware.sim.panda import ACCELERATION_RAD_S2, JOINTS, default_limits
 from hardware.sim.panda_shape import SHAPE
 from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
-from safety.collision import Collision, CollisionLimits
+from safety.collision import Collision
 from safety.gate import Gate, Measured
 from safety.impedance import impedance_torque, law, scratch
 from safety.modes import ModeState
 from safety.proposal import PolicyTarget, Twist
 from safety.settings import GateSettings
-from safety.shape import Box
+from safety.shape import Box, CollisionLimits
 from safety.vocabulary import Mode
 
 PERIOD_NS = 5_000_000  # 200 Hz

@@ -15,18 +15,14 @@ than it can stop shrinking at the margin s by the deceleration a that joints and
 Within the margin nothing comes nearer; motion away is free, and none is made.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
 from safety import rotation
-from safety.checked import LimitError, positive
 from safety.compiled import kernel
 from safety.distance import segment_box, segment_segment
 from safety.links import carry, disagreeing, jacobian, place, speed_of
-from safety.shape import ArmShape, Box
+from safety.shape import Box, CollisionLimits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -40,49 +36,6 @@ DAMPER_PER_S = 10.0
 hard: with the square root alone the simulated Panda went 12 mm further."""
 
 AGREES = -1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CollisionLimits:
-    """An arm's shape, the boxes around it, and how near they may come, m."""
-
-    shape: ArmShape
-    boxes: tuple[Box, ...] = ()
-    margin_m: float = 0.02
-
-    def __post_init__(self) -> None:
-        positive("margin_m", self.margin_m)
-        names = [box.name for box in self.boxes]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise LimitError(f"Two boxes are called {twice!r}; every box needs a name of its own.")
-        if shared := {capsule.name for capsule in self.shape.capsules}.intersection(names):
-            raise LimitError(
-                f"Both a capsule and a box are called {min(shared)!r}; give the box another name."
-            )
-        if not self.pairs:
-            raise LimitError(
-                "The capsules form no pair to keep apart: links that a joint connects, pairs that "
-                "are ignored and capsules that touch things do not count; add capsules or boxes."
-            )
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[str, str], ...]:
-        """What is kept apart, by name."""
-        names = [each.name for each in (*self.shape.capsules, *self.boxes)]
-        return tuple((names[i], names[j]) for i, j in self.indices)
-
-    @cached_property
-    def indices(self) -> tuple[tuple[int, int], ...]:
-        """The same by places; boxes come after the capsules. Nothing keeps the base from a box."""
-        capsules = self.shape.capsules
-        of_boxes = [
-            (i, len(capsules) + j)
-            for i, capsule in enumerate(capsules)
-            for j in range(len(self.boxes))
-            if capsule.link > 0 and not capsule.touches
-        ]
-        return (*self.shape.pairs(), *of_boxes)
 
 
 def elsewhere(joint: int) -> str:

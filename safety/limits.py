@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from safety import contact
 from safety.checked import LimitError, all_positive, finite, not_negative, positive
-from safety.collision import CollisionLimits
+from safety.shape import CollisionLimits
 
 FloatArray = NDArray[np.float64]
 

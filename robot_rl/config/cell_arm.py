@@ -12,9 +12,9 @@ from robot_rl.config.collision import CollisionSection
 from robot_rl.config.limit_profile import ProfileName, ProfileSection, check_profiles
 from robot_rl.config.section import NotNegative, Positive, PositiveTriple, Section, Triple
 from safety import contact
-from safety.collision import CollisionLimits
 from safety.limits import ImpedanceGains
 from safety.no_op import MOST, no_box, no_op
+from safety.shape import CollisionLimits
 
 type ArmSettings = Annotated[Any, BeforeValidator(partial(drivers.settings, drivers.ARMS))]
 """A frozen model of the driver itself (hardware.driver.DriverSettings and what adds to it)."""

@@ -6,8 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from robot_rl.config.section import Positive, PositiveTriple, Section, Triple
-from safety.collision import CollisionLimits
-from safety.shape import ArmShape, Box, Capsule, Point
+from safety.shape import ArmShape, Box, Capsule, CollisionLimits, Point
 
 type Name = Annotated[str, Field(min_length=1, max_length=40)]
 type Quaternion = Annotated[tuple[float, ...], Field(min_length=4, max_length=4)]

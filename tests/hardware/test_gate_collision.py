@@ -15,14 +15,14 @@ from hardware.sim.kinematics import HOME_RAD
 from hardware.sim.panda import ACCELERATION_RAD_S2, default_limits
 from hardware.sim.panda_shape import SHAPE
 from hardware.sim.physics import Physics
-from safety.collision import AGREES, Collision, CollisionLimits
+from safety.collision import AGREES, Collision
 from safety.gate import Gate
 from safety.limits import ArmLimits
 from safety.measured import Measured
 from safety.modes import ModeState
 from safety.proposal import Hold, Twist
 from safety.settings import GateSettings
-from safety.shape import Box
+from safety.shape import Box, CollisionLimits
 from safety.vocabulary import Limit, Mode
 from tests.hardware.conftest import CONTROL_NS, LoopDriver
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from safety import links
 from safety.checked import LimitError
-from safety.collision import AGREES, Collision, CollisionLimits
+from safety.collision import AGREES, Collision
 from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, BrakeGains
 from safety.nearest import SWEEPS, project
 from safety.proposal import Twist
-from safety.shape import ArmShape, Box, Capsule, JointAxis
+from safety.shape import ArmShape, Box, Capsule, CollisionLimits, JointAxis
 from safety.vocabulary import Limit, Mode, Reject
 from tests.safety.chain import (
     DT,
