@@ -97,16 +97,27 @@ def segment(
     code: str = "",
     off: Off | None = None,
 ) -> Segment:
-    """One segment; with a limiter off an error ends it and counts as seen."""
+    """One segment."""
+    fuzz = begun(physics, stated, seed, off)
+    return _driven(fuzz, seed, seconds, code, off.spells if off is not None else ())
+
+
+def begun(physics: Physics, stated: ArmLimits, seed: int, off: Off | None = None) -> Fuzz:
+    """A segment before its first tick. Raises LimitError where the limits left are none."""
     limits, settings = stated, GateSettings(period_s=PERIOD_NS * 1e-9, risk_threshold=RISK_ALLOWED)
     if off is not None:
         limits, settings = off.limits(limits), off.settings(settings)
     cell = FuzzCell(physics, stated, limits, settings, seed)
-    fuzz = Fuzz(cell, np.random.default_rng([SEED, seed]))
+    return Fuzz(cell, np.random.default_rng([SEED, seed]))
+
+
+def _driven(
+    fuzz: Fuzz, seed: int, seconds: float, code: str = "", spells: tuple[str, ...] = ()
+) -> Segment:
     began = time.perf_counter()
-    fuzz.run(seconds, off.spells if off is not None and off.spells else tuple(SPELLS))
+    fuzz.run(seconds, spells or tuple(SPELLS))
     took_s = time.perf_counter() - began
-    seen = cell.seen
+    seen = fuzz.cell.seen
     return Segment(
         code=code,
         seed=seed,
@@ -153,8 +164,9 @@ def shown_without(
     best, shown = 0.0, off.shown_by[0]
     with off.applied():
         for seed in range(segments):
+            fuzz = begun(physics, stated, seed, off)  # an error here shows nothing
             try:
-                found = segment(physics, stated, seed, 10.0, off=off)
+                found = _driven(fuzz, seed, 10.0, spells=off.spells)
             except (ValueError, IndexError, ArithmeticError):
                 return 1e9, shown  # what was let through broke the gate
             for quantity in off.shown_by:

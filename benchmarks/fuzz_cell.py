@@ -20,6 +20,7 @@ from hardware.sim.fast_loop import FastLoop
 from hardware.sim.panda import JOINTS
 from hardware.sim.physics import Physics
 from safety import impedance
+from safety.collision import AGREES, Collision
 from safety.command import CartesianTarget
 from safety.gate import Decision, Gate, Measured
 from safety.limits import ArmLimits
@@ -75,6 +76,24 @@ class FailingSolver:
         return -1 if self.broken else int(self._solver.update(planned, output))
 
 
+class Clearance:
+    """How near the arm's links are to one another and to the cell's boxes, as it is stated."""
+
+    def __init__(self, stated: ArmLimits) -> None:
+        assert stated.collision is not None
+        self.margin_m = stated.collision.margin_m
+        self._pairs = Collision(stated.collision, 1.0, np.ones(JOINTS))  # braking is not asked for
+        self._inverse, self._rows = np.zeros((JOINTS, 6)), np.zeros((self._pairs.count, 6))
+
+    def nearer_m(self, physics: Physics) -> float:
+        """By how much the nearest pair is within the margin; below 0 beyond it."""
+        agrees = self._pairs.see(
+            physics.q, physics.position_m, physics.jacobian, self._inverse, self._rows
+        )
+        assert agrees == AGREES, "the shape is of another arm"
+        return -float(self._pairs.room_m.min())
+
+
 class FuzzCell:
     """One segment: a new gate, a new arm, the objects where the seed puts them.
 
@@ -116,6 +135,7 @@ class FuzzCell:
         self._free_m_s = OVERSHOOT * np.maximum(bounds.free_speed_m_s.max(axis=0), cell.speed_m_s)
         self._joints = stated.joints
         self._torque_step = np.array(stated.joints.torque_rate_nm_s) * physics.dt_s
+        self._clearance = Clearance(stated)
         self._arrays = tuple(
             np.array(value)
             for value in (
@@ -259,6 +279,9 @@ class FuzzCell:
             links,
             calm and now_ns - self._inside_ns > HELD_NS,
         )
+        if not self._carried:
+            nearer_m = self._clearance.nearer_m(physics)
+            self._note(Quantity.CLEARANCE, nearer_m, self._clearance.margin_m)
         if touched and not (links or outside.jammed or pushed):
             self._look_at_impact(rate_per_s)
         self._twists[:-1] = self._twists[1:]

@@ -1,7 +1,9 @@
 """What the fuzz run measures, after every step of the engine, from the engine's own state.
 
 Each quantity is a ratio of what was measured to what is allowed: beyond 1 is an excursion. The
-gate's and the law's opinion of themselves is not asked.
+gate's and the law's opinion of themselves is not asked. Only the distance of links and boxes is
+`safety.collision`'s own, of capsules at the engine's joints: tests/hardware/test_gate_collision.py
+compares it with the engine's meshes.
 """
 
 from enum import IntEnum
@@ -33,6 +35,7 @@ class Quantity(IntEnum):
     REFERENCE = 12
     IMPACT = 13
     ENERGY = 14
+    CLEARANCE = 15
 
 
 SAID = {
@@ -51,6 +54,7 @@ SAID = {
     Quantity.REFERENCE: "acceleration of the reference",
     Quantity.IMPACT: "contact force in motion, of its bound",
     Quantity.ENERGY: "energy given to what pushes more than the arm may",
+    Quantity.CLEARANCE: "links and boxes nearer than the margin, of the margin",
 }
 
 REST_M_S, REST_RAD_S, REST_TICKS = 0.005, 0.01, 50

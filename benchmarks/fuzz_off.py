@@ -1,7 +1,8 @@
 """Positive controls of the fuzz run: one limiter off, and what must then be seen beyond 1.
 
 Off means: the parts are built with a value that does not bind, or one function is replaced here.
-`safety/` knows no such switch. A clip has to be off in gate and law, which both have it.
+`safety/` knows no such switch. A clip, and a joint's range, have to be off in gate and law, which
+both have them: what is shown is that the run would see it, not which of the two holds.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,6 +66,23 @@ def _joints(**values: Callable[[Any], Any]) -> Callable[[ArmLimits], ArmLimits]:
         return replace(limits, joints=replace(limits.joints, **found))
 
     return change
+
+
+def _shapeless(limits: ArmLimits) -> ArmLimits:
+    return replace(limits, collision=None)
+
+
+def _boundless(limits: ArmLimits) -> ArmLimits:
+    """Joints without bounds in gate and law, up to the engine's own stops; and no shape, which
+    would keep the arm from folding so far.
+    """
+    joints = _joints(
+        position_min_rad=lambda low: low - 1.0,
+        position_max_rad=lambda high: high + 1.0,
+        velocity_rad_s=_much,
+        acceleration_rad_s2=_much,
+    )
+    return joints(_shapeless(limits))
 
 
 def _much(value: Any) -> Any:
@@ -140,9 +158,10 @@ OFF = {
     ),
     "joint": Off(
         shown_by=(Quantity.JOINT_SPEED, Quantity.JOINT_RANGE),
-        limits=_joints(acceleration_rad_s2=lambda _: None),
+        limits=_boundless,
         spells=_DRIVEN,
     ),
+    "collision": Off(shown_by=(Quantity.CLEARANCE,), limits=_shapeless, spells=_DRIVEN),
     "singularity": Off(
         shown_by=(Quantity.JOINT_SPEED,),
         patches=((joint_space, "decompose", _undamped),),
@@ -167,3 +186,10 @@ OFF = {
         )
     },
 }
+
+UNCONTROLLED = {
+    Reject.NO_PROPOSAL.value: "there is nothing that could be let through",
+    "force": "the recorder's: it marks a step and holds nothing back",
+    "brake": "the arm's own, of what the fault tests inject (tests/faults)",
+}
+"""Without a control here, and why."""

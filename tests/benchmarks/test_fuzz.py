@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks import fuzz, fuzz_scene
-from benchmarks.fuzz_measured import Quantity
-from benchmarks.fuzz_off import OFF
+from benchmarks.fuzz_measured import BEYOND, Quantity
+from benchmarks.fuzz_off import OFF, UNCONTROLLED
 from hardware.sim.physics import Physics
 from robot_rl.commands.bench import bench
 from robot_rl.config import load_cell
 from robot_rl.daemon.limits import cell_limits
 from robot_rl.errors import PlainError
 from safety.limits import ArmLimits
-from safety.vocabulary import ONLY_ARM
+from safety.vocabulary import ONLY_ARM, Limit, Reject
 
 SEED = 3  # of a segment in which the hand is caught, and that ends in 8 s
 
@@ -33,6 +33,7 @@ def test_nothing_is_exceeded(physics: Physics, stated: ArmLimits) -> None:
     assert found.commands == pytest.approx(1600, abs=400)
     assert not {name: steps for name, steps in found.beyond.items() if steps}
     assert found.worst[Quantity.TORQUE.name][0] > 0.9, "it was hard work"
+    assert Quantity.CLEARANCE.name in found.worst
     assert found.refused == 0
 
 
@@ -40,6 +41,32 @@ def test_control_without_the_workspace(physics: Physics, stated: ArmLimits) -> N
     ratio, shown = fuzz.shown_without(physics, stated, OFF["workspace"], segments=2)
     assert shown is Quantity.POSITION
     assert ratio > 2.0
+
+
+def test_control_without_bounds_of_the_joints(physics: Physics, stated: ArmLimits) -> None:
+    """The engine's own stops, and no error, end the motion."""
+    ratio, shown = fuzz.shown_without(physics, stated, OFF["joint"], segments=1)
+    assert shown is Quantity.JOINT_RANGE
+    assert BEYOND < ratio < 1.1
+
+
+def test_control_without_a_shape(physics: Physics, stated: ArmLimits) -> None:
+    ratio, shown = fuzz.shown_without(physics, stated, OFF["collision"], segments=1)
+    assert shown is Quantity.CLEARANCE
+    assert 1.5 < ratio < 10.0
+
+
+@pytest.mark.parametrize("name", OFF)
+def test_an_arm_without_one_limiter_can_be_built(
+    physics: Physics, stated: ArmLimits, name: str
+) -> None:
+    """Else its control would show that a file is refused, and simulate nothing."""
+    fuzz.begun(physics, stated, SEED, OFF[name])
+
+
+def test_each_limiter_has_a_control_or_a_reason_for_none() -> None:
+    named = {str(limit.name).lower() for limit in Limit} | {reject.value for reject in Reject}
+    assert named - OFF.keys() == UNCONTROLLED.keys() | {Reject.NONE.value}
 
 
 def test_results_are_kept_and_gone_on_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
