@@ -4,7 +4,6 @@ as the arm sees it.
 
 import math
 import multiprocessing
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,6 +14,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from benchmarks.fault_cell import FaultCell, Spoilt, fault_cell
+from benchmarks.watcher import watching
 from hardware import arm_topics
 from robot_rl.daemon import messages
 from robot_rl.schema.live.client_message import EndTakeover, Takeover
@@ -38,38 +38,27 @@ class Bumps:
     spoilt: int = 0
 
 
-class _Sampler(threading.Thread):
-    """Every command and every measurement of the arm, as far as this thread gets to see them."""
+class _Sampler:
+    """Every command and every measurement of the arm, as far as it gets to see them."""
 
     def __init__(self, cell: FaultCell) -> None:
-        super().__init__(name="sampler", daemon=True)
         shared, joints = cell.settings.memory, cell.settings.cell.joints["arm"]
         self._command = arm_topics.open_command(shared)
         self._arm = arm_topics.open_state(shared, joints)
-        self._ending = threading.Event()
         self.commands: list[tuple[int, np.ndarray, np.ndarray]] = []
         self.arms: list[tuple[int, np.ndarray, float]] = []
 
-    def run(self) -> None:
-        while not self._ending.is_set():
-            command, arm = self._command.read(), self._arm.read()
-            number, tick = int(command["sequence"]), int(arm["t_ns"])
-            if not self.commands or number != self.commands[-1][0]:
-                pose = np.array(command["position"]), np.array(command["quaternion"])
-                self.commands.append((number, *pose))
-            if not self.arms or tick != self.arms[-1][0]:
-                force_n = math.hypot(*arm["wrench"][:3].tolist())
-                self.arms.append((tick, np.array(arm["torque"]), force_n))
-            time.sleep(0.0005)
-
-    @contextmanager
-    def sampling(self) -> Iterator[None]:
-        self.start()
-        try:
-            yield
-        finally:
-            self._ending.set()
-            self.join()
+    def look(self) -> bool:
+        """Never enough."""
+        command, arm = self._command.read(), self._arm.read()
+        number, tick = int(command["sequence"]), int(arm["t_ns"])
+        if not self.commands or number != self.commands[-1][0]:
+            pose = np.array(command["position"]), np.array(command["quaternion"])
+            self.commands.append((number, *pose))
+        if not self.arms or tick != self.arms[-1][0]:
+            force_n = math.hypot(*arm["wrench"][:3].tolist())
+            self.arms.append((tick, np.array(arm["torque"]), force_n))
+        return False
 
 
 def bumps(task: str, changes: int, *, load: bool) -> Bumps:
@@ -94,7 +83,7 @@ def _change(
     hand_over = trial(cell)
     cell.events(_EVENTS)
     sampler = _Sampler(cell)
-    with sampler.sampling():
+    with watching(sampler.look, 0.0005):
         time.sleep(0.05)
         answer = cell.answer(hand_over())
         time.sleep(_ACCOUNT_S)

@@ -5,10 +5,8 @@ trip. The input falls anywhere between two drives, which the client sends as the
 each robot time.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 
 from benchmarks.delayed_line import delayed
 from benchmarks.measurement import Spread
+from benchmarks.watcher import watching
 from hardware import arm_topics
 from hardware.memory import Slot
 from robot_rl.config import load_cell
@@ -99,7 +98,7 @@ def _at(trip_ms: int, url: str, system: System, inputs: int) -> Reactions:
             start = np.array(commands.read()["position"])
             person.axes = (0.0, 1.0 if number % 2 else -1.0, 0.0, 0.0, 0.0, 0.0)
             pressed_ns, moved = time.monotonic_ns(), _Moved(commands, start)
-            with moved.watching():
+            with watching(moved.look, 0.001):
                 person.live(1.0, lambda: moved.t_ns > 0)  # noqa: B023 (called at once)
             person.axes = (0.0,) * 6
             if moved.t_ns:
@@ -152,27 +151,16 @@ def _command_slot(system: System) -> Slot:
     return arm_topics.open_command(folder)
 
 
-class _Moved(threading.Thread):
+class _Moved:
     """`t_ns`: robot time of the first command that is not at `start`."""
 
     def __init__(self, commands: Slot, start: np.ndarray) -> None:
-        super().__init__(name="moved", daemon=True)
         self._commands, self._start = commands, start
-        self._ending = threading.Event()
         self.t_ns = 0
 
-    def run(self) -> None:
-        while not self._ending.is_set() and not self.t_ns:
-            command = self._commands.read()
-            if np.abs(command["position"] - self._start).max() > _MOVED_M:
-                self.t_ns = int(command["t_ns"])
-            time.sleep(0.001)
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        self.start()
-        try:
-            yield
-        finally:
-            self._ending.set()
-            self.join()
+    def look(self) -> bool:
+        """Whether there was one."""
+        command = self._commands.read()
+        if np.abs(command["position"] - self._start).max() > _MOVED_M:
+            self.t_ns = int(command["t_ns"])
+        return self.t_ns > 0

@@ -31,6 +31,7 @@ _SHARED = (
     "reactions",
     "recorded_feed",
     "scripted",
+    "watcher",
 )
 
 
