@@ -58,6 +58,9 @@ def rehearse(
     evaluations: Annotated[
         int, typer.Option(min=0, help="Frozen episodes before and after, on the same seeds.")
     ] = 50,
+    evaluation_before: Annotated[
+        bool, typer.Option(help="Off: the starting policy was measured already.")
+    ] = True,
     demonstrations: Annotated[
         int, typer.Option(min=0, help="Episodes driven by the operator alone, before all else.")
     ] = 0,
@@ -153,6 +156,7 @@ def rehearse(
             task=task,
             episodes=episodes,
             evaluations=evaluations,
+            evaluation_before=evaluation_before,
             demonstrations=demonstrations,
             demonstration_s=demonstration_seconds,
             evaluate_every_minutes=evaluate_every,

@@ -95,7 +95,8 @@ class Session:
     def run(self) -> None:
         settings = self._settings
         self._crew.work(lambda robot: robot.pilot.join())
-        self._evaluate("evaluation before", settings.evaluations, STARTING_VERSION)
+        if settings.evaluation_before:
+            self._evaluate("evaluation before", settings.evaluations, STARTING_VERSION)
         self._demonstrate()
         shown_s = self._taught.robot_s
         self._training_wall_s = self._train()

@@ -25,6 +25,7 @@ class RehearsalSettings:
     task: str
     episodes: int = 80
     evaluations: int = 50
+    evaluation_before: bool = True
     evaluate_every_minutes: float | None = None
     evaluate_every_steps: int | None = None
     evaluate_episodes: int = 10

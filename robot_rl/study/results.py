@@ -25,6 +25,8 @@ from robot_rl.study.cells import StudyCell, cell_name
 CELLS = "cells"
 _TIMEOUT_S = 30.0
 _CODE = ("robot_rl", "hardware", "safety")
+CODE_UNKNOWN = ""
+_CHANGED = "-changed"
 
 
 class BadResult(BadInput):
@@ -68,9 +70,16 @@ class CodeVersion(BaseModel):
     commit: str
     tree: str
 
+    @property
+    def changed(self) -> bool:
+        """Whether files differed from the commit, so that nobody can say what the code was."""
+        return self.tree.endswith(_CHANGED)
+
 
 class CellResult(BaseModel):
-    """`cells/TASK.ARM.SEED.json`. failure: why there is no report, in the cell's own last lines."""
+    """`cells/TASK.ARM.SEED.json`. failure: why there is no report, in the cell's own last lines.
+    start_of: the cell whose evaluation before this one has (robot_rl.study.start); empty: its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,6 +94,7 @@ class CellResult(BaseModel):
     ended_t_utc: datetime
     wall_s: float
     failure: str = ""
+    start_of: str = ""
     report: CellReport | None = None
 
     @property
@@ -137,9 +147,9 @@ def code_version() -> CodeVersion:
         ).stdout.strip()
 
     try:
-        changed = "-changed" if git("status", "--porcelain", "--", *_CODE) else ""
+        changed = _CHANGED if git("status", "--porcelain", "--", *_CODE) else ""
         trees = git("rev-parse", *(f"HEAD:{folder}" for folder in _CODE))
         tree = hashlib.sha256(trees.encode()).hexdigest()[:12] + changed
         return CodeVersion(commit=git("rev-parse", "HEAD") + changed, tree=tree)
     except (OSError, subprocess.CalledProcessError):
-        return CodeVersion(commit="", tree="")  # installed without its repository
+        return CodeVersion(commit="", tree=CODE_UNKNOWN)  # installed without its repository

@@ -33,6 +33,7 @@ from robot_rl.study.results import (
     read_result,
     write_result,
 )
+from robot_rl.study.start import measured_start, start_of, with_start
 
 _LOOK_S = 0.2
 _END_S = 20.0  # for a rehearsal to end its parts after SIGTERM; it needs five
@@ -65,6 +66,7 @@ class _Running:
     report_file: Path
     log: Path
     code: CodeVersion
+    start: CellResult | None
     started_s: float
 
 
@@ -73,7 +75,7 @@ def run(cells: Sequence[StudyCell], settings: RunSettings) -> None:
     with _alone(settings.folder):
         waiting = _still_to_run(cells, settings)
         with tempfile.TemporaryDirectory(prefix="robot-rl-study-") as reports:
-            _Runner(settings, waiting, len(cells), Path(reports)).run()
+            _Runner(settings, waiting, cells, Path(reports)).run()
 
 
 def _still_to_run(cells: Sequence[StudyCell], settings: RunSettings) -> list[StudyCell]:
@@ -108,11 +110,15 @@ class _Runner:
     """Starts cells in order, as many at a time as wanted, and keeps what comes of them."""
 
     def __init__(
-        self, settings: RunSettings, waiting: list[StudyCell], total: int, reports: Path
+        self,
+        settings: RunSettings,
+        waiting: list[StudyCell],
+        cells: Sequence[StudyCell],
+        reports: Path,
     ) -> None:
         self._settings, self._waiting, self._reports = settings, waiting, reports
         self._running: list[_Running] = []
-        self._total, self._ended = total, total - len(waiting)
+        self._cells, self._ended = cells, len(cells) - len(waiting)
 
     def run(self) -> None:
         try:
@@ -152,6 +158,10 @@ class _Runner:
             seconds = source.report.human_seconds
             # Nobody had to help: then there is nothing to show either.
             arguments += ["--demonstration-seconds", f"{seconds:.3f}"] if seconds else []
+        code = code_version()
+        start = measured_start(cell, self._cells, self._settings.folder, code)
+        if start is not None:
+            arguments.append("--no-evaluation-before")
         report_file = self._reports / f"{cell.name}.json"
         log = self._settings.folder / LOCAL / "logs" / f"{cell.name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -166,9 +176,9 @@ class _Runner:
                 preexec_fn=end_with_parent,
             )
         self._running.append(
-            _Running(cell, process, report_file, log, code_version(), time.monotonic())
+            _Running(cell, process, report_file, log, code, start, time.monotonic())
         )
-        _say(f"{cell.name}: started")
+        _say(f"{cell.name}: started" + (f", its start is {start.name}'s" if start else ""))
 
     def _look(self, running: _Running) -> None:
         """Keep what came of it when it has ended, or end it when it takes too long."""
@@ -186,8 +196,18 @@ class _Runner:
             report = None
         else:
             report = json.loads(running.report_file.read_text())
+        start = running.start
+        if report is not None and start is not None:
+            report = with_start(report, start_of(start))
         self._running.remove(running)
-        self._keep(running.cell, running.code, took_s, failure=failure, report=report)
+        self._keep(
+            running.cell,
+            running.code,
+            took_s,
+            failure=failure,
+            report=report,
+            start="" if start is None else start.name,
+        )
 
     def _keep(
         self,
@@ -197,6 +217,7 @@ class _Runner:
         *,
         failure: str = "",
         report: dict[str, Any] | None = None,
+        start: str = "",
     ) -> None:
         result = CellResult(
             study=self._settings.study,
@@ -210,11 +231,12 @@ class _Runner:
             ended_t_utc=utc_now(),
             wall_s=wall_s,
             failure=failure,
+            start_of=start,
             report=None if report is None else CellReport.model_validate(report),
         )
         write_result(self._settings.folder, result, report)
         self._ended += 1
-        _say(f"{cell.name}: {_in_short(result)} ({self._ended} of {self._total})")
+        _say(f"{cell.name}: {_in_short(result)} ({self._ended} of {len(self._cells)})")
 
     def _end(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         """All of them, in order where they can, else by force; their parts end with them."""

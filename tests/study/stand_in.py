@@ -8,10 +8,13 @@ from pathlib import Path
 from robot_rl.schema.episode import Purpose
 from tests.study.cell_results import entry, frozen, report, trained
 
+FLAGS = ("--quiet", "--no-evaluation-before")
+
 
 def main(behaviour: Path, arguments: list[str]) -> None:
     """`behaviour`: JSON, name of the task file → what it does. Notes what it was asked."""
-    asked = dict(zip(arguments[1::2], arguments[2::2], strict=False))
+    pairs = [argument for argument in arguments if argument not in FLAGS]
+    asked = dict(zip(pairs[1::2], pairs[2::2], strict=False))
     arm = Path(asked["--task"]).stem.split(".")[1]
     with (behaviour.parent / "asked.txt").open("a") as notes:
         notes.write(f"{arm} {' '.join(arguments)}\n")
@@ -24,10 +27,11 @@ def main(behaviour: Path, arguments: list[str]) -> None:
             time.sleep(600)
         case _:
             shown = [entry(Purpose.DEMONSTRATION, 0, human_steps=20)]
-            made = report(frozen([False, True]), shown, trained(3), frozen([True, True]))
+            before = [] if "--no-evaluation-before" in arguments else frozen([False, True])
+            made = report(before, shown, trained(3), frozen([True, True]))
             more = {"everything_else": 1, **json.loads(made.model_dump_json())}
             Path(asked["--json"]).write_text(json.dumps(more))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [argument for argument in sys.argv[2:] if argument != "--quiet"])
+    main(Path(sys.argv[1]), sys.argv[2:])

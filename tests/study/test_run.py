@@ -16,9 +16,10 @@ from robot_rl.config.document import CHECKOUT
 from robot_rl.errors import Conflict
 from robot_rl.study import run as runner
 from robot_rl.study.cells import cells_of
-from robot_rl.study.results import BadResult, read_result, result_file
+from robot_rl.study.results import BadResult, CodeVersion, read_result, result_file
 from robot_rl.study.run import OtherSettings, RunSettings, run
 from robot_rl.study.settings import load_study
+from tests.study.cell_results import CODE
 
 TEXT = """\
 name = "trial"
@@ -87,6 +88,70 @@ def test_a_cell_gets_the_human_seconds_of_another(trial: Trial) -> None:
     notes = (trial.behaviour.parent / "asked.txt").read_text().splitlines()
     # 20 steps of the demonstration and 10 of each training episode, 0.1 s each
     assert ["--demonstration-seconds 5.000" in line for line in notes] == [False, False, True]
+
+
+def test_the_start_is_evaluated_once_for_arms_that_share_it(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "code_version", lambda: CODE)
+    text = (
+        TEXT
+        + """
+[arms.other_task]
+task.max_steps = 90
+[arms.judged_by_a_person]
+task.reward.source = "operator"
+[arms.judged_by_another]
+task.reward.source = "operator"
+operator = { skill = 0.7 }
+[arms.unskilled]
+operator = { skill = 0.7 }
+"""
+    )
+    trial.run(text)
+    lines = (trial.behaviour.parent / "asked.txt").read_text().splitlines()
+    asked = {line.split()[0]: "--no-evaluation-before" not in line for line in lines}
+    assert asked == {
+        "one": True,
+        "two": False,
+        "cloning": False,
+        "other_task": True,
+        "judged_by_a_person": True,
+        "judged_by_another": True,
+        "unskilled": False,
+    }
+    first, second = (read_result(trial.out, f"lift_cube.{arm}.4") for arm in ("one", "two"))
+    assert first is not None
+    assert first.report is not None
+    assert second is not None
+    assert second.report is not None
+    assert (first.start_of, second.start_of) == ("", "lift_cube.one.4")
+    assert second.report.before == first.report.before
+    kept = json.loads(result_file(trial.out, "lift_cube.two.4").read_text())
+    assert kept["report"]["success_before"]["successes"] == 1
+
+
+@pytest.mark.parametrize("tree", ["", "aaaa-changed"])
+def test_a_start_of_unknown_code_is_evaluated_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, tree: str
+) -> None:
+    monkeypatch.setattr(runner, "code_version", lambda: CodeVersion(commit="0", tree=tree))
+    trial.run()
+    assert "--no-evaluation-before" not in (trial.behaviour.parent / "asked.txt").read_text()
+
+
+def test_a_start_of_other_code_is_evaluated_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "code_version", lambda: CODE)
+    trial.does(two="fail")
+    trial.run()
+    trial.asked()
+    trial.does()
+    monkeypatch.setattr(runner, "code_version", lambda: CodeVersion(commit="1", tree="bbbb"))
+    trial.run(retry=True)
+    notes = (trial.behaviour.parent / "asked.txt").read_text().splitlines()
+    assert ["--no-evaluation-before" in line for line in notes] == [False, True]
 
 
 def test_a_failed_cell_says_why_and_stops_no_other(trial: Trial) -> None:
