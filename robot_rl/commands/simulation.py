@@ -17,6 +17,14 @@ class KilledPart(StrEnum):
     server = "server"
 
 
+class UnmarkedUse(StrEnum):
+    """As robot_rl.schema.intervention.InterventionUse."""
+
+    correction = "correction"
+    recovery = "recovery"
+    discard = "discard"
+
+
 class RewardFrom(StrEnum):
     """As robot_rl.schema.transition.RewardSource."""
 
@@ -120,6 +128,20 @@ def rehearse(
     label_error: Annotated[
         float, typer.Option(help="Share of the operator's labels that are wrong, 0 to 1.")
     ] = 0.0,
+    gripper_steps: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="The operator presses the gripper for so many steps only (else until it is done).",
+        ),
+    ] = None,
+    forgotten_mark: Annotated[
+        float,
+        typer.Option(help="Share of takeovers in which the operator forgets key C, 0 to 1."),
+    ] = 0.0,
+    unmarked_use: Annotated[
+        UnmarkedUse, typer.Option(help="What the console says of these, the person's usual choice.")
+    ] = UnmarkedUse.correction,
     kill: Annotated[
         list[KilledPart] | None,
         typer.Option(help="SIGKILL this part during the training, and start it again."),
@@ -149,6 +171,7 @@ def rehearse(
 
     from robot_rl.rehearsal.session import run
     from robot_rl.rehearsal.settings import RehearsalSettings
+    from robot_rl.schema.intervention import InterventionUse
 
     run(
         RehearsalSettings(
@@ -175,6 +198,9 @@ def rehearse(
             reward=None if reward is None else reward.value,
             classifier=classifier,
             label_error=label_error,
+            gripper_steps=gripper_steps,
+            forgotten_mark=forgotten_mark,
+            unmarked_use=InterventionUse(unmarked_use.value),
             seed=seed,
             data=data,
             kill=tuple(part.value for part in kill or ()),

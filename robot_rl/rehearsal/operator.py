@@ -6,12 +6,21 @@ from enum import StrEnum
 import numpy as np
 
 from robot_rl.rehearsal.expert import Advice, Expert, View
+from robot_rl.schema.intervention import InterventionUse
 from safety.vocabulary import Mode
+
+_SAME_INSTANT_S = 1e-6  # times are float seconds of a clock that counts nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings:
-    """How this person works; `skill` is the chance that an input is the expert's, not random."""
+    """How this person works; `skill` is the chance that an input is the expert's, not random.
+
+    press_s: how long the gripper's key is held, each time that the gripper is to do something else
+    and once in every takeover; None: as long as the expert says. forgotten_mark: the share of the
+    takeovers of training episodes in which key C is never pressed, and the console's question goes
+    unanswered. usual_use: what the console then says in the person's place, their last choice.
+    """
 
     reaction_s: float = 0.3  # from seeing that it goes wrong to the hand on the device
     patience_s: float | None = None  # without progress; None: what the expert of the scene has
@@ -21,6 +30,9 @@ class OperatorSettings:
     skill: float = 1.0
     interventions: bool = True
     label_error: float = 0.0  # the share of training episodes in which the wrong key is pressed
+    press_s: float | None = None
+    forgotten_mark: float = 0.0
+    usual_use: InterventionUse = InterventionUse.CORRECTION
 
     def __post_init__(self) -> None:
         for name, value, low, high in (
@@ -30,6 +42,8 @@ class OperatorSettings:
             ("label error", self.label_error, 0.0, 1.0),
             ("correction", self.correction_s, 0.1, 60.0),
             ("patience", self.patience_s, 0.1, 60.0),
+            ("press of the gripper's key", self.press_s, 0.02, 10.0),
+            ("forgotten mark", self.forgotten_mark, 0.0, 1.0),
         ):
             if value is not None and not low <= value <= high:
                 raise ValueError(f"operator {name} = {value}: allowed are {low} to {high}")
@@ -41,12 +55,16 @@ class Wish(StrEnum):
     NOTHING = "nothing"
     TAKE_OVER = "take_over"
     MARK_CORRECTION = "mark_correction"
+    FORGET_MARK = "forget_mark"  # said once, when such a takeover begins
     LET_GO = "let_go"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mind:
-    """What the person remembers; `demonstrating` drives from start to end of the episode."""
+    """What the person remembers; `demonstrating` drives from start to end of the episode.
+
+    forgets: to mark this takeover. gripper: what the gripper was last wanted to do, and since when.
+    """
 
     demonstrating: bool = False
     best: float = float("inf")
@@ -54,6 +72,9 @@ class Mind:
     alarmed_t_s: float | None = None
     driving: bool = False
     correcting_since_s: float | None = None
+    forgets: bool = False
+    gripper: int = 0
+    gripper_t_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +98,7 @@ def decide(
         mind = replace(mind, driving=False, correcting_since_s=None, alarmed_t_s=None)
         mind = replace(mind, best=float("inf"), best_t_s=view.t_s)
     if mind.demonstrating:
-        return mind, OperatorDecision(
-            wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng)
-        )
+        return mind, _take_over(view, expert, settings, rng)
     if mode is not Mode.AUTONOMOUS or not settings.interventions:
         return mind, OperatorDecision(wish=Wish.NOTHING, advice=None)
     return _watch(mind, view, expert, settings, rng)
@@ -99,27 +118,55 @@ def _watch(
     if mind.alarmed_t_s is None and view.t_s - mind.best_t_s >= patience_s:
         mind = replace(mind, alarmed_t_s=view.t_s)
     if mind.alarmed_t_s is not None and view.t_s - mind.alarmed_t_s >= settings.reaction_s:
-        return mind, OperatorDecision(
-            wish=Wish.TAKE_OVER, advice=_input(view, expert, settings, rng)
-        )
+        return mind, _take_over(view, expert, settings, rng)
     return mind, OperatorDecision(wish=Wish.NOTHING, advice=None)
+
+
+def _take_over(
+    view: View, expert: Expert, settings: OperatorSettings, rng: np.random.Generator
+) -> OperatorDecision:
+    advice = _input(view, expert, settings, rng)
+    if settings.press_s is not None:  # who presses for a while only waits until they drive
+        advice = replace(advice, gripper=0)
+    return OperatorDecision(wish=Wish.TAKE_OVER, advice=advice)
 
 
 def _drive(
     mind: Mind, view: View, expert: Expert, settings: OperatorSettings, rng: np.random.Generator
 ) -> tuple[Mind, OperatorDecision]:
-    advice = _input(view, expert, settings, rng)
+    advice, wish = _input(view, expert, settings, rng), Wish.NOTHING
     if not mind.driving:
-        mind = replace(mind, driving=True, correcting_since_s=None)
+        forgets = _forgets(mind, settings, rng)
+        mind = replace(mind, driving=True, correcting_since_s=None, gripper=0, forgets=forgets)
+        wish = Wish.FORGET_MARK if forgets else wish
+    mind, advice = _pressed(mind, view, advice, settings)
     if mind.correcting_since_s is None:
         if expert.recovered(view):
             mind = replace(mind, correcting_since_s=view.t_s)
-            return mind, OperatorDecision(wish=Wish.MARK_CORRECTION, advice=advice)
-        return mind, OperatorDecision(wish=Wish.NOTHING, advice=advice)
+            wish = wish if mind.forgets else Wish.MARK_CORRECTION
+        return mind, OperatorDecision(wish=wish, advice=advice)
     long_enough = view.t_s - mind.correcting_since_s >= settings.correction_s
     if long_enough and not mind.demonstrating:
         return mind, OperatorDecision(wish=Wish.LET_GO, advice=advice)
     return mind, OperatorDecision(wish=Wish.NOTHING, advice=advice)
+
+
+def _forgets(mind: Mind, settings: OperatorSettings, rng: np.random.Generator) -> bool:
+    """Of a demonstration nothing is marked: all of it is imitated."""
+    share = settings.forgotten_mark
+    return share > 0 and not mind.demonstrating and bool(rng.random() < share)
+
+
+def _pressed(
+    mind: Mind, view: View, advice: Advice, settings: OperatorSettings
+) -> tuple[Mind, Advice]:
+    """What is left of the expert's order for the gripper when its key is held for a while only."""
+    if settings.press_s is None:
+        return mind, advice
+    if advice.gripper != mind.gripper:
+        mind = replace(mind, gripper=advice.gripper, gripper_t_s=view.t_s)
+    held = view.t_s - mind.gripper_t_s < settings.press_s - _SAME_INSTANT_S
+    return mind, advice if held else replace(advice, gripper=0)
 
 
 def _input(

@@ -295,6 +295,7 @@ class Session:
                 camera: Spread.of(ages) for camera, ages in self._watch.frame_age_ms.items()
             },
             label_errors=sum(pilot.tally.label_errors for pilot in pilots.values()),
+            marks_forgotten=sum(pilot.tally.marks_forgotten for pilot in pilots.values()),
             classifier=classifier,
             risk=risk,
             refused=dict(sum((Counter(each.tally.refused) for each in pilots.values()), Counter())),

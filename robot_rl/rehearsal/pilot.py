@@ -17,6 +17,7 @@ from robot_rl.rehearsal.expert import Advice, Expert, View
 from robot_rl.rehearsal.operator import Mind, OperatorSettings, Wish, decide
 from robot_rl.rehearsal.outcome_seen import OutcomeSeen
 from robot_rl.schema.episode import Purpose
+from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.live.client_message import (
     AcquireLease,
     BeginReset,
@@ -67,7 +68,12 @@ class Tally:
 
     episodes: int = 0
     label_errors: int = 0
+    marks_forgotten: int = 0
     refused: dict[str, int] = field(default_factory=dict[str, int])
+
+
+type UseSayer = Callable[[UUID, UUID, InterventionUse], None]
+"""Tells the server what a takeover is for training: of which episode and intervention."""
 
 
 class Pilot:
@@ -82,13 +88,15 @@ class Pilot:
         lockstep: bool,
         seed: int,
         reward: RewardSource = "simulator",
+        say_use: UseSayer | None = None,
     ) -> None:
         """`reward`: whose word it is. If the person's, they end episodes which are done; if a
         classifier's, they do so in evaluations only, which measure the policy and train nothing.
+        `say_use`: the console's, needed of a person who forgets to mark.
         """
         self._connect, self._expert, self._settings = connect, expert, settings
         self._client = connect()
-        self._lockstep, self._reward = lockstep, reward
+        self._lockstep, self._reward, self._say_use = lockstep, reward, say_use
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
         self._keys = np.random.default_rng(np.random.SeedSequence([seed, 0x0A]))
         self._outcome, self._labelled = OutcomeSeen(), False
@@ -325,10 +333,22 @@ class Pilot:
                 self._ask(Takeover, device=_DEVICE, reason="no progress")
             case Wish.MARK_CORRECTION:
                 self._ask(MarkPhase, phase=Phase.CORRECTION)
+            case Wish.FORGET_MARK:
+                self._leave_unmarked(telemetry)
             case Wish.LET_GO if mode_shows:
                 self._ask(EndTakeover)
             case _:
                 pass
+
+    def _leave_unmarked(self, telemetry: Telemetry) -> None:
+        """The console says the usual choice when nobody answers. Here it does so when the takeover
+        begins: then it stands in the feed right behind the takeover, in every run.
+        """
+        episode, takeover = telemetry.episode.episode_id, telemetry.intervention_id
+        if episode is None or takeover is None or self._say_use is None:
+            raise LiveLost("a takeover without a name cannot be said to be for anything")
+        self._say_use(episode, takeover, self._settings.usual_use)
+        self.tally.marks_forgotten += 1
 
     def _lets_go_on(self, mode: Mode) -> bool:
         """Whether the robot went back and waits for a person; in an evaluation for none."""

@@ -135,6 +135,7 @@ class RehearsalReport(Message):
     missed_ticks: int
     frame_age_ms: dict[str, Spread]
     label_errors: int  # training episodes that the person labelled wrongly
+    marks_forgotten: int = 0  # takeovers of which the person forgot to mark the correction
     classifier: ClassifierErrors | None = None  # where its word was the reward
     risk: RiskReport | None = None  # in the last frozen evaluation, where the task has a critic
     refused: dict[str, int]
@@ -182,7 +183,11 @@ def as_text(report: RehearsalReport) -> str:
             if report.learner
             else f"{report.steps_trainable}, no learner",
         ),
-        ("interventions", f"{report.interventions}, {report.human_seconds:.0f} s of driving"),
+        (
+            "interventions",
+            f"{report.interventions}, {report.human_seconds:.0f} s of driving"
+            + (f", {report.marks_forgotten} not marked" if report.marks_forgotten else ""),
+        ),
         ("versions acted", len(report.versions_acted)),
         ("reward from", f"the {report.reward}, {report.label_errors} wrong labels"),
         *(

@@ -1,6 +1,7 @@
-"""After a rehearsal whose reward was a classifier's word: what the person saw, against it.
+"""What the person says of episodes and takeovers beside the live connection, as the console does.
 
-Frozen evaluations measure the policy: where the classifier ended one of them otherwise than the
+After a rehearsal whose reward was a classifier's word: what the person saw, against it. Frozen
+evaluations measure the policy: where the classifier ended one of them otherwise than the
 person saw, the person relabels it, as they would in the console. Training is left as it was.
 """
 
@@ -13,7 +14,23 @@ import httpx
 from robot_rl.rehearsal.record import EpisodeLine, Record
 from robot_rl.rehearsal.report import ClassifierErrors
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.intervention import InterventionUse
+from robot_rl.schema.message import new_id
 from robot_rl.schema.transition import CLASSIFIER
+
+
+def say_use(
+    server_url: str, token: str, episode: UUID, takeover: UUID, use: InterventionUse
+) -> None:
+    """What a takeover is for, as the console says it unasked. Raises httpx.HTTPError."""
+    answer = httpx.post(
+        f"{server_url}/api/episodes/{episode}/interventions/{takeover}/decisions",
+        headers={"Authorization": f"Bearer {token}"},
+        json={"decision_id": str(new_id()), "use": use, "by_default": True},
+        timeout=30.0,
+        trust_env=False,
+    )
+    answer.raise_for_status()
 
 
 def classifier_errors(record: Record, saw_done: Mapping[UUID, bool]) -> ClassifierErrors:

@@ -29,7 +29,7 @@ from robot_rl.rehearsal.phases import Session, learned_by
 from robot_rl.rehearsal.pilot import Pilot
 from robot_rl.rehearsal.record import Record, read_record, steps_sha256
 from robot_rl.rehearsal.report import RehearsalReport, as_text
-from robot_rl.rehearsal.review import classifier_errors, put_right
+from robot_rl.rehearsal.review import classifier_errors, put_right, say_use
 from robot_rl.rehearsal.risk_account import RiskAccount
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.rehearsal.system import System, SystemSettings, robot_seed
@@ -71,7 +71,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
     if settings.kill and settings.robots > 1:
         raise PlainError("--kill is for one robot: leave --robots out")
     expert = expert_for(task.simulation.scene, task.action.scale)
-    operator = _operator(settings)
+    operator = _operator(settings, task)
     started = time.monotonic()
     system = System(
         SystemSettings(
@@ -95,6 +95,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
                 lockstep=not settings.real_time,
                 seed=robot_seed(settings.seed, number),
                 reward=task.reward.source,
+                say_use=partial(say_use, system.url, system.tokens.operator),
             )
             for number, robot in enumerate(system.robots)
         }
@@ -161,7 +162,17 @@ def settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:
             return record
 
 
-def _operator(settings: RehearsalSettings) -> OperatorSettings:
+def _operator(settings: RehearsalSettings, task: Task) -> OperatorSettings:
+    steps = settings.gripper_steps
+    if steps is not None and not task.action.gripper:
+        raise PlainError(
+            f"gripper steps = {steps}: the task {task.name} has no gripper to press; leave "
+            "--gripper-steps out"
+        )
+    if steps is not None and steps < 2:
+        raise PlainError(f"gripper steps = {steps}: 2 or more are allowed")
+    # Held for n − 1 steps an order stands in n, wherever in a step it begins.
+    press_s = None if steps is None else (steps - 1) * task.step_s
     try:
         return OperatorSettings(
             reaction_s=settings.reaction_s,
@@ -170,6 +181,9 @@ def _operator(settings: RehearsalSettings) -> OperatorSettings:
             skill=settings.skill,
             interventions=settings.interventions,
             label_error=settings.label_error,
+            press_s=press_s,
+            forgotten_mark=settings.forgotten_mark,
+            usual_use=settings.unmarked_use,
         )
     except ValueError as error:
         raise PlainError(str(error)) from error

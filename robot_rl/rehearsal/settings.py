@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.transition import RewardSource
 
 type Killable = Literal["learner", "server"]
@@ -18,7 +19,8 @@ class RehearsalSettings:
     `evaluate_every_minutes`, or `evaluate_every_steps`, of demonstrations and training,
     `evaluate_episodes` frozen ones follow. An episode that was begun is finished. Of several
     `robots` each has lessons of its own, as many as one alone would have; evaluations are shared
-    out among them. `reward` None: as the task file says.
+    out among them. `reward` None: as the task file says. `gripper_steps`: in how many steps an
+    order of the person's to the gripper stands; None: in as many as it takes.
     """
 
     cell: str
@@ -44,6 +46,9 @@ class RehearsalSettings:
     reward: RewardSource | None = None
     classifier: Path | None = None
     label_error: float = 0.0
+    gripper_steps: int | None = None
+    forgotten_mark: float = 0.0
+    unmarked_use: InterventionUse = InterventionUse.CORRECTION
     seed: int = 0
     data: Path | None = None
     kill: tuple[Killable, ...] = ()

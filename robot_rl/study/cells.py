@@ -13,7 +13,7 @@ from robot_rl.config.document import file_sha256, read_toml
 from robot_rl.config.learner import DEFAULT, known_algorithms
 from robot_rl.config.section import Section
 from robot_rl.rehearsal.derived_task import merged, write_task
-from robot_rl.study.settings import Study, StudyArm, TrainingBudget
+from robot_rl.study.settings import OperatorPlan, Study, StudyArm, TrainingBudget
 
 LOCAL = "local"
 """Folder of what belongs to this machine: derived task files and the cells' output."""
@@ -120,7 +120,9 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         "starting_policy": derived.starting_policy,
         # patience_s always counts: what it is by default changed how long the person of insert_peg
         # watches, so that results from before it are of another operator.
-        "operator": _said(operator, "label_error"),
+        "operator": _said(
+            operator, "label_error", "gripper_steps", "forgotten_mark", "unmarked_use"
+        ),
         "budget": _said(budget, "steps"),
         "evaluation": _said(study.evaluation, "every_steps"),
         "demonstrations": arm.demonstrations,
@@ -139,6 +141,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *("--reaction", str(operator.reaction_s), "--noise", str(operator.noise)),
         *("--skill", str(operator.skill)),
         *(["--label-error", str(operator.label_error)] if operator.label_error else []),
+        *_habits(operator),
         *([] if operator.patience_s is None else ["--patience", str(operator.patience_s)]),
         *([] if operator.interventions else ["--no-interventions"]),
         *([] if arm.learner else ["--no-learner"]),
@@ -158,6 +161,15 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         arguments=tuple(arguments),
         source=source,
     )
+
+
+def _habits(operator: OperatorPlan) -> list[str]:
+    steps, share = operator.gripper_steps, operator.forgotten_mark
+    return [
+        *([] if steps is None else ["--gripper-steps", str(steps)]),
+        *(["--forgotten-mark", str(share)] if share else []),
+        *(["--unmarked-use", operator.unmarked_use] if share else []),
+    ]
 
 
 def _said(section: Section, *newer: str) -> dict[str, Any]:

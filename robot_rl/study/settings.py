@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from robot_rl.config.document import BadConfig, load_document
 from robot_rl.config.section import Fraction, Positive, Section
+from robot_rl.schema.intervention import InterventionUse
 
 type Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Of a study or an arm: part of the names of files."""
@@ -54,6 +55,10 @@ class OperatorPlan(Section):
     skill: Fraction = 1.0
     interventions: bool = True  # false: nobody helps
     label_error: Fraction = 0.0  # with task.reward.source = "operator"
+    # Steps in which an order to the gripper stands. None: as many as it takes.
+    gripper_steps: Annotated[int, Field(ge=2)] | None = None
+    forgotten_mark: Fraction = 0.0  # share of takeovers whose correction is not marked with key C
+    unmarked_use: InterventionUse = InterventionUse.CORRECTION  # what the console then says
 
     def with_changes(self, changes: "OperatorPlan") -> "OperatorPlan":
         """With what `changes` was given, and as it is otherwise."""

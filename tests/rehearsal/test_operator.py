@@ -14,6 +14,8 @@ STEP_S = 0.05
 SETTINGS = OperatorSettings(reaction_s=0.3, patience_s=1.0, correction_s=0.5, noise=0.0)
 EXPERT = LiftCubeExpert(step_m=np.full(3, 0.025))
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
+type Decided = tuple[Wish, int]
+"""The wish, and the order to the gripper."""
 
 
 def view(t_s: float, tcp: tuple[float, float, float], gripper_m: float = 0.085) -> View:
@@ -101,7 +103,16 @@ def test_skill_and_noise_change_what_the_hand_does(rng: np.random.Generator) -> 
     assert np.all(decision.advice.axes[3:] == 0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("skill", 1.5), ("noise", -0.1), ("patience_s", 0.0)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("skill", 1.5),
+        ("noise", -0.1),
+        ("patience_s", 0.0),
+        ("press_s", 0.0),
+        ("forgotten_mark", 1.1),
+    ],
+)
 def test_refuses_impossible_people(name: str, value: float) -> None:
     with pytest.raises(ValueError, match="allowed are"):
         replace(SETTINGS, **{name: value})
@@ -111,3 +122,77 @@ def test_the_expert_goes_up_before_it_goes_across() -> None:
     advice: Advice = EXPERT.advise(view(0.0, (0.35, -0.05, 0.02)))
     assert advice.axes[2] > 0.5
     assert np.all(np.abs(advice.axes[:2]) < 0.25)
+
+
+def driven(settings: OperatorSettings, rng: np.random.Generator, ticks: int = 40) -> list[Decided]:
+    """What a person does in a takeover that begins around the cube, with the gripper open."""
+    mind, decided = Mind(), list[Decided]()
+    for tick in range(ticks):
+        seen = view(tick * STEP_S, (0.45, 0.05, 0.02))
+        mind, decision = decide(mind, seen, Mode.TAKEOVER, EXPERT, settings, rng)
+        assert decision.advice is not None
+        decided.append((decision.wish, decision.advice.gripper))
+    return decided
+
+
+def test_a_key_held_for_a_while_is_let_go_before_the_gripper_has_closed(
+    rng: np.random.Generator,
+) -> None:
+    """The view shows it open all the time: without `press_s` the order stands as long."""
+    brief = [gripper for _, gripper in driven(replace(SETTINGS, press_s=0.1), rng)]
+    assert brief == [-1, -1] + [0] * 38
+    assert [gripper for _, gripper in driven(SETTINGS, rng)] == [-1] * 40
+
+
+def test_the_key_is_pressed_anew_for_another_order_and_in_another_takeover(
+    rng: np.random.Generator,
+) -> None:
+    settings, mind = replace(SETTINGS, press_s=0.1), Mind()
+    around, aside = (0.45, 0.05, 0.02), (0.40, 0.05, 0.02)
+    course = [
+        *[(Mode.TAKEOVER, around, 0.085)] * 4,  # close
+        *[(Mode.TAKEOVER, aside, 0.06)] * 4,  # it has slipped: open
+        *[(Mode.TAKEOVER, around, 0.085)] * 3,
+        (Mode.AUTONOMOUS, around, 0.085),
+        *[(Mode.TAKEOVER, around, 0.085)] * 3,
+    ]
+    orders: list[int | None] = []
+    for tick, (mode, tcp, gripper_m) in enumerate(course):
+        seen = view(tick * STEP_S, tcp, gripper_m)
+        mind, decision = decide(mind, seen, mode, EXPERT, settings, rng)
+        orders.append(None if decision.advice is None else decision.advice.gripper)
+    assert orders == [-1, -1, 0, 0, 1, 1, 0, 0, -1, -1, 0, None, -1, -1, 0]
+
+
+def test_nobody_who_presses_for_a_while_does_so_before_they_drive(rng: np.random.Generator) -> None:
+    """Control takes what was said last when a takeover begins."""
+    seen = view(0.0, (0.45, 0.05, 0.02))
+    for settings, gripper in ((SETTINGS, -1), (replace(SETTINGS, press_s=0.1), 0)):
+        showing = Mind(demonstrating=True)
+        _, decision = decide(showing, seen, Mode.IDLE, EXPERT, settings, rng)
+        assert decision.wish is Wish.TAKE_OVER
+        assert decision.advice is not None
+        assert decision.advice.gripper == gripper
+
+
+def test_who_forgets_the_mark_corrects_and_lets_go_all_the_same(rng: np.random.Generator) -> None:
+    marked = [wish for wish, _ in driven(SETTINGS, rng)]
+    forgotten = [wish for wish, _ in driven(replace(SETTINGS, forgotten_mark=1.0), rng)]
+    assert marked[0] is Wish.MARK_CORRECTION
+    assert forgotten[0] is Wish.FORGET_MARK
+    assert Wish.MARK_CORRECTION not in forgotten
+    assert forgotten[1:] == marked[1:]
+    assert Wish.LET_GO in forgotten
+
+
+def test_the_mark_is_forgotten_in_the_share_of_takeovers_and_never_in_a_demonstration(
+    rng: np.random.Generator,
+) -> None:
+    settings = replace(SETTINGS, forgotten_mark=0.5)
+    first = [driven(settings, rng, ticks=1)[0][0] for _ in range(400)]
+    share = first.count(Wish.FORGET_MARK) / len(first)
+    assert 0.4 < share < 0.6, f"{share} in the run of {rng}"
+    seen, always = view(0.0, (0.45, 0.05, 0.02)), replace(SETTINGS, forgotten_mark=1.0)
+    showing = Mind(demonstrating=True)
+    _, decision = decide(showing, seen, Mode.TAKEOVER, EXPERT, always, rng)
+    assert decision.wish is Wish.MARK_CORRECTION

@@ -136,6 +136,10 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
         operator = { label_error = 0 }
         [arms.mistakes]
         operator = { label_error = 0.2 }
+        [arms.brief]
+        operator = { gripper_steps = 2 }
+        [arms.forgetful]
+        operator = { forgotten_mark = 0.5, unmarked_use = "recovery" }
         [arms.one]
         robots = 1
         [arms.two]
@@ -150,7 +154,13 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
     assert "--evaluate-every-steps 250 --evaluate-episodes 10" in " ".join(by_steps.arguments)
     one, two = found["lift_cube.one.4"], found["lift_cube.two.4"]
     plain, named, mistakes = (found[f"lift_cube.{arm}.4"] for arm in ("plain", "named", "mistakes"))
-    assert "label_error" not in plain.settings["operator"]
+    newer = {"label_error", "gripper_steps", "forgotten_mark", "unmarked_use"}
+    assert not newer & plain.settings["operator"].keys()
+    brief, forgetful = found["lift_cube.brief.4"], found["lift_cube.forgetful.4"]
+    assert len({cell.sha256 for cell in (plain, brief, forgetful)}) == 3
+    assert "--gripper-steps 2" in " ".join(brief.arguments)
+    assert "--forgotten-mark 0.5 --unmarked-use recovery" in " ".join(forgetful.arguments)
+    assert not {"--gripper-steps", "--forgotten-mark", "--unmarked-use"} & set(plain.arguments)
     assert plain.sha256 == named.sha256 != mistakes.sha256
     assert "--label-error 0.2" in " ".join(mistakes.arguments)
     assert "--label-error" not in plain.arguments
