@@ -72,11 +72,11 @@ def _note_batches(trace: Path) -> None:
         digests[0] = digest.hexdigest()
         return batch
 
-    def noted(self: Learner, metrics: Metrics) -> None:
+    def noted(self: Learner, metrics: Metrics) -> bool:
         losses = {name: value.hex() for name, value in metrics.items()}
         line = json.dumps([self.algorithm.counts.updates, digests[0], losses]) + "\n"
         os.write(lines, line.encode())
-        note(self, metrics)
+        return note(self, metrics)
 
     Replay.sample = sampled
     Learner._note = noted

@@ -130,7 +130,8 @@ def learner(
 ) -> None:
     """The learner. Its token comes from `ROBOT_RL_TOKEN`.
 
-    Once it has begun, it waits for as long as the server is away.
+    Once it has begun, it waits for as long as the server is away. Several processes train together
+    when torchrun starts them (docs/learning.md).
 
     Example: `robot-rl learner --task lift_cube --server http://127.0.0.1:8420`
     """
@@ -139,12 +140,15 @@ def learner(
 
     if not lockstep:
         os.nice(_LEARNER_NICE)  # before torch loads: the robot of the same machine is starting too
+    from robot_rl.learner.settings import LearnerSettings, Place
+
+    place = Place.of_torchrun(os.environ)
     wanted, secret = load_task(task), token("learner")
-    preflight.starting_policy(wanted)
-    preflight.server_answers(server, wait)
+    if place.rank == 0:  # the others of torchrun have nothing but what it sends them
+        preflight.starting_policy(wanted)
+        preflight.server_answers(server, wait)
 
     from robot_rl.learner.process import run
-    from robot_rl.learner.settings import LearnerSettings
 
     run(
         LearnerSettings(
@@ -154,5 +158,6 @@ def learner(
             data_folder=data,
             lockstep=lockstep,
             seed=seed,
+            place=place,
         )
     )

@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BeforeValidator, Field, SerializeAsAny
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from robot_rl.config import algorithms
+from robot_rl.config.compute import ComputeSection
 from robot_rl.config.encoder import EncoderSection
 from robot_rl.config.fitness import FitnessSection
 from robot_rl.config.metrics import MetricsTool
 from robot_rl.config.section import NotNegative, Positive, Section
+from robot_rl.config.shaping import ShapingSection
 
 GROUP = "robot_rl.algorithms"
 DEFAULT = "hil_serl"
@@ -59,6 +61,18 @@ class LearnerSection(Section):
     metrics: Annotated[tuple[MetricsTool, ...], Field(max_length=2)] = ()
     fitness: FitnessSection = FitnessSection()  # what a version must not do to be offered
     encoder: EncoderSection = EncoderSection()  # whether it goes on learning to see
+    compute: ComputeSection = ComputeSection()  # where it is trained, and how
+    shaping: ShapingSection = ShapingSection()  # whether progress is rewarded
+
+    @model_validator(mode="after")
+    def _rewards_matter(self) -> Self:
+        if self.shaping.weight and not self.actor_critic:
+            names = [name for name, kind in known_algorithms().items() if kind.actor_critic]
+            raise ValueError(
+                f"shaping.weight = {self.shaping.weight:g} changes rewards, and {self.algorithm} "
+                f"learns from none: set it to 0, or choose one of: {_listed(dict.fromkeys(names))}"
+            )
+        return self
 
 
 @cache

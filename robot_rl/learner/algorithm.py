@@ -8,13 +8,14 @@ what is published and what is saved is the loop's affair.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import nn
 
 from robot_rl.config.learner import LearnerSection
+from robot_rl.learner.arrangement import arrange
 from robot_rl.learner.critics import Constrain
 from robot_rl.learner.derived import BatchColumn
 from robot_rl.learner.replay import Replay
@@ -27,6 +28,8 @@ TORCH_RNG = "torch_dice"
 """Names of tensors in a learner's state file; the first release's, so that its states go on."""
 
 type Metrics = dict[str, float]
+type Losses = Mapping[str, float | torch.Tensor]
+"""What an update says; tensors without dimensions stay on the device until they are read."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,13 +71,13 @@ class Algorithm(Protocol):
         """What it publishes."""
         ...
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:
         """What it learns from the starting policy's demonstrations before the first step, an update
         at a time; goes on from its own counts, and is empty when that is done.
         """
         ...
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """Learn from one batch."""
         ...
 
@@ -95,6 +98,13 @@ class ActorCritic(Protocol):
     constrain: Constrain
 
 
+@runtime_checkable
+class Discounted(Protocol):
+    """Settings of an algorithm whose values are discounted."""
+
+    discount: float
+
+
 def make_algorithm(
     settings: LearnerSection, head: AnyHead, seed: int, device: torch.device
 ) -> Algorithm:
@@ -107,6 +117,7 @@ def make_algorithm(
         )
     module, _, name = settings.implementation.partition(":")
     made: Algorithm = getattr(import_module(module), name)(settings, head, seed, device)
+    arrange(made, settings.compute, device)
     return made
 
 

@@ -17,14 +17,15 @@ from robot_rl.errors import BadInput
 from robot_rl.learner.algorithm import Algorithm, Counts, not_finite
 from robot_rl.learner.fitness import PUBLISHED, Fitness
 from robot_rl.learner.risk.learner import RiskLearner
+from robot_rl.learner.shaping import Shaping
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.weights import read_metadata
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import FirstSampled
 
 FORMAT = 1
-RISK = "risk."
-"""How the tensors of the risk critic are named in a state file."""
+RISK, SHAPING = "risk.", "shaping."
+"""How the tensors of the risk critic and of the progress model are named in a state file."""
 _KEY = "robot_rl.learner"
 
 
@@ -70,11 +71,14 @@ def write_state(
     position: Position,
     fitness: Fitness | None = None,
     risk: RiskLearner | None = None,
+    shaping: Shaping | None = None,
 ) -> None:
     """Whole or not at all; the previous state stays beside it until the new one is on disk."""
     tensors = algorithm.state() | (fitness.state() if fitness else {})
     if risk:
         tensors |= {f"{RISK}{key}": value for key, value in risk.state().items()}
+    if shaping:
+        tensors |= {f"{SHAPING}{key}": value for key, value in shaping.state().items()}
     position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
     data = save(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
@@ -90,6 +94,7 @@ def read_state(
     rng: np.random.Generator,
     fitness: Fitness | None = None,
     risk: RiskLearner | None = None,
+    shaping: Shaping | None = None,
 ) -> Position | None:
     """Put the algorithm (`name`), random generators and what was published back to where they were;
     None when there is no state yet.
@@ -113,7 +118,10 @@ def read_state(
         # A task that has got a critic since begins with a new one; one that has none any more lets
         # it go.
         judged = {key: tensors.pop(key) for key in [*tensors] if key.startswith(RISK)}
+        shaped = {key: tensors.pop(key) for key in [*tensors] if key.startswith(SHAPING)}
         algorithm.load_state(tensors)
+        if shaping:
+            shaping.load_state({key.removeprefix(SHAPING): each for key, each in shaped.items()})
         if risk and judged:
             risk.load_state({key.removeprefix(RISK): value for key, value in judged.items()})
         if fitness:

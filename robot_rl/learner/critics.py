@@ -17,9 +17,10 @@ from robot_rl.learner.derived import (
     REWARD,
     BatchColumn,
 )
+from robot_rl.learner.device import send
 from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Batch
-from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
+from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, picked
 from robot_rl.policy.networks import Ensemble
 
 CHOICES = len(GRIPPER_VALUES)
@@ -50,7 +51,7 @@ class Critics(nn.Module):
 
     def __init__(self, shape: HeadSettings, *, members: int, width: int) -> None:
         super().__init__()
-        self.shape, self.axes = shape, list(shape.axes)
+        self.shape = shape
         self.values = Ensemble(members, shape.features + len(shape.axes), width, 1)
         outputs = CHOICES * len(shape.gripper_columns)
         self.grasp = Ensemble(1, shape.features, width, outputs) if outputs else None
@@ -92,7 +93,7 @@ class Critics(nn.Module):
         (members, batch).
         """
         action = batch[DECIDED]
-        predicted = self.of(batch[FEATURES], action[:, self.axes])
+        predicted = self.of(batch[FEATURES], picked(action, self.shape.axes))
         taken = self.grasps(batch[FEATURES]).gather(-1, choices_of(self.shape, action)[..., None])
         grasp = (taken[..., 0] - grasp_target).square()
         return (
@@ -124,7 +125,8 @@ def follow(slow: nn.Module, fast: nn.Module, rate: float) -> None:
 def least_of(values: torch.Tensor, count: int, rng: torch.Generator) -> torch.Tensor:
     """(batch,): the least of `count` members, drawn anew each time (REDQ, Chen et al. 2021)."""
     if count < len(values):
-        values = values[torch.randperm(len(values), generator=rng)[:count]]
+        chosen = torch.randperm(len(values), generator=rng)[:count]
+        values = values.index_select(0, send(chosen, values.device))
     return values.amin(0)
 
 

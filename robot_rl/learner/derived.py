@@ -42,6 +42,10 @@ class StoredColumn:
     def of(self, replay: ReplayData, rows: Rows) -> Array:
         return replay.store.column(self.name)[rows]
 
+    def rows(self, replay: ReplayData, rows: Rows) -> Rows:  # noqa: ARG002 (as of Next)
+        """(len(rows),) where they stand in the stored column."""
+        return rows
+
 
 @dataclass(frozen=True, slots=True)
 class Next:
@@ -50,8 +54,12 @@ class Next:
     name: str
 
     def of(self, replay: ReplayData, rows: Rows) -> Array:
+        return replay.store.column(self.name)[self.rows(replay, rows)]
+
+    def rows(self, replay: ReplayData, rows: Rows) -> Rows:
+        """(len(rows),) where they stand in the stored column."""
         after = replay.store.next_row[rows]
-        return replay.store.column(self.name)[np.where(after == NOTHING, rows, after)]
+        return np.where(after == NOTHING, rows, after)
 
 
 def decided(store: Storage, rows: Rows) -> Floats:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from robot_rl.learner.losses import choices_of
-from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings
+from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, picked
 from robot_rl.policy.networks import Ensemble
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 0.7
@@ -32,7 +32,7 @@ class HumanModel(nn.Module):
 
     def __init__(self, shape: HeadSettings, *, members: int, width: int) -> None:
         super().__init__()
-        self.shape, self.axes = shape, list(shape.axes)
+        self.shape = shape
         self._outputs = (len(shape.axes), len(shape.axes), CHOICES * len(shape.gripper_columns))
         self.networks = Ensemble(members, shape.features, width, sum(self._outputs))
 
@@ -44,12 +44,16 @@ class HumanModel(nn.Module):
 
     def loss(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """−log p of human actions (batch, action), the mean over batch and members."""
+        return self.errors(features, action).mean()
+
+    def errors(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """(members, batch): −log p of human actions (batch, action)."""
         mean, log_std, logits = self(features)
-        error = (action[:, self.axes] - mean) / log_std.exp()
+        error = (picked(action, self.shape.axes) - mean) / log_std.exp()
         likelihood = -0.5 * error.square() - log_std - 0.5 * math.log(2 * math.pi)
         chosen = choices_of(self.shape, action).expand(logits.shape[:-1])[..., None]
         choice = logits.log_softmax(-1).gather(-1, chosen)
-        return -(likelihood.sum(-1) + choice.sum((-2, -1))).mean()
+        return -(likelihood.sum(-1) + choice.sum((-2, -1)))
 
     @torch.no_grad()
     def predict(self, features: torch.Tensor) -> HumanAction:

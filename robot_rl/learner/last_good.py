@@ -26,6 +26,7 @@ class LastGood:
         self._algorithm, self._replay, self._say = algorithm, replay, say
         self._since = AGAIN_UPDATES  # updates since it last went back
         self.stopped = ""
+        self.went_back = 0  # how often
         self.keep()
 
     def keep(self) -> None:
@@ -56,6 +57,7 @@ class LastGood:
         """The sampling generator is not put back: other batches are drawn than the ones before."""
         algorithm, kept, replay = self._algorithm, self._counts, self._replay
         undone = algorithm.counts.updates - kept.updates
+        self.went_back += 1
         algorithm.load_state(_copied(self._tensors))
         counts = algorithm.counts
         counts.updates, counts.critic, counts.actor = kept.updates, kept.critic, kept.actor

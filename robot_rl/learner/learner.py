@@ -7,16 +7,21 @@ processor gives them, between what comes in; in lock-step at once, and the robot
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
 
 from robot_rl.config.metrics import check_installed
 from robot_rl.errors import Unavailable
-from robot_rl.learner.algorithm import ActorCritic, Metrics, make_algorithm
+from robot_rl.learner.algorithm import (
+    ActorCritic,
+    Losses,
+    Metrics,
+    make_algorithm,
+)
 from robot_rl.learner.demonstrations import starting_demonstrations
-from robot_rl.learner.device import best_device
+from robot_rl.learner.device import chosen_device, updates_read_together
 from robot_rl.learner.encoder import Delivery, Encoder, keeping_encoder
 from robot_rl.learner.feed import FeedReader, ServerClient, Stopped
 from robot_rl.learner.fitness import Fitness
@@ -26,6 +31,7 @@ from robot_rl.learner.metrics import MetricsRecorder
 from robot_rl.learner.metrics_files import MetricsFile, open_files
 from robot_rl.learner.pace import UpdateRate
 from robot_rl.learner.publish import Publisher
+from robot_rl.learner.readings import LossReadings, Reading
 from robot_rl.learner.releases import Releases
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.risk.learner import RiskLearner
@@ -36,6 +42,8 @@ from robot_rl.learner.seeing.carry_over import carry_over
 from robot_rl.learner.seeing.kept import current_folder, encoders_folder
 from robot_rl.learner.seeing.refresh import REFRESHED_FROM, Refreshed
 from robot_rl.learner.settings import LearnerSettings
+from robot_rl.learner.shaping import shaping_of
+from robot_rl.learner.team import Alone, TeamLost
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import read_manifest
 from robot_rl.policy.interface import Backbone
@@ -62,17 +70,25 @@ class Learner:
         client: ServerClient,
         stop: threading.Event,
         owed: int = 0,
+        team: Alone | None = None,
     ) -> None:
-        """`owed`: updates that received steps have brought and nobody has made yet."""
+        """`owed`: updates that received steps have brought and nobody has made yet. `team`: the
+        processes that train together; None: this one alone.
+        """
         self.settings, self.task = settings, settings.task
         self._client, self._stop = client, stop
+        compute = self.task.learner.compute
+        device = chosen_device(compute, settings.place.local_rank)
+        self._team = team or Alone()
         folder = current_folder(settings.data_folder, self.task)
         manifest = read_manifest(folder)
         policy = load_policy(folder)
-        device = best_device()
         shown = starting_demonstrations(folder, manifest, self.task, policy.backbone)
         self.replay = Replay(self.task, policy.backbone.size, shown, device=device)
+        self._head_shape = policy.head.settings
         self.algorithm = make_algorithm(self.task.learner, policy.head, settings.seed, device)
+        self._team.join(self.algorithm)
+        self._told_back = 0  # how often of going back the team has been told
         self._starting_head = policy.head  # an algorithm may train another kind in its place
         self.rng = np.random.default_rng([settings.seed, 1])
         self.intake = Intake(self.replay, self._say)
@@ -93,6 +109,10 @@ class Learner:
         )
         if self.risk is not None and (constrained := self.risk.constrained) is not None:
             cast(ActorCritic, self.algorithm).constrain = constrained  # the task was checked for it
+        self._shaping = shaping_of(
+            self.task.learner, features=policy.backbone.size, seed=settings.seed, device=device
+        )
+        self.replay.shaping = self._shaping
         self._saved = SavedState(
             settings.data_folder,
             self.task,
@@ -102,6 +122,7 @@ class Learner:
             self.rng,
             self._fitness,
             self.risk,
+            self._shaping,
         )
         self._good = LastGood(self.algorithm, self.replay, self._say)
         self._releases = Releases(
@@ -131,6 +152,7 @@ class Learner:
         )
         self._refreshed = False  # the saved state is of another encoder than this one
         self._rate = UpdateRate()
+        self._readings = LossReadings(updates_read_together(compute, device))
         self._metrics: Metrics = {}
         self.owed = owed
         self._entering = False  # in the middle of an item: only a part of its steps is trained on
@@ -161,10 +183,14 @@ class Learner:
                 caught_up = True
             self._recorder = self._records(self._metrics_files())
             self._tell()
+            self._bring_team_here()
             self._begin()
             self._train(reader)
         except Stopped:
             _log.info("the learner stops")
+        except TeamLost:
+            caught_up = False  # half an update is nothing to go on from
+            raise
         finally:
             if caught_up and not self._entering:
                 self._save()  # else the state before the item is the one to go on from
@@ -225,15 +251,19 @@ class Learner:
             _log.info("the starting policy is version %d", version)
         learned = False
         first = self.replay.received == 0
-        for metrics in self.algorithm.offline(self.replay, self.rng) if first else ():
+        self._follow_progress()
+        data = self._team.data(self.replay, offline=True)
+        for losses in self.algorithm.offline(data, self.rng) if first else ():
             learned = True
-            self._note(metrics)
+            self._await_reading(self._team.averaged(losses))
+            self._bring_team_back()
             if self._good.stopped:
                 break
             self._tell_and_save_when_due()
             if self._stop.is_set():
                 raise Stopped
         if learned:
+            self._read(self._readings.take())
             self._releases.publish(self._metrics, self.intake.cursor)
         self._offline = False
         self._tell()  # in lock-step virtual time begins with it
@@ -276,7 +306,7 @@ class Learner:
         if isinstance(refreshed, str) or self._saved.problem:
             self._say(refreshed if isinstance(refreshed, str) else self._saved.problem)
             return
-        for networks in (self.algorithm, self._fitness.parent, self.risk):
+        for networks in (self.algorithm, self._fitness.parent, self.risk, self._shaping):
             carry_over(networks, refreshed.translation)
         self._saved.backbone_sha256 = refreshed.sha256
         self._good.keep()
@@ -306,16 +336,48 @@ class Learner:
         self.owed -= 1
         if self._good.stopped:
             return
-        self._note(self.algorithm.update(self.replay, self.rng))
+        self._follow_progress()
+        self._bring_team_back()
+        losses = self.algorithm.update(self._team.data(self.replay), self.rng)
+        self._await_reading(self._team.averaged(losses))
         # Once for each received step, whatever the algorithm's own number of updates.
         if self.risk is not None and not self.owed % self.algorithm.budget.updates_per_step:
-            self._note(self.risk.update(self.replay))
+            self._await_reading(self.risk.update(self.replay))
 
-    def _note(self, metrics: Metrics) -> None:
-        if self._good.accepts(metrics):
+    def _follow_progress(self) -> None:
+        miss = None if self._shaping is None else self._shaping.fit_when_due(self.replay)
+        if miss is not None:
+            _log.info("progress is told from successes: it misses by %.1f steps", miss)
+
+    def _bring_team_here(self) -> None:
+        """The other processes go on from the algorithm as it is now."""
+        settings = self.settings
+        self._team.begin(self.algorithm, self.task.learner, settings.seed, self._head_shape)
+        self._told_back = self._good.went_back
+
+    def _bring_team_back(self) -> None:
+        """Where training has gone back since the others heard of it, they do too."""
+        if self._told_back != self._good.went_back:
+            self._bring_team_here()
+
+    def _await_reading(self, losses: Losses) -> None:
+        """What an update says is read with that of others, as the device has come to it."""
+        update = self.algorithm.counts.updates
+        self._read(self._readings.add(update, losses, self._recorder.measured()))
+
+    def _read(self, readings: Sequence[Reading]) -> None:
+        for reading in readings:
+            if not self._note(reading.losses):
+                return  # those after it were made of what has been put back
+            self._recorder.note(reading.update, reading.losses, reading.measured)
+
+    def _note(self, metrics: Metrics) -> bool:
+        """Whether they are finite; if not, training has gone back."""
+        accepted = self._good.accepts(metrics)
+        if accepted:
             self._metrics |= metrics
             self._rate.note()
-            self._recorder.note(metrics)
+        return accepted
 
     # ---- what others see -----------------------------------------------------------------------
 
@@ -327,6 +389,8 @@ class Learner:
             self._save()
 
     def _tell(self) -> None:
+        self._read(self._readings.take())
+        self._team.alive()
         now = time.monotonic()
         self._client.tell(
             LearnerProgress(
@@ -355,6 +419,7 @@ class Learner:
         _log.warning("%s", message)
 
     def _save(self) -> None:
+        self._read(self._readings.take())
         if self._good.is_finite():
             self._good.keep()
         problem = self._saved.problem

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from robot_rl.learner.algorithm import Algorithm, Metrics
+from robot_rl.learner.algorithm import Algorithm, Discounted, Losses, Metrics
 from robot_rl.learner.columns import HUMAN
 from robot_rl.learner.derived import FEATURES, MonteCarloReturn, decided
 from robot_rl.learner.fitness import Valued
@@ -26,11 +26,6 @@ class Optimized(Protocol):
     """An algorithm that descends by optimizers with names."""
 
     optimizers: Mapping[str, torch.optim.Optimizer]
-
-
-@runtime_checkable
-class _Discounted(Protocol):
-    discount: float
 
 
 class MetricsRecorder:
@@ -55,14 +50,18 @@ class MetricsRecorder:
             for name, optimizer in algorithm.optimizers.items():
                 optimizer.register_step_pre_hook(partial(self._look_at_gradient, name))
 
-    def note(self, losses: Metrics) -> None:
-        """After an update: write what was measured in it."""
+    def measured(self) -> Losses:
+        """What was measured since the last call, beside an update's losses; perhaps still on the
+        device.
+        """
+        measured, self._measured = self._measured, {}
+        return measured
+
+    def note(self, update: int, losses: Metrics, measured: Metrics) -> None:
+        """Write what was measured in an update, by its number."""
         if not self._files or not losses:
             return
-        update = self._algorithm.counts.updates
-        values = {f"update/{name}": value for name, value in losses.items()}
-        values |= {name: float(value) for name, value in self._measured.items()}
-        self._measured.clear()
+        values = {f"update/{name}": value for name, value in losses.items()} | measured
         if update % RETURN_UPDATES == 0:
             values |= self._against_return()
         self._each(lambda file: file.write(update, values))
@@ -105,13 +104,16 @@ class MetricsRecorder:
         algorithm, replay = self._algorithm, self._replay
         settings = replay.task.learner
         known = bool(replay.succeeded) or bool(replay.failed)
-        if not known or not isinstance(algorithm, Valued) or not isinstance(settings, _Discounted):
+        if not known or not isinstance(algorithm, Valued) or not isinstance(settings, Discounted):
             return {}
         rows, _ = BalancedByOutcome().draw(replay, RETURN_ROWS, self._rng)
         axes = list(algorithm.head.settings.axes)
         features = torch.from_numpy(FEATURES.of(replay, rows)).to(replay.device)
         action = torch.from_numpy(decided(replay.store, rows)[:, axes]).to(replay.device)
-        values = algorithm.value(features, action).cpu().numpy()
+        value = algorithm.value(features, action)
+        if replay.shaping is not None:  # what was reached is told without it
+            value = value + replay.shaping.potential(features)
+        values = value.cpu().numpy()
         returns = MonteCarloReturn(settings.discount).of(replay, rows)
         return {
             "value/q": float(values.mean()),

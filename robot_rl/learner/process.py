@@ -8,9 +8,13 @@ from contextlib import contextmanager
 
 import torch
 
+from robot_rl.errors import BadInput
+from robot_rl.learner import team
+from robot_rl.learner.device import chosen_device
 from robot_rl.learner.feed import ServerClient, Stopped
 from robot_rl.learner.learner import Learner
 from robot_rl.learner.settings import LearnerSettings
+from robot_rl.learner.team import Alone, Team
 
 _log = logging.getLogger(__name__)
 
@@ -21,27 +25,67 @@ def run(settings: LearnerSettings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     torch.set_num_threads(1)
     stop = threading.Event()
+    if settings.place.processes > 1:
+        _run_together(settings, stop)
+    else:
+        _run_first(settings, stop, Alone())
+
+
+def _run_together(settings: LearnerSettings, stop: threading.Event) -> None:
+    """The first process learns as one alone does; the others train on what it sends them."""
+    risk, learner, place = settings.task.risk, settings.task.learner, settings.place
+    if risk is not None and risk.constraint is not None:
+        raise BadInput(
+            "[risk.constraint] of the task file works in one process only, because the risk critic "
+            "is trained in the first one: leave it out, or start the learner without torchrun"
+        )
+    device = chosen_device(learner.compute, place.local_rank)
+    team.join(place, learner.batch, device)
+    # torchrun tells all processes to stop: the others wait for the first one's word.
+    with _stop_on_signals(stop):
+        try:
+            if place.rank:
+                team.follow(device)
+            else:
+                _run_first(settings, stop, Team())
+        finally:
+            team.leave()
+
+
+def _run_first(settings: LearnerSettings, stop: threading.Event, others: Alone) -> None:
     with _stop_on_signals(stop):
         client = ServerClient(settings.server_url, settings.token, stop, say=_log.info)
         try:
             client.check_protocol()
-            learn(settings, client, stop)
+            learn(settings, client, stop, others)
         except Stopped:
             _log.info("the learner stops")
         finally:
             client.close()
 
 
-def learn(settings: LearnerSettings, client: ServerClient, stop: threading.Event) -> Learner:
+def learn(
+    settings: LearnerSettings,
+    client: ServerClient,
+    stop: threading.Event,
+    others: Alone | None = None,
+) -> Learner:
     """Until told to stop. A refreshed encoder is taken up as any start takes up a saved state: so
     what comes after it is the same, whether or not the process was killed in between.
     """
-    owed = 0
-    while True:
-        learner = Learner(settings, client, stop, owed)
-        if not learner.run():
-            return learner
-        owed = learner.owed
+    owed, others = 0, others or Alone()
+    try:
+        while True:
+            learner = Learner(settings, client, stop, owed, others)
+            if not learner.run():
+                break
+            owed = learner.owed
+    except Stopped:
+        others.end()
+        raise
+    # After anything else they may be in the middle of an update, and see this process end.
+    others.end()
+    return learner
 
 
 @contextmanager

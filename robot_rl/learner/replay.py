@@ -9,14 +9,17 @@ for bit.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 import torch
 
 from robot_rl.config.task import Task
-from robot_rl.learner.columns import HUMAN, NOTHING, SOURCES, Array, Trajectory
-from robot_rl.learner.derived import BatchColumn
+from robot_rl.learner.columns import HUMAN, NOTHING, SOURCES, Trajectory
+from robot_rl.learner.derived import SHOWN, BatchColumn, Next, StoredColumn
+from robot_rl.learner.device import send
+from robot_rl.learner.device_features import DeviceFeatures
 from robot_rl.learner.episodes import Episode, Interventions
 from robot_rl.learner.first_samples import FirstSamples
 from robot_rl.learner.index_set import IndexSet
@@ -28,6 +31,8 @@ from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.transition import leads_on
 
 CPU = torch.device("cpu")
+LARGE = "features"
+"""The column that is worth a place in a GPU's memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +41,14 @@ class Batch:
 
     columns: Mapping[BatchColumn, torch.Tensor]
     online: int  # how many rows, the first ones, came from D_on
+    shown: int | None = None  # how many a person showed, of all processes; None: to be counted
+    parts: int = 1  # among how many processes it is divided
 
     def __getitem__(self, column: BatchColumn) -> torch.Tensor:
         return self.columns[column]
+
+    def count_shown(self) -> int:
+        return int(self.columns[SHOWN].sum()) if self.shown is None else self.shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,16 @@ class Told:
     number: int  # the how-manieth episode of the feed it is
     succeeded: bool
     shown: frozenset[int]  # indices of steps that are imitated
+
+
+class Reshaping(Protocol):
+    """What changes the rewards of batches (robot_rl.learner.shaping)."""
+
+    def reshaped(self, batch: Batch) -> Batch: ...
+
+    def potential(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch,): by how much the values of these are less than without it."""
+        ...
 
 
 def _nobody_looks(rows: Rows, online: int) -> None:
@@ -75,6 +95,10 @@ class Replay:
             action=task.action.size,
             features=features,
         )
+        on_device = device.type != CPU.type and task.learner.compute.replay_on_device
+        self.device_features = (
+            DeviceFeatures(self.store.column(LARGE), device) if on_device else None
+        )
         self.online = IndexSet(self.store.rows)
         self.demonstrated = IndexSet(self.store.rows)
         self.demonstrations = IndexSet(self.store.rows)  # of D_demo: without corrections
@@ -85,6 +109,7 @@ class Replay:
         self.fresh_interventions: list[UUID] = []  # finished, first sampled since a version
         self.sampled_rows = (0, 0)  # from D_on and D_demo, since a version
         self.on_sample: Callable[[Rows, int], None] = _nobody_looks
+        self.shaping: Reshaping | None = None
         self.received = 0  # trainable steps that ever came from the feed
         self._interventions = Interventions()
         self.first_samples = FirstSamples(self.store)
@@ -131,7 +156,7 @@ class Replay:
             if index in episode.rows:
                 continue
             row = self._take_row(episode, index, trajectory, offset)
-            self.store.write(row, trajectory, offset)
+            self._write(row, trajectory, offset)
             intervention = interventions[offset]
             if intervention is not None:
                 self.store.intervention[row] = self._interventions.number(intervention)
@@ -202,6 +227,14 @@ class Replay:
         """Those from the feed, the newest first, to be read only."""
         return (each for each in reversed(self._by_number) if not each.preloaded)
 
+    def successes(self) -> Iterator[Episode]:
+        """Episodes that ended in a success, demonstrations too, to be read only."""
+        return (
+            each
+            for each in self._by_number
+            if each.outcome is Outcome.SUCCESS and each.steps is not None and not each.excluded
+        )
+
     # ---- what goes out -------------------------------------------------------------------------
 
     def sample(
@@ -218,13 +251,17 @@ class Replay:
         self.on_sample(rows, online)
         before = self.sampled_rows
         self.sampled_rows = (before[0] + online, before[1] + count - online)
-        return self.gather(rows, columns, online)
+        batch = self.gather(rows, columns, online)
+        return batch if self.shaping is None else self.shaping.reshaped(batch)
 
     def gather(self, rows: Rows, columns: Iterable[BatchColumn], online: int = 0) -> Batch:
         """The columns of rows that were drawn elsewhere; they do not count as trained on."""
+        wanted = tuple(columns)
+        shown = int(SHOWN.of(self, rows).sum()) if SHOWN in wanted else None
         return Batch(
-            columns={column: self._tensor(column.of(self, rows)) for column in columns},
+            columns={column: self._tensor(column, rows) for column in wanted},
             online=online,
+            shown=shown,
         )
 
     def published(self) -> None:
@@ -263,8 +300,12 @@ class Replay:
         shown = (self.demonstrated, self.demonstrations)
         return (self.online, *shown, self.succeeded, self.accepted, self.failed, self.unsafe)
 
-    def _tensor(self, values: Array) -> torch.Tensor:
-        return torch.from_numpy(values).to(self.device)
+    def _tensor(self, column: BatchColumn, rows: Rows) -> torch.Tensor:
+        features = self.device_features
+        stored = isinstance(column, StoredColumn | Next)
+        if features is not None and stored and column.name == LARGE:
+            return features.of(column.rows(self, rows))
+        return send(torch.from_numpy(column.of(self, rows)), self.device)
 
     def _notice(self, rows: Rows) -> None:
         numbers = self.store.intervention[rows]
@@ -291,10 +332,15 @@ class Replay:
         episode.preloaded, episode.outcome = True, Outcome.SUCCESS
         episode.steps = len(trajectory) - 1
         for offset in range(len(trajectory)):
-            self.store.write(self.store.take_kept(episode, offset), trajectory, offset)
+            self._write(self.store.take_kept(episode, offset), trajectory, offset)
         for offset in episode.rows:
             self._join(episode, offset)
         self._judge_all(episode, episode.rows)
+
+    def _write(self, row: int, trajectory: Trajectory, offset: int) -> None:
+        self.store.write(row, trajectory, offset)
+        if self.device_features is not None:
+            self.device_features.wrote(row)
 
     def _take_row(self, episode: Episode, index: int, trajectory: Trajectory, offset: int) -> int:
         """What a person did, and what it led to, stays as long as what people do is kept."""

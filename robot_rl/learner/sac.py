@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from robot_rl.learner.device import send
+from robot_rl.learner.share import own_part
 from robot_rl.policy.head import Head
 
 
@@ -24,7 +26,9 @@ def sample(head: Head, features: torch.Tensor, rng: torch.Generator) -> Sampled:
     """a = tanh(μ + σ·z), log π(a) = Σ log N(u; μ, σ) − log(1 − tanh²(u))."""
     output = head(features)
     # Drawn on the processor: a saved generator goes on wherever it is loaded.
-    noise = torch.randn(output.mean.shape, generator=rng).to(output.mean.device)
+    rows, axes = output.mean.shape
+    noise = own_part(rows, lambda count: torch.randn((count, axes), generator=rng))
+    noise = send(noise, output.mean.device)
     raw = output.mean + output.log_std.exp() * noise
     gaussian = -0.5 * noise.square() - output.log_std - 0.5 * math.log(2 * math.pi)
     # log(1 − tanh²(u)) without cancellation

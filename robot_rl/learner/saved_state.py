@@ -16,6 +16,7 @@ from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.intake import Intake
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.risk.learner import RiskLearner
+from robot_rl.learner.shaping import Shaping
 
 STATE = "learner.safetensors"
 
@@ -37,12 +38,13 @@ class SavedState:
         rng: np.random.Generator,
         fitness: Fitness,
         risk: RiskLearner | None = None,
+        shaping: Shaping | None = None,
     ) -> None:
         self.path = state_file(data_folder, task)
         self.backbone_sha256 = backbone_sha256
         self._task = task
         self._client, self._algorithm, self._rng = client, algorithm, rng
-        self._fitness, self._risk = fitness, risk
+        self._fitness, self._risk, self._shaping = fitness, risk, shaping
         self.problem = ""  # why the newest state is not on the disk
 
     def read(self) -> Position | None:
@@ -54,7 +56,13 @@ class SavedState:
         task = self._task
         name = task.learner.algorithm
         position = read_state(
-            self.path, self._algorithm, name, self._rng, self._fitness, self._risk
+            self.path,
+            self._algorithm,
+            name,
+            self._rng,
+            self._fitness,
+            self._risk,
+            self._shaping,
         )
         if position is None:
             return None
@@ -119,7 +127,15 @@ class SavedState:
             refreshed_env_steps=refreshed_env_steps,
         )
         try:
-            write_state(self.path, self._algorithm, self._rng, position, self._fitness, self._risk)
+            write_state(
+                self.path,
+                self._algorithm,
+                self._rng,
+                position,
+                self._fitness,
+                self._risk,
+                self._shaping,
+            )
         except OSError as error:
             self.problem = (
                 f"the learner's state cannot be saved in {self.path.parent} ({in_words(error)}); "

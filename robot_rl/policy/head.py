@@ -200,6 +200,15 @@ class HeadPolicy(ActingPolicy[Head]):
         return drawn(self.head.settings, axes, output.grippers[0], rng)
 
 
+def picked(action: torch.Tensor, columns: Sequence[int]) -> torch.Tensor:
+    """(batch, len(columns)) of an action (batch, size). A list of numbers as an index would be
+    copied to a GPU, which waits for that.
+    """
+    if not columns:
+        return action[:, :0]
+    return torch.stack([action[:, column] for column in columns], -1)
+
+
 def whole_action(shape: HeadSettings, axes: torch.Tensor, grippers: torch.Tensor) -> torch.Tensor:
     """(batch, columns) of axes (batch, axes), and of the order that each gripper's logits
     (batch, grippers, choices) prefer.

@@ -1,6 +1,7 @@
 """The one network that head, critics and cloning share."""
 
 import itertools
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -20,6 +21,13 @@ class Mlp(nn.Sequential):
             nn.Tanh(),
         )
         self.before = before
+        self.hidden_dtype = torch.float32  # of its products; the learner may lower it
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002 (as of Sequential)
+        if self.hidden_dtype is torch.float32:
+            return super().forward(input)
+        with torch.autocast(input.device.type, self.hidden_dtype):
+            return super().forward(input).float()
 
     @torch.no_grad()
     def see_through(self, matrix: torch.Tensor, offset: torch.Tensor) -> None:
@@ -50,6 +58,7 @@ class Ensemble(nn.Module):
         self.scales = nn.ParameterList([torch.ones(members, 1, width) for _ in range(2)])
         self.shifts = nn.ParameterList([torch.zeros(members, 1, width) for _ in range(2)])
         self.members, self.width = members, width
+        self.hidden_dtype = torch.float32  # of its hidden products; the learner may lower it
 
     @torch.no_grad()
     def see_through(self, matrix: torch.Tensor, offset: torch.Tensor) -> None:
@@ -62,7 +71,9 @@ class Ensemble(nn.Module):
         return self.batched(inputs) if inputs.is_cuda else self.one_by_one(inputs)
 
     def one_by_one(self, inputs: torch.Tensor) -> torch.Tensor:
-        layers = [*self.weights, *self.biases, *self.scales, *self.shifts]
+        # By number: torch.compile cannot unpack these lists.
+        (w, b), (g, s) = (self.weights, self.biases), (self.scales, self.shifts)
+        layers = (w[0], w[1], w[2], b[0], b[1], b[2], g[0], g[1], s[0], s[1])
         members = zip(*(layer.unbind() for layer in layers), strict=True)
         return torch.stack([self._member(inputs, *each) for each in members])
 
@@ -70,18 +81,24 @@ class Ensemble(nn.Module):
         first, second, last, *others = layers
         bias_1, bias_2, bias_3, scale_1, scale_2, shift_1, shift_2 = (each[0] for each in others)
         shape = (self.width,)
-        hidden = torch.addmm(bias_1, inputs, first)
-        hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_1, shift_1))
-        hidden = torch.addmm(bias_2, hidden, second)
-        hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_2, shift_2))
-        return torch.addmm(bias_3, hidden, last)
+        with self._hidden(inputs):
+            hidden = torch.addmm(bias_1, inputs, first)
+            hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_1, shift_1))
+            hidden = torch.addmm(bias_2, hidden, second)
+            hidden = torch.tanh(nn.functional.layer_norm(hidden, shape, scale_2, shift_2))
+        return torch.addmm(bias_3, hidden.float(), last)
 
     def batched(self, inputs: torch.Tensor) -> torch.Tensor:
         hidden = inputs.expand(self.members, *inputs.shape)
-        for weight, bias, scale, shift in zip(
-            self.weights, self.biases, self.scales, self.shifts, strict=False
-        ):
-            hidden = torch.baddbmm(bias, hidden, weight)
-            hidden = nn.functional.layer_norm(hidden, (self.width,)) * scale + shift
-            hidden = torch.tanh(hidden)
-        return torch.baddbmm(self.biases[-1], hidden, self.weights[-1])
+        with self._hidden(inputs):
+            for layer in range(2):
+                hidden = torch.baddbmm(self.biases[layer], hidden, self.weights[layer])
+                hidden = nn.functional.layer_norm(hidden, (self.width,))
+                hidden = torch.tanh(hidden * self.scales[layer] + self.shifts[layer])
+        return torch.baddbmm(self.biases[2], hidden.float(), self.weights[2])
+
+    def _hidden(self, inputs: torch.Tensor) -> AbstractContextManager[object]:
+        """The last layer is outside: a value with eight binary digits would be none."""
+        if self.hidden_dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(inputs.device.type, self.hidden_dtype)

@@ -13,7 +13,7 @@ from torch import nn
 from robot_rl.config.algorithms.hg_dagger import HgDaggerSettings
 from robot_rl.config.fitness import FitnessSection
 from robot_rl.config.task import Task
-from robot_rl.learner.algorithm import Algorithm, Metrics
+from robot_rl.learner.algorithm import Algorithm, Losses
 from robot_rl.learner.algorithms.hg_dagger import HgDagger
 from robot_rl.learner.fitness import Fitness
 from robot_rl.learner.learner import Learner
@@ -166,7 +166,7 @@ def test_a_refused_version_is_not_offered_and_also_not_after_a_restart(
         """Once 36 steps have come, the head says the same everywhere, at its limit."""
         inner = learner.algorithm.update
 
-        def update(data: Replay, rng: np.random.Generator) -> Metrics:
+        def update(data: Replay, rng: np.random.Generator) -> Losses:
             losses = inner(data, rng)
             if learner.replay.received > 35:
                 head = learner.algorithm.head

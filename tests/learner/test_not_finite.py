@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, load_file, save
 
 from robot_rl.config.task import Task
-from robot_rl.learner.algorithm import Metrics
+from robot_rl.learner.algorithm import Losses
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.derived import FEATURES, BatchColumn
 from robot_rl.learner.learner import Learner
@@ -65,7 +65,7 @@ def parameter_after(update: int) -> Callable[[Learner], None]:
         algorithm, made = learner.algorithm, 0
         inner = algorithm.update
 
-        def poison(data: Replay, rng: np.random.Generator) -> Metrics:
+        def poison(data: Replay, rng: np.random.Generator) -> Losses:
             nonlocal made
             made += 1
             losses = inner(data, rng)

@@ -18,7 +18,7 @@ from robot_rl.config.algorithms.bc import BcSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -46,21 +46,21 @@ class Bc(nn.Module):
         self.to(device)
         self.optimizers = {"actor": head_optimizer(self.head, settings)}
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:
         while data.demonstrations and self.counts.actor < self.settings.offline_updates:
             yield self._clone(data, rng)
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One step on demonstrations; nothing while there is none."""
         self.counts.updates += 1
         return self._clone(data, rng) if data.demonstrations else {}
 
-    def _clone(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def _clone(self, data: Replay, rng: np.random.Generator) -> Losses:
         batch = data.sample(self.settings.batch, rng, self.sampler, self.columns)
         loss = clone_loss(self.head, batch[FEATURES], batch[IMITATED]).mean()
         descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
-        return {"clone": loss.item()}
+        return {"clone": loss.detach()}
 
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)

@@ -29,7 +29,7 @@ from robot_rl.config.algorithms.conrft import ConrftSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -43,10 +43,12 @@ from robot_rl.learner.derived import (
     SHOWN,
     MonteCarloReturn,
 )
-from robot_rl.learner.losses import choices_of
+from robot_rl.learner.device import fixed_shapes, send
+from robot_rl.learner.losses import ShownRows, choices_of
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import descend, follow_values
 from robot_rl.learner.samplers import Demonstrated, HalfAndHalf
+from robot_rl.learner.share import own_part
 from robot_rl.policy.consistency_head import (
     KIND,
     SCALES,
@@ -54,6 +56,7 @@ from robot_rl.policy.consistency_head import (
     ConsistencyHead,
     karras_scales,
 )
+from robot_rl.policy.head import picked
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.manifest import BadCheckpoint
 
@@ -69,6 +72,7 @@ class Conrft(nn.Module):
     ) -> None:
         super().__init__()
         self.settings, self.device = settings, device
+        self.fixed = fixed_shapes(settings.compute, device)
         self.budget, self.counts = Budget.of(settings), Counts()
         self.constrain: Constrain = unconstrained
         self.returns = MonteCarloReturn(settings.discount)
@@ -86,7 +90,7 @@ class Conrft(nn.Module):
         critic = torch.optim.Adam(self.critics.trained, settings.learning_rate, fused=True)
         self.optimizers = {"critic": critic, "actor": head_optimizer(self.head, settings)}
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:
         """Cal-ConRFT on the demonstrations. Raises BadCheckpoint: the head is new, and there is
         nothing to clone it from.
         """
@@ -104,7 +108,7 @@ class Conrft(nn.Module):
                 batch, settings.offline_clone_weight, settings.offline_q_weight
             )
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One critic update, and one of the actor when it is due. Returns the losses; nothing while
         there is nothing to learn from.
         """
@@ -120,15 +124,16 @@ class Conrft(nn.Module):
 
     # ---- critics -------------------------------------------------------------------------------
 
-    def update_critics(self, batch: Batch, conservatism: float = 0.0) -> Metrics:
+    def update_critics(self, batch: Batch, conservatism: float = 0.0) -> dict[str, torch.Tensor]:
         """`conservatism` needs the Monte Carlo returns in the batch."""
         grasp_target = self.critics.grasp_target(batch, self.settings.discount)
         loss, grasp_loss, values = self.critics.errors(batch, self.target(batch), grasp_target)
-        losses = {"critic": loss.item(), "grasp": grasp_loss.item(), "q": values.mean().item()}
+        losses = {"critic": loss.detach(), "grasp": grasp_loss.detach()}
+        losses["q"] = values.detach().mean()
         if conservatism:
             gap, grasp_gap = self.gaps(batch, values)
             loss = loss + conservatism * (gap + grasp_gap)
-            losses["gap"] = gap.item()
+            losses["gap"] = gap.detach()
         descend(self.optimizers["critic"], loss + grasp_loss)
         self.critics.follow(self.settings.target_rate)
         self.counts.critic += 1
@@ -163,10 +168,13 @@ class Conrft(nn.Module):
     def others(self, batch: Batch) -> torch.Tensor:
         """(batch, 3 · sampled, axes): uniform ones, of π(s) and of π(s′)."""
         features, count = batch[FEATURES], self.settings.sampled_actions
-        shape = (len(features), count, len(self.head.settings.axes))
-        uniform = 2 * torch.rand(shape, generator=self.rng).to(self.device) - 1
+        shape = (count, len(self.head.settings.axes))
+        uniform = own_part(
+            len(features), lambda rows: torch.rand((rows, *shape), generator=self.rng)
+        )
+        uniform = 2 * send(uniform, self.device) - 1
         drawn = [
-            self.drawn(seen[:, None].expand(-1, count, -1).flatten(0, 1)).unflatten(0, shape[:2])
+            self.drawn(seen[:, None].expand(-1, count, -1).flatten(0, 1)).unflatten(0, (-1, count))
             for seen in (features, batch[NEXT_FEATURES])
         ]
         return torch.cat([uniform, *drawn], 1)
@@ -177,18 +185,22 @@ class Conrft(nn.Module):
 
     # ---- actor ---------------------------------------------------------------------------------
 
-    def update_actor(self, batch: Batch, clone_weight: float, q_weight: float) -> Metrics:
-        features, shown = batch[FEATURES], batch[SHOWN]
-        losses: Metrics = {}
+    def update_actor(
+        self, batch: Batch, clone_weight: float, q_weight: float
+    ) -> dict[str, torch.Tensor]:
+        features = batch[FEATURES]
+        losses: dict[str, torch.Tensor] = {}
         loss = torch.zeros((), device=self.device)
-        if bool(shown.any()):
-            clone = self.clone_loss(features[shown], batch[IMITATED][shown])
+        if batch.count_shown():
+            rows = ShownRows(batch, fixed=self.fixed)
+            consistency, choice = self.clone_errors(rows.features, rows.action)
+            clone = rows.mean(consistency) + rows.mean(choice)
             loss = loss + clone_weight * clone
-            losses["clone"] = clone.item()
+            losses["clone"] = clone.detach()
         if q_weight:
             improve = self.improvement(features)
             loss = loss + q_weight * improve
-            losses["actor"] = improve.item()
+            losses["actor"] = improve.detach()
         if loss.requires_grad:
             descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
@@ -196,17 +208,26 @@ class Conrft(nn.Module):
 
     def clone_loss(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """The consistency loss of human actions (batch, action), and cross-entropy of grippers."""
+        consistency, choice = self.clone_errors(features, action)
+        return consistency.mean() + choice.mean()
+
+    def clone_errors(
+        self, features: torch.Tensor, action: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch,) each of the two."""
         shape = self.head.settings
-        clean = action[:, list(shape.axes)]
+        clean = picked(action, shape.axes)
         # Not the last scale: there the network has no say.
-        index = torch.randint(0, SCALES - 1, (len(clean),), generator=self.rng)
-        sigma = self.scales[index].to(self.device)
+        index = own_part(
+            len(clean), lambda rows: torch.randint(0, SCALES - 1, (rows,), generator=self.rng)
+        )
+        sigma = send(self.scales[index], self.device)
         noisy = clean + sigma[:, None] * self._noise(len(clean))
         errors = (self.head(features, noisy, sigma) - clean).square().mean(-1)
-        loss = ((1 / sigma.square() + 1 / SIGMA_DATA**2) * errors).mean()
+        consistency = (1 / sigma.square() + 1 / SIGMA_DATA**2) * errors
         log_probability = self.head.grippers(features).log_softmax(-1)
         chosen = log_probability.gather(-1, choices_of(shape, action)[..., None])
-        return loss - chosen.sum((-2, -1)).mean()
+        return consistency, -chosen.sum((-2, -1))
 
     def improvement(self, features: torch.Tensor) -> torch.Tensor:
         """−mean_K Q(s, π(s)), and what the grippers' values want."""
@@ -224,7 +245,8 @@ class Conrft(nn.Module):
     def _noise(self, count: int) -> torch.Tensor:
         # Drawn on the processor: a saved generator goes on wherever it is loaded.
         axes = len(self.head.settings.axes)
-        return torch.randn(count, axes, generator=self.rng).to(self.device)
+        drawn = own_part(count, lambda rows: torch.randn((rows, axes), generator=self.rng))
+        return send(drawn, self.device)
 
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)

@@ -16,7 +16,7 @@ from robot_rl.config.algorithms.hg_dagger import HgDaggerSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -46,11 +46,11 @@ class HgDagger(nn.Module):
         self.to(device)
         self.optimizers = {"actor": head_optimizer(self.head, settings)}
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:
         while data.demonstrated and self.counts.updates < self.settings.offline_updates:
             yield self.update(data, rng)
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One step on human actions; nothing while nobody has shown any."""
         self.counts.updates += 1
         if not data.demonstrated:
@@ -59,7 +59,7 @@ class HgDagger(nn.Module):
         loss = clone_loss(self.head, batch[FEATURES], batch[IMITATED]).mean()
         descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
-        return {"clone": loss.item()}
+        return {"clone": loss.detach()}
 
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)

@@ -22,7 +22,7 @@ from robot_rl.config.algorithms.hi_ors import HiOrsSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -52,11 +52,11 @@ class HiOrs(nn.Module):
         self.to(device)
         self.optimizers = {"actor": head_optimizer(self.head, settings)}
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:  # noqa: ARG002
         """Nothing: the starting policy was cloned from its demonstrations already."""
         return iter(())
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One step on what was accepted; nothing while nothing was."""
         self.counts.updates += 1
         if not data.accepted and not data.demonstrated:
@@ -65,7 +65,7 @@ class HiOrs(nn.Module):
         loss = clone_loss(self.head, batch[FEATURES], batch[DECIDED]).mean()
         descend(self.optimizers["actor"], loss)
         self.counts.actor += 1
-        return {"accepted": loss.item()}
+        return {"accepted": loss.detach()}
 
     def state(self) -> dict[str, torch.Tensor]:
         return training_state(self, self.optimizers, self.rng)

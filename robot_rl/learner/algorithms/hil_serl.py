@@ -26,7 +26,7 @@ from robot_rl.learner.algorithm import (
     MODEL,
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -47,7 +47,8 @@ from robot_rl.learner.derived import (
     BatchColumn,
     MonteCarloReturn,
 )
-from robot_rl.learner.losses import clone_loss
+from robot_rl.learner.device import fixed_shapes
+from robot_rl.learner.losses import ShownRows, clone_loss
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import Temperature, descend, sample
 from robot_rl.learner.samplers import HalfAndHalf
@@ -73,6 +74,7 @@ class HilSerl(nn.Module):
     ) -> None:
         super().__init__()
         self.settings, self.device = settings, device
+        self.fixed = fixed_shapes(settings.compute, device)
         self.floor = MonteCarloReturn(settings.discount) if settings.return_floor else None
         if self.floor is not None:
             self.columns = (*self.columns, self.floor)
@@ -96,11 +98,11 @@ class HilSerl(nn.Module):
         }
         self.optimizers["actor"] = head_optimizer(self.head, settings)
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:  # noqa: ARG002
         """Nothing: the starting policy was cloned from its demonstrations already."""
         return iter(())
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One critic update, and one of the actor when it is due. Returns the losses; nothing while
         there is nothing to learn from.
         """
@@ -133,14 +135,14 @@ class HilSerl(nn.Module):
 
     # ---- critics -------------------------------------------------------------------------------
 
-    def update_critics(self, batch: Batch) -> Metrics:
+    def update_critics(self, batch: Batch) -> dict[str, torch.Tensor]:
         grasp_target = self.critics.grasp_target(batch, self.settings.discount)
         loss, grasp_loss, values = self.critics.errors(batch, self.target(batch), grasp_target)
         descend(self.optimizers["critic"], loss + grasp_loss)
         self.critics.follow(self.settings.target_rate)
         self.counts.critic += 1
         self.counts.updates += 1
-        return {"critic": loss.item(), "grasp": grasp_loss.item(), "q": values.mean().item()}
+        return {"critic": loss.detach(), "grasp": grasp_loss.detach(), "q": values.detach().mean()}
 
     @torch.no_grad()
     def target(self, batch: Batch) -> torch.Tensor:
@@ -156,20 +158,20 @@ class HilSerl(nn.Module):
 
     # ---- actor ---------------------------------------------------------------------------------
 
-    def update_actor(self, batch: Batch, clone_weight: float) -> Metrics:
-        losses: Metrics = {}
-        shown = batch[SHOWN]
+    def update_actor(self, batch: Batch, clone_weight: float) -> dict[str, torch.Tensor]:
+        losses: dict[str, torch.Tensor] = {}
         loss = torch.zeros((), device=self.device)
-        if bool(shown.any()):
-            clone = clone_loss(self.head, batch[FEATURES][shown], batch[IMITATED][shown]).mean()
+        if batch.count_shown():
+            rows = ShownRows(batch, fixed=self.fixed)
+            clone = rows.mean(clone_loss(self.head, rows.features, rows.action))
             loss = loss + clone_weight * clone
-            losses["clone"] = clone.item()
+            losses["clone"] = clone.detach()
         if self.counts.critic >= self.settings.critic_warmup_updates:
             improve, log_probability = self.actor_loss(batch[FEATURES])
             loss = loss + self.settings.q_weight * improve
-            losses["actor"] = improve.item()
-            losses["entropy"] = -log_probability.mean().item()
-            losses["temperature"] = self.temperature.value.item()
+            losses["actor"] = improve.detach()
+            losses["entropy"] = -log_probability.detach().mean()
+            losses["temperature"] = self.temperature.value
             descend(self.optimizers["temperature"], self.temperature.loss(log_probability))
         if loss.requires_grad:
             descend(self.optimizers["actor"], loss)

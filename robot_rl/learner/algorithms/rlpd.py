@@ -24,7 +24,7 @@ from robot_rl.config.algorithms.rlpd import RlpdSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
@@ -75,11 +75,11 @@ class Rlpd(nn.Module):
         }
         self.optimizers["actor"] = head_optimizer(self.head, settings)
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:  # noqa: ARG002
         """Nothing: RLPD has no offline stage."""
         return iter(())
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One critic update, and one of the actor when it is due. Returns the losses; nothing while
         there is nothing to learn from.
         """
@@ -93,13 +93,13 @@ class Rlpd(nn.Module):
             losses |= self.update_actor(batch)
         return losses
 
-    def update_critics(self, batch: Batch) -> Metrics:
+    def update_critics(self, batch: Batch) -> dict[str, torch.Tensor]:
         grasp_target = self.critics.grasp_target(batch, self.settings.discount)
         loss, grasp_loss, values = self.critics.errors(batch, self.target(batch), grasp_target)
         descend(self.optimizers["critic"], loss + grasp_loss)
         self.critics.follow(self.settings.target_rate)
         self.counts.critic += 1
-        return {"critic": loss.item(), "grasp": grasp_loss.item(), "q": values.mean().item()}
+        return {"critic": loss.detach(), "grasp": grasp_loss.detach(), "q": values.detach().mean()}
 
     @torch.no_grad()
     def target(self, batch: Batch) -> torch.Tensor:
@@ -111,16 +111,16 @@ class Rlpd(nn.Module):
             value = value - self.temperature.value * following.log_probability
         return bootstrapped(batch, self.settings.discount, value, self.floor)
 
-    def update_actor(self, batch: Batch) -> Metrics:
+    def update_actor(self, batch: Batch) -> dict[str, torch.Tensor]:
         actor_loss, grip_loss, log_probability = self.actor_loss(batch[FEATURES])
         descend(self.optimizers["actor"], actor_loss + grip_loss)
         descend(self.optimizers["temperature"], self.temperature.loss(log_probability))
         self.counts.actor += 1
         return {
-            "actor": actor_loss.item(),
-            "gripper": grip_loss.item(),
-            "entropy": -log_probability.mean().item(),
-            "temperature": self.temperature.value.item(),
+            "actor": actor_loss.detach(),
+            "gripper": grip_loss.detach(),
+            "entropy": -log_probability.detach().mean(),
+            "temperature": self.temperature.value,
         }
 
     def actor_loss(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -26,14 +26,16 @@ from robot_rl.config.algorithms.silri import SilriSettings
 from robot_rl.learner.algorithm import (
     Budget,
     Counts,
-    Metrics,
+    Losses,
     head_optimizer,
     load_training_state,
     training_state,
 )
 from robot_rl.learner.critics import NEEDED, Constrain, Critics, bootstrapped, follow, unconstrained
 from robot_rl.learner.derived import FEATURES, IMITATED, NEXT_FEATURES, SHOWN
+from robot_rl.learner.device import fixed_shapes
 from robot_rl.learner.human_model import HumanAction, HumanModel
+from robot_rl.learner.losses import ShownRows
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import descend, follow_values, sample
 from robot_rl.learner.samplers import HalfAndHalf
@@ -65,6 +67,7 @@ class Silri(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = settings
+        self.fixed = fixed_shapes(settings.compute, device)
         self.budget, self.counts = Budget.of(settings), Counts()
         self.constrain: Constrain = unconstrained
         self.head = head.train().requires_grad_(True)
@@ -87,11 +90,11 @@ class Silri(nn.Module):
         }
         self.optimizers["actor"] = head_optimizer(self.head, settings)
 
-    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Metrics]:  # noqa: ARG002
+    def offline(self, data: Replay, rng: np.random.Generator) -> Iterator[Losses]:  # noqa: ARG002
         """Nothing: the human models learn while the critics do, before the actor begins."""
         return iter(())
 
-    def update(self, data: Replay, rng: np.random.Generator) -> Metrics:
+    def update(self, data: Replay, rng: np.random.Generator) -> Losses:
         """One update of critics and human models, and one of the actor when it is due. Returns the
         losses; nothing while there is nothing to learn from.
         """
@@ -105,13 +108,13 @@ class Silri(nn.Module):
             losses |= self.update_actor(batch)
         return losses
 
-    def update_critics(self, batch: Batch) -> Metrics:
+    def update_critics(self, batch: Batch) -> dict[str, torch.Tensor]:
         grasp_target = self.critics.grasp_target(batch, self.settings.discount)
         loss, grasp_loss, values = self.critics.errors(batch, self.target(batch), grasp_target)
         descend(self.optimizers["critic"], loss + grasp_loss)
         self.critics.follow(self.settings.target_rate)
         self.counts.critic += 1
-        return {"critic": loss.item(), "grasp": grasp_loss.item(), "q": values.mean().item()}
+        return {"critic": loss.detach(), "grasp": grasp_loss.detach(), "q": values.detach().mean()}
 
     @torch.no_grad()
     def target(self, batch: Batch) -> torch.Tensor:
@@ -120,32 +123,32 @@ class Silri(nn.Module):
         values = self.critics.slow_of(batch[NEXT_FEATURES], following.action)
         return bootstrapped(batch, self.settings.discount, values.amin(0))
 
-    def update_human(self, batch: Batch) -> Metrics:
-        shown = batch[SHOWN]
-        if not bool(shown.any()):
+    def update_human(self, batch: Batch) -> dict[str, torch.Tensor]:
+        if not batch.count_shown():
             return {}
-        loss = self.human.loss(batch[FEATURES][shown], batch[IMITATED][shown])
+        rows = ShownRows(batch, fixed=self.fixed)
+        loss = rows.mean(self.human.errors(rows.features, rows.action))
         descend(self.optimizers["human"], loss)
-        return {"human": loss.item()}
+        return {"human": loss.detach()}
 
-    def update_actor(self, batch: Batch) -> Metrics:
+    def update_actor(self, batch: Batch) -> dict[str, torch.Tensor]:
         """While nobody has shown anything there is no constraint: λ = 0."""
         features = batch[FEATURES]
-        person = self.human.predict(features) if bool(batch[SHOWN].any()) else None
+        person = self.human.predict(features) if batch.count_shown() else None
         output = self.head(features)
         multiplier = torch.zeros_like(features[:, 0])
-        losses: Metrics = {}
+        losses: dict[str, torch.Tensor] = {}
         if person is not None:
             excess = self.excess(output, person).detach()
             multiplier = self.multiplier(features)
             descend(self.optimizers["multiplier"], -(multiplier * excess).mean())
             multiplier = multiplier.detach()
-            losses = {"excess": excess.mean().item(), "multiplier": multiplier.mean().item()}
+            losses = {"excess": excess.mean(), "multiplier": multiplier.mean()}
         loss = self.actor_loss(features, output, person, multiplier)
         descend(self.optimizers["actor"], loss)
         follow(self.slow_head, self.head, self.settings.target_rate)
         self.counts.actor += 1
-        return losses | {"actor": loss.item()}
+        return losses | {"actor": loss.detach()}
 
     def excess(self, output: HeadOutput, person: HumanAction) -> torch.Tensor:
         """(batch,): by how much the policy is farther from the person than it may be."""
