@@ -81,6 +81,7 @@ class SimulationDescription:
     cameras: tuple[str, ...] = ()  # of every scene
     renderer: str = ""  # `module:function` of the process that draws them; takes an ArmLaunch
     draws_itself: bool = False  # in place of a renderer: the arm's process publishes the images
+    changes_view: bool = False  # it can move cameras and change the light, as a SceneLaunch says
 
     def __post_init__(self) -> None:
         if self.cameras and not (self.renderer or self.draws_itself):
@@ -146,6 +147,8 @@ class SceneLaunch:
     virtual: bool = False  # lock-step on the virtual clock
     step_ns: int = 100_000_000  # of the step grid: cameras see the scene at its multiples
     cameras: tuple[tuple[str, int, int], ...] = ()  # name, width, height
+    cameras_moved_m: tuple[float, ...] = (0.0, 0.0, 0.0)  # right, up, back in each one's picture
+    light: tuple[float, ...] = (1.0, 1.0, 1.0)  # what is left of red, green and blue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

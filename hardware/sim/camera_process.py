@@ -57,7 +57,13 @@ def open_renderer(scene: SceneLaunch) -> "SceneRenderer":
     try:
         from hardware.sim.rendering import SceneRenderer
 
-        return SceneRenderer(scene.name, scene_cameras(scene), "fast")
+        return SceneRenderer(
+            scene.name,
+            scene_cameras(scene),
+            "fast",
+            cameras_moved_m=scene.cameras_moved_m,
+            light=scene.light,
+        )
     except (ImportError, AttributeError, RuntimeError) as error:  # what mujoco and PyOpenGL raise
         print(
             "The simulated cameras cannot draw: no OpenGL through EGL was found. Install the "

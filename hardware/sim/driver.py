@@ -50,6 +50,7 @@ def describe(settings: SimulatedArmSettings) -> ArmDescription:
             scenes=TASK_NAMES,
             cameras=CAMERAS,
             renderer="hardware.sim.camera_process:main",
+            changes_view=True,
         ),
     )
 

@@ -5,6 +5,8 @@ an environment variable at the time MuJoCo was first imported.
 Importing this module fails where there is no EGL.
 """
 
+from collections.abc import Sequence
+
 import mujoco
 import numpy as np
 from mujoco.egl import GLContext  # pyright: ignore[reportMissingTypeStubs]
@@ -22,8 +24,21 @@ _REFLECTIONS = int(mujoco.mjtRndFlag.mjRND_REFLECTION)
 class SceneRenderer:
     """Draws one task's scene. Owns a GL context: use it from one thread, and close it."""
 
-    def __init__(self, task: str, cameras: tuple[SceneCamera, ...], quality: Quality) -> None:
+    def __init__(
+        self,
+        task: str,
+        cameras: tuple[SceneCamera, ...],
+        quality: Quality,
+        *,
+        cameras_moved_m: Sequence[float] = (0.0, 0.0, 0.0),
+        light: Sequence[float] = (1.0, 1.0, 1.0),
+    ) -> None:
+        """`cameras_moved_m` (3,) right, up and back in each one's picture; `light` (3,) what is
+        left of red, green and blue.
+        """
         self._model, _ = scene.build(task, quality=quality)
+        _move_cameras(self._model, np.array(cameras_moved_m, dtype=np.float64))
+        _change_light(self._model, np.array(light, dtype=np.float64))
         self._data = mujoco.MjData(self._model)
         width = max(camera.width for camera in cameras)
         height = max(camera.height for camera in cameras)
@@ -75,3 +90,20 @@ class SceneRenderer:
     def close(self) -> None:
         self._context.free()
         self._gl.free()
+
+
+def _move_cameras(model: mujoco.MjModel, moved_m: NDArray[np.float64]) -> None:
+    """Each by the same (3,) of its own axes, on what it is fixed to."""
+    for camera in range(model.ncam):
+        offset_m = np.zeros(3)
+        mujoco.mju_rotVecQuat(offset_m, moved_m, model.cam_quat[camera])
+        model.cam_pos[camera] += offset_m
+
+
+def _change_light(model: mujoco.MjModel, left: NDArray[np.float64]) -> None:
+    """Every lamp gives the share `left` (3,) of its red, green and blue."""
+    for lamp in (model.light_ambient, model.light_diffuse, model.light_specular):
+        lamp *= left
+    headlight = model.vis.headlight
+    for name in ("ambient", "diffuse", "specular"):
+        setattr(headlight, name, np.array(getattr(headlight, name)) * left)

@@ -175,3 +175,10 @@ def _simulation(cell: Cell, task: Task) -> None:
             f"{task.path}: the simulated cell {cell.name} has no scene {task.scene!r}; give "
             f"simulation.scene one of: {', '.join(simulation.scenes)}"
         )
+    asked = task.simulation
+    if asked is not None and asked.changes_view and not simulation.changes_view:
+        raise ValueError(
+            f"{task.path}: simulation.cameras_moved_m and simulation.light need a simulation that "
+            f"can move its cameras and lamps, and that of the cell {cell.name} cannot: take them "
+            "out"
+        )

@@ -71,10 +71,39 @@ class InterventionRules(Section):
     unattended_s: Annotated[float, Field(ge=2)] | None = None
 
 
+type Moved = Annotated[float, Field(ge=-0.2, le=0.2)]
+type LightLeft = Annotated[float, Field(ge=0.05, le=3)]
+type LinkDelay = Annotated[float, Field(ge=0, le=0.3)]
+"""Older than 0.3 s the robot takes nothing (docs/safety.md, lease, age and silence)."""
+
+
 class Simulation(Section):
-    """Which scene of the arm's simulation plays this task when the cell is simulated."""
+    """Which scene of the arm's simulation plays this task when the cell is simulated, and how it
+    differs from the one in which the starting policy was shown the task. Nobody tells the policy.
+
+    cameras_moved_m: how far each stands to the right, upwards and back of where it stood, as its
+    own picture shows it. light: what is left of the red, green and blue of every lamp.
+    link_delay_s: after how long, at least and at most, what a console says reaches the robot.
+    """
 
     scene: str
+    cameras_moved_m: Annotated[tuple[Moved, ...], Field(min_length=3, max_length=3)] = (0, 0, 0)
+    light: Annotated[tuple[LightLeft, ...], Field(min_length=3, max_length=3)] = (1, 1, 1)
+    link_delay_s: Annotated[tuple[LinkDelay, ...], Field(min_length=2, max_length=2)] = (0, 0)
+
+    @model_validator(mode="after")
+    def _delay_is_a_range(self) -> Self:
+        least, most = self.link_delay_s
+        if least > most:
+            raise ValueError(
+                f"simulation.link_delay_s is [{least:g}, {most:g}]: the first is the least and the "
+                "second the most; write the smaller one first"
+            )
+        return self
+
+    @property
+    def changes_view(self) -> bool:
+        return any(self.cameras_moved_m) or any(share != 1 for share in self.light)
 
 
 class StartingPolicy(Section):

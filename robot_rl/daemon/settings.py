@@ -46,7 +46,7 @@ class DaemonSettings:
             raise ValueError("lockstep_clients: without lock-step nobody is waited for")
         check_fit(self.cell, self.task)
         if self.lockstep:
-            _check_virtual_time(self.cell, self.task)
+            _check_virtual_time(self.cell, self.task, self.link_delay_ns)
 
     @property
     def control_period_ns(self) -> int:
@@ -56,6 +56,17 @@ class DaemonSettings:
     def meeting_ns(self) -> int:
         """Lock-step: virtual time between two waits for the durable path and the learner."""
         return (self.learner_lag_steps or MEETING_STEPS) * self.task.step_ns
+
+    @property
+    def link_delay_ns(self) -> tuple[int, int]:
+        """After how long, at least and at most, a client's word reaches the robot. A real cell has
+        a line of its own.
+        """
+        simulation = self.task.simulation
+        if simulation is None or not self.cell.simulated:
+            return 0, 0
+        least, most = simulation.link_delay_s
+        return round(least * 1e9), round(most * 1e9)
 
     @property
     def outbox_file(self) -> Path:
@@ -86,7 +97,7 @@ class DaemonSettings:
         return self.data_folder / "limit_profiles.json"
 
 
-def _check_virtual_time(cell: Cell, task: Task) -> None:
+def _check_virtual_time(cell: Cell, task: Task, link_delay_ns: tuple[int, int]) -> None:
     """In lock-step all happens at ticks of control, or at a known fraction of a period after one.
 
     Raises ValueError.
@@ -102,6 +113,7 @@ def _check_virtual_time(cell: Cell, task: Task) -> None:
         ("step_s", task.step_ns),
         ("action_delay_s", task.action_delay_ns),
         ("a turn of the operator", TURN_NS),
+        *(("simulation.link_delay_s", end_ns) for end_ns in link_delay_ns),
     ):
         if duration_ns % period_ns:
             raise ValueError(

@@ -89,14 +89,17 @@ class Pilot:
         seed: int,
         reward: RewardSource = "simulator",
         say_use: UseSayer | None = None,
+        link_delay_s: float = 0.0,
     ) -> None:
         """`reward`: whose word it is. If the person's, they end episodes which are done; if a
         classifier's, they do so in evaluations only, which measure the policy and train nothing.
-        `say_use`: the console's, needed of a person who forgets to mark.
+        `say_use`: the console's, needed of a person who forgets to mark. `link_delay_s`: the most
+        that what they say takes to the robot.
         """
         self._connect, self._expert, self._settings = connect, expert, settings
         self._client = connect()
         self._lockstep, self._reward, self._say_use = lockstep, reward, say_use
+        self._rest_ns = _REST_NS - round(link_delay_s * 1e9)
         self._rng = np.random.default_rng(np.random.SeedSequence([seed, 0x09]))
         self._keys = np.random.default_rng(np.random.SeedSequence([seed, 0x0A]))
         self._outcome, self._labelled = OutcomeSeen(), False
@@ -233,7 +236,7 @@ class Pilot:
             client.pump(1.0)
             if client.seen.turn_t_ns is not None:
                 self._turn()
-                client.ready(_REST_NS if self._rests() else 0)
+                client.ready(self._rest_ns if self._rests() else 0)
             return
         client.pump(max(0.0, self._next_tick - time.monotonic()))
         now = time.monotonic()

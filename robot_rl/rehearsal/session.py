@@ -96,6 +96,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
                 seed=robot_seed(settings.seed, number),
                 reward=task.reward.source,
                 say_use=partial(say_use, system.url, system.tokens.operator),
+                link_delay_s=task.simulation.link_delay_s[1],
             )
             for number, robot in enumerate(system.robots)
         }

@@ -83,20 +83,14 @@ def test_lockstep_frames_show_the_scene_at_every_grid_point(memory: Path, proces
 
 @pytest.mark.parametrize("task", ["lift_cube", "insert_peg"])
 def test_cameras_see_different_things_in_both_qualities(task: str):
-    from hardware.sim.panda import default_limits
-    from hardware.sim.physics import Physics
     from hardware.sim.rendering import SceneRenderer
 
     cameras = (SceneCamera(name="front"), SceneCamera(name="wrist"))
-    physics = Physics(task, default_limits(), seed=0)
-    snapshot: Any = np.zeros((), topics.SNAPSHOT)
-    snapshot["qpos"][: physics.model.nq] = physics.data.qpos
-    snapshot["mocap"][: physics.model.nmocap, :3] = physics.data.mocap_pos
-    snapshot["mocap"][: physics.model.nmocap, 3:] = physics.data.mocap_quat
+    snapshot = start_of(task)
     pictures: list[np.ndarray] = []
     for quality in ("fast", "pretty"):
         renderer = SceneRenderer(task, cameras, quality)
-        renderer.restore(snapshot[()])
+        renderer.restore(snapshot)
         pictures += [renderer.render(camera).astype(int) for camera in cameras]
         assert (renderer.render(cameras[0]) == pictures[-2]).all(), "the same scene, the same bits"
         renderer.close()
@@ -104,6 +98,67 @@ def test_cameras_see_different_things_in_both_qualities(task: str):
         assert one.std() > 15.0
         for other in pictures[index + 1 :]:
             assert abs(one - other).mean() > 1.0
+
+
+def start_of(task: str) -> Any:
+    """A snapshot of the scene as an episode begins."""
+    from hardware.sim.panda import default_limits
+    from hardware.sim.physics import Physics
+
+    physics = Physics(task, default_limits(), seed=0)
+    snapshot: Any = np.zeros((), topics.SNAPSHOT)
+    snapshot["qpos"][: physics.model.nq] = physics.data.qpos
+    snapshot["mocap"][: physics.model.nmocap, :3] = physics.data.mocap_pos
+    snapshot["mocap"][: physics.model.nmocap, 3:] = physics.data.mocap_quat
+    return snapshot[()]
+
+
+def drawn(snapshot: Any, **differs: Any) -> dict[str, np.ndarray]:
+    from hardware.sim.rendering import SceneRenderer
+
+    cameras = (SceneCamera(name="front"), SceneCamera(name="wrist"))
+    renderer = SceneRenderer("lift_cube", cameras, "fast", **differs)
+    renderer.restore(snapshot)
+    pictures = {camera.name: renderer.render(camera).astype(int) for camera in cameras}
+    renderer.close()
+    return pictures
+
+
+def place_of_red(image: np.ndarray) -> np.ndarray:
+    """(2,) row and column of the cube's middle, pixels."""
+    red, green, blue = np.moveaxis(image, -1, 0)
+    return np.argwhere((red > 80) & (red > 2 * green) & (red > 2 * blue)).mean(0)
+
+
+def test_a_camera_that_was_moved_sees_the_scene_from_there():
+    """2 cm to the right: what it shows comes to lie to the left, by what its lens makes of it."""
+    snapshot = start_of("lift_cube")
+    plain, right, up = (
+        drawn(snapshot, cameras_moved_m=moved)
+        for moved in ((0.0, 0.0, 0.0), (0.02, 0.0, 0.0), (0.0, 0.02, 0.0))
+    )
+    # The front camera stands 0.8 to 0.9 m from the cube, and 128 px of it are 34 degrees.
+    metre_px = 128 / (2 * 0.85 * np.tan(np.radians(17.0)))
+    moved_px = place_of_red(right["front"]) - place_of_red(plain["front"])
+    assert moved_px == pytest.approx([0.0, -0.02 * metre_px], abs=1.0)
+    moved_px = place_of_red(up["front"]) - place_of_red(plain["front"])
+    assert moved_px == pytest.approx([0.02 * metre_px, 0.0], abs=1.0)
+    # The wrist camera moves with the hand that it is on, and is much closer.
+    moved_px = place_of_red(right["wrist"]) - place_of_red(plain["wrist"])
+    assert moved_px[1] < -0.02 * metre_px
+    assert abs(moved_px[0]) < 1.0
+
+
+def test_less_light_makes_pictures_darker_by_its_colour():
+    snapshot = start_of("lift_cube")
+    plain, dim = drawn(snapshot), drawn(snapshot, light=(0.6, 0.6, 0.3))
+    for camera, image in plain.items():
+        red, green, blue = (
+            dim[camera][..., colour].mean() / image[..., colour].mean() for colour in range(3)
+        )
+        assert red == pytest.approx(0.6, abs=0.05)
+        assert green == pytest.approx(0.6, abs=0.05)
+        assert blue == pytest.approx(0.3, abs=0.05)
 
 
 def test_without_opengl_it_says_what_to_install(memory: Path):

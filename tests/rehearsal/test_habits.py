@@ -48,7 +48,6 @@ def test_a_gripper_pressed_briefly_and_key_c_forgotten() -> None:
         evaluations=0,
         learner=False,
         patience_s=0.3,
-        noise=0.0,
         gripper_steps=2,
         forgotten_mark=1.0,
         unmarked_use=InterventionUse.RECOVERY,

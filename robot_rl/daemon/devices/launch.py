@@ -6,6 +6,7 @@ from hardware.arm import ArmDriver, ArmLaunch, SceneLaunch
 from hardware.arm_process import HostedArm
 from hardware.camera import CameraDriver
 from robot_rl.config import drivers
+from robot_rl.config.task import Simulation
 from robot_rl.daemon.devices.camera_process import RealCamera
 from robot_rl.daemon.limits import arm_limits
 from robot_rl.daemon.settings import DaemonSettings
@@ -27,6 +28,7 @@ def arm_launch(name: str, settings: DaemonSettings) -> ArmLaunch:
 
 def _scene(settings: DaemonSettings) -> SceneLaunch:
     cell, task = settings.cell, settings.task
+    differs = task.simulation or Simulation(scene=task.scene)
     drawn = ((name, cell.cameras[name]) for name in cell.cameras if cell.drawn(name))
     return SceneLaunch(
         name=task.scene,
@@ -34,6 +36,8 @@ def _scene(settings: DaemonSettings) -> SceneLaunch:
         virtual=settings.lockstep,
         step_ns=task.step_ns,
         cameras=tuple((name, camera.width, camera.height) for name, camera in drawn),
+        cameras_moved_m=differs.cameras_moved_m,
+        light=differs.light,
     )
 
 

@@ -23,6 +23,7 @@ from robot_rl.daemon.data_folder import MIN_FREE_BYTES, free_bytes
 from robot_rl.daemon.limits import selectable_profiles
 from robot_rl.daemon.link.download import Downloads
 from robot_rl.daemon.link.echo import run_echo
+from robot_rl.daemon.link.late import LateCommands
 from robot_rl.daemon.link.lockstep import Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.meeting import Meetings
@@ -82,6 +83,8 @@ class Link:
             arms=tuple(settings.cell.arms),
             first_arm=settings.task.acting_arms[0],
         )
+        self._late = LateCommands(settings.link_delay_ns, settings.control_period_ns, settings.seed)
+        self._sent_late = asyncio.Event()
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="wait")
         self._online = False
         self._answered = 0  # answers of control and actor that went out
@@ -100,6 +103,7 @@ class Link:
         jobs = [self._watch_outbox(), *(self._forward(ring) for ring in self._answers)]
         if not self._settings.lockstep:  # there, time stands while a client answers
             jobs.append(run_echo(self._readings.control, self._clock, self._mailbox))
+            jobs.append(self._deliver_late())
         client: httpx.AsyncClient | None = None
         if url is not None:
             client = httpx.AsyncClient(
@@ -196,7 +200,7 @@ class Link:
                 self._settings, self._clock, self._pool, self._turns, self._mailbox,
                 self._meetings, online=lambda: self._online, drain=self._drain_all,
                 show=self._show, standing=lambda: (self._answered, *self._readings.standing()),
-                log=self._log.say,
+                log=self._log.say, late=self._late, deliver=self._deliver,
             )  # fmt: skip
             await self._pacer.run()
         while True:
@@ -286,6 +290,8 @@ class Link:
             self._log.say(f"a command of the server cannot be read: {error.errors()[0]['msg']}")
             return
         match command:
+            case FromClient() if self._late.send(command, self._clock.now_ns()):
+                self._sent_late.set()
             case FromClient():
                 self._router.route(command)
             case ClientGone():
@@ -300,7 +306,23 @@ class Link:
                 pass
         self._wake_pacer()
 
+    async def _deliver_late(self) -> None:
+        """In real time: hand over what arrives, when it does."""
+        while True:
+            due_ns = self._late.next_ns
+            if due_ns is None:
+                self._sent_late.clear()
+                await self._sent_late.wait()
+            else:
+                await asyncio.sleep(max(due_ns - self._clock.now_ns(), 0) * 1e-9)
+                self._deliver(self._clock.now_ns())
+
+    def _deliver(self, now_ns: int) -> None:
+        for command in self._late.arrived(now_ns):
+            self._router.route(command)
+
     def _gone(self, client: UUID) -> None:
+        self._late.forget(client)
         self._turns.leave(client)
         self._router.gone(client)
         self._wake_pacer()

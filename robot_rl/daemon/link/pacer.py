@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from hardware.clock import Clock
+from robot_rl.daemon.link.late import LateCommands
 from robot_rl.daemon.link.lockstep import PATIENCE_S, Turns
 from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.meeting import Meetings
@@ -39,10 +40,14 @@ class Pacer:
         show: Callable[[], None],
         standing: Callable[[], object],
         log: Callable[[str], None],
+        late: LateCommands | None = None,
+        deliver: Callable[[int], None] = lambda _now_ns: None,
     ) -> None:
         """`drain` sends what control and actor answered, `show` how the robot stands now; what
-        `standing` returns changes with everything that ends a client's rest.
+        `standing` returns changes with everything that ends a client's rest. `late` commands are
+        handed over by `deliver`, at the instant when they arrive.
         """
+        self._late, self._deliver = late, deliver
         self._settings, self._clock, self._pool = settings, clock, pool
         self._turns, self._mailbox, self._meetings = turns, mailbox, meetings
         self._online, self._drain, self._show, self._log = online, drain, show, log
@@ -58,17 +63,12 @@ class Pacer:
         else happens at that instant: what is told, and who reads the answers next, does not depend
         on which process was faster.
         """
-        loop = asyncio.get_running_loop()
         offset_ns = self._settings.control_period_ns // 4
         await self._begin()
         # Only now: until a link that was started again begins, time may have gone on.
         turn_ns = self._clock.now_ns() // TURN_NS * TURN_NS + offset_ns
-        self._clock.grant_until_ns(turn_ns)
         while True:
-            if not await loop.run_in_executor(
-                self._pool, self._clock.wait_until_ns, turn_ns, _WAIT_S
-            ):
-                continue
+            await self._reach(turn_ns)
             self._drain()
             if self._online() and self._turns.joined:
                 await self._turn(turn_ns)
@@ -77,7 +77,22 @@ class Pacer:
             if self._meetings is not None and self._meetings.due(turn_ns, turn_ns - TURN_NS):
                 await self._while_showing(self._meetings.hold())
             turn_ns += TURN_NS
-            self._clock.grant_until_ns(turn_ns)
+
+    async def _reach(self, turn_ns: int) -> None:
+        """Let time run to the turn. A delay is whole control periods, so that what arrives on the
+        way comes as far behind a tick of control as a turn does.
+        """
+        late = self._late
+        while late is not None and (due_ns := late.next_ns) is not None and due_ns <= turn_ns:
+            await self._until(due_ns)
+            self._deliver(due_ns)
+        await self._until(turn_ns)
+
+    async def _until(self, t_ns: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._clock.grant_until_ns(t_ns)
+        while not await loop.run_in_executor(self._pool, self._clock.wait_until_ns, t_ns, _WAIT_S):
+            pass
 
     async def _turn(self, turn_ns: int) -> None:
         stands = self._standing()
