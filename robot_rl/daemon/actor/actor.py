@@ -236,7 +236,8 @@ class Actor:
         self._machine.step(events.StepDone(human=acted.human))
         if acted.reject == "not_finite":
             cause = sentence(FaultCode.ACTION_INVALID)
-            self._event_log.safety("reject", cause, "policy")
+            t_ns = acted.record.step.t_robot_ns
+            self._event_log.safety("reject", cause, "policy", t_ns)
 
     def _append(self, record: RecordedStep) -> None:
         if self.ports.outbox.append_step(record):

@@ -123,14 +123,16 @@ class EventLog:
         )
 
     def safety(self, code: str, cause: str, by: str, t_ns: int | None = None) -> None:
+        """`t_ns`: when it happened, which may be before the episode that runs now; None: now."""
+        t_ns = self._ports.now_ns() if t_ns is None else t_ns
         self._append(
             SafetyEvent(
                 event_id=new_id(),
-                episode_id=self._running,
+                episode_id=self._episode_at(t_ns),
                 code=code,
                 cause=cause,
                 by=by,
-                t_robot_ns=t_ns or self._ports.now_ns(),
+                t_robot_ns=t_ns,
                 t_utc=utc_now(),
             )
         )

@@ -241,7 +241,8 @@ class Rig:
         if due:
             result["has_proposed"] = True
             result["chunk_id"] = chunk["chunk_id"]
-            result["proposed"] = result["executed"] = chunk["actions"][0]
+            result["proposed"] = chunk["actions"][0]
+            result["executed"] = np.nan_to_num(chunk["actions"][0])  # what is no number is not done
         if self.driven_by is not None:
             result["source"], result["intervention_id"] = b"human", np.void(self.driven_by.bytes)
         if observation_ns not in self.lost:
