@@ -17,8 +17,9 @@ class GateSettings:
     """An action may rest on an observation this old; covers latency and the chunk's horizon."""
     measurement_age_s: float = 0.1
     risk_required: bool = False
+    """A policy's action without a risk counts as risk 1."""
     risk_threshold: float | None = None
-    """None: the critic is uncalibrated and only warns."""
+    """Of the task, beside the critic's own: the stricter one counts. None: the critic's alone."""
 
     def __post_init__(self) -> None:
         for name in _TIMES:

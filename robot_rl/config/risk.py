@@ -29,6 +29,11 @@ class RiskSection(Section):
     force_n: Positive | None = None  # norm of the measured contact force; not given: none counts
     # False: the critic judges, is shown and recorded, and changes nothing.
     acts: bool = True
+    # Above it an action is held back whatever the critic's own threshold is, also before there is
+    # one. None: the critic's own alone.
+    threshold: Annotated[float, Field(ge=0, lt=1)] | None = None
+    # An action that no critic judged counts as risk 1, so that no policy acts before there is one.
+    required: bool = False
     discount: Annotated[float, Field(ge=0, lt=1)] = 0.85  # γ_risk: about seven steps ahead
     # Share of episodes that go well (success, no unsafe step) that the threshold may hold back.
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
@@ -39,6 +44,20 @@ class RiskSection(Section):
     learning_rate: Positive = 1e-3
     # None: risk holds actions back, and the policy is trained as without it.
     constraint: ConstraintSection | None = None
+
+    @model_validator(mode="after")
+    def _holds_back_by_something(self) -> Self:
+        if self.threshold is not None and not self.acts:
+            raise ValueError(
+                f"threshold is {self.threshold:g} and acts is false: nothing is held back then; "
+                "leave threshold out, or let the critic act"
+            )
+        if self.required and self.threshold is None:
+            raise ValueError(
+                "required is true and threshold is not given: what no critic judged counts as risk "
+                "1, which only a threshold below 1 holds back; give threshold, 0 to below 1"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_be_calibrated(self) -> Self:

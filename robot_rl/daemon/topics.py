@@ -157,6 +157,8 @@ EPISODE = np.dtype(
         ("policy_version", np.int64),
         ("inference_s", np.float64),
         ("recorded_steps", np.int64),  # since the daemon started
+        ("risk_vetoes", np.int64),  # of the running episode, or the one before it
+        ("risk_overrides", np.int64),  # the same
         ("born_ns", np.int64),  # when this actor process began: another one has another time
         ("loaded", np.bool_),  # the policy is loaded and warmed up
         ("start_refusal", "S256"),  # what keeps an episode from starting; empty: nothing does

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import numpy as np
+import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -26,6 +27,8 @@ from robot_rl.schema.policy import FirstSampled
 FORMAT = 1
 RISK, SHAPING = "risk.", "shaping."
 """How the tensors of the risk critic and of the progress model are named in a state file."""
+_RELEASED = "risk.released"
+"""The bytes of the critic that was published last, as a tensor."""
 _KEY = "robot_rl.learner"
 
 
@@ -77,6 +80,8 @@ def write_state(
     tensors = algorithm.state() | (fitness.state() if fitness else {})
     if risk:
         tensors |= {f"{RISK}{key}": value for key, value in risk.state().items()}
+        if risk.released is not None:
+            tensors[_RELEASED] = torch.frombuffer(bytearray(risk.released), dtype=torch.uint8)
     if shaping:
         tensors |= {f"{SHAPING}{key}": value for key, value in shaping.state().items()}
     position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
@@ -117,6 +122,7 @@ def read_state(
         published = {key: tensors.pop(key) for key in [*tensors] if key.startswith(PUBLISHED)}
         # A task that has got a critic since begins with a new one; one that has none any more lets
         # it go.
+        released = tensors.pop(_RELEASED, None)
         judged = {key: tensors.pop(key) for key in [*tensors] if key.startswith(RISK)}
         shaped = {key: tensors.pop(key) for key in [*tensors] if key.startswith(SHAPING)}
         algorithm.load_state(tensors)
@@ -124,6 +130,7 @@ def read_state(
             shaping.load_state({key.removeprefix(SHAPING): each for key, each in shaped.items()})
         if risk and judged:
             risk.load_state({key.removeprefix(RISK): value for key, value in judged.items()})
+            risk.released = None if released is None else released.numpy().tobytes()
         if fitness:
             fitness.load_state(published)
         rng.bit_generator.state = json.loads(position.sampling_rng)

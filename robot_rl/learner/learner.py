@@ -20,6 +20,7 @@ from robot_rl.learner.algorithm import (
     Metrics,
     make_algorithm,
 )
+from robot_rl.learner.critics import Critics
 from robot_rl.learner.demonstrations import starting_demonstrations
 from robot_rl.learner.device import chosen_device, updates_read_together
 from robot_rl.learner.encoder import Delivery, Encoder, keeping_encoder
@@ -207,7 +208,9 @@ class Learner:
     def _risk_release(self, backbone_sha256: str) -> RiskRelease | None:
         if self.risk is None:
             return None
-        return RiskRelease(self.risk, self.replay, backbone_sha256)
+        critics = getattr(self.algorithm, "critics", None)
+        values = critics.values if isinstance(critics, Critics) else None
+        return RiskRelease(self.risk, self.replay, backbone_sha256, lambda: values)
 
     def _encoder(self, backbone: Backbone, manifest: CheckpointManifest) -> Encoder:
         settings, task = self.settings, self.task
@@ -409,6 +412,7 @@ class Learner:
                 message=self._good.stopped
                 or self._saved.problem
                 or self._releases.refusal
+                or self._releases.warning
                 or (self._message if now - self._said_at < MESSAGE_SHOWN_S else ""),
             )
         )

@@ -43,6 +43,12 @@ class Releases:
         self._risk = risk
         self.pace = PublishingPace(task, lockstep=lockstep)
         self.refusal = ""
+        self._warned = ""
+
+    @property
+    def warning(self) -> str:
+        """What people should know of the newest version though it acts; empty where nothing is."""
+        return "" if self._risk is None else self._risk.refusal or self._risk.warning
 
     def publish_start(self, head: AnyHead) -> int:
         """The starting policy as version 1, so that every step names what acted."""
@@ -79,8 +85,9 @@ class Releases:
             first_sampled=replay.first_samples.told(),
         )
         version = self._publisher.publish(self._algorithm.head, cursor, update, risk=critic)
-        if self._risk is not None and self._risk.refusal:
-            _log.warning("%s; the one before judges on", self._risk.refusal)
+        if self.warning and self.warning != self._warned:
+            _log.warning("%s", self.warning)
+        self._warned = self.warning
         replay.published()  # only now: what a failed publication would have told is told later
         self.pace.published(replay.received)
         self._fitness.published()

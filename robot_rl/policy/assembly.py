@@ -20,7 +20,7 @@ from robot_rl.policy.parts import (
     RISK_KIND,
     SETTINGS,
 )
-from robot_rl.policy.risk_critic import RiskNet, RiskSettings
+from robot_rl.policy.risk_critic import RiskParts
 from robot_rl.policy.risk_weights import decode_risk
 from robot_rl.policy.weights import decode_head, load_into
 from robot_rl.schema.policy import Part, PolicyManifest
@@ -82,8 +82,9 @@ def load_head(folder: Path, manifest: PolicyManifest, backbone: Backbone) -> Any
 
 def load_risk(
     folder: Path, manifest: PolicyManifest, backbone: Backbone, action: int
-) -> tuple[RiskNet, RiskSettings] | None:
-    """The risk critic of a version, for actions of so many columns; None where it has none.
+) -> RiskParts | None:
+    """The risk critic of a version with what travels beside it, for actions of so many columns;
+    None where it has none.
 
     Raises BadCheckpoint.
     """

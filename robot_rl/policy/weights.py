@@ -77,10 +77,23 @@ def read_metadata(data: bytes, name: str) -> Mapping[str, str]:
 
 def load_into(module: nn.Module, data: bytes, name: str) -> None:
     """Fill a module with the tensors of a safetensors file. Raises BadCheckpoint."""
+    fill(module, read_tensors(data, name), name)
+
+
+def read_tensors(data: bytes, name: str) -> dict[str, torch.Tensor]:
+    """Those of a safetensors file. Raises BadCheckpoint."""
     try:
-        tensors = load_tensors(data)
-        module.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError, KeyError) as error:
+        return load_tensors(data)
+    except SafetensorError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadCheckpoint(f"{name}: its tensors cannot be read: {reason}") from error
+
+
+def fill(module: nn.Module, tensors: Mapping[str, torch.Tensor], name: str) -> None:
+    """Fill a module with tensors by name. Raises BadCheckpoint."""
+    try:
+        module.load_state_dict(dict(tensors))
+    except (RuntimeError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadCheckpoint(f"{name}: its tensors do not fit: {reason}") from error
     for key, tensor in tensors.items():

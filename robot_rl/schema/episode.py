@@ -101,11 +101,20 @@ class InterventionEnded(Message):
     ended_t_robot_ns: int
 
 
+class RiskEvent(StrEnum):
+    """What happened between the risk critic and people: codes of a SafetyEvent."""
+
+    VETO = "risk_veto"  # it held the policy back where it had moved before
+    CLEARED = "risk_veto_cleared"  # a person took over from such a hold
+    OVERRIDE = "risk_override"  # a person did what it would have held a policy back from
+
+
 class SafetyEvent(Message):
     kind: Literal["safety_event"] = "safety_event"
     event_id: UUID
     episode_id: UUID | None
-    # stop, preemption, reject, reset, rewind, limit_profile, or the FaultCode that latched
+    # stop, preemption, reject, reset, rewind, limit_profile, a RiskEvent, or the FaultCode that
+    # latched
     code: str
     cause: str
     by: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, cast
 from uuid import UUID
 
@@ -9,6 +10,16 @@ from pydantic import Field, model_validator
 
 from robot_rl.schema.message import Action, Message, Name, Quaternion, Vector3, Vector6
 from safety.vocabulary import ONLY_ARM, Phase, Source
+
+
+class RiskChoice(StrEnum):
+    """Which action was sent in place of the policy's own, because of its risk. Recorded: never
+    change a value.
+    """
+
+    RESAMPLED = "resampled"  # another one of the policy
+    RECOVERY = "recovery"  # of the recovery policy
+    NONE_SAFE = "none_safe"  # there was none below the threshold: the gate holds the robot
 
 
 class ArmObservation(Message):
@@ -65,10 +76,12 @@ class Step(Message):
     terminated: bool = False
     truncated: bool = False
     # What the risk critic said of the policy's own action, of the one that was taken instead (None:
-    # its own was), and from which risk on it would have been held back (None: it only warns).
+    # its own was), and from which risk on it warns, and holds back if the task lets it (None: it is
+    # not calibrated; before protocol 7 also where the task did not let it).
     risk: float | None = None
     risk_taken: float | None = None
     risk_threshold: float | None = None
+    risk_choice: RiskChoice | None = None  # where the one that was taken came from
     limits: Annotated[int, Field(ge=0)] = 0
     # Active at any time in its window.
     limit_profiles: Annotated[tuple[Name, ...], Field(max_length=16)] = ()

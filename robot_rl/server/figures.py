@@ -15,6 +15,7 @@ from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.agreement import ClassifierAgreement, agreement
 from robot_rl.server.database import Database
 from robot_rl.server.episodes import EpisodeFilter, conditions
+from robot_rl.server.risk_counts import RiskCounts, risk_counts
 from robot_rl.server.tables import (
     EpisodeTable,
     InterventionTable,
@@ -60,12 +61,15 @@ class VersionFigures(Message):
 
 
 class MetricsSummary(Message):
-    """`classifier`: how well it agrees with people, over the newest episodes."""
+    """`classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
+    critic held back, and what people did about it.
+    """
 
     definitions_version: int
     all: Figures
     versions: tuple[VersionFigures, ...]
     classifier: ClassifierAgreement
+    risk: RiskCounts
 
 
 class VersionPoint(Message):
@@ -111,6 +115,7 @@ def summary(database: Database, wanted: EpisodeFilter, newest: int | None) -> Me
             for version, group in metrics.by_version(facts).items()
         ),
         classifier=agreement(database, wanted, newest),
+        risk=risk_counts(database, wanted, newest),
     )
 
 

@@ -15,8 +15,10 @@ from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.risk.calibration import calibrate, conformal
 from robot_rl.learner.risk.learner import RiskLearner, actions_of, draw
 from robot_rl.learner.risk.release import LEAST_UNSAFE, RiskRelease
+from robot_rl.learner.sac import descend
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.interface import Observation
+from robot_rl.policy.networks import Ensemble
 from robot_rl.policy.risk_critic import RiskNet
 from robot_rl.policy.risk_weights import decode_risk
 from robot_rl.schema.episode import Outcome
@@ -136,6 +138,56 @@ def test_it_learns_which_action_is_dangerous_and_forgets_it_with_the_label(
     assert said[index == 0].mean() < 0.35 < said[index == 5].mean()
 
 
+def test_the_recovery_policy_learns_to_go_where_the_risk_is_least(
+    replay: Replay, learner: RiskLearner
+) -> None:
+    """A critic to which only going on along the first axis is dangerous: it goes back."""
+
+    class Forward(RiskNet):
+        def forward(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+            return 4 * action[None, :, 0].expand(2, -1)
+
+    put(replay, dangerous(0, at=(2,)))
+    learner.net = Forward(SIZE, 7, 16)
+    features = torch.from_numpy(replay.store.columns["features"][replay.online.rows])
+    assert bool((learner.recovery(features) == 0).all()), "before it has learned it moves nothing"
+    optimizer = torch.optim.Adam(learner.recovery.parameters(), 1e-2)
+    for _ in range(100):
+        descend(optimizer, learner.recovery_loss(features)[0])
+    action = learner.recovery(features)
+    assert bool((action[:, 0] < -0.3).all())
+    assert action[:, 1:3].abs().max().item() < 0.1, "what changes nothing is left alone"
+    assert bool((action[:, 3:] == 0).all()), "it moves no other axis, and orders no gripper"
+
+
+def test_what_the_recovery_policy_learns_leaves_the_critic_alone(
+    replay: Replay, learner: RiskLearner
+) -> None:
+    put(replay, dangerous(0, at=(2,)))
+    assert 0 < learner.update(replay)["recovery_risk"] < 1
+    assert learner.recovery.mean.weight.abs().max().item() > 0, "an update trains it"
+    before = {key: value.clone() for key, value in learner.net.state_dict().items()}
+    features = torch.from_numpy(replay.store.columns["features"][replay.online.rows])
+    optimizer = learner._optimizers["recovery"]  # pyright: ignore[reportPrivateUsage]
+    moved = learner.recovery.mean.weight.clone()
+    descend(optimizer, learner.recovery_loss(features)[0])
+    assert not torch.equal(learner.recovery.mean.weight, moved)
+    assert all(torch.equal(before[key], value) for key, value in learner.net.state_dict().items())
+
+
+def test_a_state_from_before_there_was_a_recovery_policy_begins_one(
+    replay: Replay, learner: RiskLearner
+) -> None:
+    put(replay, dangerous(0, at=(2,)))
+    learner.update(replay)
+    state = {key: each for key, each in learner.state().items() if "recovery" not in key}
+    head = Head(SHAPE)
+    other = RiskLearner(SECTION, lambda: head, 9, CPU)
+    other.load_state(state)
+    assert torch.equal(other.net.values.weights[0], learner.net.values.weights[0])
+    assert bool((other.recovery(torch.randn(2, SIZE)) == 0).all())
+
+
 def test_its_state_goes_on_bit_for_bit(replay: Replay, learner: RiskLearner) -> None:
     put(replay, dangerous(0, at=(2,)))
     for _ in range(5):
@@ -204,6 +256,7 @@ def test_it_counts_the_newest_successes_and_the_greater_word(replay: Replay) -> 
     assert found.episodes == 20
     assert found.threshold == pytest.approx(0.31), "of 20 the greatest: the newest said most"
     assert found.coverage == pytest.approx(19 / 20), "0.31 was above the threshold of its day"
+    assert found.covered_of == 20
     now = calibrate(replay, lambda rows: np.full(len(rows), 0.7), alpha=0.05, window=20)
     assert now.threshold == pytest.approx(0.7), "the critic has learned of a danger since"
 
@@ -220,6 +273,20 @@ def test_a_window_that_can_never_give_a_threshold_is_refused() -> None:
         RiskSection(alpha=0.01, window_episodes=50)
 
 
+@pytest.mark.parametrize(("above", "warns"), [(1, False), (8, True)])
+def test_people_are_told_when_it_covers_fewer_than_it_promised(
+    replay: Replay, learner: RiskLearner, above: int, warns: bool
+) -> None:
+    for episode in range(40):
+        put(replay, judged(episode, [0.4 if episode < above else 0.1], 0.3))
+    put(replay, dangerous(40, at=tuple(range(LEAST_UNSAFE))))
+    release = RiskRelease(learner, replay, Backbone.sha256)
+    assert release.weights() is not None
+    assert release.metrics["risk_coverage"] == pytest.approx(1 - above / 40)
+    assert release.metrics["risk_covered_of"] == 40
+    assert ("95% should" in release.warning) is warns
+
+
 # ---- what is published ---------------------------------------------------------------------------
 
 
@@ -231,11 +298,29 @@ def test_a_critic_travels_once_it_knows_of_dangers(replay: Replay, learner: Risk
     put(replay, dangerous(1, at=(3,)))
     data = release.weights()
     assert data is not None
-    assert release.metrics == {"risk_calibrated_on": 0.0}, "no threshold, and nothing to cover"
-    net, settings = decode_risk(data, Backbone(), 7, "it")
+    told = {"risk_calibrated_on": 0.0, "risk_covered_of": 0.0}
+    assert release.metrics == told, "no threshold, and nothing to cover"
+    assert release.warning == ""
+    found = decode_risk(data, Backbone(), 7, "it")
+    settings = found.settings
     assert (settings.number, settings.threshold, settings.calibrated_on) == (1, None, 0)
     features, action = torch.randn(3, SIZE), torch.randn(3, 7)
-    assert torch.equal(net.risk(features, action), learner.net.risk(features, action))
+    assert torch.equal(found.net.risk(features, action), learner.net.risk(features, action))
+    assert found.recovery is not None
+    assert torch.equal(found.recovery(features), learner.recovery(features))
+    assert found.values is None, "no algorithm with critics trains the policy"
+
+
+def test_the_policys_critics_travel_with_it(replay: Replay, learner: RiskLearner) -> None:
+    put(replay, dangerous(0, at=tuple(range(LEAST_UNSAFE))))
+    critics = Ensemble(3, SIZE + 3, 16, 1)
+    data = RiskRelease(learner, replay, Backbone.sha256, lambda: critics).weights()
+    assert data is not None
+    found = decode_risk(data, Backbone(), 7, "it").values
+    assert found is not None
+    features, action = torch.randn(3, SIZE), torch.randn(3, 7)
+    wanted = critics(torch.cat([features, action[:, :3]], -1))[:2, :, 0].amin(0)
+    assert torch.equal(found(features, action), wanted)
 
 
 def test_a_critic_that_cannot_judge_is_not_published(replay: Replay, learner: RiskLearner) -> None:
@@ -255,5 +340,8 @@ def test_a_critic_that_cannot_judge_is_not_published(replay: Replay, learner: Ri
     assert "not finite" in release.refusal
     fresh = RiskNet(SIZE, 7, 16)
     learner.net.load_state_dict(fresh.state_dict())
-    RiskRelease(learner, replay, Backbone.sha256).weights()
-    assert int(learner.number) == 2, "only those that judged are counted"
+    again = RiskRelease(learner, replay, Backbone.sha256)  # a learner that was started again
+    assert again.weights() == good, "it knows nothing, and the one before is not forgotten"
+    assert int(learner.number) == 1, "only those that judged are counted"
+    elsewhere = RiskRelease(learner, replay, "1" * 64)
+    assert elsewhere.weights() != good, "with another encoder nothing is left of it"

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from robot_rl.config.risk import RiskSection
 from robot_rl.config.task import Task
 from robot_rl.learner.learner import Learner
+from robot_rl.learner.risk.release import RiskRelease
 from tests.learner.lab import Lab, record_episode
 from tests.learner.test_process import same, session, weights, whole
 
@@ -67,3 +69,23 @@ def test_a_task_that_gets_or_loses_its_critic_goes_on(task: Task, tmp_path: Path
     assert int(critic(gained)["model.updates"]) == 9
     record_episode(lab, task, 3, steps=9)
     assert session(lab, task, tmp_path, whole(lab)).risk is None
+
+
+def test_a_restart_does_not_forget_the_critic_that_judges(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After it no new one is fit to judge: the versions keep the one from before."""
+    lab = Lab()
+    for seed in range(1, 5):
+        record_episode(lab, task, seed, steps=9, braked=(3, 4))
+    judged = with_critic(task)
+    session(lab, judged, tmp_path, whole(lab))
+    count, before = len(lab.policies), lab.policies[-1][0].risk
+    assert before is not None
+    monkeypatch.setattr(RiskRelease, "_unfit", lambda *_args: "it is not fit")
+    for seed in range(5, 8):
+        record_episode(lab, task, seed, steps=9)
+    session(lab, judged, tmp_path, whole(lab))
+    assert len(lab.policies) > count
+    assert all(manifest.risk == before for manifest, _, _ in lab.policies[count:])
+    assert any("it is not fit" in each.message for each in lab.progress), "and people are told"

@@ -9,9 +9,11 @@ from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.heads import new_head
 from robot_rl.policy.interface import Observation
 from robot_rl.policy.manifest import BadCheckpoint
-from robot_rl.policy.risk_critic import RiskNet, RiskSettings
+from robot_rl.policy.networks import Ensemble
+from robot_rl.policy.risk_critic import ActionValues, Recovery, RiskNet, RiskParts, RiskSettings
 from robot_rl.policy.risk_weights import decode_risk, encode_risk
 from robot_rl.policy.shield import RiskJudgement, Shield
+from robot_rl.schema.step import RiskChoice
 
 FEATURES, ACTION = 3, 4
 SHAPE = HeadSettings(features=FEATURES, size=ACTION, axes=(0, 1), gripper_columns=(3,), width=16)
@@ -36,11 +38,44 @@ class Backbone:
         raise AssertionError(observations)  # a policy that acts asks for one at a time
 
 
-def shield(threshold: float | None, *, acts: bool = True, works: bool = True) -> Shield:
+class Away(Recovery):
+    """What leads away goes so far along the first axis."""
+
+    def __init__(self, far: float) -> None:
+        super().__init__(FEATURES, ACTION, SHAPE.axes, 16)
+        self.far = far
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        action = torch.zeros(len(features), ACTION)
+        action[:, 0] = self.far
+        return action
+
+
+class SecondAxis(ActionValues):
+    """An action is worth the less the further it goes along its second axis."""
+
+    def __init__(self, *, works: bool = True) -> None:
+        super().__init__(1, FEATURES, SHAPE.axes, 16)
+        self.works = works
+
+    def forward(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        return -action[:, 1] if self.works else action[:, 1] * torch.nan
+
+
+def shield(
+    threshold: float | None,
+    *,
+    acts: bool = True,
+    works: bool = True,
+    of_task: float | None = None,
+    recovery: Recovery | None = None,
+    values: ActionValues | None = None,
+) -> Shield:
     net = FirstAxis(FEATURES, ACTION, 16)
     net.works = works
     settings = RiskSettings(features=FEATURES, action=ACTION, width=16, threshold=threshold)
-    return Shield(net, settings, candidates=3, acts=acts)
+    parts = RiskParts(settings=settings, net=net, recovery=recovery, values=values)
+    return Shield(parts, candidates=3, acts=acts, threshold=of_task)
 
 
 OWN = np.array([0.8, 0.0, 0.0, 1.0])
@@ -59,24 +94,68 @@ def test_a_safe_action_is_taken_and_nothing_else_is_asked_for() -> None:
     assert (said.own, said.taken, said.threshold) == (pytest.approx(0.8), pytest.approx(0.8), 0.81)
 
 
-def test_of_safe_ones_the_nearest_to_its_own_is_taken() -> None:
+def test_without_values_the_one_with_the_least_risk_is_taken() -> None:
     action, said = judge(shield(0.5))
-    assert action.tolist() == OTHERS[1].tolist()
-    assert (said.own, said.taken) == (pytest.approx(0.8), pytest.approx(0.4))
-
-
-def test_without_a_safe_one_the_least_risk_goes_to_the_gate() -> None:
-    action, said = judge(shield(0.05))
     assert action.tolist() == OTHERS[0].tolist()
-    assert said.taken == pytest.approx(0.1)
-    assert said.threshold == 0.05
+    assert (said.own, said.taken) == (pytest.approx(0.8), pytest.approx(0.1))
+    assert said.choice is RiskChoice.RESAMPLED
 
 
-@pytest.mark.parametrize("which", [shield(None), shield(0.05, acts=False)])
-def test_one_that_only_warns_changes_nothing(which: Shield) -> None:
+def test_of_the_better_half_the_one_with_the_least_risk_is_taken() -> None:
+    action, said = judge(shield(0.5, values=SecondAxis()))
+    assert action.tolist() == OTHERS[1].tolist(), "the first one is worth least"
+    assert said.taken == pytest.approx(0.4)
+    action, _ = judge(shield(0.3, values=SecondAxis()))
+    assert action.tolist() == OTHERS[0].tolist(), "no good one is safe, and this one is"
+    action, _ = judge(shield(0.5, values=SecondAxis(works=False)))
+    assert action.tolist() == OTHERS[0].tolist(), "values that are no numbers say nothing"
+
+
+def test_without_a_safe_one_the_recovery_policy_acts() -> None:
+    action, said = judge(shield(0.05, recovery=Away(0.02)))
+    assert action.tolist() == pytest.approx([0.02, 0.0, 0.0, 0.0])
+    assert (said.taken, said.choice) == (pytest.approx(0.02), RiskChoice.RECOVERY)
+    action, said = judge(shield(0.5, recovery=Away(0.02)))
+    assert said.choice is RiskChoice.RESAMPLED, "another action of the policy comes first"
+
+
+@pytest.mark.parametrize(
+    ("recovery", "least"), [(None, 0.1), (Away(0.07), 0.07), (Away(0.2), 0.1), (Away(np.nan), 0.1)]
+)
+def test_where_nothing_is_safe_the_least_risk_goes_to_the_gate(
+    recovery: Recovery | None, least: float
+) -> None:
+    action, said = judge(shield(0.05, recovery=recovery))
+    assert action[0] == pytest.approx(least)
+    assert said.taken == pytest.approx(least)
+    assert (said.threshold, said.choice) == (0.05, RiskChoice.NONE_SAFE)
+
+
+@pytest.mark.parametrize(
+    ("which", "threshold"), [(shield(None), None), (shield(0.05, acts=False), 0.05)]
+)
+def test_one_that_only_warns_changes_nothing(which: Shield, threshold: float | None) -> None:
     action, said = judge(which)
     assert action is OWN
-    assert said.threshold is None
+    assert (said.threshold, said.choice) == (threshold, None)
+
+
+@pytest.mark.parametrize(
+    ("of_critic", "of_task", "strict"), [(None, 0.5, 0.5), (0.6, 0.5, 0.5), (0.5, 0.6, 0.5)]
+)
+def test_the_stricter_threshold_counts(
+    of_critic: float | None, of_task: float, strict: float
+) -> None:
+    action, said = judge(shield(of_critic, of_task=of_task))
+    assert action.tolist() == OTHERS[0].tolist()
+    assert said.threshold == strict
+
+
+def test_it_says_the_risk_of_any_action_at_that_moment() -> None:
+    _, said = judge(shield(0.5))
+    assert said.of_action(OTHERS[2]) == pytest.approx(0.9)
+    _, said = judge(shield(0.5, works=False))
+    assert said.of_action(OTHERS[2]) == 1.0
 
 
 def test_an_answer_that_is_no_probability_counts_as_1() -> None:
@@ -105,15 +184,47 @@ def test_every_kind_of_policy_asks_it(kind: str) -> None:
     assert len({row.tobytes() for row in others}) > 25
 
 
+def decoded(data: bytes, action: int = ACTION) -> RiskParts:
+    return decode_risk(data, Backbone(), action, "it")  # pyright: ignore[reportArgumentType]
+
+
 def test_its_weights_say_what_they_stand_on() -> None:
     net = RiskNet(FEATURES, ACTION, 16)
     settings = RiskSettings(features=FEATURES, action=ACTION, width=16, threshold=0.4)
-    data = encode_risk(net, settings, Backbone.sha256)
-    loaded, found = decode_risk(data, Backbone(), ACTION, "it")  # pyright: ignore[reportArgumentType]
-    assert found == settings
-    assert torch.equal(loaded.values.weights[0], net.values.weights[0])
-    other = encode_risk(net, settings, "1" * 64)
+    parts = RiskParts(settings=settings, net=net)
+    data = encode_risk(parts, Backbone.sha256)
+    found = decoded(data)
+    assert (found.settings, found.recovery, found.values) == (settings, None, None)
+    assert torch.equal(found.net.values.weights[0], net.values.weights[0])
     with pytest.raises(BadCheckpoint, match="trained on backbone 1111"):
-        decode_risk(other, Backbone(), ACTION, "it")  # pyright: ignore[reportArgumentType]
+        decoded(encode_risk(parts, "1" * 64))
     with pytest.raises(BadCheckpoint, match="4 columns of an action, and this policy has 3 and 9"):
-        decode_risk(data, Backbone(), 9, "it")  # pyright: ignore[reportArgumentType]
+        decoded(data, 9)
+
+
+def test_the_recovery_policy_and_the_policys_values_travel_with_it() -> None:
+    critics = Ensemble(5, FEATURES + 2, 24, 1)
+    recovery = Recovery(FEATURES, ACTION, SHAPE.axes, 16)
+    torch.nn.init.normal_(recovery.mean.weight)
+    shape = {"features": FEATURES, "action": ACTION, "width": 16, "axes": SHAPE.axes}
+    settings = RiskSettings.model_validate({**shape, "value_width": 24})
+    parts = RiskParts(
+        settings=settings,
+        net=RiskNet(FEATURES, ACTION, 16),
+        recovery=recovery,
+        values=ActionValues.of(critics, SHAPE.axes),
+    )
+    found = decoded(encode_risk(parts, Backbone.sha256))
+    assert found.settings == settings
+    assert found.recovery is not None
+    assert found.values is not None
+    features, action = torch.randn(4, FEATURES), torch.randn(4, ACTION)
+    assert torch.equal(found.recovery(features), recovery(features))
+    assert bool((found.recovery(features)[:, 2:] == 0).all()), "no other axis, and no gripper"
+    moved = torch.cat([features, action[:, :2]], -1)
+    assert torch.equal(found.values(features, action), critics(moved)[:2, :, 0].amin(0))
+    damaged = RiskSettings.model_validate({**shape, "axes": (9,)})
+    with pytest.raises(BadCheckpoint, match="an action has 4"):
+        decoded(encode_risk(RiskParts(settings=damaged, net=parts.net), Backbone.sha256))
+    with pytest.raises(BadCheckpoint, match="do not fit"):
+        decoded(encode_risk(RiskParts(settings=settings, net=parts.net), Backbone.sha256))

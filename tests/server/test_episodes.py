@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from robot_rl.config import load_task
-from robot_rl.schema.episode import EpisodeEnded, Outcome, Purpose
+from robot_rl.schema.episode import EpisodeEnded, Outcome, Purpose, SafetyEvent
 from robot_rl.schema.feed import Excluded, FeedPage, Relabelled
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.step import RewardEvidence
@@ -301,6 +301,35 @@ def test_figures_of_what_is_found(reader: httpx.Client, read_only: dict[str, UUI
     newest = reader.get("/api/metrics", params={"task": TASK, "newest": 1}).json()
     assert newest["all"]["episodes"] == 1
     assert newest["all"]["assisted_success"]["successes"] == 0
+
+
+def test_what_the_risk_critic_held_back_is_counted_over_episodes_that_it_judged(
+    server: RunningServer, person: httpx.Client
+) -> None:
+    recording = Recording()
+    for risk, codes in ((0.7, ("risk_veto", "risk_veto_cleared", "risk_veto", "stop")), (None, ())):
+        episode = recording.start()
+        recording.step(episode, 0, risk=risk, risk_choice="recovery" if risk else None)
+        recording.step(episode, 1, last=True)
+        recording.end(episode, 1)
+        for code in codes:
+            event = SafetyEvent(
+                event_id=new_id(),
+                episode_id=episode,
+                code=code,
+                cause="it held",
+                by="critic",
+                t_robot_ns=recording.t_ns,
+                t_utc=utc_now(),
+            )
+            recording.rows.append(event)
+    record(server, recording)
+    counts = person.get("/api/metrics", params={"task": TASK}).json()["risk"]
+    assert counts == {"episodes": 1, "vetoes": 2, "cleared": 1, "overrides": 0}
+    newest = person.get("/api/metrics", params={"task": TASK, "newest": 1}).json()["risk"]
+    assert newest["vetoes"] == 2, "the newest that was judged"
+    none = person.get("/api/metrics", params={"task": "another"}).json()["risk"]
+    assert none == {"episodes": 0, "vetoes": 0, "cleared": 0, "overrides": 0}
 
 
 def test_an_aborted_evaluation_is_counted_and_one_cut_off_is_not(

@@ -1842,13 +1842,15 @@ export interface components {
         };
         /**
          * MetricsSummary
-         * @description `classifier`: how well it agrees with people, over the newest episodes.
+         * @description `classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
+         *     critic held back, and what people did about it.
          */
         MetricsSummary: {
             all: components["schemas"]["Figures"];
             classifier: components["schemas"]["ClassifierAgreement"];
             /** Definitions Version */
             definitions_version: number;
+            risk: components["schemas"]["RiskCounts"];
             /** Versions */
             versions: components["schemas"]["VersionFigures"][];
         };
@@ -2216,16 +2218,50 @@ export interface components {
             request_id: string;
         };
         /**
+         * RiskChoice
+         * @description Which action was sent in place of the policy's own, because of its risk. Recorded: never
+         *     change a value.
+         * @enum {string}
+         */
+        RiskChoice: "resampled" | "recovery" | "none_safe";
+        /**
+         * RiskCounts
+         * @description Over episodes that have ended, are not excluded, and in which a risk critic judged.
+         *
+         *     vetoes: holds of the robot by the critic. cleared: those from which a person took over.
+         *     overrides: interventions in which a person did what was above the critic's threshold.
+         */
+        RiskCounts: {
+            /** Cleared */
+            cleared: number;
+            /** Episodes */
+            episodes: number;
+            /** Overrides */
+            overrides: number;
+            /** Vetoes */
+            vetoes: number;
+        };
+        /**
          * RiskStatus
          * @description What the risk critic says of the newest decision, 0 … 1.
          */
         RiskStatus: {
             /** Held */
             held: boolean;
+            /**
+             * Overrides
+             * @default 0
+             */
+            overrides: number;
             /** Risk */
             risk: number;
             /** Threshold */
             threshold: number | null;
+            /**
+             * Vetoes
+             * @default 0
+             */
+            vetoes: number;
         };
         /** RobotList */
         RobotList: {
@@ -2484,6 +2520,7 @@ export interface components {
             reject_reason: string;
             /** Risk */
             risk?: number | null;
+            risk_choice?: components["schemas"]["RiskChoice"] | null;
             /** Risk Taken */
             risk_taken?: number | null;
             /** Risk Threshold */

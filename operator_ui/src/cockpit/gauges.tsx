@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Panel } from "@/app/panel";
 import { Profiles } from "@/cockpit/profiles";
 import classes from "@/cockpit/rail.module.css";
+import { RiskTrend } from "@/cockpit/trend";
 import type { RobotConnection } from "@/live/connection";
 import { useDrawing, useLive } from "@/live/robots";
 import type { LiveState } from "@/live/state";
@@ -160,7 +161,19 @@ function Risk({ connection }: { connection: RobotConnection }) {
     },
     [t],
   );
-  return <Bar name={t("rail.risk")} connection={connection} read={read} />;
+  const vetoes = useLive(connection, ({ telemetry }) => telemetry?.risk?.vetoes ?? 0);
+  const overrides = useLive(connection, ({ telemetry }) => telemetry?.risk?.overrides ?? 0);
+  return (
+    <>
+      <Bar name={t("rail.risk")} connection={connection} read={read} />
+      <RiskTrend connection={connection} />
+      {vetoes + overrides > 0 && (
+        <div className={classes.quiet} data-testid="risk-counts">
+          {t("rail.risk_counts", { vetoes, overrides })}
+        </div>
+      )}
+    </>
+  );
 }
 
 const NO_ARMS: Readonly<Record<string, unknown>> = {};

@@ -52,6 +52,29 @@ function Learner({ connection }: { connection: RobotConnection }) {
   );
 }
 
+/** What the newest version's risk critic is calibrated to, and how many stayed below it. */
+function RiskThreshold({ connection }: { connection: RobotConnection }) {
+  const { t } = useTranslation();
+  const told = useLive(
+    connection,
+    (state) => state.training?.versions[0]?.manifest.update?.losses ?? null,
+  );
+  const episodes = told?.risk_calibrated_on;
+  if (told === null || episodes === undefined) return null;
+  const { risk_threshold: threshold, risk_coverage: coverage, risk_covered_of: count } = told;
+  const covered =
+    coverage === undefined
+      ? t("training.risk_of", { episodes })
+      : t("training.risk_covered", { percent: Math.round(100 * coverage), count: count ?? 0 });
+  return (
+    <Figure
+      name={t("training.risk")}
+      value={threshold === undefined ? "–" : threshold.toFixed(2)}
+      detail={threshold === undefined ? t("training.risk_none", { episodes }) : covered}
+    />
+  );
+}
+
 function Versions({ connection }: { connection: RobotConnection }) {
   const { t } = useTranslation();
   const training = useLive(connection, (state) => state.training);
@@ -133,6 +156,7 @@ export function TrainingStrip({ connection }: { connection: RobotConnection }) {
           detail={figures ? t("training.intervention_of", { count: figures.episodes }) : ""}
         />
         <Learner connection={connection} />
+        <RiskThreshold connection={connection} />
         <Versions connection={connection} />
       </div>
       <div role="status" className={classes.correction}>

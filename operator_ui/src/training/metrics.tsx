@@ -64,6 +64,23 @@ function Agreement({ classifier }: { classifier: Classifier }) {
   );
 }
 
+/** What the risk critic held back, and what people did about it; nothing where it never judged. */
+function Risk({ risk }: { risk: MetricsSummary["risk"] }) {
+  const { t } = useTranslation();
+  if (risk.episodes === 0) return null;
+  return (
+    <Card withBorder data-testid="risk-counts">
+      <Text size="sm">{t("metrics.risk")}</Text>
+      <Text size="xl" fw={700}>
+        {t("metrics.risk_value", { vetoes: risk.vetoes })}
+      </Text>
+      <Text size="xs" c="var(--console-quiet)">
+        {t("metrics.risk_means", { ...risk })}
+      </Text>
+    </Card>
+  );
+}
+
 export function MetricsPage() {
   const { t } = useTranslation();
   const { data, error } = useMetrics(ALL, REFRESH_MS);
@@ -88,6 +105,7 @@ export function MetricsPage() {
           </Card>
         ))}
         <Agreement classifier={data.classifier} />
+        <Risk risk={data.risk} />
       </SimpleGrid>
       <Title order={2} size="h4" mb="xs">
         {t("metrics.by_version")}

@@ -25,6 +25,7 @@ from robot_rl.daemon.actor.ports import ActorPorts
 from robot_rl.daemon.actor.record import Acted, Decided, StepRecorder, text_of
 from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.requests import Requests
+from robot_rl.daemon.actor.risk_watch import RiskWatch
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.live.telemetry import EpisodeStage
@@ -71,6 +72,7 @@ class Actor:
         self.inference = Inference(task, policy, classifier, say)
         self.recorder: StepRecorder | None = None
         self.interventions = InterventionLog()
+        self._risk = RiskWatch()
         self.recorded_steps = 0
         self._refusals = Refusals(task, sensors, ports)
         self._event_log = EventLog(task, identity, ports)
@@ -165,6 +167,7 @@ class Actor:
             return
         decided = Decided(
             chunk_id=reading.grid_ns // self.task.step_ns,
+            grid_ns=reading.grid_ns,
             policy_version=self.policy.version,
             inference_s=self.policy.inference_s,
             judged=chunk.judged,
@@ -238,6 +241,8 @@ class Actor:
             cause = sentence(FaultCode.ACTION_INVALID)
             t_ns = acted.record.step.t_robot_ns
             self._event_log.safety("reject", cause, "policy", t_ns)
+        for news in self._risk.look(acted):
+            self._event_log.safety(news.code, news.cause, news.by, acted.record.step.t_robot_ns)
 
     def _append(self, record: RecordedStep) -> None:
         if self.ports.outbox.append_step(record):
@@ -325,6 +330,7 @@ class Actor:
         self._event_log.started(plan, operator=operator, joints=joints, now_ns=now_ns)
         self.recorder = StepRecorder(plan)
         self.interventions.clear()
+        self._risk = RiskWatch()
         self._started_ns, self._finishing = now_ns, 0
         self._machine.choose_next_seed()
         self.ports.play(True)
@@ -343,6 +349,8 @@ class Actor:
             version=self.policy.version,
             inference_s=self.policy.inference_s or math.nan,
             recorded_steps=self.recorded_steps,
+            vetoes=self._risk.vetoes,
+            overrides=self._risk.overrides,
             start_refusal=self._refusals.of_next(state, self._machine.rules) or "",
         )
 

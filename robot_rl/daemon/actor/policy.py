@@ -174,7 +174,12 @@ class PolicyHolder:
         found = load_risk(folder, manifest, backbone, self._task.action.size)
         if found is None:
             return None
-        return Shield(*found, candidates=settings.candidates, acts=settings.acts)
+        return Shield(
+            found,
+            candidates=settings.candidates,
+            acts=settings.acts,
+            threshold=settings.threshold,
+        )
 
     def _check_fits(self, backbone: Backbone, shape: HeadSettings) -> None:
         """Raises BadCheckpoint: the task gives it other images, or moves otherwise."""

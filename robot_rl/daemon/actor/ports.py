@@ -76,7 +76,7 @@ class ActorPorts:
         record["actions"][:count] = actions[:count]
         judged = decided.judged
         record["risk"] = topics.NO_CRITIC if judged is None else judged.taken
-        threshold = None if judged is None else judged.threshold
+        threshold = None if judged is None or not judged.acts else judged.threshold
         record["risk_threshold"] = topics.NO_CRITIC if threshold is None else threshold
         version = decided.policy_version
         record["policy_version"] = -1 if version is None else version
@@ -143,6 +143,8 @@ class ActorPorts:
         version: int,
         inference_s: float,
         recorded_steps: int,
+        vetoes: int,
+        overrides: int,
         start_refusal: str,
     ) -> None:
         """Tell everyone where the episode stands."""
@@ -160,6 +162,7 @@ class ActorPorts:
         record["success_seen"] = state.success_seen
         record["policy_version"], record["inference_s"] = version, inference_s
         record["recorded_steps"], record["born_ns"] = recorded_steps, self._born_ns
+        record["risk_vetoes"], record["risk_overrides"] = vetoes, overrides
         record["loaded"] = True
         record["start_refusal"] = topics.bounded(start_refusal, 256)
         self._episode.write(record)

@@ -13,7 +13,7 @@ from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.topics import step_result_type
 from robot_rl.policy.shield import RiskJudgement
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import RewardEvidence, Step
+from robot_rl.schema.step import RewardEvidence, RiskChoice, Step
 from safety.vocabulary import Phase, Source
 
 RESULT_LOST = b"result_lost"
@@ -27,9 +27,10 @@ _NOBODY = bytes(16)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What the policy answered to one observation."""
+    """What the policy answered to the observation at T_k."""
 
     chunk_id: int
+    grid_ns: int
     policy_version: int | None
     inference_s: float
     judged: RiskJudgement | None = None
@@ -46,6 +47,8 @@ class Acted:
     intervention_id: UUID | None
     reject: str
     record: RecordedStep
+    judged: RiskJudgement | None = None
+    """What the risk critic said at its observation, whoever acted then."""
 
 
 class StepRecorder:
@@ -136,7 +139,12 @@ class StepRecorder:
             intervention_id=step.intervention_id,
             reject=step.reject_reason,
             record=RecordedStep(step=step, images=reading.jpegs),
+            judged=self._judged_at(grid_ns),
         )
+
+    def _judged_at(self, grid_ns: int) -> RiskJudgement | None:
+        found = (each for each in self._decided.values() if each.grid_ns == grid_ns)
+        return next((each.judged for each in found), None)
 
     def final(self, ending: Ending) -> RecordedStep | None:
         """The record after the last action; how the episode ended stands here when that action
@@ -205,13 +213,17 @@ class StepRecorder:
         )
 
 
-def _risk(decided: Decided | None) -> dict[str, float | None]:
+def _risk(decided: Decided | None) -> dict[str, float | RiskChoice | None]:
     """The fields of a step that say what the risk critic said."""
     judged = None if decided is None else decided.judged
     if judged is None:
         return {}
-    taken = None if judged.taken == judged.own else judged.taken
-    return {"risk": judged.own, "risk_taken": taken, "risk_threshold": judged.threshold}
+    return {
+        "risk": judged.own,
+        "risk_taken": None if judged.choice is None else judged.taken,
+        "risk_threshold": judged.threshold,
+        "risk_choice": judged.choice,
+    }
 
 
 def text_of(value: bytes) -> str:

@@ -117,6 +117,8 @@ def gate_settings(cell: Cell, task: Task) -> GateSettings:
         period_s=1.0 / cell.control.rate_hz,
         command_life_s=cell.control.watchdog_s,
         observation_age_s=max(1.0, 10 * task.step_s),
+        risk_required=task.risk is not None and task.risk.required,
+        risk_threshold=None if task.risk is None else task.risk.threshold,
     )
 
 

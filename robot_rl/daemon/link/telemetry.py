@@ -371,7 +371,13 @@ def risk_status(seen: Snapshot, *, held: bool) -> RiskStatus | None:
     risk = topics.risk_of(chunk)
     if risk is None:
         return None
-    return RiskStatus(risk=risk, threshold=topics.risk_threshold_of(chunk), held=held)
+    return RiskStatus(
+        risk=risk,
+        threshold=topics.risk_threshold_of(chunk),
+        held=held,
+        vetoes=int(seen.episode["risk_vetoes"]),
+        overrides=int(seen.episode["risk_overrides"]),
+    )
 
 
 def _text(value: Any) -> str:

@@ -24,11 +24,12 @@ from robot_rl.schema.episode import Outcome
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """`threshold`: None while there are too few episodes. `coverage`: share of those that went well
-    which stayed below the threshold of their day; None where none had one.
+    which stayed below the threshold of their day, `covered_of` many; None where none had one.
     """
 
     threshold: float | None
     episodes: int
+    covered_of: int
     coverage: float | None
 
 
@@ -66,6 +67,7 @@ def calibrate(
     return Calibration(
         threshold=conformal(maxima, alpha),
         episodes=len(maxima),
+        covered_of=len(covered),
         coverage=sum(covered) / len(covered) if covered else None,
     )
 

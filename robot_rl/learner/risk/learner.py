@@ -9,6 +9,14 @@ probability. Per network, with c whether a step was unsafe (robot_rl.schema.tran
 
 What a person prevented is censored by that, not counted: the value of the step before a takeover is
 what the policy, not the person, would have come to.
+
+A recovery policy is trained on the same batch, to do what the critic calls least risky (Recovery
+RL, Thananjeyan et al. 2021):
+
+  loss = −log(1 − max_{both} Q(s, π_r(s))) + GENTLE·|π_r(s)|²
+
+unweighted, so that unsafe steps count for more than they are; where nothing threatens it moves
+little.
 """
 
 import copy
@@ -35,17 +43,20 @@ from robot_rl.learner.sac import descend
 from robot_rl.learner.samplers import Rows
 from robot_rl.policy.head import whole_action
 from robot_rl.policy.heads import AnyHead
-from robot_rl.policy.risk_critic import RiskNet
+from robot_rl.policy.risk_critic import Recovery, RiskNet
 
 COLUMNS = (FEATURES, NEXT_FEATURES, DECIDED, COST, BOOTSTRAP)
 FOLLOW_RATE = 0.02  # seven steps ahead need no slower one
+GENTLE = 0.1  # against the slope of the risk: an axis at its limit costs as much as a risk of 0.1
 RARE = -4.0  # logit of the risk before anything was learned: 0.02
 UNSAFE_SHARE = 0.25
 _STREAM = 3  # of the learner's seed
 
 
 class RiskLearner(nn.Module):
-    """State: both networks, their slow copies, the optimizer, how many updates were made."""
+    """State: both networks, their slow copies, the recovery policy, an optimizer of each, how many
+    updates were made; and the critic that was published last, as it was encoded.
+    """
 
     def __init__(
         self,
@@ -62,15 +73,20 @@ class RiskLearner(nn.Module):
             torch.manual_seed(seed)
             self.net = RiskNet(shape.features, shape.size, settings.width)
             nn.init.constant_(self.net.values.biases[-1], RARE)
+            self.recovery = Recovery(shape.features, shape.size, shape.axes, settings.width)
         self.slow = copy.deepcopy(self.net).requires_grad_(False)
         self.updates: torch.Tensor
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
         self.number: torch.Tensor  # of the critic that was published last
         self.register_buffer("number", torch.zeros((), dtype=torch.int64))
+        self.released: bytes | None = None
         wanted = settings.constraint
         self.multiplier = None if wanted is None else RiskMultiplier(wanted)
         self.to(device)
-        self._optimizer = torch.optim.Adam(self.net.parameters(), settings.learning_rate)
+        self._optimizers = {
+            "risk": torch.optim.Adam(self.net.parameters(), settings.learning_rate),
+            "recovery": torch.optim.Adam(self.recovery.parameters(), settings.learning_rate),
+        }
 
     def update(self, replay: Replay) -> Metrics:
         """One step of learning; nothing while there is nothing to learn from."""
@@ -84,9 +100,15 @@ class RiskLearner(nn.Module):
         self.updates += 1
         if not bool(torch.isfinite(loss)):
             return {}  # a measurement that is no number teaches nothing; the next batch is another
-        descend(self._optimizer, loss)
+        descend(self._optimizers["risk"], loss)
         follow(self.slow, self.net, FOLLOW_RATE)
-        losses = {"risk_loss": loss.item(), "risk": risk.item()}
+        away, recovery_risk = self.recovery_loss(batch[FEATURES])
+        descend(self._optimizers["recovery"], away)
+        losses = {
+            "risk_loss": loss.item(),
+            "risk": risk.item(),
+            "recovery_risk": recovery_risk.item(),
+        }
         return losses if self.multiplier is None else losses | self.multiplier.follow(replay)
 
     @property
@@ -103,6 +125,13 @@ class RiskLearner(nn.Module):
         errors = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return (errors.mean(0) * weights).mean(), (logits.amax(0).sigmoid() * weights).mean()
 
+    def recovery_loss(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """−log(1 − Q) + GENTLE·|a|² of what the recovery policy does; its mean risk."""
+        action = self.recovery(features)
+        logit = self.net(features, action).amax(0)
+        loss = nn.functional.softplus(logit) + GENTLE * action.square().sum(-1)
+        return loss.mean(), logit.detach().sigmoid().mean()
+
     @torch.no_grad()
     def target(self, batch: Batch) -> torch.Tensor:
         """(batch,): c + (1 − c)·γ_risk·mask·Q′(s′, a′)."""
@@ -118,18 +147,21 @@ class RiskLearner(nn.Module):
         return (net or self.net).risk(batch[FEATURES], batch[DECIDED]).cpu().numpy()
 
     def state(self) -> dict[str, torch.Tensor]:
-        return training_state(self, {"risk": self._optimizer})
+        return training_state(self, self._optimizers)
 
     def load_state(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Raises KeyError, ValueError or RuntimeError when they are not of such a critic. A
-        constraint that is new begins anew, and one that is gone leaves nothing.
+        constraint that is new begins anew, and one that is gone leaves nothing; a state from before
+        there was a recovery policy begins one.
         """
-        name = f"{MODEL}multiplier."
-        kept = {key: value for key, value in tensors.items() if not key.startswith(name)}
-        if self.multiplier is not None:
-            own = {f"{name}{key}": value for key, value in self.multiplier.state_dict().items()}
-            kept |= own | {key: value for key, value in tensors.items() if key.startswith(name)}
-        load_training_state(self, {"risk": self._optimizer}, None, kept)
+        kept = dict(tensors)
+        for part, module in (("multiplier", self.multiplier), ("recovery", self.recovery)):
+            name = f"{MODEL}{part}."
+            given = {key: kept.pop(key) for key in [*kept] if key.startswith(name)}
+            if module is not None:
+                own = {f"{name}{key}": value for key, value in module.state_dict().items()}
+                kept |= own | given
+        load_training_state(self, self._optimizers, None, kept)
 
 
 def actions_of(head: AnyHead, features: torch.Tensor) -> torch.Tensor:

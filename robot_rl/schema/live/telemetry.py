@@ -98,6 +98,8 @@ class RiskStatus(Message):
     risk: float
     threshold: float | None  # above it the robot holds; None: the critic only warns
     held: bool  # it holds the robot now
+    vetoes: int = 0  # in this episode; a robot of an older version does not say
+    overrides: int = 0  # interventions in which a person did what it would have held back
 
 
 class LimitProfileStatus(Message):

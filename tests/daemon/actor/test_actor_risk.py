@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from torch import nn
 from robot_rl.config.risk import RiskSection
 from robot_rl.daemon.topics import NO_CRITIC, risk_of, risk_threshold_of
 from robot_rl.policy.head import HeadPolicy
-from robot_rl.policy.risk_critic import RiskNet, RiskSettings
+from robot_rl.policy.risk_critic import RiskNet, RiskParts, RiskSettings
 from robot_rl.policy.risk_weights import encode_risk
-from tests.daemon.actor.rig import Rig, steps_of
+from robot_rl.schema.episode import RiskEvent, SafetyEvent
+from tests.daemon.actor.rig import Rig, of, steps_of
 
 WIDTH = 16
 
@@ -39,7 +41,7 @@ def critic(rig: Rig, risk: float, threshold: float | None, *, columns: int = 7) 
         threshold=threshold,
         calibrated_on=30,
     )
-    return encode_risk(net, settings, policy.backbone.sha256)
+    return encode_risk(RiskParts(settings=settings, net=net), policy.backbone.sha256)
 
 
 def test_what_it_says_reaches_control_and_the_record(rig: Rig) -> None:
@@ -79,3 +81,43 @@ def test_one_that_does_not_fit_is_refused_in_words_and_the_robot_goes_on(rig: Ri
     rig.run(2)
     assert rig.version == 0
     assert "9 columns of an action, and this policy has" in " ".join(rig.said.sentences)
+
+
+def test_above_the_threshold_the_record_says_what_was_sent_instead(rig: Rig) -> None:
+    rig.publish(risk=critic(rig, 0.75, 0.5))
+    rig.run(1)
+    rig.start()
+    rig.run(3)
+    assert risk_of(rig.chunks.read()) == pytest.approx(0.75)
+    step = steps_of(rig.recorded())[0]
+    assert (step.risk_choice, step.risk_taken) == ("none_safe", pytest.approx(0.75))
+
+
+def test_one_that_only_warns_records_its_threshold_and_holds_nothing_back(
+    tmp_path: Path, seed: int
+) -> None:
+    rig = Rig(tmp_path, seed, max_steps=20, risk=RiskSection(width=WIDTH, acts=False))
+    rig.publish(risk=critic(rig, 0.75, 0.5))
+    rig.run(1)
+    rig.start()
+    rig.run(3)
+    assert risk_threshold_of(rig.chunks.read()) is None
+    step = steps_of(rig.recorded())[0]
+    assert (step.risk_threshold, step.risk_choice) == (0.5, None)
+    rig.outbox.close()
+
+
+@pytest.mark.parametrize(("risk", "told"), [(0.75, [RiskEvent.OVERRIDE]), (0.25, [])])
+def test_a_person_who_drives_on_above_the_threshold_is_counted_once(
+    rig: Rig, risk: float, told: list[RiskEvent]
+) -> None:
+    rig.publish(risk=critic(rig, risk, 0.5))
+    rig.run(1)
+    rig.start()
+    rig.run(2)
+    rig.takes_over(uuid4())
+    rig.run(4)
+    events = of(SafetyEvent, rig.recorded())
+    assert [event.code for event in events] == told
+    assert int(rig.episode.read()["risk_overrides"]) == len(told)
+    assert all("0.75 of that motion, and 0.50 is allowed" in event.cause for event in events)

@@ -26,9 +26,11 @@ def judged(stand: ControlStand, number: int, risk: float, threshold: float) -> R
     return cast(Record, chunk[()])
 
 
-def drive(risk: float, threshold: float, steps: int = 4) -> tuple[list[bytes], Limit]:
+def drive(
+    risk: float, threshold: float, steps: int = 4, **settings: Any
+) -> tuple[list[bytes], Limit]:
     """Sources of the windows in autonomy, and all limits that acted."""
-    stand = ControlStand()
+    stand = ControlStand(**settings)
     stand.begin_autonomy()
     sources: list[bytes] = []
     limits = Limit.NONE
@@ -58,6 +60,27 @@ def test_above_the_threshold_the_robot_holds(risk: float, threshold: float, move
     assert (Limit.RISK in limits) is not moves
 
 
+@pytest.mark.parametrize(
+    ("section", "risk", "moves"),
+    [
+        (RiskSection(), topics.NO_CRITIC, True),
+        (RiskSection(threshold=0.5), topics.NO_CRITIC, True),  # where none is required
+        (RiskSection(threshold=0.5), 0.6, False),  # before the critic has a threshold of its own
+        (RiskSection(threshold=0.5, required=True), topics.NO_CRITIC, False),
+        (RiskSection(threshold=0.5, required=True), 0.4, True),
+    ],
+)
+def test_a_task_says_what_it_allows_and_whether_a_critic_must_judge(
+    section: RiskSection, risk: float, moves: bool
+) -> None:
+    task = load_task("lift_cube").model_copy(update={"risk": section})
+    gate = control_settings(load_cell("simulation"), task).gate
+    assert (gate.risk_threshold, gate.risk_required) == (section.threshold, section.required)
+    sources, limits = drive(risk, topics.NO_CRITIC, gate=gate)
+    assert (b"policy" in sources) is moves
+    assert (Limit.RISK in limits) is not moves
+
+
 @pytest.mark.parametrize(("force_n", "marked"), [(None, False), (12.0, True), (14.0, False)])
 def test_a_contact_force_beyond_what_the_task_calls_safe_is_marked(
     force_n: float | None, marked: bool
@@ -74,10 +97,12 @@ def test_people_are_told_what_the_newest_decision_risks() -> None:
     stand = ControlStand()
     chunk = judged(stand, 1, 0.25, topics.NO_CRITIC)
     nothing = cast(Any, None)
+    episode = np.zeros((), topics.EPISODE)
+    episode["risk_vetoes"], episode["risk_overrides"] = 2, 1
     seen = Snapshot(
         now_ns=int(chunk["observation_ns"]),
         control=nothing,
-        episode=nothing,
+        episode=cast(Record, episode[()]),
         outbox=nothing,
         arms={},
         chunk=chunk,
@@ -85,9 +110,13 @@ def test_people_are_told_what_the_newest_decision_risks() -> None:
         frame_age_ms={},
         real_time_factor=1.0,
     )
-    assert risk_status(seen, held=False) == RiskStatus(risk=0.25, threshold=None, held=False)
+    assert risk_status(seen, held=False) == RiskStatus(
+        risk=0.25, threshold=None, held=False, vetoes=2, overrides=1
+    )
     held = replace(seen, chunk=judged(stand, 1, 0.75, 0.5))
-    assert risk_status(held, held=True) == RiskStatus(risk=0.75, threshold=0.5, held=True)
+    assert risk_status(held, held=True) == RiskStatus(
+        risk=0.75, threshold=0.5, held=True, vetoes=2, overrides=1
+    )
     assert risk_status(replace(seen, now_ns=seen.now_ns + RISK_SHOWN_NS + 1), held=False) is None
     assert risk_status(replace(seen, chunk=None), held=False) is None
     unjudged = judged(stand, 1, topics.NO_CRITIC, topics.NO_CRITIC)
