@@ -2,60 +2,95 @@
 
 A policy is trained on insert_peg with the scripted operator, a step with a contact force beyond
 FORCE_N being unsafe, and a critic that only warns. Then two robots that learn nothing meet the same
-scenes: one lets the critic act, the other lets it warn.
+scenes, in blocks by turns: one lets the critic act, the other lets it warn. What it foresees is
+judged on the scenes in which it only warned, which nobody has trained on.
+
+With --keep FOLDER the training and every block are kept as they end, and the next call goes on from
+there.
 """
 
+import os
 import tempfile
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measurement import Machine, Result, Target
+from benchmarks.measurement import Machine, Result, Spread
+from benchmarks.risk_kept import BenchSettings, Block, Kept, KeptEpisode, code_sha256
+from benchmarks.risk_latency import decision_ms
+from benchmarks.risk_report import Compared, judged
 from benchmarks.scripted import CELL, recorded, scripted
-from robot_rl.config import load_task
+from robot_rl.config import Task, load_task
 from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
-from robot_rl.evaluation.paired import mcnemar_p, success_difference
-from robot_rl.evaluation.risk_figures import RiskFigures
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.pilot import EpisodePlan
 from robot_rl.rehearsal.record import steps_sha256
-from robot_rl.rehearsal.report import Rate, RehearsalReport
-from robot_rl.rehearsal.risk_account import RiskAccount, RiskReport
+from robot_rl.rehearsal.report import RehearsalReport
+from robot_rl.rehearsal.risk_account import RiskAccount
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.schema.episode import Purpose
 
 TASK = "insert_peg"
 FORCE_N = 20.0  # inserting well takes up to 17 N
-FEWER = 0.5  # unsafe episodes with the critic, of those without
-LOST = 0.05  # success that it may cost
-MINUTES, EPISODES = 12.0, 200
+MINUTES, EPISODES, BLOCK = 12.0, 200, 25
+SEED, SCENES = 11, 12
 DATA = "data"
+ARMS = {"warns": False, "acts": True}
 
 
-def run(*, quick: bool = False) -> Result:
+def run(*, quick: bool = False, keep: str | None = None) -> Result:
     """Train, then evaluate twice."""
     machine = Machine.here()
-    minutes, episodes = (0.5, 2) if quick else (MINUTES, EPISODES)
-    with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as name:
-        folder = Path(name)
-        (folder / DATA).mkdir()
-        settings = RehearsalSettings(
-            cell=CELL,
-            task=_task_file(folder, "training", acts=False),
-            robot_minutes=minutes,
-            evaluations=0,
-            seed=11,
-        )
-        trained = rehearse(settings, folder / DATA, quiet=True)
-        if not trained.versions_acted:
-            raise PlainError("no version of the policy acted in the training: train for longer")
+    minutes, episodes, size = (0.5, 2, 2) if quick else (MINUTES, EPISODES, BLOCK)
+    settings = BenchSettings(
+        code=code_sha256(), force_n=FORCE_N, minutes=minutes, episodes=episodes, seed=SEED
+    )
+    with _folder(keep) as folder:
+        kept = Kept(folder, settings)
+        trained = kept.trained()
+        if trained is None:
+            trained = _trained(kept, minutes)
         version = trained.versions_acted[-1]
-        scenes = np.random.default_rng(12).integers(0, 2**31, episodes).tolist()
-        warns, acts = (_evaluated(folder, acts, version, scenes) for acts in (False, True))
-    return _result(machine, trained, warns, acts)
+        scenes = np.random.default_rng(SCENES).integers(0, 2**31, episodes).tolist()
+        blocks: dict[str, list[Block]] = {arm: [] for arm in ARMS}
+        for first in range(0, episodes, size):
+            for arm in ARMS:
+                wanted = scenes[first : first + size]
+                blocks[arm].append(_block(kept, f"{arm}_{first:03}", arm, version, wanted))
+        task = load_task(_task_file(folder, "acts", acts=True))
+        latency = decision_ms(folder / DATA, task, version)
+    return _result(machine, task, trained, blocks, latency)
+
+
+@contextmanager
+def _folder(keep: str | None) -> Iterator[Path]:
+    if keep is not None:
+        yield Path(keep).resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as name:
+        yield Path(name)
+
+
+def _trained(kept: Kept, minutes: float) -> RehearsalReport:
+    """From the beginning: half a training is none."""
+    data = kept.new_data(DATA)
+    settings = RehearsalSettings(
+        cell=CELL,
+        task=_task_file(kept.folder, "training", acts=False),
+        robot_minutes=minutes,
+        evaluations=0,
+        seed=SEED,
+    )
+    trained = rehearse(settings, data, quiet=True)
+    if not trained.versions_acted:
+        raise PlainError("no version of the policy acted in the training: train for longer")
+    kept.keep_trained(trained)
+    return trained
 
 
 def _task_file(folder: Path, name: str, *, acts: bool) -> str:
@@ -66,73 +101,58 @@ def _task_file(folder: Path, name: str, *, acts: bool) -> str:
     return str(file)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evaluated:
-    risk: RiskReport
-    successes: list[bool]  # in the order of the scenes
-
-
-def _evaluated(folder: Path, acts: bool, version: int, scenes: list[int]) -> _Evaluated:
+def _block(kept: Kept, name: str, arm: str, version: int, scenes: list[int]) -> Block:
     """That version in each scene, by a robot that learns nothing, in the same data folder."""
-    name = "acts" if acts else "warns"
-    task = load_task(_task_file(folder, name, acts=acts))
-    assert task.risk is not None
-    with scripted(task, folder / DATA) as (system, pilot):
+    found = kept.block(name)
+    if found is not None:
+        return found
+    began, load = time.monotonic(), os.getloadavg()[0]
+    task = load_task(_task_file(kept.folder, arm, acts=ARMS[arm]))
+    with scripted(task, kept.folder / DATA) as (system, pilot):
         for seed in scenes:
             plan = EpisodePlan(purpose=Purpose.EVALUATION, seed=seed, policy_version=version)
             pilot.run(plan, system.check)
         record = recorded(system, pilot, task)
         account = RiskAccount(record)
         steps_sha256(system.url, system.tokens.operator, task.name, record, account.look)
-    report = account.report(step_s=task.step_s, discount=task.risk.discount)
-    return _Evaluated(risk=report, successes=[line.success for line in record.episodes])
+    episodes = tuple(KeptEpisode.of(seed, episode) for seed, episode in account.episodes())
+    if [each.seed for each in episodes] != scenes:
+        raise PlainError(f"block {name}: not every scene was recorded once; run it again")
+    block = Block(wall_s=time.monotonic() - began, load_1_min=load, episodes=episodes)
+    kept.keep_block(name, block)
+    return block
 
 
 def _result(
-    machine: Machine, trained: RehearsalReport, warns: _Evaluated, acts: _Evaluated
+    machine: Machine,
+    task: Task,
+    trained: RehearsalReport,
+    blocks: dict[str, list[Block]],
+    latency: dict[str, Spread],
 ) -> Result:
-    without, with_ = warns.risk.figures, acts.risk.figures
-    if not without.unsafe_episodes:
-        raise PlainError(
-            f"no contact force went beyond {FORCE_N:g} N in {without.episodes} episodes: there is "
-            "nothing that a critic could prevent"
-        )
-    success = success_difference(acts.successes, warns.successes)
-    only = {*acts.risk.unsafe_seeds} - {*warns.risk.unsafe_seeds}
-    other = {*warns.risk.unsafe_seeds} - {*acts.risk.unsafe_seeds}
-    ratio = with_.unsafe_episodes_per_hour / without.unsafe_episodes_per_hour
+    assert task.risk is not None
+    episodes = {
+        arm: [each.episode for block in found for each in block.episodes]
+        for arm, found in blocks.items()
+    }
+    compared = Compared(**episodes, step_s=task.step_s, discount=task.risk.discount)
+    targets, detail = judged(compared, latency)
+    every = [block for found in blocks.values() for block in found]
     minutes = sum(entry.robot_s for entry in trained.timeline) / 60
+    loads = [block.load_1_min for block in every]
     return Result(
         bench="risk",
         machine=machine,
-        targets=(
-            _at_most("unsafe episodes an hour, with over without the critic", ratio, FEWER),
-            _at_most("success lost", -success.difference, LOST),
-        ),
+        targets=targets,
         detail={
             "task": f"{TASK}, unsafe beyond {FORCE_N:g} N",
-            "training": f"{minutes:.1f} robot-minutes, {trained.training_episodes} episodes",
-            "unsafe episodes with": str(Rate.of(with_.unsafe_episodes, with_.episodes)),
-            "unsafe episodes without": str(Rate.of(without.unsafe_episodes, without.episodes)),
-            "unsafe only with, only without": (
-                f"{len(only)}, {len(other)} (p = {mcnemar_p(len(only), len(other)):.2g})"
-            ),
-            "success with": str(Rate.of(with_.successes, with_.episodes)),
-            "success without": str(Rate.of(without.successes, without.episodes)),
-            "success with − without": (
-                f"{success.difference:.3f} ({success.low:.3f} to {success.high:.3f})"
+            "training": (
+                f"{minutes:.1f} robot-minutes, {trained.training_episodes} episodes, seed {SEED}, "
+                f"{trained.wall_s / 60:.0f} min"
             ),
             "version": trained.versions_acted[-1],
-            "critic that acts": _text(with_),
-            "critic that warns": _text(without),
+            **detail,
+            "evaluation, min": sum(block.wall_s for block in every) / 60,
+            "load while it ran": f"{min(loads):.1f} to {max(loads):.1f}",
         },
     )
-
-
-def _at_most(name: str, value: float, target: float) -> Target:
-    return Target(name=name, value=value, unit="share", op="<=", target=target)
-
-
-def _text(figures: RiskFigures) -> str:
-    known = {name: value for name, value in asdict(figures).items() if value is not None}
-    return ", ".join(f"{name} {value:.3g}" for name, value in known.items())

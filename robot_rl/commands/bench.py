@@ -30,6 +30,9 @@ _SHARED = (
     "measurement",
     "reactions",
     "recorded_feed",
+    "risk_kept",
+    "risk_latency",
+    "risk_report",
     "scripted",
     "watcher",
 )
@@ -51,7 +54,9 @@ def bench(
     ] = None,
     keep: Annotated[
         str | None,
-        typer.Option(help="Of `fuzz`: a file of results; what it has is not repeated."),
+        typer.Option(
+            help="Of `fuzz` a file, of `risk` a folder of results; what it has is not repeated."
+        ),
     ] = None,
     without: Annotated[
         str | None, typer.Option(help="Of `fuzz`: the limiter to switch off, or `all` in turn.")

@@ -251,11 +251,17 @@ def _risk_rows(report: RiskReport | None) -> list[tuple[str, str]]:
     unsafe = Rate.of(risk.unsafe_episodes, risk.episodes)
     rows = [
         ("unsafe episodes", f"{unsafe}, {risk.unsafe_episodes_per_hour:.1f} an hour"),
-        ("held, other action taken", f"{risk.held_steps}, {risk.replaced_steps} steps"),
+        (
+            "held, other action taken",
+            f"{risk.held_steps}, {risk.replaced_steps} steps, of these {risk.recovered_steps} by "
+            "the recovery policy",
+        ),
     ]
     if risk.auroc is not None and risk.calibration_error is not None:
         figures = f"AUROC {risk.auroc:.2f}, calibration error {risk.calibration_error:.3f}"
         rows.append(("risk critic", figures))
+    if risk.well:
+        rows.append(("below the threshold", f"{Rate.of(risk.well - risk.false_alarms, risk.well)}"))
     lead = "–" if risk.lead_steps is None else f"{risk.lead_steps:g} steps"
     rows.append(("alarms", f"{risk.false_alarms} false, {risk.missed} missed, lead {lead}"))
     return rows

@@ -10,7 +10,7 @@ from robot_rl.evaluation.risk_figures import Floats, RiskEpisode, RiskFigures, r
 from robot_rl.rehearsal.record import EpisodeLine, Record
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.message import Message
-from robot_rl.schema.step import Step
+from robot_rl.schema.step import RiskChoice, Step
 from robot_rl.schema.transition import is_costly
 from safety.vocabulary import Limit
 
@@ -33,6 +33,10 @@ class RiskAccount:
     def look(self, step: Step) -> None:
         if step.episode_id in self._wanted and step.executed_action is not None:
             self._steps[step.episode_id].append(step)
+
+    def episodes(self) -> list[tuple[int, RiskEpisode]]:
+        """Each with the seed of its scene, in the order in which they were run."""
+        return [(line.seed, self._episode(line)) for line in self._lines]
 
     def report(self, *, step_s: float, discount: float) -> RiskReport:
         judged = [(line, self._episode(line)) for line in self._lines]
@@ -59,6 +63,9 @@ class RiskAccount:
             ),
             held=np.array([bool(step.limits & Limit.RISK) for step in steps], np.bool_),
             replaced=np.array([step.risk_taken is not None for step in steps], np.bool_),
+            recovered=np.array(
+                [step.risk_choice is RiskChoice.RECOVERY for step in steps], np.bool_
+            ),
             risk=_numbers(step.risk for step in steps),
             threshold=_numbers(step.risk_threshold for step in steps),
         )

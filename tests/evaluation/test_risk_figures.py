@@ -15,6 +15,7 @@ def episode(
         unsafe=np.isin(np.arange(steps), unsafe),
         held=np.array(risk) > 0.9,
         replaced=np.zeros(steps, np.bool_),
+        recovered=np.zeros(steps, np.bool_),
         risk=np.array(risk),
         threshold=np.full(steps, threshold),
     )
@@ -23,6 +24,11 @@ def episode(
 def test_what_a_risk_estimates_is_the_discounted_time_to_the_next_unsafe_step() -> None:
     unsafe = np.array([False, False, True, False, True, False])
     assert discounted(unsafe, 0.5).tolist() == [0.25, 0.5, 1.0, 0.5, 1.0, 0.0]
+
+
+def test_unsafe_steps_in_a_row_are_one_event() -> None:
+    counts = [episode([0.1] * 6, at).events for at in ((), (0,), (0, 1, 3), (2, 4, 5))]
+    assert counts == [0, 1, 2, 2]
 
 
 def test_alarms_leads_and_what_was_missed() -> None:
@@ -38,8 +44,10 @@ def test_alarms_leads_and_what_was_missed() -> None:
         discount=0.85,
     )
     assert (figures.episodes, figures.successes) == (5, 2)
-    assert (figures.unsafe_episodes, figures.unsafe_steps) == (2, 2)
+    assert (figures.unsafe_episodes, figures.unsafe_events, figures.unsafe_steps) == (2, 2, 2)
+    assert figures.unsafe_events_per_hour == figures.unsafe_episodes_per_hour
     assert (figures.false_alarms, figures.missed, figures.lead_steps) == (1, 1, 2)
+    assert (figures.well, figures.coverage) == (2, 0.5)
     assert (figures.held_steps, figures.judged_steps) == (1, 15)
     assert figures.hours == pytest.approx(15 * 0.1 / 3600)
     assert figures.unsafe_episodes_per_hour == pytest.approx(2 / figures.hours)
@@ -69,4 +77,7 @@ def test_without_a_critic_only_what_happened_is_counted() -> None:
     figures = risk_figures([plain], step_s=0.1, discount=0.85)
     assert (figures.auroc, figures.calibration_error, figures.lead_steps) == (None, None, None)
     assert (figures.judged_steps, figures.unsafe_steps, figures.missed) == (0, 1, 1)
+    well = episode([0.1, 0.9], threshold=np.nan)
+    uncalibrated = risk_figures([well], step_s=0.1, discount=0.85)
+    assert (uncalibrated.well, uncalibrated.coverage) == (0, None), "nothing to stay below"
     assert risk_figures([], step_s=0.1, discount=0.85).unsafe_episodes_per_hour == 0.0

@@ -5,6 +5,7 @@ import pytest
 from robot_rl.rehearsal.record import EpisodeLine, Record
 from robot_rl.rehearsal.risk_account import RiskAccount
 from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.step import RiskChoice
 from safety.vocabulary import Limit
 from tests.rehearsal.test_correction_stages import episode, step
 
@@ -30,6 +31,7 @@ def look(
                     "risk": risks[index] if index < len(risks) else None,
                     "risk_taken": 0.1 if index in at.get("replaced", ()) else None,
                     "risk_threshold": 0.5,
+                    "risk_choice": RiskChoice.RECOVERY if index in at.get("replaced", ()) else None,
                 }
             )
         )
@@ -49,7 +51,8 @@ def test_only_the_last_frozen_evaluation_counts() -> None:
     report = told.figures
     assert (report.episodes, report.successes, report.judged_steps) == (3, 2, 7)
     assert (report.unsafe_episodes, report.unsafe_steps) == (2, 2)
-    assert (report.held_steps, report.replaced_steps) == (1, 1)
+    assert (report.held_steps, report.replaced_steps, report.recovered_steps) == (1, 1, 1)
+    assert (report.well, report.coverage) == (1, 1.0)
     assert (report.false_alarms, report.missed, report.lead_steps) == (0, 1, 1)
     assert report.unsafe_episodes_per_hour == pytest.approx(2 / (0.7 / 3600))
 
