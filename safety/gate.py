@@ -105,7 +105,8 @@ class Gate:
             speed_m_s=limits.cartesian.speed_m_s,
             turning_rad_s=limits.cartesian.angular_speed_rad_s,
         )
-        self.position_m, self.quaternion = self._seen.position_m, self._seen.quaternion
+        self.position_m: FloatArray = self._seen.position_m
+        self.quaternion: FloatArray = self._seen.quaternion
         self.limits: CartesianLimits = limits.cartesian
         self._widest = self.limits
         self._tracker = Tracker(
@@ -117,6 +118,7 @@ class Gate:
         self._offset = np.zeros(6)
         self._decay_from_ns, self._decay_s = 0, DECAY_S
         self._holding, self._held, self._hold_from_ns = True, True, 0
+        self._blind = self._held_blind = False  # no usable pose in this tick; in the last of a hold
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
         self._clips = MovingClips(self.limits)
@@ -185,11 +187,13 @@ class Gate:
         """Accept a usable measurement; otherwise the last usable one stays in force. A pose that is
         one counts whatever the joints say: hold, clip and workspace must know where the arm is.
         """
+        self._blind = True
         if not 0 <= now_ns - measured.t_robot_ns <= self.settings.measurement_age_s * 1e9:
             return False
         if not usable_pose(measured.position_m, measured.quaternion):
             return False
         self._seen.see(measured.t_robot_ns, measured.position_m, measured.quaternion)
+        self._blind = False
         return self._joints is None or self._joints.see(measured)
 
     def _admit(
@@ -235,16 +239,21 @@ class Gate:
     def _hold(self, now_ns: int) -> Limit:
         """Decay to the measured pose and decelerate along with it; stay where the arm stands.
 
-        A reference that rested before the arm does would pull it back the way it came.
+        A reference that rested before the arm does would pull it back the way it came, and so would
+        the pose that was measured last: without a measurement the reference brakes by itself.
         """
         self._window = None
         if self._held:
             return Limit.NONE
-        if not self._holding:
+        begins, seen_again = not self._holding, self._held_blind and not self._blind
+        if begins:
             self._holding, self._hold_from_ns = True, now_ns
+        if begins or seen_again:
             self._decay(now_ns, HOLD_DECAY_S)
+        self._held_blind = self._blind
         tracker = self._tracker
-        tracker.position_m, tracker.quaternion = self._seen.at(now_ns)
+        if not self._blind:
+            tracker.position_m, tracker.quaternion = self._seen.at(now_ns)
         tracker.brake()
         followed = now_ns - self._hold_from_ns >= FOLLOW_S * 1e9
         self._held = tracker.at_rest and (self._seen.still or followed)

@@ -623,6 +623,24 @@ def test_a_hold_never_pulls_a_moving_arm_back(rig: Any) -> None:
     assert np.abs(np.diff(references)).max() < 0.4 * DT
 
 
+def test_a_hold_without_a_measurement_brakes_on_and_never_pulls_back(rig: Any) -> None:
+    """The arm comes to stand beyond where it was measured last; seen again, nothing jumps."""
+    rig.enter(Mode.TAKEOVER)
+    rig.run(lambda: push(rig, [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]), 60)
+    last_m = rig.position_m[0]
+    lost = np.full(3, np.nan)
+    blind = [
+        rig.tick(Hold(), replace(rig.measured(), position_m=lost)).command.position_m[0]
+        for _ in range(30)
+    ]
+    assert (np.diff(blind) > -1e-9).all()
+    assert blind[-1] - last_m > 0.005
+    rig.blocked, rig.position_m = True, rig.position_m + np.array([-0.003, 0.0, 0.0])
+    seen = [rig.tick(Hold()).command.position_m[0] for _ in range(40)]
+    assert np.abs(np.diff([blind[-1], *seen])).max() < 0.2 * DT
+    assert seen[-1] == pytest.approx(rig.position_m[0], abs=1e-6)
+
+
 def test_a_hold_follows_no_longer_than_it_may(rig: Any) -> None:
     """An arm that is pushed on and on is pushed back in the end."""
     rig.enter(Mode.TAKEOVER)
