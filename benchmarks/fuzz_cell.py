@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import fuzz_measured as measure
-from benchmarks.fuzz_measured import Quantity
-from benchmarks.fuzz_scene import Outside
+from benchmarks.fuzz_measured import ASIDE_M_S, Quantity
+from benchmarks.fuzz_scene import FeltPhysics, Outside, Touch
 from hardware import arm_topics
 from hardware.arm_guard import CommandGuard, GuardedArm
 from hardware.sim.fast_loop import FastLoop
 from hardware.sim.panda import JOINTS
-from hardware.sim.physics import Physics
 from safety import impedance
 from safety.collision import AGREES, Collision
 from safety.command import CartesianTarget
@@ -39,8 +38,6 @@ BACK_NS = 700_000_000
 """A hold that was pushed away comes back by so slowly, against its own brake."""
 HELD_NS = 500_000_000
 """Within this a hold stands, whatever moved before."""
-STIFF_PER_S = 2.0 / (0.95 * 0.02)
-"""Of the engine's ordinary contacts, see `Outside.touched`."""
 OVERSHOOT = 1.2
 """The speed limit is the reference's: the arm follows it as a spring and a damper do."""
 PLAIN = Limit.SPEED | Limit.ACCELERATION
@@ -85,7 +82,7 @@ class Clearance:
         self._pairs = Collision(stated.collision, 1.0, np.ones(JOINTS))  # braking is not asked for
         self._inverse, self._rows = np.zeros((JOINTS, 6)), np.zeros((self._pairs.count, 6))
 
-    def nearer_m(self, physics: Physics) -> float:
+    def nearer_m(self, physics: FeltPhysics) -> float:
         """By how much the nearest pair is within the margin; below 0 beyond it."""
         agrees = self._pairs.see(
             physics.q, physics.position_m, physics.jacobian, self._inverse, self._rows
@@ -102,7 +99,12 @@ class FuzzCell:
     """
 
     def __init__(
-        self, physics: Physics, stated: ArmLimits, limits: ArmLimits, gate: GateSettings, seed: int
+        self,
+        physics: FeltPhysics,
+        stated: ArmLimits,
+        limits: ArmLimits,
+        gate: GateSettings,
+        seed: int,
     ) -> None:
         mujoco.mj_resetData(physics.model, physics.data)
         physics.joints = stated.joints
@@ -110,7 +112,7 @@ class FuzzCell:
         physics.place(seed, with_arm=True)
         physics.tick, physics.acted = 0, 0
         self.physics, self.stated, self.seen = physics, stated, Seen()
-        self.outside = Outside(physics)
+        self.outside = physics.outside = Outside(physics)
         self.outside.jam(closed=False)
         self.loop = FastLoop(physics, PERIOD_NS)
         self.arm = GuardedArm(self.loop, CommandGuard(limits.cartesian, WATCHDOG_NS))
@@ -122,10 +124,15 @@ class FuzzCell:
         self._torque: Vector = physics.data.ctrl[:JOINTS]
         self._constraint: Vector = physics.data.qfrc_constraint[:JOINTS]
         self._before_nm = physics.torque_nm.copy()
-        self._wrench = np.zeros(6)
+        self._wrench, self._crept = np.zeros(6), np.zeros(6)
+        self._stated_wrench = np.repeat([stated.force_limit_n, stated.torque_limit_nm], 3)
+        self._dq_before = np.zeros(JOINTS)
+        self._inertia = np.zeros((physics.model.nv, physics.model.nv))
         self._rested = 0
         self._pushed_ns = self._touched_ns = self._admitted_ns = self._carried_ns = -LATER_NS
         self._inside_ns = 0
+        self._out_ns, self._side = np.full(3, -LATER_NS), np.zeros(3)  # of each axis, when last out
+        self._stops_ns = 1e9 * _stops_s(stated)
         self._carried = False
         self._reference: list[Vector] = []
         self._epoch = -1
@@ -229,20 +236,25 @@ class FuzzCell:
             self._pushed_ns = now_ns
         outside.act()
         self.arm.tick(now_ns)
-        links, touched, rate_per_s = False, False, 0.0
-        if physics.data.ncon:
-            touched, links, rate_per_s = outside.touched()
-        if touched or outside.jammed:
+        touch = outside.touch
+        if touch.hit or outside.jammed:
             self._touched_ns = now_ns
+        if outside.jammed:
             measure.external(physics.jacobian, self._constraint, self._wrench)
         else:
-            self._wrench[:] = 0.0
+            self._wrench[:] = touch.wrench
+        self._wrench += outside.push  # at rest the arm resists both together
+        most = self._stated_wrench
+        if self._rested >= measure.REST_TICKS and (touch.hit or outside.jammed):
+            most = most + np.abs(self._creep())
         bounds, cell = self._arrays, self.stated.cartesian
         beyond_m = float(
             np.maximum(physics.position_m - bounds[1], bounds[0] - physics.position_m).max()
         )
         self._carry(beyond_m, pushed=pushed)
         calm = now_ns - max(self._pushed_ns, self._touched_ns) > LATER_NS
+        # Of a joint at the end of its range the law's barrier is the stronger (`safety.limits`).
+        pushed_back = bool(physics.acted & int(Limit.JOINT))
         moved_ns = max(self._admitted_ns, self._pushed_ns + BACK_NS)
         axis_m_s = self._free_m_s
         if not calm:
@@ -268,24 +280,25 @@ class FuzzCell:
             bounds[4],
             bounds[5],
             self._torque_step,
-            self.stated.force_limit_n,
-            self.stated.torque_limit_nm,
+            most,
             self._rested,
             self._carried,
             calm,
             now_ns - self._touched_ns < LATER_NS,
             # Beyond a face, but within the margin, the spring brings it back to the face.
             beyond_m < 0.0 and calm and now_ns - moved_ns > HELD_NS,
-            links,
-            calm and now_ns - self._inside_ns > HELD_NS,
+            touch.links or pushed_back,
+            self._came_in(),
+            calm and not pushed_back and now_ns - self._inside_ns > HELD_NS,
         )
         if not self._carried:
             nearer_m = self._clearance.nearer_m(physics)
             self._note(Quantity.CLEARANCE, nearer_m, self._clearance.margin_m)
-        if touched and not (links or outside.jammed or pushed):
-            self._look_at_impact(rate_per_s)
+        if touch.hit and not (touch.links or outside.jammed or pushed):
+            self._look_at_impact(touch)
         self._twists[:-1] = self._twists[1:]
         self._twists[-1] = physics.twist
+        self._dq_before[:] = physics.dq
         if self._energy is not None:
             self._look_at_energy()
 
@@ -310,25 +323,50 @@ class FuzzCell:
         if beyond_m <= cell.margin_m:
             self._inside_ns = self._step_ns
 
-    def _look_at_impact(self, rate_per_s: float) -> None:
-        """Force of what the robot hits: at most its mass there times the contact's rate of braking,
-        times the speed it came with, and what the law pushes.
+    def _creep(self) -> Vector:
+        """Wrench (6,) of damping and inertia at the speed that an arm at rest still has: they add
+        to what the law's spring pulls with.
         """
-        force = self._wrench[:3]
+        physics, gains = self.physics, self.stated.gains
+        mujoco.mj_fullM(physics.model, self._inertia, physics.data.qM)
+        rate_per_s = gains.hold_rate_per_s if self.loop.holding else 0.0
+        change = (physics.dq - self._dq_before) / physics.dt_s + rate_per_s * physics.dq
+        torque = physics.jacobian.T @ (gains.damping * physics.twist)
+        torque += self._inertia[:JOINTS, :JOINTS] @ change
+        if not measure.external(physics.jacobian, torque, self._crept):
+            self._crept[:] = 0.0
+        return self._crept
+
+    def _came_in(self) -> Vector:
+        """Of each axis (3,) the side, 1 or -1, on which it was outside until so lately that its
+        inward motion cannot have been braked yet; else 0.
+        """
+        bounds, position_m = self._arrays, self.physics.position_m
+        out = (position_m > bounds[1]) * 1.0 - (position_m < bounds[0])
+        self._side = np.where(out != 0.0, out, self._side)
+        self._out_ns = np.where(out != 0.0, self._step_ns, self._out_ns)
+        return np.where(self._step_ns - self._out_ns <= self._stops_ns, self._side, 0.0)
+
+    def _look_at_impact(self, touch: Touch) -> None:
+        """Force of what the robot hits: at most its mass there times the contact's rate of braking,
+        times the speed it came with, and what the law pushes; and its mass times what the engine
+        pushes apart with, which no real contact does.
+        """
+        force = touch.wrench[:3]
         size_n = float(np.linalg.norm(force))
         if size_n < 20.0:
             return
         physics, along = self.physics, force / size_n
-        lever = self.outside.place_m - physics.position_m
+        lever = touch.place_m - physics.position_m
         row = along @ physics.jacobian[:3] + np.cross(lever, along) @ physics.jacobian[3:]
-        inertia = np.zeros((physics.model.nv, physics.model.nv))
-        mujoco.mj_fullM(physics.model, inertia, physics.data.qM)
-        turn = np.linalg.solve(inertia[:JOINTS, :JOINTS], row)
+        mujoco.mj_fullM(physics.model, self._inertia, physics.data.qM)
+        turn = np.linalg.solve(self._inertia[:JOINTS, :JOINTS], row)
         mass_kg = 1.0 / float(row @ turn)
         speeds = self._twists[:, :3] + np.cross(self._twists[:, 3:], lever)
         speed_m_s = float(np.linalg.norm(speeds, axis=1).max())
         law_n = float(np.linalg.norm(self.stated.bounds.force_n.max(axis=0)))
-        bound_n = np.hypot(1.0, FRICTION) * (mass_kg * rate_per_s * speed_m_s + law_n)
+        most_m_s2 = touch.rate_per_s * speed_m_s + touch.out_m_s2
+        bound_n = np.hypot(1.0, FRICTION) * (mass_kg * most_m_s2 + law_n)
         self._note(Quantity.IMPACT, size_n, bound_n)
         seen = self.seen
         seen.heaviest_kg = max(seen.heaviest_kg, mass_kg)
@@ -371,3 +409,17 @@ FRICTION = 1.0
 
 SLACK_J = 0.05
 """For the posture's spring, which is not counted as stored."""
+
+
+def _stops_s(stated: ArmLimits) -> float:
+    """How long an axis may still move inward after it has come back in: the reference brakes by
+    its acceleration and jerk, and the arm follows with the time constant damping / stiffness, down
+    to the speed that is looked for: v / a + a / j + D / K ln(v / `ASIDE_M_S`), of one axis.
+    """
+    cell, gains = stated.cartesian, stated.gains
+    speed, acceleration, jerk = (
+        value / np.sqrt(3.0) for value in (cell.speed_m_s, cell.acceleration_m_s2, cell.jerk_m_s3)
+    )
+    follows_s = float((gains.damping[:3] / gains.stiffness[:3]).max())
+    brakes_s = speed / acceleration + acceleration / jerk
+    return float(brakes_s + follows_s * np.log(max(speed / ASIDE_M_S, 1.0)))

@@ -36,6 +36,7 @@ class Quantity(IntEnum):
     IMPACT = 13
     ENERGY = 14
     CLEARANCE = 15
+    YIELDED = 16
 
 
 SAID = {
@@ -55,7 +56,11 @@ SAID = {
     Quantity.IMPACT: "contact force in motion, of its bound",
     Quantity.ENERGY: "energy given to what pushes more than the arm may",
     Quantity.CLEARANCE: "links and boxes nearer than the margin, of the margin",
+    Quantity.YIELDED: "joint, of the half of its range, pushed by more than it may resist",
 }
+
+TOLD = (Quantity.YIELDED,)
+"""Reported, and no target: a push can be more than a joint's motor has torque for."""
 
 REST_M_S, REST_RAD_S, REST_TICKS = 0.005, 0.01, 50
 """Contact at rest: TCP and joints slower than this for so many steps of the engine (2 ms). An elbow
@@ -70,6 +75,7 @@ BEYOND = 1.0 + 1e-6
 POSITION, SPEED, SPEED_PUSHED, TURN = 0, 1, 2, 3
 JOINT_RANGE, JOINT_SPEED, STATIC_FORCE, STATIC_TORQUE = 4, 5, 6, 7
 TORQUE, TORQUE_RATE, UNADMITTED, OUTSIDE = 8, 9, 10, 11
+YIELDED = 16
 
 
 def table() -> Matrix:
@@ -131,22 +137,23 @@ def look(
     joint_rad_s: Vector,
     torque_most: Vector,
     torque_step: Vector,
-    force_n: float,
-    moment_nm: float,
+    most: Vector,
     rested: int,
     carried: bool,
     untouched: bool,
     struck: bool,
     unadmitted: bool,
-    links: bool,
+    elsewhere: bool,
+    came_in: Vector,
     outside: bool,
 ) -> int:
     """All quantities of one step; for how many steps the arm has rested.
 
     carried: pushed by more than K c, and not yet back. untouched: nothing has pushed or touched the
     robot for half a second. struck: something touches it, or did. unadmitted: for half a second
-    nothing may have moved it. links: what touches it touches a link before the hand. outside: it
-    has been outside for half a second.
+    nothing may have moved it. elsewhere: what touches it touches a link before the hand, or a joint
+    is at the end of its range. came_in (3,): the side of an axis that was outside just now.
+    outside: it has been outside for half a second. most (6,): of the wrench, at rest.
     """
     speed, turn = 0.0, 0.0
     for i in range(3):
@@ -166,7 +173,7 @@ def look(
             note(worst, SPEED_PUSHED, abs(twist[i]), axis_m_s[i], step)
     for j in range(len(q)):
         middle, half = 0.5 * (joint_high[j] + joint_low[j]), 0.5 * (joint_high[j] - joint_low[j])
-        note(worst, JOINT_RANGE, abs(q[j] - middle), half, step)
+        note(worst, YIELDED if carried else JOINT_RANGE, abs(q[j] - middle), half, step)
         fastest = max(fastest, abs(dq[j]))
         if not (carried or struck):
             note(worst, JOINT_SPEED, abs(dq[j]), joint_rad_s[j], step)
@@ -177,12 +184,16 @@ def look(
         note(worst, UNADMITTED, speed, REST_M_S, step)
     if outside:
         for i in range(3):
-            out = 1.0 if position_m[i] > high_m[i] else -1.0 if position_m[i] < low_m[i] else 0.0
+            out = came_in[i]
+            if position_m[i] > high_m[i]:
+                out = 1.0
+            elif position_m[i] < low_m[i]:
+                out = -1.0
             along = abs(twist[i]) if out == 0.0 else max(out * twist[i], 0.0)
             note(worst, OUTSIDE, along, ASIDE_M_S, step)
     rested = rested + 1 if speed < REST_M_S and fastest < REST_RAD_S else 0
-    if rested > REST_TICKS and not links:
+    if rested > REST_TICKS and not elsewhere:
         for i in range(3):
-            note(worst, STATIC_FORCE, abs(wrench[i]), force_n, step)
-            note(worst, STATIC_TORQUE, abs(wrench[3 + i]), moment_nm, step)
+            note(worst, STATIC_FORCE, abs(wrench[i]), most[i], step)
+            note(worst, STATIC_TORQUE, abs(wrench[3 + i]), most[3 + i], step)
     return rested

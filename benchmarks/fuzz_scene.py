@@ -4,6 +4,7 @@ The vice is a weld between the hand and the world, which is closed and opened wh
 a jam, which holds in every direction.
 """
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import mujoco
@@ -46,12 +47,39 @@ class _Obstacles(LiftCube):
         )
 
 
-def build(limits: ArmLimits) -> Physics:
+class FeltPhysics(Physics):
+    """Also reads what the engine's contacts press with, in the one moment in which it is there:
+    they are solved, and the next ones not yet looked for.
+    """
+
+    outside: "Outside | None" = None
+
+    def _measure(self) -> None:
+        if self.outside is not None:
+            self.outside.feel()
+        super()._measure()
+
+
+@dataclass(slots=True)
+class Touch:
+    """What touched the robot in the last step of the engine."""
+
+    hit: bool = False
+    links: bool = False  # a link before the hand, too
+    rate_per_s: float = 0.0  # at which the stiffest contact brakes what hits it
+    out_m_s2: float = 0.0  # with which the engine pushes apart what is in one another
+    place_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # mean of all
+    wrench: NDArray[np.float64] = field(default_factory=lambda: np.zeros(6))
+    """Of all contacts on the robot, N and Nm about its TCP. From joint torques it could not be told
+    near a singularity, where the arm bears a force without them."""
+
+
+def build(limits: ArmLimits) -> FeltPhysics:
     """The simulated arm among its obstacles."""
     before = dict(TASKS)
     TASKS[SCENE] = _Obstacles
     try:
-        return Physics(SCENE, limits, seed=0)
+        return FeltPhysics(SCENE, limits, seed=0)
     finally:
         TASKS.clear()
         TASKS.update(before)
@@ -73,7 +101,7 @@ class Outside:
         self._applied: NDArray[np.float64] = data.xfrc_applied[self._hand]
         self.push: NDArray[np.float64] = np.zeros(6)  # N and Nm at the TCP
         self.jammed = False
-        self.place_m = np.zeros(3)  # of the contacts last found
+        self.touch = Touch()
 
     def act(self) -> None:
         """Apply the push, for the next step of the engine."""
@@ -96,21 +124,33 @@ class Outside:
         self.jammed = closed
         data.eq_active[self._vice] = closed
 
-    def touched(self) -> tuple[bool, bool, float]:
-        """Whether anything touches the robot; whether a link before the hand; and the rate (1/s) at
-        which the stiffest of these contacts brakes what hits it.
-        """
+    def feel(self) -> None:
+        """Look at the contacts as the engine has just solved them."""
+        self.touch = touch = Touch()
         model, data = self._physics.model, self._physics.data
         if not data.ncon:
-            return False, False, 0.0
+            return
         pairs = model.geom_bodyid[data.contact.geom[: data.ncon]]
         ours = self._robot[pairs]
-        hit = ours[:, 0] != ours[:, 1]
-        if not hit.any():
-            return False, False, 0.0
-        links = self._links[pairs[hit]]
-        self.place_m = data.contact.pos[: data.ncon][hit].mean(axis=0)
-        # The engine's contact brakes like a critically damped spring: first by 2 v / (d t_c).
-        time_s = data.contact.solref[: data.ncon][hit, 0]
-        most = data.contact.solimp[: data.ncon][hit, 1]
-        return True, bool(links.any()), float((2.0 / (most * time_s)).max())
+        hit = np.flatnonzero(ours[:, 0] != ours[:, 1])
+        if not len(hit):
+            return
+        touch.hit, touch.links = True, bool(self._links[pairs[hit]].any())
+        places_m = data.contact.pos[hit]
+        touch.place_m = places_m.mean(axis=0)
+        # The engine's contact is a critically damped spring (MuJoCo, "Solver parameters"): it asks
+        # for the deceleration 2 v / (d t_c) + r / (d t_c^2), at speed v and depth r. At an edge the
+        # depth may appear from one step to the next.
+        time_s, most = data.contact.solref[hit, 0], data.contact.solimp[hit, 1]
+        depth_m = np.maximum(-data.contact.dist[hit], 0.0)
+        touch.rate_per_s = float((2.0 / (most * time_s)).max())
+        touch.out_m_s2 = float((depth_m / (most * time_s**2)).max())
+        felt, tcp_m = np.zeros(6), self._physics.position_m
+        for contact, place_m in zip(hit.tolist(), places_m, strict=True):
+            mujoco.mj_contactForce(model, data, contact, felt)
+            # Rows of the frame: normal, tangents. The force is of the first body on the second.
+            frame = data.contact.frame[contact].reshape(3, 3).T
+            side = 1.0 if ours[contact, 1] else -1.0
+            force, moment = side * (frame @ felt[:3]), side * (frame @ felt[3:])
+            touch.wrench[:3] += force
+            touch.wrench[3:] += moment + np.cross(place_m - tcp_m, force)
