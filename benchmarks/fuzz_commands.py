@@ -75,6 +75,7 @@ class Fuzz:
     cell: FuzzCell
     rng: np.random.Generator
     state: ModeState = field(default_factory=ModeState)
+    reasons: tuple[str, ...] = REFUSED  # of the spells with inadmissible proposals
     sequence: int = 0
     told: dict[str, int] = field(default_factory=dict[str, int])  # how many spells of which kind
 
@@ -120,19 +121,26 @@ class Fuzz:
         """Inadmissible ones between good ones: what is refused changes nothing."""
         for asked in self._drive(self._time(0.5, 1.5)):
             if asked.proposal is not None and self.rng.random() < 0.1:
-                reason = str(self.rng.choice(REFUSED))
+                reason = str(self.rng.choice(self.reasons))
                 yield self._spoiled(asked, reason)
             else:
                 yield asked
 
     def _refused(self) -> Iterator[Asked]:
         """Only inadmissible ones, all for one reason."""
-        reason = str(self.rng.choice(REFUSED))
+        reason = str(self.rng.choice(self.reasons))
         yield from self._drive(self._time(0.2, 0.5))
         mode = Mode.AUTONOMOUS if reason in OF_A_POLICY else None
         begin = self._time(0.05, 0.1)  # what is replayed must have been there before
+        last: Asked | None = None
         for tick, asked in enumerate(self._drive(self._time(0.7, 1.3), mode)):
-            yield asked if tick < begin else self._spoiled(asked, reason)
+            if last is None or tick < begin:
+                last = asked
+                yield asked
+            elif reason == "expired":
+                yield self._outlived(asked, last.proposal)
+            else:
+                yield self._spoiled(asked, reason)
 
     def _jam(self) -> Iterator[Asked]:
         """The hand is caught, while it goes on being driven, and let go."""
@@ -308,6 +316,12 @@ class Fuzz:
             case _:
                 wrong = self._untimely(proposal, reason, now_ns)
         return replace(asked, proposal=wrong, measured=measured, admissible=False)
+
+    def _outlived(self, asked: Asked, last: Proposal | None) -> Asked:
+        """The last good action of a policy once more, as when nothing new arrives."""
+        assert isinstance(last, PolicyTarget)
+        in_time = self.cell.now_ns < last.valid_until_ns
+        return replace(asked, proposal=last, admissible=in_time)
 
     def _of_another_mode(self, proposal: Proposal) -> Proposal:
         twist = Twist(epoch=self.state.epoch, received_ns=self.cell.now_ns, twist=np.full(6, 0.3))

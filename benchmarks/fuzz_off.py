@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzz_measured import Quantity
-from safety import gate, joint_space
+from safety import gate
 from safety.excursion import WorkspaceBrake
 from safety.limits import ArmLimits
 from safety.settings import GateSettings
@@ -39,6 +39,8 @@ class Off:
     patches: tuple[tuple[Any, str, Any], ...] = ()
     spells: tuple[str, ...] = ()
     """Only these, so that it is soon seen."""
+    reasons: tuple[str, ...] = ()
+    """The same of inadmissible proposals."""
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -89,7 +91,7 @@ def _much(value: Any) -> Any:
     return MANY * value
 
 
-def _unjudged(reject: Reject) -> Off:
+def unjudged(reject: Reject) -> Off:
     """Proposals that are to be refused for this reason are let through."""
     asked = gate.judge
 
@@ -98,21 +100,17 @@ def _unjudged(reject: Reject) -> Off:
         return Reject.NONE if found is reject else found
 
     return Off(
-        shown_by=(Quantity.UNADMITTED,), patches=((gate, "judge", judge),), spells=("refused",)
+        shown_by=(Quantity.UNADMITTED,),
+        patches=((gate, "judge", judge),),
+        spells=("refused",),
+        reasons=(reject.value,),
     )
-
-
-def _undamped(jacobian: Any, inverse: Any, weak: Any, factors: Any) -> float:
-    _DECOMPOSE(jacobian, inverse, weak, factors)
-    factors[:] = 1.0
-    return np.inf
 
 
 def _run_on(tracker: Any) -> None:
     tracker.position_m = tracker.position_m + tracker.velocity[:3] * tracker.period_s
 
 
-_DECOMPOSE = joint_space.decompose
 _DRIVEN = ("moving", "pushed")
 
 OFF = {
@@ -143,6 +141,7 @@ OFF = {
         shown_by=(Quantity.UNADMITTED,),
         settings=lambda settings: replace(settings, risk_threshold=None),
         spells=("refused",),
+        reasons=("risk",),
     ),
     "torque": Off(shown_by=(Quantity.TORQUE,), limits=_joints(torque_nm=_much), spells=("jam",)),
     "torque_rate": Off(shown_by=(Quantity.TORQUE_RATE,), limits=_joints(torque_rate_nm_s=_much)),
@@ -162,21 +161,10 @@ OFF = {
         spells=_DRIVEN,
     ),
     "collision": Off(shown_by=(Quantity.CLEARANCE,), limits=_shapeless, spells=_DRIVEN),
-    "singularity": Off(
-        shown_by=(Quantity.JOINT_SPEED,),
-        patches=((joint_space, "decompose", _undamped),),
-        spells=_DRIVEN,
-    ),
-    "measurement": Off(
-        shown_by=(Quantity.UNADMITTED,),
-        patches=((gate, "usable_pose", lambda *_: True),),
-        spells=("refused",),
-    ),
     **{
-        reject.value: _unjudged(reject)
+        reject.value: unjudged(reject)
         for reject in (
             Reject.NOT_FINITE,
-            Reject.SHAPE,
             Reject.NO_AUTHORITY,
             Reject.OLD_EPOCH,
             Reject.STALE,
@@ -189,6 +177,12 @@ OFF = {
 
 UNCONTROLLED = {
     Reject.NO_PROPOSAL.value: "there is nothing that could be let through",
+    Reject.SHAPE.value: "numpy refuses to compute with it: the gate raises, control ends, and the "
+    "arm's own watchdog brakes",
+    Reject.MEASUREMENT.value: "the reference becomes NaN, which the arm's own door refuses, and "
+    "its watchdog brakes",
+    "singularity": "the law pulls by the transposed Jacobian, so that joints stay below their "
+    "speed without it; tests/safety/test_joint_space.py has its control",
     "force": "the recorder's: it marks a step and holds nothing back",
     "brake": "the arm's own, of what the fault tests inject (tests/faults)",
 }
