@@ -43,13 +43,11 @@ def _run_together(settings: LearnerSettings, stop: threading.Event) -> None:
     team.join(place, learner.batch, device)
     # torchrun tells all processes to stop: the others wait for the first one's word.
     with _stop_on_signals(stop):
-        try:
-            if place.rank:
-                team.follow(device)
-            else:
-                _run_first(settings, stop, Team())
-        finally:
-            team.leave()
+        if place.rank:
+            team.follow(device)
+        else:
+            _run_first(settings, stop, Team())
+    team.leave()  # after a failure the others may not answer any more: the process just ends
 
 
 def _run_first(settings: LearnerSettings, stop: threading.Event, others: Alone) -> None:

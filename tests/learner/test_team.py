@@ -11,14 +11,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from robot_rl.config.document import CHECKOUT
+from robot_rl.config.document import CHECKOUT, load_task
+from robot_rl.config.risk import ConstraintSection, RiskSection
 from robot_rl.errors import BadInput
 from robot_rl.learner import team
 from robot_rl.learner.algorithm import not_finite
 from robot_rl.learner.checkpoint import read_position
+from robot_rl.learner.process import run
 from robot_rl.learner.replay import CPU
 from robot_rl.learner.saved_state import STATE
-from robot_rl.learner.settings import Place
+from robot_rl.learner.settings import LearnerSettings, Place
 from robot_rl.learner.team import Alone
 from tests.learner.team_process import NAMES, train
 
@@ -94,6 +96,19 @@ def test_when_one_dies_the_other_says_so_and_the_state_is_whole(dies: int, tmp_p
 def test_a_batch_that_cannot_be_divided_is_one_sentence() -> None:
     with pytest.raises(BadInput, match=r"learner\.batch is 16, which 3 processes cannot divide"):
         team.join(Place(rank=0, processes=3), 16, CPU)
+
+
+def test_a_constraint_on_risk_is_for_one_process(tmp_path: Path) -> None:
+    risk = RiskSection(constraint=ConstraintSection(limit=0.1))
+    settings = LearnerSettings(
+        task=load_task("lift_cube").model_copy(update={"risk": risk}),
+        server_url="http://lab",
+        token="secret",
+        data_folder=tmp_path,
+        place=Place(rank=0, processes=2),
+    )
+    with pytest.raises(BadInput, match=r"\[risk\.constraint\] .* works in one process only"):
+        run(settings)
 
 
 def test_what_torchrun_says() -> None:
