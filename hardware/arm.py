@@ -107,6 +107,9 @@ class ArmDescription:
     watchdog: Literal["host", "vendor"]  # vendor: the arm also stops when its process is gone
     gripper: GripperDescription | None
     period_ns: int  # of its process: one tick of the driver
+    torque_period_ns: int | None = None
+    """Of the loop of ours that gives it its torque (`hardware.torque_arm`); None: its controller
+    closes that loop. A real arm is refused where the self-test of such a loop is poor."""
     base_frame: str = "base"
     tcp_frame: str = "tcp"
     sensors: tuple[str, ...] = ()  # what else it measures: names with units, as `block_x_m`
@@ -130,6 +133,8 @@ class ArmDescription:
             raise ValueError("shape needs acceleration_rad_s2, and a Jacobian in each measurement")
         if self.period_ns <= 0:
             raise ValueError(f"period_ns is {self.period_ns}: it must be above 0")
+        if self.torque_period_ns is not None and self.torque_period_ns <= 0:
+            raise ValueError(f"torque_period_ns is {self.torque_period_ns}: it must be above 0")
         if CartesianTarget not in self.commands:
             raise ValueError("commands must name CartesianTarget: the gate makes no other kind yet")
 

@@ -226,11 +226,27 @@ class ArmHost:
         self._timing_slot.write(np.array((*counts, *times), arm_topics.TIMING))
 
 
+def _test_timing(hosted: HostedArm) -> None:
+    """Before a real arm is touched: raises ArmLost where a torque loop would be too late here."""
+    period_ns = hosted.driver.describe(hosted.settings).torque_period_ns
+    if period_ns is None or hosted.launch.scene is not None:
+        return
+    # A cell without such an arm needs none of that.
+    from hardware import self_test, torque_loop
+
+    times, _ = self_test.empty_loop(
+        self_test.SELF_TEST_S, torque_loop.PRIORITY, period_ns=period_ns
+    )
+    if why := self_test.refusal(times, period_ns):
+        raise ArmLost(why)
+
+
 def main(hosted: HostedArm, priority: int, open_guest: Callable[[], Guest] | None = None) -> None:
     """Run the arm until it is asked to stop. `priority` is the SCHED_FIFO that it asks for;
     `open_guest` makes what runs beside it in lock-step.
     """
     try:
+        _test_timing(hosted)
         host = ArmHost(hosted)
     except ArmLost as error:
         print(f"{hosted.launch.name}: {error}", file=sys.stderr, flush=True)

@@ -34,7 +34,7 @@ type Records = NDArray[np.void]
 
 _LINE_BYTES = 64  # a cache line: what begins at one is aligned for every numpy dtype
 _HEADER_BYTES = _LINE_BYTES
-_BUFFERS = 4  # of a slot: a reader copies again only when three writes overtook its copy
+BUFFERS = 4  # of a slot: a reader copies again only when three writes overtook its copy
 _MACHINES = ("x86_64", "AMD64")
 _SYS_FUTEX = 202  # on x86-64
 _FUTEX_WAIT, _FUTEX_WAKE = 0, 1
@@ -118,7 +118,8 @@ class _Mapped:
         self._map = map_file(path, _HEADER_BYTES + payload_bytes)
         # A memoryview gives Python's own integers, in a third of the time that numpy takes.
         self._words = memoryview(self._map)[:_HEADER_BYTES].cast("q")
-        self._address = np.frombuffer(self._map, np.int64, 8).ctypes.data
+        self.words: NDArray[np.int64] = np.frombuffer(self._map, np.int64, 8)  # for compiled code
+        self._address = self.words.ctypes.data
 
     def _wait_word(self, index: int, seen: int, timeout_s: float) -> None:
         # The futex watches the low 32 bits of the word (little-endian).
@@ -155,17 +156,20 @@ class Slot(_Mapped):
 
     dtype: a numpy structured dtype; `read` returns a private copy (a 0-d structured array element).
     `count` is the number of completed writes (0 before the first); write number n lies in buffer
-    n modulo _BUFFERS.
+    n modulo BUFFERS.
     """
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         stride = -(-dtype.itemsize // _LINE_BYTES) * _LINE_BYTES
-        super().__init__(path, _BUFFERS * stride)
+        super().__init__(path, BUFFERS * stride)
         self.dtype = dtype
-        starts = [_HEADER_BYTES + buffer * stride for buffer in range(_BUFFERS)]
+        starts = [_HEADER_BYTES + buffer * stride for buffer in range(BUFFERS)]
         self._values: list[Records] = [
             np.frombuffer(self._map, dtype, 1, start) for start in starts
         ]
+        self.buffers: Records = np.ndarray(
+            BUFFERS, dtype, self._map, _HEADER_BYTES, (stride,)
+        )  # for compiled code (hardware.compiled_slot)
         self._bytes: list[NDArray[np.uint8]] = [
             np.frombuffer(self._map, np.uint8, dtype.itemsize, start) for start in starts
         ]
@@ -177,7 +181,7 @@ class Slot(_Mapped):
     def write(self, value: Records | Record) -> None:
         """Publish `value` (dtype of the slot) and wake every waiting reader."""
         number = self.count + 1
-        self._values[number % _BUFFERS][0] = value
+        self._values[number % BUFFERS][0] = value
         self._words[0] = number
         self._wake_word(0)
 
@@ -185,10 +189,10 @@ class Slot(_Mapped):
         """A copy of the newest complete value; zeros before the first write."""
         while True:
             number = self.count
-            copy = self._bytes[number % _BUFFERS].copy()
-            # The buffer is written again by write `number + _BUFFERS`, at the earliest once the one
+            copy = self._bytes[number % BUFFERS].copy()
+            # The buffer is written again by write `number + BUFFERS`, at the earliest once the one
             # before that is complete.
-            if self.count < number + _BUFFERS - 1:
+            if self.count < number + BUFFERS - 1:
                 return copy.view(self.dtype)[0]
 
     def wait_beyond(self, count: int, timeout_s: float) -> bool:

@@ -19,6 +19,18 @@ def enter(priority: int) -> list[str]:
 
     Returns what was refused, one plain sentence each; the process runs on without it.
     """
+    refused = schedule_thread(priority)
+    if _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+        refused.append(
+            "Memory could not be locked, so paging may delay the loop: "
+            "allow it with CAP_IPC_LOCK or `ulimit -l unlimited`."
+        )
+    quiet_collector()
+    return refused
+
+
+def schedule_thread(priority: int) -> list[str]:
+    """SCHED_FIFO and exact timers for the calling thread alone; returns as `enter` does."""
     refused: list[str] = []
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
@@ -27,13 +39,7 @@ def enter(priority: int) -> list[str]:
             "SCHED_FIFO was refused, so timing depends on the machine's load: "
             "allow it with CAP_SYS_NICE or `ulimit -r 99`."
         )
-    if _libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
-        refused.append(
-            "Memory could not be locked, so paging may delay the loop: "
-            "allow it with CAP_IPC_LOCK or `ulimit -l unlimited`."
-        )
     _libc.prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1), 0, 0, 0)  # ns
-    quiet_collector()
     return refused
 
 

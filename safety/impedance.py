@@ -12,7 +12,7 @@ pose. It is zero at rest and only dissipates, so that no bound depends on it. a,
 the pull as a whole where a joint has not the torque for it: with one joint at its limit and the
 others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint back
 from the end of its range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and
-`scratch` and allocate only small vectors.
+`scratch` and allocate nothing.
 """
 
 from typing import NamedTuple
@@ -103,11 +103,12 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
 
 def scratch() -> FloatArray:
     """Work space of `impedance_torque`; allocate once per loop."""
-    return np.zeros((9, 7))
+    return np.zeros((11, 7))
 
 
 @kernel
-def _finite(values: FloatArray) -> bool:
+def all_finite(values: FloatArray) -> bool:
+    """Whether none of them is NaN or infinite."""
     for value in values.flat:  # noqa: SIM110 (a loop is what numba compiles well)
         if not np.isfinite(value):
             return False
@@ -149,7 +150,7 @@ def _fall_back(
 ) -> int:
     """Without a usable state: gravity alone, at the torque rate."""
     wanted = work[8]
-    usable = _finite(bias)
+    usable = all_finite(bias)
     for i in range(7):
         wanted[i] = bias[i] if usable else 0.0
     return NOT_FINITE | _limit(constants, wanted, previous, out)
@@ -165,9 +166,9 @@ def _clipped_error(
     error: FloatArray,
 ) -> int:
     flags = 0
-    turn = rotation.minus(target_quaternion, quaternion)
+    rotation.minus_into(target_quaternion, quaternion, error[3:])
     for i in range(6):
-        e = target_position[i] - position[i] if i < 3 else turn[i - 3]
+        e = target_position[i] - position[i] if i < 3 else error[i]
         if e > constants.clip_plus[i]:
             e = constants.clip_plus[i]
             flags |= POSITION_CLIP if i < 3 else ROTATION_CLIP
@@ -246,19 +247,19 @@ def impedance_torque(
     Non-finite input of any kind falls back to the bias alone, at the torque rate.
     """
     if not (
-        _finite(q)
-        and _finite(dq)
-        and _finite(jacobian)
-        and _finite(position)
-        and _finite(quaternion)
-        and _finite(target_position)
-        and _finite(target_quaternion)
-        and _finite(bias)
-        and (not hold or _finite(inertia))
+        all_finite(q)
+        and all_finite(dq)
+        and all_finite(jacobian)
+        and all_finite(position)
+        and all_finite(quaternion)
+        and all_finite(target_position)
+        and all_finite(target_quaternion)
+        and all_finite(bias)
+        and (not hold or all_finite(inertia))
     ):
         return _fall_back(constants, bias, previous, work, out)
     error, damped, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
-    wrench, pull = np.zeros(6), np.zeros(7)
+    wrench, pull = work[9, :6], work[10]
     flags = _clipped_error(
         constants, position, quaternion, target_position, target_quaternion, error
     )
@@ -324,7 +325,7 @@ def brake_torque(
     joint while that joint moves, so that the spring never pulls it back the way it came. A joint
     whose q is no number is damped only.
     """
-    if not (_finite(dq) and _finite(bias)):
+    if not (all_finite(dq) and all_finite(bias)):
         return BRAKE | _fall_back(constants, bias, previous, work, out)
     flags = BRAKE
     for i in range(7):

@@ -7,18 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.arm import ArmState, Scene
+from hardware.arm_faults import away_from_reference, state_fault
 from hardware.memory import Record
-from hardware.sim import gripper, tick
+from hardware.sim import gripper
 from hardware.sim.physics import Physics
-from safety import rotation
-from safety.standstill import STILL_RAD_S
+from safety import torque_tick
 
 type Vector = NDArray[np.float64]
-
-CLEAR_DISTANCE_M = (
-    0.02  # clearing a fault must not start motion: the reference has to be at the arm
-)
-CLEAR_ANGLE_RAD = 0.2
 
 
 class FastLoop:
@@ -88,7 +83,7 @@ class FastLoop:
     def tick(self, now_ns: int) -> None:
         """Advance the physics by one step, at robot time `now_ns`."""
         if not self.braking and not self._fit():
-            self.brake(state_fault(self.physics))
+            self.brake(fault_of(self.physics))
         if self.braking:
             self.physics.brake()
             return
@@ -105,7 +100,7 @@ class FastLoop:
         self._walk(max(share, 0.0))
 
     def _walk(self, share: float) -> None:
-        tick.walk(
+        torque_tick.walk(
             share,
             self._from_position,
             self._to_position,
@@ -116,9 +111,9 @@ class FastLoop:
         )
 
     def _fit(self) -> bool:
-        """Whether `state_fault` would find nothing."""
+        """Whether `fault_of` would find nothing."""
         physics, limits = self.physics, self.physics.joints
-        return tick.fit(
+        return torque_tick.fit(
             physics.q,
             physics.dq,
             physics.position_m,
@@ -139,16 +134,13 @@ class FastLoop:
     def clear(self) -> str:
         """Leave braking; why not, while a cause persists and without commands near the arm."""
         physics = self.physics
-        if fault := state_fault(physics):
+        if fault := fault_of(physics):
             return fault
-        distance = float(np.linalg.norm(self._to_position - physics.position_m))
-        angle = float(np.linalg.norm(rotation.minus(self._to_quaternion, physics.quaternion)))
-        if distance > CLEAR_DISTANCE_M or angle > CLEAR_ANGLE_RAD:
-            return (
-                f"the reference is {distance * 1e3:.0f} mm and "
-                f"{np.degrees(angle):.0f}° from the arm, {CLEAR_DISTANCE_M * 1e3:.0f} mm and "
-                f"{np.degrees(CLEAR_ANGLE_RAD):.0f}° are allowed; hold first"
-            )
+        why = away_from_reference(
+            physics.position_m, physics.quaternion, self._to_position, self._to_quaternion
+        )
+        if why:
+            return why
         self.braking, self.fault = False, ""
         self.reference_position[:] = self._from_position[:] = self._to_position
         self.reference_quaternion[:] = self._from_quaternion[:] = self._to_quaternion
@@ -198,33 +190,13 @@ class FastLoop:
             target[:] = self.physics.quaternion
 
 
-def state_fault(physics: Physics) -> str:
-    """Why the arm must stop itself: a state that is no number, or a joint beyond its limits."""
-    state = (physics.q, physics.dq, physics.position_m, physics.quaternion, physics.twist)
-    if not all(np.isfinite(values).all() for values in state):
-        # Of such a state the law makes gravity's torque alone, and the arm would float.
-        return "its measured state is not finite; find what broke it, then clear"
-    return joint_fault(physics)
-
-
-def joint_fault(physics: Physics) -> str:
-    """What joint is beyond its limits, as a sentence, or nothing; a joint may come back in."""
-    limits, q, dq = physics.joints, physics.q, physics.dq
-    fast = np.abs(dq) > limits.velocity_rad_s
-    if fast.any():
-        joint = int(np.argmax(fast))
-        return (
-            f"joint {joint + 1} turned at {abs(dq[joint]):.2f} rad/s and "
-            f"{limits.velocity_rad_s[joint]:.2f} is allowed; see what moved it, then clear"
-        )
-    outward = ((q > limits.position_max_rad) & (dq > STILL_RAD_S)) | (
-        (q < limits.position_min_rad) & (dq < -STILL_RAD_S)
+def fault_of(physics: Physics) -> str:
+    """Why this arm must stop itself, or nothing."""
+    return state_fault(
+        physics.joints,
+        physics.q,
+        physics.dq,
+        physics.position_m,
+        physics.quaternion,
+        physics.twist,
     )
-    if outward.any():
-        joint = int(np.argmax(outward))
-        return (
-            f"joint {joint + 1} is at {q[joint]:.3f} rad, beyond its range of "
-            f"{limits.position_min_rad[joint]:.3f} to {limits.position_max_rad[joint]:.3f}; "
-            "clear, then drive it back"
-        )
-    return ""

@@ -41,18 +41,18 @@ class Physics:
         self.gripper = gripper.SimulatedGripper(gripper.MAX_OPENING_M)
 
         model, data = self.model, self.data
-        self._site = model.site(scene.TCP_SITE).id
+        self.site = model.site(scene.TCP_SITE).id
         self._fingers = model.actuator("fingers_actuator").id
         # Views into MuJoCo's own arrays; they stay valid for the life of `data`.
         self.q: Vector = data.qpos[_ARM]
         self.dq: Vector = data.qvel[_ARM]
         self._left: Vector = data.geom_xpos[model.geom("left_pad1").id]
         self._right: Vector = data.geom_xpos[model.geom("right_pad1").id]
-        self.position_m: Vector = data.site_xpos[self._site]
+        self.position_m: Vector = data.site_xpos[self.site]
         self._ctrl: Vector = data.ctrl
         self._bias: Vector = data.qfrc_bias[_ARM]
         self._constraint: Vector = data.qfrc_constraint[_ARM]
-        self._site_rotation: Vector = data.site_xmat[self._site]
+        self._site_rotation: Vector = data.site_xmat[self.site]
         self.quaternion = np.zeros(4)
         self._turned = np.zeros(4)  # the engine's own, of either sign
         self.twist = np.zeros(6)
@@ -149,7 +149,7 @@ class Physics:
         """Refresh what the engine derives from its state; `tick` takes it over."""
         mujoco.mj_step1(self.model, self.data)
         full = self._full_jacobian
-        mujoco.mj_jacSite(self.model, self.data, full[:3], full[3:], self._site)
+        mujoco.mj_jacSite(self.model, self.data, full[:3], full[3:], self.site)
         mujoco.mju_mat2Quat(self._turned, self._site_rotation)
 
     # ---- placing -----------------------------------------------------------------------------

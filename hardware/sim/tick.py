@@ -4,63 +4,16 @@ The arm's process ticks 500 times a second; small arrays in plain numpy cost it 
 physics. Everything is written into the caller's arrays.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hardware.sim import gripper, wrench
 from hardware.sim.panda import JOINTS
-from safety import impedance, rotation
+from safety import impedance
 from safety.compiled import kernel
-from safety.standstill import STILL_RAD_S
 
 type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
-
-
-@kernel
-def fit(
-    q: Vector,
-    dq: Vector,
-    position_m: Vector,
-    quaternion: Vector,
-    twist: Vector,
-    least_rad: Vector,
-    most_rad: Vector,
-    most_rad_s: Vector,
-) -> bool:
-    """Whether a measurement is finite, no joint too fast, and none moves outward beyond its range.
-
-    `FastLoop` says what is wrong.
-    """
-    for i in range(JOINTS):
-        if not (math.isfinite(q[i]) and abs(dq[i]) <= most_rad_s[i]):
-            return False
-        beyond = (q[i] > most_rad[i] and dq[i] > STILL_RAD_S) or (
-            q[i] < least_rad[i] and dq[i] < -STILL_RAD_S
-        )
-        if beyond:
-            return False
-    return bool(
-        np.isfinite(position_m).all() and np.isfinite(quaternion).all() and np.isfinite(twist).all()
-    )
-
-
-@kernel
-def walk(
-    share: float,
-    from_m: Vector,
-    to_m: Vector,
-    from_q: Vector,
-    to_q: Vector,
-    reference_m: Vector,
-    reference_q: Vector,
-) -> None:
-    """The reference at a share, below 1, of the way from one command to the next."""
-    for i in range(3):
-        reference_m[i] = from_m[i] + share * (to_m[i] - from_m[i])
-    reference_q[:] = rotation.slerp(from_q, to_q, share)
 
 
 @kernel

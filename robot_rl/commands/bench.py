@@ -34,6 +34,7 @@ _SHARED = (
     "risk_latency",
     "risk_report",
     "scripted",
+    "torque_loop",
     "watcher",
 )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from robot_rl.commands import preflight
 from robot_rl.commands.devices import attached, of_cell
 from robot_rl.commands.finding import Check, Finding, ok, problem, warning
-from robot_rl.commands.real_time import governor, kernel, locked_memory, scheduling
+from robot_rl.commands.real_time import governor, kernel, locked_memory, scheduling, torque_loop
 from robot_rl.daemon.memory_folder import SHARED_MEMORY, leftovers
 from robot_rl.errors import PlainError
 
@@ -40,6 +40,7 @@ def machine_findings(data: Path) -> list[Check]:
         scheduling,
         locked_memory,
         kernel,
+        torque_loop,
         governor,
         postgres,
         console,

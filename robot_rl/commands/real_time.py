@@ -1,6 +1,7 @@
 """Checks of `doctor`: what the control loop may ask of this machine."""
 
 import ctypes
+import importlib.util
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ _MCL_CURRENT = 1
 _REAL_TIME = Path("/sys/kernel/realtime")
 _GOVERNORS = "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor"
 _LIMITS = "/etc/security/limits.conf"
+_LOOP_S = 2.0  # the arm's process takes ten, before it opens a real arm
 
 
 def scheduling() -> list[Finding]:
@@ -52,6 +54,25 @@ def kernel() -> list[Finding]:
     if _REAL_TIME.is_file() and _REAL_TIME.read_text().strip() == "1":
         return [ok("kernel", f"{release}, PREEMPT_RT")]
     return [ok("kernel", f"{release}; not PREEMPT_RT, which arms driven at 1 kHz from here need")]
+
+
+def torque_loop() -> list[Finding]:
+    """An empty loop of 1 kHz for two seconds: may an arm be driven by torque from here?"""
+    if importlib.util.find_spec("numba") is None:
+        return [ok("torque loop", "not measured: numba is missing, which only a robot's PC needs")]
+    from hardware import self_test
+    from hardware.torque_loop import PRIORITY
+
+    times, _ = self_test.empty_loop(_LOOP_S, PRIORITY)
+    text = (
+        f"1 kHz for {_LOOP_S:g} s, empty: late by p50 {times.ready.p50:.0f}, p99.9 "
+        f"{times.ready.p999:.0f}, largest {times.ready.largest:.0f} µs; {times.missed} periods "
+        f"missed, {times.missed_in_a_row} in a row ({self_test.MISSED_ALLOWED} allowed)"
+    )
+    if self_test.refusal(times):
+        mend = "end other programs and allow SCHED_FIFO; real arms driven by torque are refused"
+        return [warning("torque loop", text, mend)]
+    return [ok("torque loop", text)]
 
 
 def governor() -> list[Finding]:

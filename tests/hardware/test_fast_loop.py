@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hardware.sim.fast_loop import CLEAR_DISTANCE_M
+from hardware.arm_faults import CLEAR_DISTANCE_M
 from safety.impedance import brake_torque, impedance_torque
 
 MS = 1_000_000
