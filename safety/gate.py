@@ -19,6 +19,7 @@ from safety._seal import SEAL
 from safety.admission import judge, judged_risk, risk_allowed, usable_pose
 from safety.clips import MovingClips
 from safety.command import CartesianTarget
+from safety.course import Course
 from safety.decay import DECAY_S, remaining
 from safety.excursion import WorkspaceBrake
 from safety.joint_space import JointSpace
@@ -116,7 +117,8 @@ class Gate:
         self._window: _Window | None = None
         self._newest: tuple[int, int] | None = None
         self._offset = np.zeros(6)
-        self._decay_from_ns, self._decay_s = 0, DECAY_S
+        self._decayed_s, self._decay_s = DECAY_S, DECAY_S
+        self._course = Course(settings.period_s)
         self._holding, self._held, self._hold_from_ns = True, True, 0
         self._blind = self._held_blind = False  # no usable pose in this tick; in the last of a hold
         self._clipped = np.zeros(6, dtype=np.bool_)
@@ -356,22 +358,27 @@ class Gate:
         here_m, here = self._seen.at(now_ns)
         turned = rotation.minus(self.quaternion, here)
         self._offset = np.concatenate([self.position_m - here_m, turned])
-        self._decay_from_ns, self._decay_s = now_ns, time_s
+        self._decayed_s, self._decay_s = 0.0, time_s
         self._tracker.move_to(here_m, here)
 
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, joints, clip against the measured pose, whatever came before."""
         self._clips.move(now_ns)
         limits, tracker, clips = Limit.NONE, self._tracker, self._clips
-        passed_s = (now_ns - self._decay_from_ns) * 1e-9
-        offset = remaining(passed_s / self._decay_s) * self._offset
-        wanted = tracker.position_m + offset[:3]
+        offset = remaining(self._decayed_s / self._decay_s) * self._offset
+        self._decayed_s += self.settings.period_s  # a missed tick is not caught up
+        at = tracker.position_m + offset[:3]
+        turned = rotation.plus(tracker.quaternion, offset[3:])
+        wanted, facing = self._course.toward(self.position_m, self.quaternion, at, turned)
+        if wanted is not at:  # The tracker goes on from what can be sent.
+            tracker.position_m = wanted - offset[:3]
+        if facing is not turned:
+            tracker.quaternion = rotation.plus(facing, -offset[3:])
         low, high = self._box(self.position_m)
         inside = np.minimum(np.maximum(wanted, low), high)
         if (inside != wanted).any():
             limits |= Limit.WORKSPACE
             tracker.block(inside - wanted)
-        facing = rotation.plus(tracker.quaternion, offset[3:])
         held = _NO_AXES
         if self._joints is not None:
             inside, facing, held, acted = self._by_joints(self._joints, inside, facing)
@@ -396,6 +403,7 @@ class Gate:
         if self._clipped.any():
             moved = [inside - self.position_m, rotation.minus(facing, self.quaternion)]
             tracker.hold_back(self._clipped, np.concatenate(moved) / self.settings.period_s)
+        self._course.note(self.position_m, self.quaternion, inside, facing)
         self.position_m, self.quaternion = inside, facing
         return limits
 

@@ -1,0 +1,224 @@
+"""The reference goes on as it went, whoever drives, however the arm follows or late a tick is."""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from safety import rotation
+from safety.course import BEND_M_S2, BEND_RAD_S2, Course
+from safety.gate import Gate, Measured
+from safety.limits import ArmLimits
+from safety.modes import ModeState
+from safety.proposal import Hold, Twist
+from safety.settings import GateSettings
+from safety.vocabulary import Mode
+
+MS = 1_000_000
+PERIOD_MS, MEASURED_MS = 5, 2
+JUMP_M = 1e-3  # docs/safety.md: at a change of driver, from the motion of the tick before
+UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
+STATE = ModeState(mode=Mode.TAKEOVER)
+ALONG_Y, DIAGONAL = (0.0, 0.25, 0.0), (0.25, 0.25, 0.25)
+
+
+@pytest.fixture
+def limits(arm_limits: ArmLimits, state_much: dict[str, float]) -> ArmLimits:
+    """As those of the simulated cell."""
+    quick = replace(
+        arm_limits.cartesian,
+        speed_m_s=0.5,
+        acceleration_m_s2=10.0,
+        jerk_m_s3=800.0,
+        clip_m=np.full((2, 3), 0.02),
+    )
+    return replace(arm_limits, cartesian=quick, **state_much)
+
+
+@dataclass
+class LaggingArm:
+    """A mass on the spring and damper of an impedance law, which walks to each reference within a
+    period and brakes while it holds; and a gate whose ticks come late where `late_ms` says so.
+    """
+
+    gate: Gate
+    late_ms: dict[int, int] = field(default_factory=dict[int, int])  # tick → how late
+    position_m: np.ndarray = field(default_factory=lambda: np.array([0.42, -0.1, 0.15]))
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    t_ms: int = 0
+    references: list[np.ndarray] = field(default_factory=list[np.ndarray])
+
+    STIFFNESS, DAMPING, MASS, HOLD_PER_S = 2000.0, 89.4, 4.0, 60.0
+
+    def __post_init__(self) -> None:
+        self._from_m = self._to_m = self.position_m
+        self._sent_ms, self._due_ms, self._holds = 0, PERIOD_MS, True
+        self._measured = self.measured()
+
+    def measured(self) -> Measured:
+        return Measured(t_robot_ns=self.t_ms * MS, position_m=self.position_m, quaternion=UPRIGHT)
+
+    def run(self, ticks: int, twist: tuple[float, float, float] | None) -> None:
+        """So many ticks of control with a twist, or in a hold."""
+        until = len(self.references) + ticks
+        while len(self.references) < until:
+            self.t_ms += 1
+            for _ in range(4):
+                self._move(0.25e-3)
+            if self.t_ms % MEASURED_MS == 0:
+                self._measured = self.measured()
+            if self.t_ms >= self._due_ms:
+                self._tick(twist)
+
+    def take_over(self) -> None:
+        self.gate.take_over(self.t_ms * MS, self._measured)
+
+    def largest_bend_m(self, since: int) -> float:
+        """From the motion of the tick before, from this tick on."""
+        bends = np.diff(self.references[since - 2 :], 2, axis=0)
+        return float(np.linalg.norm(bends, axis=1).max())
+
+    def _move(self, passed_s: float) -> None:
+        share = min((self.t_ms - self._sent_ms) / PERIOD_MS, 1.0)
+        reference_m = self._from_m + share * (self._to_m - self._from_m)
+        damping = self.DAMPING + (self.HOLD_PER_S * self.MASS if self._holds else 0.0)
+        force = self.STIFFNESS * (reference_m - self.position_m) - damping * self.velocity
+        self.velocity = self.velocity + passed_s * force / self.MASS
+        self.position_m = self.position_m + passed_s * self.velocity
+
+    def _tick(self, twist: tuple[float, float, float] | None) -> None:
+        now_ns = self.t_ms * MS
+        proposal = Hold()
+        if twist is not None:
+            proposal = Twist(
+                epoch=STATE.epoch, received_ns=now_ns, twist=np.array([*twist, 0, 0, 0])
+            )
+        command = self.gate.tick(now_ns, self._measured, proposal, STATE).command
+        self._from_m, self._to_m = self._to_m, np.array(command.position_m)
+        self._sent_ms, self._holds = self.t_ms, command.hold
+        self.references.append(self._to_m)
+        on_grid = (self.t_ms // PERIOD_MS + 1) * PERIOD_MS
+        self._due_ms = on_grid + self.late_ms.get(len(self.references), 0)
+
+
+def new_arm(limits: ArmLimits) -> LaggingArm:
+    start = Measured(t_robot_ns=0, position_m=np.array([0.42, -0.1, 0.15]), quaternion=UPRIGHT)
+    arm = LaggingArm(Gate(limits, GateSettings(period_s=PERIOD_MS * 1e-3), start))
+    arm.run(4, None)
+    return arm
+
+
+def changed(
+    limits: ArmLimits,
+    direction: tuple[float, float, float],
+    moving_ticks: int,
+    hold_ticks: int,
+    late: tuple[int, int] | None = None,
+) -> float:
+    """The largest bend after a change of driver of an arm that moves, m. `late`: which tick after
+    it comes late, and by how many ms.
+    """
+    arm = new_arm(limits)
+    arm.run(moving_ticks, direction)
+    begin = len(arm.references)
+    if late is not None:
+        arm.late_ms[begin + late[0]] = late[1]
+    arm.take_over()
+    arm.run(hold_ticks, None)
+    arm.run(40, (0.0, -0.25, 0.0))
+    return arm.largest_bend_m(begin)
+
+
+@pytest.mark.parametrize("direction", [ALONG_Y, DIAGONAL], ids=["along y", "diagonal"])
+@pytest.mark.parametrize("moving_ticks", [6, 12, 24, 80])
+@pytest.mark.parametrize("hold_ticks", [1, 2, 8, 30])
+def test_a_change_of_driver_bends_the_reference_little(
+    limits: ArmLimits, direction: tuple[float, float, float], moving_ticks: int, hold_ticks: int
+) -> None:
+    """Also while the arm speeds up, and is slower than its reference."""
+    assert changed(limits, direction, moving_ticks, hold_ticks) <= JUMP_M
+
+
+@pytest.mark.parametrize("late_ms", [2, 4, 5, 10, 20])
+@pytest.mark.parametrize("at", [1, 3, 5, 9])
+@pytest.mark.parametrize("hold_ticks", [0, 4, 30])
+def test_a_late_tick_is_not_caught_up_in_one(
+    limits: ArmLimits, hold_ticks: int, at: int, late_ms: int
+) -> None:
+    assert changed(limits, ALONG_Y, 80, hold_ticks, (at, late_ms)) <= JUMP_M
+
+
+def test_control_a_reference_that_follows_at_once_jumps(
+    limits: ArmLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Course, "toward", lambda _, *pose: pose[2:])
+    assert changed(limits, ALONG_Y, 12, 8) > JUMP_M
+    assert changed(limits, DIAGONAL, 12, 8) > 1.5 * JUMP_M
+    assert changed(limits, ALONG_Y, 80, 4, (3, 20)) > JUMP_M
+
+
+def test_a_hold_is_with_the_arm_again_soon(limits: ArmLimits) -> None:
+    arm = new_arm(limits)
+    arm.run(12, DIAGONAL)
+    arm.run(40, None)
+    assert np.linalg.norm(arm.velocity) < 1e-3
+    assert np.linalg.norm(arm.references[-1] - arm.position_m) < 1e-3
+
+
+def test_an_arm_that_is_turned_away_in_a_hold_is_followed_in_steps(limits: ArmLimits) -> None:
+    gate = new_arm(limits).gate
+    angles_rad: list[float] = []
+    for tick in range(1, 60):
+        now_ns = 20 * MS + tick * PERIOD_MS * MS
+        facing = turned(0.025 if tick > 12 else 0.0)
+        measured = Measured(
+            t_robot_ns=now_ns, position_m=np.array([0.42, -0.1, 0.15]), quaternion=facing
+        )
+        pushed = Twist(epoch=STATE.epoch, received_ns=now_ns, twist=np.array([0, 0.1, 0, 0, 0, 0]))
+        proposal = pushed if tick < 12 else Hold()
+        command = gate.tick(now_ns, measured, proposal, STATE).command
+        angles_rad.append(float(rotation.minus(command.quaternion, UPRIGHT)[2]))
+    bends = np.abs(np.diff(angles_rad, 2))
+    assert bends.max() == pytest.approx(BEND_RAD_S2 * 25e-6, rel=1e-6)
+    assert angles_rad[-1] == pytest.approx(0.025, abs=1e-3)
+
+
+# --- The bend itself ------------------------------------------------------------------------------
+
+
+def turned(angle_rad: float) -> np.ndarray:
+    return rotation.plus(UPRIGHT, np.array([0.0, 0.0, angle_rad]))
+
+
+def test_what_is_near_enough_is_reached_and_the_rest_is_shortened() -> None:
+    course = Course(0.005)
+    bend_m, bend_rad = BEND_M_S2 * 25e-6, BEND_RAD_S2 * 25e-6
+    course.note(np.zeros(3), UPRIGHT, np.array([1e-3, 0.0, 0.0]), turned(0.002))
+    np.testing.assert_allclose(course.moved, [1e-3, 0.0, 0.0, 0.0, 0.0, 0.002], atol=1e-12)
+    here_m, here = np.array([1e-3, 0.0, 0.0]), turned(0.002)
+    near_m, near = np.array([2e-3, 0.9 * bend_m, 0.0]), turned(0.004 + 0.9 * bend_rad)
+    for reached, goal in zip(
+        course.toward(here_m, here, near_m, near), (near_m, near), strict=True
+    ):
+        np.testing.assert_array_equal(reached, goal)
+    far_m, far = np.array([2e-3, 0.0, -3.0 * bend_m]), turned(0.004 - 3.0 * bend_rad)
+    reached_m, reached = course.toward(here_m, here, far_m, far)
+    np.testing.assert_allclose(reached_m, [2e-3, 0.0, -bend_m], atol=1e-12)
+    np.testing.assert_allclose(
+        rotation.minus(reached, here), [0.0, 0.0, 0.002 - bend_rad], atol=1e-9
+    )
+
+
+def test_a_far_goal_is_reached_in_the_end() -> None:
+    course, here_m = Course(0.005), np.zeros(3)
+    goal_m = np.array([0.004, -0.003, 0.0])
+    path = [here_m]
+    for _ in range(40):
+        next_m, _ = course.toward(here_m, UPRIGHT, goal_m, UPRIGHT)
+        course.note(here_m, UPRIGHT, next_m, UPRIGHT)
+        path.append(next_m)
+        here_m = next_m
+    np.testing.assert_allclose(here_m, goal_m, atol=1e-12)
+    along = [float(np.dot(b - a, goal_m)) for a, b in pairwise(path)]
+    assert max(along) <= np.linalg.norm(goal_m) * 4 * BEND_M_S2 * 25e-6, "it does not race there"
