@@ -213,7 +213,7 @@ def test_what_is_near_enough_is_reached_and_the_rest_is_shortened() -> None:
 def test_a_far_goal_is_reached_in_the_end() -> None:
     course, here_m = Course(0.005), np.zeros(3)
     goal_m = np.array([0.004, -0.003, 0.0])
-    path = [here_m]
+    path: list[np.ndarray] = [here_m]
     for _ in range(40):
         next_m, _ = course.toward(here_m, UPRIGHT, goal_m, UPRIGHT)
         course.note(here_m, UPRIGHT, next_m, UPRIGHT)
