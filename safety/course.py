@@ -24,10 +24,15 @@ BEND_RAD_S2 = 330.0
 
 
 class Course:
-    """State: the reference's motion in the last tick, `moved` (6,) m and rad in base axes."""
+    """State: the reference's own motion in the last tick, `moved` (6,) m and rad in base axes.
+
+    What a limit holds back is no motion, and what a clip adds, because the arm was pushed on, is
+    none of the reference's own: it must not run on with it.
+    """
 
     def __init__(self, period_s: float) -> None:
         self.moved: FloatArray = np.zeros(6)
+        self._wanted = self.moved
         self._bend_m = BEND_M_S2 * period_s * period_s
         self._bend_rad = BEND_RAD_S2 * period_s * period_s
 
@@ -36,18 +41,29 @@ class Course:
     ) -> tuple[FloatArray, FloatArray]:
         """From a pose as near to a goal as the last motion allows: position (3,), quaternion."""
         on, turning = self.moved[:3], self.moved[3:]
-        departs = goal_m - position_m - on
-        turns = rotation.minus(goal, quaternion) - turning
-        away, twisted = math.hypot(*departs.tolist()), math.hypot(*turns.tolist())
+        way, turn = goal_m - position_m, rotation.minus(goal, quaternion)
+        away, twisted = _length(way - on), _length(turn - turning)
         if away > self._bend_m:
-            goal_m = position_m + on + departs * (self._bend_m / away)
+            way = on + (way - on) * (self._bend_m / away)
+            goal_m = position_m + way
         if twisted > self._bend_rad:
-            goal = rotation.plus(quaternion, turning + turns * (self._bend_rad / twisted))
+            turn = turning + (turn - turning) * (self._bend_rad / twisted)
+            goal = rotation.plus(quaternion, turn)
+        self._wanted = np.concatenate([way, turn])
         return goal_m, goal
 
     def note(
         self, position_m: FloatArray, quaternion: FloatArray, next_m: FloatArray, facing: FloatArray
     ) -> None:
-        """The reference went from one pose to the next one."""
-        turned = rotation.minus(facing, quaternion)
-        self.moved = np.concatenate([next_m - position_m, turned])
+        """After the limits, which come last, the reference went from one pose to the next one."""
+        way, turn = next_m - position_m, rotation.minus(facing, quaternion)
+        wanted = self._wanted
+        self.moved = np.concatenate([_shorter(way, wanted[:3]), _shorter(turn, wanted[3:])])
+
+
+def _length(vector: FloatArray) -> float:
+    return math.hypot(*vector.tolist())
+
+
+def _shorter(first: FloatArray, second: FloatArray) -> FloatArray:
+    return first if _length(first) <= _length(second) else second

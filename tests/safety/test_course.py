@@ -149,6 +149,19 @@ def test_a_late_tick_is_not_caught_up_in_one(
     assert changed(limits, ALONG_Y, 80, hold_ticks, (at, late_ms)) <= JUMP_M
 
 
+def test_an_arm_that_is_pushed_away_takes_its_reference_no_farther(limits: ArmLimits) -> None:
+    """By 6 cm in a tick: the clip takes the reference along, and it stays on that side."""
+    gate = new_arm(limits).gate
+    start_m = gate.position_m
+    for tick in range(1, 20):
+        now_ns = 20 * MS + tick * PERIOD_MS * MS
+        pushed_m = start_m + np.array([0.0, 0.06 if tick > 8 else 0.0, 0.0])
+        measured = Measured(t_robot_ns=now_ns, position_m=pushed_m, quaternion=UPRIGHT)
+        stands = Twist(epoch=STATE.epoch, received_ns=now_ns, twist=np.zeros(6))
+        command = gate.tick(now_ns, measured, stands, STATE).command
+    np.testing.assert_allclose(command.position_m, start_m + np.array([0.0, 0.04, 0.0]), atol=1e-6)
+
+
 def test_control_a_reference_that_follows_at_once_jumps(
     limits: ArmLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,23 +204,39 @@ def turned(angle_rad: float) -> np.ndarray:
     return rotation.plus(UPRIGHT, np.array([0.0, 0.0, angle_rad]))
 
 
+def went(course: Course, way_m: np.ndarray, turn_rad: float) -> tuple[np.ndarray, np.ndarray]:
+    """From the origin as far as this is near enough; where it is then."""
+    goal_m, goal = course.toward(np.zeros(3), UPRIGHT, way_m, turned(turn_rad))
+    course.note(np.zeros(3), UPRIGHT, goal_m, goal)
+    return goal_m, goal
+
+
 def test_what_is_near_enough_is_reached_and_the_rest_is_shortened() -> None:
     course = Course(0.005)
     bend_m, bend_rad = BEND_M_S2 * 25e-6, BEND_RAD_S2 * 25e-6
-    course.note(np.zeros(3), UPRIGHT, np.array([1e-3, 0.0, 0.0]), turned(0.002))
-    np.testing.assert_allclose(course.moved, [1e-3, 0.0, 0.0, 0.0, 0.0, 0.002], atol=1e-12)
-    here_m, here = np.array([1e-3, 0.0, 0.0]), turned(0.002)
-    near_m, near = np.array([2e-3, 0.9 * bend_m, 0.0]), turned(0.004 + 0.9 * bend_rad)
+    here_m, here = went(course, np.array([0.9e-3, 0.0, 0.0]), 0.002)
+    np.testing.assert_allclose(course.moved, [0.9e-3, 0.0, 0.0, 0.0, 0.0, 0.002], atol=1e-12)
+    near_m, near = np.array([1.8e-3, 0.9 * bend_m, 0.0]), turned(0.004 + 0.9 * bend_rad)
     for reached, goal in zip(
         course.toward(here_m, here, near_m, near), (near_m, near), strict=True
     ):
         np.testing.assert_array_equal(reached, goal)
-    far_m, far = np.array([2e-3, 0.0, -3.0 * bend_m]), turned(0.004 - 3.0 * bend_rad)
+    far_m, far = np.array([1.8e-3, 0.0, -3.0 * bend_m]), turned(0.004 - 3.0 * bend_rad)
     reached_m, reached = course.toward(here_m, here, far_m, far)
-    np.testing.assert_allclose(reached_m, [2e-3, 0.0, -bend_m], atol=1e-12)
+    np.testing.assert_allclose(reached_m, [1.8e-3, 0.0, -bend_m], atol=1e-12)
     np.testing.assert_allclose(
         rotation.minus(reached, here), [0.0, 0.0, 0.002 - bend_rad], atol=1e-9
     )
+
+
+def test_what_a_clip_adds_is_not_run_on_with_and_what_is_held_back_is_no_motion() -> None:
+    course, here_m = Course(0.005), np.zeros(3)
+    course.toward(here_m, UPRIGHT, np.array([0.5e-3, 0.0, 0.0]), turned(0.001))
+    course.note(here_m, UPRIGHT, np.array([0.05, 0.0, 0.0]), turned(0.3))  # the arm was pushed
+    np.testing.assert_allclose(course.moved, [0.5e-3, 0.0, 0.0, 0.0, 0.0, 0.001], atol=1e-12)
+    course.toward(here_m, UPRIGHT, np.array([0.5e-3, 0.0, 0.0]), turned(0.001))
+    course.note(here_m, UPRIGHT, here_m, UPRIGHT)  # it is blocked
+    np.testing.assert_array_equal(course.moved, np.zeros(6))
 
 
 def test_a_far_goal_is_reached_in_the_end() -> None:

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from robot_rl.daemon import messages
 from robot_rl.daemon.messages import HandoverMeasured
 from robot_rl.schema.live.client_message import AcquireLease, EndTakeover, Takeover
+from safety.course import Course
 from safety.gate import Gate
 from safety.vocabulary import ONLY_ARM, Source
 from tests.daemon.control.stand import START, ControlStand
@@ -120,6 +121,7 @@ def test_control_a_reference_that_snaps_to_the_arm_jumps(
     stand.ask(AcquireLease)
     stand.follow(12)
     monkeypatch.setattr(Gate, "_decay", snap)
+    monkeypatch.setattr(Course, "toward", lambda _, *poses: poses[2:])
     stand.take_over()
     assert stand.found[-1].figures.jump_m > 5 * JUMP_M
 
