@@ -152,14 +152,14 @@ def test_a_late_tick_is_not_caught_up_in_one(
 def test_an_arm_that_is_pushed_away_takes_its_reference_no_farther(limits: ArmLimits) -> None:
     """By 6 cm in a tick: the clip takes the reference along, and it stays on that side."""
     gate = new_arm(limits).gate
-    start_m = gate.position_m
+    start_m = reference_m = gate.position_m
     for tick in range(1, 20):
         now_ns = 20 * MS + tick * PERIOD_MS * MS
         pushed_m = start_m + np.array([0.0, 0.06 if tick > 8 else 0.0, 0.0])
         measured = Measured(t_robot_ns=now_ns, position_m=pushed_m, quaternion=UPRIGHT)
         stands = Twist(epoch=STATE.epoch, received_ns=now_ns, twist=np.zeros(6))
-        command = gate.tick(now_ns, measured, stands, STATE).command
-    np.testing.assert_allclose(command.position_m, start_m + np.array([0.0, 0.04, 0.0]), atol=1e-6)
+        reference_m = gate.tick(now_ns, measured, stands, STATE).command.position_m
+    np.testing.assert_allclose(reference_m, start_m + np.array([0.0, 0.04, 0.0]), atol=1e-6)
 
 
 def test_control_a_reference_that_follows_at_once_jumps(
