@@ -159,7 +159,7 @@ class _Runner:
             # Nobody had to help: then there is nothing to show either.
             arguments += ["--demonstration-seconds", f"{seconds:.3f}"] if seconds else []
         code = code_version()
-        start = measured_start(cell, self._cells, self._settings.folder, code)
+        start = measured_start(cell, self._cells, self._settings.folder, code, _machine())
         if start is not None:
             arguments.append("--no-evaluation-before")
         report_file = self._reports / f"{cell.name}.json"
@@ -227,7 +227,7 @@ class _Runner:
             settings_sha256=cell.sha256,
             settings=dict(cell.settings),
             code=code,
-            machine=Machine(cores=os.cpu_count() or 1),
+            machine=_machine(),
             ended_t_utc=utc_now(),
             wall_s=wall_s,
             failure=failure,
@@ -250,6 +250,10 @@ class _Runner:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
+
+
+def _machine() -> Machine:
+    return Machine(cores=os.cpu_count() or 1)
 
 
 def _in_short(result: CellResult) -> str:

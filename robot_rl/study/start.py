@@ -1,14 +1,16 @@
 """The evaluation of the starting policy, made once for all cells in which it would be the same.
 
-In lock-step a frozen episode is decided by the policy, the scene and the code. What an arm changes
-in training has no part in it, so that arms of one seed share the evaluation before.
+In lock-step a frozen episode is decided by the policy, the scene, the code, and what renders its
+pictures. What an arm changes in training has no part in it, so that arms of one seed share the
+evaluation before. What they share is that alone: the noise of exploration is seeded with the number
+of an episode, so that a cell without an evaluation of its own explores with other noise.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robot_rl.rehearsal.report import Rate
+from robot_rl.rehearsal.report import Machine, Rate
 from robot_rl.rehearsal.timeline import EpisodeEntry
 from robot_rl.study.cells import StudyCell
 from robot_rl.study.results import CODE_UNKNOWN, CellResult, CodeVersion, read_result
@@ -19,13 +21,19 @@ _OF_TRAINING_IN_TASK = ("learner", "exploration")
 
 
 def measured_start(
-    cell: StudyCell, others: Sequence[StudyCell], folder: Path, code: CodeVersion
+    cell: StudyCell,
+    others: Sequence[StudyCell],
+    folder: Path,
+    code: CodeVersion,
+    machine: Machine,
 ) -> CellResult | None:
-    """The result of another cell that measured the start which this one has, with the same code;
-    None where there is none. Raises BadResult.
+    """The result of another cell that measured the start which this one has, with the same code on
+    the same kind of machine; None where there is none. Raises BadResult.
     """
     if code.tree == CODE_UNKNOWN or code.changed or not cell.settings["evaluation"]["episodes"]:
         return None
+    if not cell.settings["starting_policy"]:
+        return None  # from the hub, where it may have changed
     for other in others:
         if other.name == cell.name or _deciding(other.settings) != _deciding(cell.settings):
             continue
@@ -35,6 +43,7 @@ def measured_start(
             and result.report is not None
             and result.settings_sha256 == other.sha256
             and result.code.tree == code.tree
+            and result.machine == machine
             and result.report.before is not None
         ):
             return result

@@ -14,6 +14,7 @@ import pytest
 
 from robot_rl.config.document import CHECKOUT
 from robot_rl.errors import Conflict
+from robot_rl.rehearsal.report import Machine
 from robot_rl.study import run as runner
 from robot_rl.study.cells import cells_of
 from robot_rl.study.results import BadResult, CodeVersion, read_result, result_file
@@ -140,15 +141,19 @@ def test_a_start_of_unknown_code_is_evaluated_again(
     assert "--no-evaluation-before" not in (trial.behaviour.parent / "asked.txt").read_text()
 
 
-def test_a_start_of_other_code_is_evaluated_again(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("other", ["code", "machine"])
+def test_a_start_of_other_code_or_machine_is_evaluated_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, other: str
 ) -> None:
     monkeypatch.setattr(runner, "code_version", lambda: CODE)
     trial.does(two="fail")
     trial.run()
     trial.asked()
     trial.does()
-    monkeypatch.setattr(runner, "code_version", lambda: CodeVersion(commit="1", tree="bbbb"))
+    if other == "code":
+        monkeypatch.setattr(runner, "code_version", lambda: CodeVersion(commit="1", tree="bbbb"))
+    else:
+        monkeypatch.setattr(runner, "_machine", lambda: Machine(cores=77))
     trial.run(retry=True)
     notes = (trial.behaviour.parent / "asked.txt").read_text().splitlines()
     assert ["--no-evaluation-before" in line for line in notes] == [False, True]
