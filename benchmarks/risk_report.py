@@ -103,7 +103,7 @@ def judged(
             Rate.of(warns.unsafe_episodes - warns.missed, warns.unsafe_episodes)
         ),
         "steps held, resampled, recovered (of all)": (
-            f"{acts.held_steps}, {acts.replaced_steps - acts.held_steps - acts.recovered_steps}, "
+            f"{acts.held_steps}, {acts.replaced_steps - acts.recovered_steps}, "
             f"{acts.recovered_steps} ({acts.judged_steps})"
         ),
     }

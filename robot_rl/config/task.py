@@ -73,8 +73,10 @@ class InterventionRules(Section):
 
 type Moved = Annotated[float, Field(ge=-0.2, le=0.2)]
 type LightLeft = Annotated[float, Field(ge=0.05, le=3)]
-type LinkDelay = Annotated[float, Field(ge=0, le=0.3)]
-"""Older than 0.3 s the robot takes nothing (docs/safety.md, lease, age and silence)."""
+type LinkDelay = Annotated[float, Field(ge=0)]
+LONGEST_LINK_DELAY_S = 0.25
+"""The robot takes nothing that is older than 0.3 s (docs/safety.md, lease, age and silence), and
+what a console has seen of it is up to 20 ms old already, beside the real way."""
 
 
 class Simulation(Section):
@@ -98,6 +100,13 @@ class Simulation(Section):
             raise ValueError(
                 f"simulation.link_delay_s is [{least:g}, {most:g}]: the first is the least and the "
                 "second the most; write the smaller one first"
+            )
+        if most > LONGEST_LINK_DELAY_S:
+            raise ValueError(
+                f"simulation.link_delay_s is [{least:g}, {most:g}]; at most "
+                f"{LONGEST_LINK_DELAY_S:g} s is allowed: the robot takes nothing older than 0.3 s, "
+                "and what a console answers to is up to 0.02 s old already; write a smaller second "
+                "number"
             )
         return self
 

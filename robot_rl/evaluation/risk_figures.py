@@ -24,7 +24,7 @@ class RiskEpisode:
     success: bool
     unsafe: Bools  # (steps,)
     held: Bools  # by the gate, because of the risk
-    replaced: Bools  # another action was taken than the policy's own
+    replaced: Bools  # a safe action was taken in place of the policy's own
     recovered: Bools  # that of the recovery policy
     risk: Floats  # of the policy's own action
     threshold: Floats

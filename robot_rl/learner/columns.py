@@ -67,6 +67,7 @@ STORED: Mapping[str, Column] = {
     "truncated": _flag(),
     "risk": _real(),  # of the policy's own action
     "risk_threshold": _real(),
+    "risk_calibrated": _real(),  # the critic's own threshold; NaN in older records too
     "limits": Column(dtype=np.uint32, absent=0),
     "policy_version": _whole(),
     "chunk_id": _whole(np.int64),
@@ -121,6 +122,7 @@ class Trajectory:
             "truncated": np.array([step.truncated for step in steps]),
             "risk": _numbers([step.risk for step in steps]),
             "risk_threshold": _numbers([step.risk_threshold for step in steps]),
+            "risk_calibrated": _numbers([step.risk_calibrated for step in steps]),
             "limits": np.array([step.limits for step in steps]),
             "policy_version": _numbers([step.policy_version for step in steps], NOTHING),
             "chunk_id": _numbers([step.chunk_id for step in steps], NOTHING),

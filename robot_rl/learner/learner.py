@@ -412,8 +412,8 @@ class Learner:
                 message=self._good.stopped
                 or self._saved.problem
                 or self._releases.refusal
-                or self._releases.warning
-                or (self._message if now - self._said_at < MESSAGE_SHOWN_S else ""),
+                or (self._message if now - self._said_at < MESSAGE_SHOWN_S else "")
+                or self._releases.warning,
             )
         )
         self._told_at = now

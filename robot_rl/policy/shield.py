@@ -22,13 +22,21 @@ class RiskJudgement:
 
     own: float  # of the policy's own action
     taken: float  # of the action that was taken
-    choice: RiskChoice | None  # None: its own was taken
-    threshold: float | None  # None: not calibrated
+    choice: RiskChoice | None  # None: its own was taken, without a look at others
+    threshold: float | None  # of the critic's own and the task's the stricter one
+    calibrated: float | None  # the critic's own; None: not calibrated
     acts: bool  # False: the task lets it warn only
     critic: int  # its number
     judging_s: float
     # What it says of any other action, (columns,), at the same moment: a person's, for instance.
     of_action: Callable[[Vector], float] = field(compare=False, repr=False)
+
+    @property
+    def replaced(self) -> bool:
+        """Another action than the policy's own was taken: only one of less risk ever is. Where
+        nothing is safe its own may have the least risk, and is taken.
+        """
+        return self.taken < self.own
 
 
 class Shield:
@@ -76,6 +84,7 @@ class Shield:
             taken=taken,
             choice=choice,
             threshold=self._threshold,
+            calibrated=self.settings.threshold,
             acts=self._acts,
             critic=self.settings.number,
             judging_s=time.perf_counter() - began,

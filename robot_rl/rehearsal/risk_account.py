@@ -14,6 +14,8 @@ from robot_rl.schema.step import RiskChoice, Step
 from robot_rl.schema.transition import is_costly
 from safety.vocabulary import Limit
 
+_REPLACED = {RiskChoice.RESAMPLED, RiskChoice.RECOVERY}
+
 
 class RiskReport(Message):
     """What the critic's word was worth in those episodes."""
@@ -62,7 +64,7 @@ class RiskAccount:
                 np.bool_,
             ),
             held=np.array([bool(step.limits & Limit.RISK) for step in steps], np.bool_),
-            replaced=np.array([step.risk_taken is not None for step in steps], np.bool_),
+            replaced=np.array([step.risk_choice in _REPLACED for step in steps], np.bool_),
             recovered=np.array(
                 [step.risk_choice is RiskChoice.RECOVERY for step in steps], np.bool_
             ),

@@ -104,7 +104,8 @@ class InterventionEnded(Message):
 class RiskEvent(StrEnum):
     """What happened between the risk critic and people: codes of a SafetyEvent."""
 
-    VETO = "risk_veto"  # it held the policy back where it had moved before
+    # It, or the want of it, held the policy back where it had moved before.
+    VETO = "risk_veto"
     CLEARED = "risk_veto_cleared"  # a person took over from such a hold
     OVERRIDE = "risk_override"  # a person did what it would have held a policy back from
 

@@ -56,6 +56,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "risk": _F,
     "risk_taken": _F,
     "risk_threshold": _F,
+    "risk_calibrated": _F,
     "risk_choice": pa.string(),
     "limits": pa.int64(),
     "limit_profiles": pa.list_(pa.string()),

@@ -19,7 +19,7 @@ class RiskChoice(StrEnum):
 
     RESAMPLED = "resampled"  # another one of the policy
     RECOVERY = "recovery"  # of the recovery policy
-    NONE_SAFE = "none_safe"  # there was none below the threshold: the gate holds the robot
+    NONE_SAFE = "none_safe"  # none is safe: the least risky, its own perhaps; the gate holds
 
 
 class ArmObservation(Message):
@@ -77,10 +77,12 @@ class Step(Message):
     truncated: bool = False
     # What the risk critic said of the policy's own action, of the one that was taken instead (None:
     # its own was), and from which risk on it warns, and holds back if the task lets it (None: it is
-    # not calibrated; before protocol 7 also where the task did not let it).
+    # not calibrated; before protocol 7 also where the task did not let it). `risk_calibrated`: the
+    # critic's own threshold; that of the task may be the stricter one.
     risk: float | None = None
     risk_taken: float | None = None
     risk_threshold: float | None = None
+    risk_calibrated: float | None = None
     risk_choice: RiskChoice | None = None  # where the one that was taken came from
     limits: Annotated[int, Field(ge=0)] = 0
     # Active at any time in its window.

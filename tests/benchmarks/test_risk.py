@@ -16,7 +16,11 @@ LATENCY = {"its own is safe": Spread.of([0.3, 0.4]), "nothing is safe": Spread.o
 
 
 def episode(
-    unsafe: tuple[int, ...], *, success: bool = True, held: tuple[int, ...] = ()
+    unsafe: tuple[int, ...],
+    *,
+    success: bool = True,
+    held: tuple[int, ...] = (),
+    replaced: tuple[int, ...] = (),
 ) -> RiskEpisode:
     steps = np.arange(30)
     at = np.isin(steps, unsafe)
@@ -24,8 +28,8 @@ def episode(
         success=success,
         unsafe=at,
         held=np.isin(steps, held),
-        replaced=np.isin(steps, held),
-        recovered=np.zeros(30, np.bool_),
+        replaced=np.isin(steps, replaced),
+        recovered=np.isin(steps, replaced[:1]),
         risk=np.where(steps == 29, np.nan, discounted(at, 0.85)),
         threshold=np.full(30, 0.5),
     )
@@ -60,7 +64,9 @@ def test_half_a_training_is_begun_anew(tmp_path: Path) -> None:
 def test_every_figure_has_its_interval_and_pairs_are_of_one_scene() -> None:
     warns = [episode((10, 11, 20)) if i % 2 else episode(()) for i in range(40)]
     acts = [
-        episode((10,), success=i != 3, held=(9,)) if i in (1, 3, 5) else episode(())
+        episode((10,), success=i != 3, held=(9,), replaced=(6, 7, 8))
+        if i in (1, 3, 5)
+        else episode(())
         for i in range(40)
     ]
     compared = Compared(warns=warns, acts=acts, step_s=0.1, discount=0.85)
@@ -77,7 +83,7 @@ def test_every_figure_has_its_interval_and_pairs_are_of_one_scene() -> None:
     assert str(detail["foreseen, of unsafe episodes"]).startswith("20/20")
     assert str(detail["false alarms, of those that went well"]).startswith("0/20")
     assert str(detail["unsafe only with, only without"]).startswith("0, 17 ")
-    assert detail["steps held, resampled, recovered (of all)"] == "3, 0, 0 (1160)"
+    assert detail["steps held, resampled, recovered (of all)"] == "3, 6, 3 (1160)"
 
 
 def test_without_anything_unsafe_nothing_can_be_said() -> None:

@@ -14,6 +14,7 @@ from robot_rl.learner.algorithm import Losses
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.derived import FEATURES, BatchColumn
 from robot_rl.learner.learner import Learner
+from robot_rl.learner.releases import Releases
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import Sampler
 from robot_rl.learner.saved_state import STATE
@@ -113,6 +114,17 @@ def test_a_batch_that_is_not_finite_is_undone_and_training_goes_on(
     assert last.env_steps > 12, "it goes on publishing"
     named = [item for m, _, _ in lab.policies if m.update for item in m.update.new_interventions]
     assert len(named) == len(set(named)) == 2, "no correction is lost, and none told of twice"
+
+
+def test_what_is_told_for_a_while_stands_before_what_is_told_for_long(
+    task: Task, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning of the risk critic's lasts for many versions."""
+    monkeypatch.setattr(Releases, "warning", "it holds back more than it promised")
+    monkeypatch.setattr("robot_rl.learner.learner.MESSAGE_SHOWN_S", np.inf)
+    session(lab, task, tmp_path, whole(lab), prepare=batches(lambda drawn: drawn == 14))
+    assert "it holds back more than it promised" in said(lab)
+    assert "the learner goes back" in said(lab)[-1]
 
 
 def test_batches_that_are_never_finite_stop_the_training(

@@ -74,11 +74,14 @@ def dangerous(episode: int, *, at: tuple[int, ...] = (), steps: int = 6) -> Traj
     return found
 
 
-def judged(episode: int, risks: list[float], threshold: float = np.nan) -> Trajectory:
-    """An episode in which a critic said these risks."""
+def judged(
+    episode: int, risks: list[float], threshold: float = np.nan, *, task: float = np.inf
+) -> Trajectory:
+    """An episode in which a critic said these risks; `threshold`: its own, `task`: the task's."""
     found = piece(episode, 0, len(risks) + 1, last=True, terminated=(len(risks) - 1,))
     found["risk"][: len(risks)] = risks
-    found["risk_threshold"][: len(risks)] = threshold
+    found["risk_threshold"][: len(risks)] = min(threshold, task)
+    found["risk_calibrated"][: len(risks)] = threshold
     return found
 
 
@@ -285,6 +288,18 @@ def test_people_are_told_when_it_covers_fewer_than_it_promised(
     assert release.metrics["risk_coverage"] == pytest.approx(1 - above / 40)
     assert release.metrics["risk_covered_of"] == 40
     assert ("95% should" in release.warning) is warns
+
+
+def test_the_critics_promise_is_not_held_against_a_stricter_threshold_of_the_task(
+    replay: Replay, learner: RiskLearner
+) -> None:
+    for episode in range(40):
+        put(replay, judged(episode, [0.4], 0.6, task=0.1))
+    put(replay, dangerous(40, at=tuple(range(LEAST_UNSAFE))))
+    release = RiskRelease(learner, replay, Backbone.sha256)
+    assert release.weights() is not None
+    assert release.metrics["risk_coverage"] == 1.0, "all stayed below its 0.6"
+    assert release.warning == ""
 
 
 # ---- what is published ---------------------------------------------------------------------------

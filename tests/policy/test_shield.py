@@ -131,6 +131,16 @@ def test_where_nothing_is_safe_the_least_risk_goes_to_the_gate(
     assert (said.threshold, said.choice) == (0.05, RiskChoice.NONE_SAFE)
 
 
+def test_another_action_was_taken_only_where_it_was() -> None:
+    assert judge(shield(0.81))[1].replaced is False
+    assert judge(shield(0.5))[1].replaced is True
+    assert judge(shield(0.05))[1].replaced is True, "nothing is safe, and another is less risky"
+    action, said = judge(shield(0.5, works=False))
+    assert action is OWN
+    assert said.choice is RiskChoice.NONE_SAFE
+    assert said.replaced is False, "nothing is safe, and its own has the least risk"
+
+
 @pytest.mark.parametrize(
     ("which", "threshold"), [(shield(None), None), (shield(0.05, acts=False), 0.05)]
 )
@@ -149,6 +159,7 @@ def test_the_stricter_threshold_counts(
     action, said = judge(shield(of_critic, of_task=of_task))
     assert action.tolist() == OTHERS[0].tolist()
     assert said.threshold == strict
+    assert said.calibrated == of_critic, "the critic's own is told apart"
 
 
 def test_it_says_the_risk_of_any_action_at_that_moment() -> None:

@@ -94,7 +94,11 @@ def test_what_differs_reaches_who_draws(tmp_path: Path) -> None:
     [
         ({"cameras_moved_m": [0.5, 0.0, 0.0]}, "simulation.cameras_moved_m.0 = 0.5"),
         ({"light": [0.0, 1.0, 1.0]}, "simulation.light.0 = 0"),
-        ({"link_delay_s": [0.02, 0.9]}, "simulation.link_delay_s.1 = 0.9"),
+        ({"link_delay_s": [-0.1, 0.1]}, "simulation.link_delay_s.0 = -0.1"),
+        (
+            {"link_delay_s": [0.02, 0.26]},
+            "at most 0.25 s is allowed: the robot",
+        ),
         ({"link_delay_s": [0.15, 0.02]}, "write the smaller one first"),
     ],
 )

@@ -57,6 +57,23 @@ def test_only_the_last_frozen_evaluation_counts() -> None:
     assert report.unsafe_episodes_per_hour == pytest.approx(2 / (0.7 / 3600))
 
 
+def test_what_nothing_was_safe_for_was_not_replaced() -> None:
+    """The gate held it: neither another action of the policy nor the recovery policy's."""
+    line = evaluated(1, Outcome.SUCCESS)
+    account = RiskAccount(Record(episodes=(line,)))
+    chosen = (RiskChoice.NONE_SAFE, RiskChoice.RESAMPLED, RiskChoice.RECOVERY, None)
+    for index, choice in enumerate(chosen):
+        update = {
+            "executed_action": (0.0,) * 7,
+            "risk": 0.8,
+            "risk_taken": None if choice is None else 0.6,
+            "risk_choice": choice,
+        }
+        account.look(step(line, index, 0.0, None).model_copy(update=update))
+    figures = account.report(step_s=0.1, discount=0.85).figures
+    assert (figures.replaced_steps, figures.recovered_steps) == (2, 1)
+
+
 def test_without_training_every_evaluation_counts() -> None:
     line = evaluated(1, Outcome.SUCCESS)
     account = RiskAccount(Record(episodes=(line,)))

@@ -2520,6 +2520,8 @@ export interface components {
             reject_reason: string;
             /** Risk */
             risk?: number | null;
+            /** Risk Calibrated */
+            risk_calibrated?: number | null;
             risk_choice?: components["schemas"]["RiskChoice"] | null;
             /** Risk Taken */
             risk_taken?: number | null;

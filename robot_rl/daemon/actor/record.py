@@ -220,8 +220,9 @@ def _risk(decided: Decided | None) -> dict[str, float | RiskChoice | None]:
         return {}
     return {
         "risk": judged.own,
-        "risk_taken": None if judged.choice is None else judged.taken,
+        "risk_taken": judged.taken if judged.replaced else None,
         "risk_threshold": judged.threshold,
+        "risk_calibrated": judged.calibrated,
         "risk_choice": judged.choice,
     }
 

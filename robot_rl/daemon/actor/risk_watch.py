@@ -51,6 +51,13 @@ class RiskWatch:
         self._holds = True
         self.vetoes += 1
         said = acted.judged
+        # What was decided later than its step, or for several steps, was judged elsewhere.
+        if said is None and acted.record.step.risk is None:
+            cause = (
+                "The robot held: no risk critic judged the action, and the task requires one "
+                "([risk] required)."
+            )
+            return [RiskNews(code=RiskEvent.VETO, cause=cause, by="gate")]
         cause = "The risk critic held the robot."
         if said is not None and said.threshold is not None:
             cause = (
@@ -66,9 +73,9 @@ class RiskWatch:
         if self._holds:
             self._holds = False
             self.cleared += 1
-            cause = f"{who} took over from a hold of the risk critic."
+            cause = f"{who} took over from a hold because of the risk."
             news.append(RiskNews(code=RiskEvent.CLEARED, cause=cause, by=who))
-        if said is None or said.threshold is None or step.executed_action is None:
+        if said is None or not said.acts or said.threshold is None or step.executed_action is None:
             return news
         if acted.intervention_id == self._told:
             return news

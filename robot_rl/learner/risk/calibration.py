@@ -24,7 +24,8 @@ from robot_rl.schema.episode import Outcome
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """`threshold`: None while there are too few episodes. `coverage`: share of those that went well
-    which stayed below the threshold of their day, `covered_of` many; None where none had one.
+    which stayed below the critic's own threshold of their day, `covered_of` many; None where none
+    had one. A stricter threshold of the task promises nothing, and is not meant.
     """
 
     threshold: float | None
@@ -58,7 +59,7 @@ def calibrate(
         if not judged.any():
             continue
         maxima.append(float(max(risk[judged].max(), says(rows[judged]).max())))
-        threshold = np.asarray(replay.store.column("risk_threshold")[rows], np.float64)
+        threshold = np.asarray(replay.store.column("risk_calibrated")[rows], np.float64)
         known = judged & ~np.isnan(threshold)
         if known.any():
             covered.append(bool((risk[known] <= threshold[known]).all()))

@@ -90,7 +90,21 @@ def test_above_the_threshold_the_record_says_what_was_sent_instead(rig: Rig) -> 
     rig.run(3)
     assert risk_of(rig.chunks.read()) == pytest.approx(0.75)
     step = steps_of(rig.recorded())[0]
-    assert (step.risk_choice, step.risk_taken) == ("none_safe", pytest.approx(0.75))
+    assert step.risk_choice == "none_safe"
+    assert step.risk_taken is None, "of actions that are all as risky its own was taken"
+
+
+def test_the_critics_own_threshold_is_recorded_beside_the_stricter_one_of_the_task(
+    tmp_path: Path, seed: int
+) -> None:
+    rig = Rig(tmp_path, seed, max_steps=20, risk=RiskSection(width=WIDTH, threshold=0.125))
+    rig.publish(risk=critic(rig, 0.0625, 0.5))
+    rig.run(1)
+    rig.start()
+    rig.run(3)
+    step = steps_of(rig.recorded())[0]
+    assert (step.risk_threshold, step.risk_calibrated) == (0.125, 0.5)
+    rig.outbox.close()
 
 
 def test_one_that_only_warns_records_its_threshold_and_holds_nothing_back(

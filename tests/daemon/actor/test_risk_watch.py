@@ -12,7 +12,7 @@ from safety.vocabulary import Source
 from tests.server.recordings import Recording
 
 
-def judgement(risk: float, threshold: float | None) -> RiskJudgement:
+def judgement(risk: float, threshold: float | None, *, acts: bool = True) -> RiskJudgement:
     """Of a critic to which the risk of an action is its first column."""
 
     def of_action(action: Vector) -> float:
@@ -23,7 +23,8 @@ def judgement(risk: float, threshold: float | None) -> RiskJudgement:
         taken=risk,
         choice=None,
         threshold=threshold,
-        acts=True,
+        calibrated=threshold,
+        acts=acts,
         critic=1,
         judging_s=0.001,
         of_action=of_action,
@@ -37,6 +38,8 @@ def acted(
     risk: float = 0.1,
     threshold: float | None = 0.5,
     intervention: UUID | None = None,
+    acts: bool = True,
+    judged: bool = True,
 ) -> Acted:
     recording = Recording()
     episode = recording.start()
@@ -58,7 +61,7 @@ def acted(
         intervention_id=intervention,
         reject=reject,
         record=record,
-        judged=judgement(risk, threshold),
+        judged=judgement(risk, threshold, acts=acts) if judged else None,
     )
 
 
@@ -103,3 +106,16 @@ def test_without_a_threshold_nothing_is_overridden() -> None:
     watch = RiskWatch()
     drives = acted(Source.HUMAN, risk=0.9, threshold=None, intervention=uuid4())
     assert codes(watch, drives) == []
+
+
+def test_one_that_only_warns_is_not_overridden() -> None:
+    watch = RiskWatch()
+    drives = acted(Source.HUMAN, risk=0.9, acts=False, intervention=uuid4())
+    assert codes(watch, drives) == [], "it would have held nothing back"
+    assert watch.overrides == 0
+
+
+def test_a_hold_that_no_critic_judged_is_not_told_as_its_word() -> None:
+    (news,) = RiskWatch().look(acted(Source.HOLD, reject="risk", judged=False))
+    assert (news.code, news.by) == (RiskEvent.VETO, "gate")
+    assert news.cause.startswith("The robot held: no risk critic judged the action")
