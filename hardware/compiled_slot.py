@@ -45,7 +45,7 @@ def _generate_fence(_typing: Any) -> Any:
     return types.void(), generate
 
 
-_fence: Any = intrinsic(_generate_fence)
+fence: Any = intrinsic(_generate_fence)
 
 
 @kernel
@@ -71,7 +71,7 @@ def write_record(words: Words, buffers: Records, value: Records) -> None:
     """As `Slot.write`, of value[0]."""
     number = words[0] + 1
     buffers[number % BUFFERS] = value[0]
-    _fence()
+    fence()
     words[0] = number
 
 
@@ -80,9 +80,9 @@ def read_record(words: Words, buffers: Records, copy: Records) -> int:
     """As `Slot.read`, into copy[0]; the number of that write, or -1 when writes overtook it."""
     for _ in range(_TRIES):
         number = words[0]
-        _fence()
+        fence()
         copy[0] = buffers[number % BUFFERS]
-        _fence()
+        fence()
         if words[0] < number + BUFFERS - 1:
             return number
     return -1

@@ -108,18 +108,16 @@ class TorqueArm:
         )
 
     def _fault(self) -> str:
-        at = self._newest
-        cause = Cause(int(at["cause"]))
-        if cause in _SAID:
-            return _SAID[cause]
-        if cause is Cause.UNFIT:
-            return self._unfit() or "a joint was beyond its limits; see what moved it, then clear"
-        return self._why
+        return self._said(Cause(int(self._newest["cause"]))) or self._why
 
-    def _unfit(self) -> str:
+    def _said(self, cause: Cause) -> str:
+        """What is wrong, of a cause that its loop found by itself, and what to do."""
+        if cause is not Cause.UNFIT:
+            return _SAID.get(cause, "")
         at = self._newest
         rest = (at["position"], at["quaternion"], at["jacobian"])
-        return state_fault(self._joints, at["q"], at["dq"], *rest)
+        unfit = state_fault(self._joints, at["q"], at["dq"], *rest)
+        return unfit or "a joint was beyond its limits; see what moved it, then clear"
 
     def brake(self, why: str) -> None:
         if not self._why:
@@ -128,16 +126,18 @@ class TorqueArm:
 
     def clear(self) -> str:
         at = self._newest
-        if fault := self._unfit():
+        if fault := self._said(Cause(int(at["standing"]))):
             return fault
         if self._target is None:
             return "no reference has come yet; see that control runs"
         why = away_from_reference(at["position"], at["quaternion"], *self._target)
         if why:
             return why
+        if self._why and at["cause"] == Cause.NONE:
+            return "its loop has not begun to brake yet; clear again"
         self._why = ""
         self.loop.release()
-        self.loop.clear(int(self.loop.newest()["trips"]))
+        self.loop.clear(int(at["trips"]))  # the trip that was looked at: no later one
         return ""
 
     def close(self) -> None:

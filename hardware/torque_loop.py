@@ -23,7 +23,7 @@ from numba import types
 from numpy.typing import NDArray
 
 from hardware import realtime
-from hardware.compiled_slot import Words, now_ns, read_record, wait_until, write_record
+from hardware.compiled_slot import Words, fence, now_ns, read_record, wait_until, write_record
 from hardware.loop_times import Counts, LoopCounts, count_lateness, count_tick
 from hardware.memory import Record, Records, Slot
 from safety import torque_tick
@@ -33,7 +33,7 @@ from safety.torque_tick import (
     CAUSE,
     JOINTS,
     SEEN_VALUES,
-    STARTED,
+    STANDING,
     TRIPS,
     SeenArm,
     TorqueBounds,
@@ -60,7 +60,8 @@ LOOP = np.dtype(
         ("tick", np.int64),
         ("missed", np.int64),
         ("missed_in_a_row", np.int64),
-        ("cause", np.int64),  # safety.torque_tick.Cause
+        ("cause", np.int64),  # safety.torque_tick.Cause: what the brake began by
+        ("standing", np.int64),  # the cause of this very tick, beside the stop word
         ("trips", np.int64),
         ("refused", np.int64),  # references that were none
         ("limits", np.int64),  # bits of safety.vocabulary.Limit
@@ -94,7 +95,8 @@ class TorqueSeam:
     """Fills (SEEN_VALUES,) doubles in the order of `safety.torque_tick.SeenArm`; returns the
     monotonic time of the measurement in ns, or -1 without one."""
     actuate: Any
-    """Gives the torque (7,) to the arm; returns 0, or anything else when it was not taken."""
+    """Gives the torque (7,) to the arm; returns 0, or anything else when it was not taken. Not
+    called before the first measurement that is fresh and finite."""
     context: NDArray[np.int64]
 
 
@@ -144,10 +146,11 @@ def _run(
         deadline_ns += missed * period_ns
         measured_ns = measure(context.ctypes, values.ctypes)
         lost = measured_ns < 0 or awake_ns - measured_ns > bounds.measured_ns
-        if memory.words[STARTED] == 0:
-            torque_tick.begin(memory, seen, torque)
+        begun = torque_tick.begin(memory, seen, lost, torque)
         out = loop[0]
-        if reference_words[0] != taken:
+        if not begun:
+            taken = reference_words[0]  # nor is what comes while no arm is measured
+        elif reference_words[0] != taken:
             number = read_record(reference_words, references, reference)
             if number >= 0:
                 taken, new = number, reference[0]
@@ -163,26 +166,33 @@ def _run(
                     new.clips,
                 ):
                     out.refused += 1
-        out.limits = torque_tick.choose(
-            bounds,
-            memory,
-            seen,
-            awake_ns,
-            missed * period_ns,
-            words[STOP] != 0,
-            words[CLEARED],
-            lost,
-            unsent,
-            torque,
-        )
+        # A stop is released before it is cleared: who sees the clear must see the release too.
+        cleared = words[CLEARED]
+        fence()
+        stop = words[STOP] != 0
+        if begun:
+            out.limits = torque_tick.choose(
+                bounds,
+                memory,
+                seen,
+                awake_ns,
+                missed * period_ns,
+                stop,
+                cleared,
+                lost,
+                unsent,
+                torque,
+            )
         ready_ns = now_ns(span)
-        unsent = actuate(context.ctypes, torque.ctypes) != 0
+        if begun:
+            unsent = actuate(context.ctypes, torque.ctypes) != 0
         count_tick(totals, missed)
         count_lateness(counts, largest, 0, awake_ns - due_ns)
         count_lateness(counts, largest, 1, ready_ns - due_ns)
         out.t_ns, out.measured_ns = deadline_ns, measured_ns
         out.tick, out.missed, out.missed_in_a_row = totals[0], totals[1], totals[2]
         out.cause, out.trips = memory.words[CAUSE], memory.words[TRIPS]
+        out.standing = memory.words[STANDING]
         out.torque[:] = torque
         out.q[:] = seen.q
         out.dq[:] = seen.dq
@@ -340,7 +350,9 @@ class TorqueLoop:
         self._words[STOP] = 0
 
     def clear(self, trip: int) -> None:
-        """Leave the brake that this trip began, once no cause is left. Motion needs a reference."""
+        """Leave the brake that this trip began, at once: where a cause is left in the next tick,
+        the clear is void and that is a later trip. Motion needs a reference.
+        """
         self._words[CLEARED] = trip
 
     # ---- what it tells ---------------------------------------------------------------------------

@@ -9,7 +9,8 @@ as there is a `Cause`, and until a person cleared it and the cause is gone:
     tau = gravity alone                  while there is no measurement to brake by
 
 All of it is at the torque rate and within the torque limits, which belong to the law. Nothing is
-allocated. Before the first reference the arm is held where it stood.
+allocated. Before the first measurement there is no torque at all, and before the first reference
+the arm is held where it stood.
 """
 
 import math
@@ -52,6 +53,8 @@ _LATE = int(Cause.LATE)
 
 # Places in `TorqueMemory.words`.
 CAUSE, TRIPS, STARTED, FOLLOWING, ARRIVED_NS, MADE_NS, VALID_UNTIL_NS, HOLD = range(8)
+STANDING = 8  # the cause of this very tick beside the stop word; CAUSE is what the brake began by
+_WORDS = 9
 
 
 class TorqueBounds(NamedTuple):
@@ -94,7 +97,7 @@ def bounds(
 class TorqueMemory(NamedTuple):
     """What the loop keeps from tick to tick. Build with `memory`."""
 
-    words: IntArray  # (8,)
+    words: IntArray  # (9,)
     from_m: FloatArray
     to_m: FloatArray
     reference_m: FloatArray
@@ -107,7 +110,7 @@ class TorqueMemory(NamedTuple):
 
 def memory() -> TorqueMemory:
     return TorqueMemory(
-        words=np.zeros(8, np.int64),
+        words=np.zeros(_WORDS, np.int64),
         from_m=np.zeros(3),
         to_m=np.zeros(3),
         reference_m=np.zeros(3),
@@ -235,13 +238,10 @@ def _cause(
     seen: SeenArm,
     now_ns: int,
     late_ns: int,
-    stop: bool,
     lost: bool,
     unsent: bool,
 ) -> int:
-    """Why the loop must brake in this tick; the first that holds."""
-    if stop:
-        return _STOPPED
+    """Why the loop must brake in this tick, beside the stop word; the first that holds."""
     if lost:
         return _LOST
     if unsent:
@@ -277,14 +277,32 @@ def _put(source_m: FloatArray, source_q: FloatArray, memory: TorqueMemory) -> No
 
 
 @kernel
-def begin(memory: TorqueMemory, seen: SeenArm, torque: FloatArray) -> None:
-    """Before the first tick: the reference is where the arm stands, and the torque what holds it
-    there. From nothing, the torque rate would let it sag.
+def _finite(seen: SeenArm) -> bool:
+    joints = all_finite(seen.q) and all_finite(seen.dq) and all_finite(seen.jacobian)
+    pose = all_finite(seen.position) and all_finite(seen.quaternion)
+    return joints and pose and all_finite(seen.bias) and all_finite(seen.inertia)
+
+
+@kernel
+def begin(memory: TorqueMemory, seen: SeenArm, lost: bool, torque: FloatArray) -> bool:
+    """Whether the arm may be given torque: from the first fresh and finite measurement on.
+
+    There the reference is where the arm stands, and the torque what holds it there: from nothing,
+    the torque rate would let it sag. Until then memory.words has the cause, which is no trip, and
+    the speeds are NaN where there is no fresh measurement (`lost`).
     """
-    memory.words[STARTED] = 1
+    words = memory.words
+    if words[STARTED] != 0:
+        return True
+    if lost or not _finite(seen):
+        words[CAUSE] = words[STANDING] = _LOST if lost else _UNFIT
+        if lost:
+            seen.dq[:] = math.nan
+        return False
+    words[STARTED], words[CAUSE] = 1, _NONE
     _put(seen.position, seen.quaternion, memory)
-    if all_finite(seen.bias):
-        torque[:] = seen.bias
+    torque[:] = seen.bias
+    return True
 
 
 @kernel
@@ -302,17 +320,24 @@ def choose(
 ) -> int:
     """Write the joint torque (7,) over that of the last tick; the limits that acted, as `Limit`.
 
-    late_ns: by how much this tick is late. cleared: the number of the trip that a person cleared
-    last; a later trip is not cleared by it. lost: there is no fresh measurement; the speeds are
-    then NaN afterwards. unsent: the arm did not take the last torque. memory.words has the cause.
+    Only after `begin`. late_ns: by how much this tick is late. cleared: the number of the trip that
+    a person cleared last; a later trip is not cleared by it, and a cause that outlasts a clear is a
+    later trip. lost: there is no fresh measurement; the speeds are then NaN afterwards. unsent: the
+    arm did not take the last torque. memory.words has the cause.
     """
     words = memory.words
-    cause = _cause(bounds, words, seen, now_ns, late_ns, stop, lost, unsent)
+    words[STANDING] = _cause(bounds, words, seen, now_ns, late_ns, lost, unsent)
+    cause = _STOPPED if stop else words[STANDING]
+    was_cleared = cleared == words[TRIPS]
     if words[CAUSE] == _NONE and cause != _NONE:
         words[CAUSE] = cause
         words[TRIPS] += 1
         memory.latched[:] = seen.q
-    elif words[CAUSE] != _NONE and cause == _NONE and cleared == words[TRIPS]:
+    elif words[CAUSE] != _NONE and cause != _NONE and was_cleared:
+        # Else the clear would wait, and end the brake minutes later, when nobody looks at the arm.
+        words[CAUSE] = cause
+        words[TRIPS] += 1
+    elif words[CAUSE] != _NONE and cause == _NONE and was_cleared:
         words[CAUSE] = _NONE
         if words[FOLLOWING] == 0:
             _put(seen.position, seen.quaternion, memory)

@@ -21,9 +21,10 @@ from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from hardware.sim.torque_seam import SimulatedSeam
 from hardware.torque_arm import TorqueArm
-from hardware.torque_loop import PRIORITY
+from hardware.torque_loop import PRIORITY, TorqueSeam
+from safety.torque_tick import Cause
+from tests.hardware.still_seam import FOREVER_NS, MEASURED_NS, UNSENT, still_seam, still_values
 
-FOREVER_NS = 2**61
 PERIOD_NS = 1_000_000
 
 
@@ -37,15 +38,26 @@ def launch(folder: Path, scene: SceneLaunch | None = None) -> ArmLaunch:
     )
 
 
+def until(found: Callable[[], bool], what: str, look: Callable[[], None] = lambda: None) -> None:
+    """Wait until it is so; `look` is done before each look."""
+    end = time.monotonic() + 90.0
+    while not found():
+        assert time.monotonic() < end, what
+        look()
+        time.sleep(0.002)
+
+
 class Hosted:
     """The arm as its process has it, with the physics behind it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seam: TorqueSeam | None = None) -> None:
+        """`seam`: in place of that of the physics."""
         physics = self.physics = Physics("lift_cube", default_limits(), seed=0, physics_dt_s=0.001)
         physics.step(physics.position_m, physics.quaternion)
         self.start_m, self.facing = physics.position_m.copy(), physics.quaternion.copy()
         self.simulated = SimulatedSeam(physics)
-        self.arm = TorqueArm(self.simulated.seam, HOME_RAD, launch(folder), period_ns=PERIOD_NS)
+        self.seam = seam or self.simulated.seam
+        self.arm = TorqueArm(self.seam, HOME_RAD, launch(folder), period_ns=PERIOD_NS)
         guard = CommandGuard(default_limits().cartesian, FOREVER_NS)
         self.guarded = GuardedArm(self.arm, guard)
         self.sequence = 0
@@ -62,11 +74,7 @@ class Hosted:
 
     def wait(self, found: Callable[[], bool], what: str) -> None:
         """Tick as the process does, until it is so."""
-        end = time.monotonic() + 90.0
-        while not found():
-            assert time.monotonic() < end, what
-            self.guarded.tick(time.monotonic_ns())
-            time.sleep(0.002)
+        until(found, what, lambda: self.guarded.tick(time.monotonic_ns()))
 
     def wait_ticks(self, ticks: int) -> None:
         until = self.arm.loop.ticks + ticks
@@ -81,6 +89,18 @@ class Hosted:
 def hosted(memory: Path) -> Iterator[Hosted]:
     made = Hosted(memory)
     made.arm.warm_up()
+    made.wait_ticks(10)
+    yield made
+    made.arm.close()
+
+
+@pytest.fixture
+def still(memory: Path) -> Iterator[Hosted]:
+    """An arm that stands still, with a reference at it; its seam's words are the test's."""
+    made = Hosted(memory, still_seam(still_values()))
+    made.arm.warm_up()
+    made.wait_ticks(10)
+    assert made.guarded.command(made.command(0.0), time.monotonic_ns())
     made.wait_ticks(10)
     yield made
     made.arm.close()
@@ -110,6 +130,7 @@ def test_its_brake_is_left_by_a_clear_with_the_reference_at_the_arm(hosted: Host
     hosted.arm.brake("somebody leaned on it")
     hosted.arm.brake("a second reason")
     assert hosted.arm.braking
+    assert hosted.arm.clear() == "its loop has not begun to brake yet; clear again"
     hosted.wait_ticks(50)
     assert hosted.measure().fault == "somebody leaned on it"
     assert hosted.arm.loop.newest()["trips"] == 1
@@ -121,6 +142,53 @@ def test_its_brake_is_left_by_a_clear_with_the_reference_at_the_arm(hosted: Host
     assert hosted.arm.clear() == ""
     hosted.wait(lambda: not hosted.arm.braking, "the loop leaves its brake")
     assert hosted.measure().fault == ""
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "said"),
+    [
+        (UNSENT, 1, "it did not take the torque; "),
+        (MEASURED_NS, -1, "its measurements stopped arriving; "),
+    ],
+)
+@pytest.mark.parametrize("ordered", [False, True], ids=["by itself", "after a stop"])
+def test_it_is_not_cleared_while_a_cause_stands(
+    still: Hosted, word: int, value: int, said: str, ordered: bool
+) -> None:
+    if ordered:
+        still.arm.brake("somebody leaned on it")
+        still.wait_ticks(10)
+    usual = int(still.seam.context[word])
+    still.seam.context[word] = value
+    still.wait_ticks(20)
+    assert still.arm.braking
+    assert still.arm.clear().startswith(said)
+    still.seam.context[word] = usual  # the cable is in again, minutes later
+    still.wait_ticks(20)
+    assert still.arm.braking, "nobody has cleared it"
+    assert still.arm.clear() == ""
+    still.wait(lambda: not still.arm.braking, "the loop leaves its brake")
+
+
+def test_only_the_trip_that_was_looked_at_is_cleared(still: Hosted) -> None:
+    still.seam.context[UNSENT] = 1
+    still.wait(lambda: still.arm.braking, "it brakes")
+    still.seam.context[UNSENT] = 0
+    still.wait_ticks(10)
+    loop, before = still.arm.loop, still.measure().fault
+    loop.clear(1)
+    until(lambda: loop.newest()["cause"] == Cause.NONE, "the loop leaves its brake")
+    still.seam.context[UNSENT] = 1  # and it trips again before its process looks
+    until(lambda: loop.newest()["cause"] == Cause.UNSENT, "it brakes again")
+    still.seam.context[UNSENT] = 0
+    until(lambda: loop.newest()["standing"] == Cause.NONE, "the torque is taken again")
+    assert still.measure().fault == before, "this is what a person sees"
+    assert still.arm.clear() == ""
+    still.wait_ticks(20)
+    assert still.arm.braking
+    assert still.measure().fault == before
+    assert still.arm.clear() == ""
+    still.wait(lambda: not still.arm.braking, "the loop leaves its brake")
 
 
 def test_what_its_own_loop_found_is_said(hosted: Hosted) -> None:
@@ -139,7 +207,7 @@ def test_it_cannot_be_stepped(memory: Path) -> None:
     hosted = Hosted(memory)
     virtual = launch(memory, SceneLaunch(name="lift_cube", virtual=True))
     with pytest.raises(ValueError, match="run this cell in real time"):
-        TorqueArm(hosted.simulated.seam, HOME_RAD, virtual, period_ns=PERIOD_NS)
+        TorqueArm(hosted.seam, HOME_RAD, virtual, period_ns=PERIOD_NS)
 
 
 # ---- the self-test -----------------------------------------------------------------------------

@@ -18,17 +18,25 @@ from hardware.sim.kinematics import HOME_RAD
 from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from hardware.sim.torque_seam import SimulatedSeam
-from hardware.torque_loop import LIVE, PRIORITY, TorqueLoop, TorqueSeam
+from hardware.torque_loop import PRIORITY, TorqueLoop
 from safety import rotation
 from safety.impedance import impedance_torque, law, scratch
-from safety.torque_tick import SEEN_VALUES, Cause, seen
+from safety.torque_tick import Cause, seen
 from safety.vocabulary import Limit
+from tests.hardware.still_seam import (
+    FIRST,
+    FOREVER_NS,
+    MEASURED_NS,
+    TAKEN,
+    UNIT,
+    UNSENT,
+    still_seam,
+    still_values,
+)
 
-carray, cfunc = cast(Any, numba).carray, cast(Any, numba).cfunc  # it has no types
-RUNTIME = cast(Any, numba).core.runtime
+RUNTIME = cast(Any, numba).core.runtime  # it has no types
 
 MS = 1_000_000
-FOREVER_NS = 2**61
 CLIPS = np.concatenate([np.full((2, 3), 0.01), np.full((2, 3), 0.1)], axis=1)
 PATIENCE_S = 90.0
 
@@ -176,41 +184,6 @@ def test_it_counts_every_tick_and_every_miss(stand: Callable[..., Stand], period
 # ---- a seam that stands still ------------------------------------------------------------------
 
 
-@cfunc(LIVE)
-def _measure_same(context: Any, values: Any) -> Any:
-    kept = carray(context, SEEN_VALUES + 8)
-    out = carray(values, SEEN_VALUES)
-    for i in range(SEEN_VALUES):
-        out[i] = kept[i] * 1e-9
-    kept[SEEN_VALUES] += 1
-    return kept[SEEN_VALUES + 1]
-
-
-@cfunc(LIVE)
-def _keep(context: Any, torque: Any) -> Any:
-    return carray(context, SEEN_VALUES + 8)[SEEN_VALUES + 2]
-
-
-def still_seam(values: np.ndarray) -> TorqueSeam:
-    """Measures always the same, 1e-9 as the unit; the words behind say at what time, and whether
-    the torque is taken.
-    """
-    context = np.zeros(SEEN_VALUES + 8, np.int64)
-    context[:SEEN_VALUES] = np.round(values * 1e9)
-    context[SEEN_VALUES + 1] = FOREVER_NS
-    return TorqueSeam(measure=_measure_same, actuate=_keep, context=context)
-
-
-def still_values() -> np.ndarray:
-    physics = Physics("lift_cube", default_limits(), seed=0, physics_dt_s=0.001)
-    values = np.zeros(SEEN_VALUES)
-    at = seen(values)
-    at.q[:], at.dq[:] = physics.q, 0.01
-    at.position[:], at.quaternion[:] = physics.position_m, physics.quaternion
-    at.jacobian[:], at.bias[:], at.inertia[:] = physics.jacobian, 1.0, np.eye(7)
-    return np.round(values * 1e9) * 1e-9
-
-
 @pytest.fixture
 def still(memory: Path) -> Iterator[TorqueLoop]:
     loop = TorqueLoop(
@@ -257,15 +230,41 @@ def test_its_torque_is_the_law_s(still: TorqueLoop) -> None:
 
 @pytest.mark.parametrize(
     ("word", "value", "cause"),
-    [(1, -1, Cause.LOST), (1, 5, Cause.LOST), (2, 1, Cause.UNSENT)],
+    [(MEASURED_NS, -1, Cause.LOST), (MEASURED_NS, 5, Cause.LOST), (UNSENT, 1, Cause.UNSENT)],
     ids=["no measurement", "an old one", "torque not taken"],
 )
 def test_an_arm_that_does_not_answer(
     still: TorqueLoop, word: int, value: int, cause: Cause
 ) -> None:
     wait_ticks(still, 10)
-    still.seam.context[SEEN_VALUES + word] = value
+    still.seam.context[word] = value
     wait_for(lambda: still.newest()["cause"] == cause, cause.name)
+
+
+@pytest.mark.parametrize("measured_ns", [-1, 5], ids=["no measurement", "an old one"])
+def test_it_begins_by_the_first_fresh_measurement(memory: Path, measured_ns: int) -> None:
+    values = still_values()
+    gravity = seen(values).bias
+    gravity[:] = (5.0, 30.0, 5.0, 20.0, 4.0, 4.0, 4.0)  # from nothing: 30 ticks at the torque rate
+    seam = still_seam(values)
+    seam.context[MEASURED_NS] = measured_ns
+    loop = TorqueLoop(seam, default_limits(), HOME_RAD, memory, watchdog_ns=FOREVER_NS)
+    loop.start(PRIORITY)
+    try:
+        wait_ticks(loop, 5)
+        loop.refer(np.zeros(3), np.eye(4)[0], CLIPS, made_ns=1, valid_until_ns=FOREVER_NS)
+        wait_ticks(loop, 5)
+        assert loop.newest()["cause"] == Cause.LOST
+        assert seam.context[TAKEN] == 0, "it has no torque to give yet"
+        seam.context[MEASURED_NS] = FOREVER_NS
+        wait_for(lambda: seam.context[TAKEN] > 0, "the first torque")
+        first = seam.context[FIRST:] * UNIT
+        assert np.abs(first - gravity).max() <= 1.0 + 1e-6, "it is the one that holds the arm"
+        wait_ticks(loop, 5)
+        newest = loop.newest()
+        assert (newest["cause"], newest["trips"], newest["refused"]) == (Cause.NONE, 0, 0)
+    finally:
+        loop.close()
 
 
 def test_it_allocates_nothing(still: TorqueLoop) -> None:

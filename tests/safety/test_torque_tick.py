@@ -15,6 +15,7 @@ from safety.torque_tick import (
     CAUSE,
     HOLD,
     SEEN_VALUES,
+    STANDING,
     TRIPS,
     Cause,
     SeenArm,
@@ -53,7 +54,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.seen: SeenArm = seen(self.values)
         self.stand(BENT)
-        begin(self.memory, self.seen, self.torque)
+        assert begin(self.memory, self.seen, False, self.torque)
 
     def stand(self, q: np.ndarray, dq: np.ndarray | None = None) -> None:
         position, quaternion, jacobian = ARM.pose(q)
@@ -187,12 +188,33 @@ def test_the_first_torque_holds_the_arm_against_gravity(loop: Loop) -> None:
     assert np.abs(loop.torque - before).max() <= 1.0 + 1e-9, "and from there on the torque rate"
 
 
-def test_a_bias_that_is_no_number_starts_from_nothing(arm_limits: ArmLimits) -> None:
-    loop = made(arm_limits)
-    loop.seen.bias[3] = math.nan
-    torque = np.zeros(7)
-    begin(memory(), loop.seen, torque)
-    assert torque.tolist() == [0.0] * 7
+@pytest.mark.parametrize(
+    "part", ["q", "dq", "position", "quaternion", "jacobian", "bias", "inertia"]
+)
+def test_it_begins_by_the_first_finite_measurement(loop: Loop, part: str) -> None:
+    loop.memory, loop.torque = memory(), np.zeros(7)
+    getattr(loop.seen, part).flat[1] = math.nan
+    for _ in range(2):
+        assert not begin(loop.memory, loop.seen, False, loop.torque)
+        assert loop.cause is Cause.UNFIT
+    loop.stand(BENT)
+    assert begin(loop.memory, loop.seen, False, loop.torque)
+    assert (loop.cause, loop.trips) == (Cause.NONE, 0), "it has not braked: there was no torque"
+    assert loop.torque.tolist() == loop.seen.bias.tolist()
+
+
+def test_it_begins_by_the_first_fresh_measurement(loop: Loop) -> None:
+    loop.memory, loop.torque = memory(), np.zeros(7)
+    assert not begin(loop.memory, loop.seen, True, loop.torque)
+    assert loop.cause is Cause.LOST
+    assert np.isnan(loop.seen.dq).all(), "nobody may go by speeds of long ago"
+    loop.stand(BENT + 0.02)
+    assert begin(loop.memory, loop.seen, False, loop.torque)
+    assert loop.memory.reference_m.tolist() == loop.seen.position.tolist()
+    assert loop.torque.tolist() == loop.seen.bias.tolist(), "from nothing it would sag"
+    loop.stand(BENT)
+    assert begin(loop.memory, loop.seen, True, loop.torque), "it begins once"
+    assert loop.memory.reference_m.tolist() != loop.seen.position.tolist()
 
 
 @pytest.mark.parametrize("hold", [False, True])
@@ -326,7 +348,17 @@ def test_a_stop_comes_first_and_outlasts_its_word(loop: Loop) -> None:
     for _ in range(3):
         assert loop.tick() & Limit.BRAKE, "taking the word back starts nothing"
     assert loop.tick(stop=True, cleared=1) & Limit.BRAKE, "nor can it be cleared while it is set"
-    assert not loop.tick(cleared=1) & Limit.BRAKE
+    assert loop.tick(cleared=1) & Limit.BRAKE
+    assert not loop.tick(cleared=2) & Limit.BRAKE
+
+
+def test_what_stands_beside_a_stop_is_told(loop: Loop) -> None:
+    loop.tick(stop=True)
+    assert loop.memory.words[STANDING] == Cause.NONE
+    loop.tick(stop=True, unsent=True)
+    assert (loop.cause, loop.memory.words[STANDING]) == (Cause.STOPPED, Cause.UNSENT)
+    loop.tick(stop=True)
+    assert loop.memory.words[STANDING] == Cause.NONE
 
 
 def test_a_clear_belongs_to_one_trip(loop: Loop) -> None:
@@ -340,14 +372,20 @@ def test_a_clear_belongs_to_one_trip(loop: Loop) -> None:
     assert not loop.tick(cleared=2) & Limit.BRAKE
 
 
-def test_a_clear_while_the_cause_persists_changes_nothing(loop: Loop) -> None:
+def test_a_clear_while_the_cause_persists_is_void(loop: Loop) -> None:
     assert loop.refer()
     loop.now_ns += 2 * WATCHDOG_NS
     loop.tick()
-    assert loop.tick(cleared=1) & Limit.BRAKE
-    assert loop.cause is Cause.SILENT
+    latched = loop.memory.latched.copy()
+    loop.stand(BENT + 0.02)
+    for _ in range(3):
+        assert loop.tick(cleared=1) & Limit.BRAKE
+    assert (loop.cause, loop.trips) == (Cause.SILENT, 2)
+    assert loop.memory.latched.tolist() == latched.tolist(), "it is held where it came to rest"
     assert loop.refer(position=away(loop, 0.001))
-    assert not loop.tick(cleared=1) & Limit.BRAKE
+    for _ in range(3):
+        assert loop.tick(cleared=1) & Limit.BRAKE, "the cause has gone, and nobody cleared it since"
+    assert not loop.tick(cleared=2) & Limit.BRAKE
     assert np.allclose(loop.memory.reference_m, away(loop, 0.001)), "it walks from nowhere else"
 
 
