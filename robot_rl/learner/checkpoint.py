@@ -36,6 +36,10 @@ class BadLearnerState(BadInput):
     """A learner's checkpoint cannot be used."""
 
 
+class NotFinite(ValueError):
+    """A state that no learner could go on from."""
+
+
 class Position(Message):
     """Where the learner was. Names on disk are the first release's, so that its states go on."""
 
@@ -76,7 +80,10 @@ def write_state(
     risk: RiskLearner | None = None,
     shaping: Shaping | None = None,
 ) -> None:
-    """Whole or not at all; the previous state stays beside it until the new one is on disk."""
+    """Whole or not at all; the previous state stays beside it until the new one is on disk.
+
+    Raises NotFinite, which `read_state` would refuse; OSError.
+    """
     tensors = algorithm.state() | (fitness.state() if fitness else {})
     if risk:
         tensors |= {f"{RISK}{key}": value for key, value in risk.state().items()}
@@ -84,6 +91,9 @@ def write_state(
             tensors[_RELEASED] = torch.frombuffer(bytearray(risk.released), dtype=torch.uint8)
     if shaping:
         tensors |= {f"{SHAPING}{key}": value for key, value in shaping.state().items()}
+    wrong = not_finite(tensors)
+    if wrong:
+        raise NotFinite(f"the tensor {wrong} holds values that are not finite")
     position = position.model_copy(update={"sampling_rng": json.dumps(rng.bit_generator.state)})
     data = save(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},

@@ -4,22 +4,30 @@ import torch
 
 from robot_rl.config.compute import ComputeSection
 from robot_rl.errors import BadInput
+from robot_rl.learner.settings import ALONE, Place
 from robot_rl.learner.share import processes
 
 _WHERE = "in the task file (learner.compute.device)"
 _BFLOAT16_SINCE = (8, 0)  # compute capability: Ampere
 
 
-def chosen_device(settings: ComputeSection, local_rank: int = 0) -> torch.device:
-    """`auto`: the GPU of that number, or the processor where there is none. Raises BadInput: there
-    is no such device, or it cannot do what is asked of it.
+def chosen_device(settings: ComputeSection, place: Place = ALONE) -> torch.device:
+    """`auto`: the GPU of this process's number, or the processor where there is none. Raises
+    BadInput: there is no such device, it cannot do what is asked of it, or several processes would
+    share it.
     """
+    if place.processes > 1 and ":" in settings.device:
+        raise BadInput(
+            f"learner.compute.device is {settings.device} in the task file, one GPU for all "
+            f'{place.processes} processes: name device = "cuda", by which each has its own, or '
+            "start the learner without torchrun"
+        )
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     wanted = settings.device
     if wanted == "auto":
         wanted = "cuda" if gpus else "cpu"
     if wanted == "cuda":
-        wanted = f"cuda:{local_rank}"
+        wanted = f"cuda:{place.local_rank}"
     device = torch.device(wanted)
     if device.type == "cuda":
         _check_there(device, gpus)

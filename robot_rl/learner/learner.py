@@ -79,7 +79,7 @@ class Learner:
         self.settings, self.task = settings, settings.task
         self._client, self._stop = client, stop
         compute = self.task.learner.compute
-        device = chosen_device(compute, settings.place.local_rank)
+        device = chosen_device(compute, settings.place)
         self._team = team or Alone()
         folder = current_folder(settings.data_folder, self.task)
         manifest = read_manifest(folder)
@@ -111,7 +111,7 @@ class Learner:
         if self.risk is not None and (constrained := self.risk.constrained) is not None:
             cast(ActorCritic, self.algorithm).constrain = constrained  # the task was checked for it
         self._shaping = shaping_of(
-            self.task.learner, features=policy.backbone.size, seed=settings.seed, device=device
+            self.task.learner, self.algorithm.columns, policy.backbone.size, settings.seed, device
         )
         self.replay.shaping = self._shaping
         self._saved = SavedState(
@@ -136,6 +136,7 @@ class Learner:
             self._fitness,
             self._good,
             self._risk_release(policy.backbone.sha256),
+            self._all_read,
             lockstep=settings.lockstep,
         )
         check_installed(self.task.learner.metrics)
@@ -259,15 +260,14 @@ class Learner:
         for losses in self.algorithm.offline(data, self.rng) if first else ():
             learned = True
             self._await_reading(self._team.averaged(losses))
-            self._bring_team_back()
+            self._tell_and_save_when_due()
+            self._bring_team_back()  # all of the above can go back, and the next batch is theirs
             if self._good.stopped:
                 break
-            self._tell_and_save_when_due()
             if self._stop.is_set():
                 raise Stopped
         if learned:
-            self._read(self._readings.take())
-            self._releases.publish(self._metrics, self.intake.cursor)
+            self._releases.publish(self.intake.cursor)
         self._offline = False
         self._tell()  # in lock-step virtual time begins with it
 
@@ -284,7 +284,7 @@ class Learner:
             elif busy:
                 self._update()
             if not self.settings.lockstep:
-                self._releases.publish_when_due(self._metrics, self.intake.cursor)
+                self._releases.publish_when_due(self.intake.cursor)
             self._tell_and_save_when_due()
 
     def _refresh_when_due(self, delivery: Delivery | None) -> None:
@@ -309,6 +309,10 @@ class Learner:
         if isinstance(refreshed, str) or self._saved.problem:
             self._say(refreshed if isinstance(refreshed, str) else self._saved.problem)
             return
+        self._all_read()
+        self._good.is_finite()  # if not, it has gone back: what is carried over is finite
+        if self._good.stopped:  # and a learner with another encoder would train on
+            return
         for networks in (self.algorithm, self._fitness.parent, self.risk, self._shaping):
             carry_over(networks, refreshed.translation)
         self._saved.backbone_sha256 = refreshed.sha256
@@ -328,7 +332,7 @@ class Learner:
                 continue
             while self.owed:
                 self._update()
-            self._releases.publish_when_due(self._metrics, self.intake.cursor)
+            self._releases.publish_when_due(self.intake.cursor)
             if time.monotonic() - self._told_at >= TELL_EVERY_S:
                 self._tell()
         self._entering = False
@@ -374,6 +378,12 @@ class Learner:
                 return  # those after it were made of what has been put back
             self._recorder.note(reading.update, reading.losses, reading.measured)
 
+    def _all_read(self) -> Metrics:
+        """The newest losses, with nothing left to read. Raises TeamLost."""
+        self._team.alive()  # first: reading waits for sums to which a process that ended adds none
+        self._read(self._readings.take())
+        return self._metrics
+
     def _note(self, metrics: Metrics) -> bool:
         """Whether they are finite; if not, training has gone back."""
         accepted = self._good.accepts(metrics)
@@ -392,8 +402,7 @@ class Learner:
             self._save()
 
     def _tell(self) -> None:
-        self._read(self._readings.take())
-        self._team.alive()
+        self._all_read()
         now = time.monotonic()
         self._client.tell(
             LearnerProgress(

@@ -39,14 +39,14 @@ def _run_together(settings: LearnerSettings, stop: threading.Event) -> None:
             "[risk.constraint] of the task file works in one process only, because the risk critic "
             "is trained in the first one: leave it out, or start the learner without torchrun"
         )
-    device = chosen_device(learner.compute, place.local_rank)
-    team.join(place, learner.batch, device)
+    device = chosen_device(learner.compute, place)
+    orders = team.join(place, learner.batch, device)
     # torchrun tells all processes to stop: the others wait for the first one's word.
     with _stop_on_signals(stop):
         if place.rank:
-            team.follow(device)
+            team.follow(device, orders)
         else:
-            _run_first(settings, stop, Team())
+            _run_first(settings, stop, Team(orders))
     team.leave()  # after a failure the others may not answer any more: the process just ends
 
 
@@ -54,12 +54,21 @@ def _run_first(settings: LearnerSettings, stop: threading.Event, others: Alone) 
     with _stop_on_signals(stop):
         client = ServerClient(settings.server_url, settings.token, stop, say=_log.info)
         try:
-            client.check_protocol()
+            _check_protocol(client, others)
             learn(settings, client, stop, others)
         except Stopped:
             _log.info("the learner stops")
         finally:
             client.close()
+
+
+def _check_protocol(client: ServerClient, others: Alone) -> None:
+    """Waits for a server that is away. Raises Stopped, ServerRefused."""
+    try:
+        client.check_protocol()
+    except Stopped:
+        others.end()
+        raise
 
 
 def learn(

@@ -1,6 +1,7 @@
 """What was trained becomes a version: judged when it is due, then published or kept as refused."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from robot_rl.config.task import Task
@@ -34,13 +35,17 @@ class Releases:
         fitness: Fitness,
         good: LastGood,
         risk: RiskRelease | None,
+        read: Callable[[], Metrics],
         *,
         lockstep: bool,
     ) -> None:
+        """`read`: the newest losses, after all that waited were read; training may have gone back
+        then.
+        """
         self._folder, self._backbone_sha256 = refused_folder, backbone_sha256
         self._algorithm, self._replay = algorithm, replay
         self._publisher, self._fitness, self._good = publisher, fitness, good
-        self._risk = risk
+        self._risk, self._read = risk, read
         self.pace = PublishingPace(task, lockstep=lockstep)
         self.refusal = ""
         self._warned = ""
@@ -56,12 +61,13 @@ class Releases:
         self._fitness.published(head)
         return version
 
-    def publish_when_due(self, metrics: Metrics, cursor: int) -> None:
+    def publish_when_due(self, cursor: int) -> None:
         waiting = bool(self._replay.fresh_interventions)  # trained on, and not yet in any version
-        if metrics and self.pace.is_due(self._replay.received, correction=waiting):
-            self.publish(metrics, cursor)
+        if self.pace.is_due(self._replay.received, correction=waiting) and self._read():
+            self.publish(cursor)
 
-    def publish(self, metrics: Metrics, cursor: int) -> None:
+    def publish(self, cursor: int) -> None:
+        metrics = self._read()  # a loss that is read later could not undo the version
         if self._good.stopped or not self._good.is_finite():
             return
         self.refusal = self._fitness.refusal()

@@ -9,7 +9,7 @@ from robot_rl import durable_file
 from robot_rl.config.task import Task
 from robot_rl.errors import Conflict
 from robot_rl.learner.algorithm import Algorithm
-from robot_rl.learner.checkpoint import Position, read_state, write_state
+from robot_rl.learner.checkpoint import NotFinite, Position, read_state, write_state
 from robot_rl.learner.disk import in_words
 from robot_rl.learner.feed import HistoryLost, ServerClient
 from robot_rl.learner.fitness import Fitness
@@ -104,7 +104,9 @@ class SavedState:
         version: int | None,
         refreshed_env_steps: int = 0,
     ) -> None:
-        """Where the disk takes nothing, the state before stays, and `problem` says so."""
+        """Where the disk takes nothing, or a tensor is not finite, the state before stays, and
+        `problem` says so.
+        """
         counts = self._algorithm.counts
         position = Position(
             task=self._task.name,
@@ -136,9 +138,10 @@ class SavedState:
                 self._risk,
                 self._shaping,
             )
-        except OSError as error:
+        except (OSError, NotFinite) as error:
+            reason = in_words(error) if isinstance(error, OSError) else str(error)
             self.problem = (
-                f"the learner's state cannot be saved in {self.path.parent} ({in_words(error)}); "
+                f"the learner's state cannot be saved in {self.path.parent} ({reason}); "
                 "what is there already stays valid"
             )
         else:

@@ -33,6 +33,9 @@ class Place:
         return cls(rank=rank, processes=of, local_rank=local_rank)
 
 
+ALONE = Place()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerSettings:
     task: Task
@@ -41,4 +44,4 @@ class LearnerSettings:
     data_folder: Path
     lockstep: bool = False
     seed: int = 0
-    place: Place = Place()
+    place: Place = ALONE

@@ -12,6 +12,7 @@ when a batch is drawn, by a network that changes only when it is fitted anew, ea
 known successes have doubled.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import nn
 
 from robot_rl.config.learner import LearnerSection
 from robot_rl.config.shaping import ShapingSection
+from robot_rl.errors import BadInput
 from robot_rl.learner.algorithm import Discounted
 from robot_rl.learner.derived import (
     BOOTSTRAP,
@@ -29,6 +31,7 @@ from robot_rl.learner.derived import (
     REWARD,
     BatchColumn,
     MonteCarloReturn,
+    NStepReward,
 )
 from robot_rl.learner.device import send
 from robot_rl.learner.replay import Batch, Replay
@@ -133,18 +136,38 @@ class Shaping(nn.Module):
 
 
 def shaping_of(
-    settings: LearnerSection, *, features: int, seed: int, device: torch.device
+    settings: LearnerSection,
+    columns: Sequence[BatchColumn],
+    features: int,
+    seed: int,
+    device: torch.device,
 ) -> Shaping | None:
-    """What an algorithm's settings ask for; None: nothing."""
+    """What an algorithm's settings ask for; None: nothing. Its `columns` are those of every batch.
+
+    Raises BadInput: it learns from no reward that can be shaped.
+    """
     if not settings.shaping.weight:
         return None
-    assert isinstance(settings, Discounted), "an algorithm with values has a discount"
+    if not isinstance(settings, Discounted):
+        raise _unshapable(settings, "its settings have no discount")
+    if any(isinstance(each, NStepReward) for each in columns):
+        raise _unshapable(settings, "it adds the rewards of several steps")
+    if not {FEATURES, NEXT_FEATURES, REWARD, BOOTSTRAP} <= {*columns}:
+        raise _unshapable(settings, "its batches have not reward, bootstrap and both features")
     return Shaping(
         settings.shaping,
         discount=settings.discount,
         features=features,
         seed=seed,
         device=device,
+    )
+
+
+def _unshapable(settings: LearnerSection, reason: str) -> BadInput:
+    return BadInput(
+        f"learner.shaping.weight is {settings.shaping.weight:g} in the task file, and rewards of "
+        f"{settings.algorithm} cannot be shaped, because {reason}: set it to 0, or choose another "
+        "algorithm"
     )
 
 

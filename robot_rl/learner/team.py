@@ -36,9 +36,11 @@ from robot_rl.policy.heads import AnyHead, new_head
 from robot_rl.schema.message import Message
 
 FIRST = 0
-# The first process may wait for its server for hours. One that has ended is noticed at once, by its
-# closed connection, and a machine that is gone by torchrun.
+# Of orders: the first process may wait for its server for hours. One that has ended is noticed at
+# once, by its closed connection, and a machine that is gone by torchrun.
 _SILENT = timedelta(days=1)
+# Of tensors, which all bring once they have heard the order: to compile networks takes a minute.
+_COMPUTING = timedelta(minutes=10)
 
 
 class TeamLost(Unavailable):
@@ -94,8 +96,10 @@ class _Optimized(Protocol):
 # ---- the group ----------------------------------------------------------------------------------
 
 
-def join(place: Place, batch: int, device: torch.device) -> None:
-    """Meet the other processes, at the address that torchrun gave. Raises BadInput, TeamLost."""
+def join(place: Place, batch: int, device: torch.device) -> distributed.ProcessGroup:
+    """Meet the other processes, at the address that torchrun gave. Returns the group that orders
+    go through. Raises BadInput, TeamLost.
+    """
     if batch % place.processes:
         raise BadInput(
             f"learner.batch is {batch}, which {place.processes} processes cannot divide into equal "
@@ -107,8 +111,9 @@ def join(place: Place, batch: int, device: torch.device) -> None:
         torch.cuda.set_device(device)
     with _together():
         distributed.init_process_group(
-            backend, rank=place.rank, world_size=place.processes, timeout=_SILENT
+            backend, rank=place.rank, world_size=place.processes, timeout=_COMPUTING
         )
+        return distributed.new_group(backend="gloo", timeout=_SILENT)
 
 
 def leave() -> None:
@@ -166,23 +171,24 @@ def _average_in(algorithm: Algorithm) -> None:
 # ---- orders -------------------------------------------------------------------------------------
 
 
-def _tell(data: bytes) -> None:
+def _tell(data: bytes, orders: distributed.ProcessGroup) -> None:
     with _together():
-        distributed.broadcast(torch.tensor([len(data)]), FIRST)
-        distributed.broadcast(torch.from_numpy(np.frombuffer(data, np.uint8).copy()), FIRST)
+        distributed.broadcast(torch.tensor([len(data)]), FIRST, orders)
+        values = torch.from_numpy(np.frombuffer(data, np.uint8).copy())
+        distributed.broadcast(values, FIRST, orders)
 
 
-def _hear() -> bytes:
+def _hear(orders: distributed.ProcessGroup) -> bytes:
     with _together():
         length = torch.zeros(1, dtype=torch.int64)
-        distributed.broadcast(length, FIRST)
+        distributed.broadcast(length, FIRST, orders)
         data = torch.empty(int(length), dtype=torch.uint8)
-        distributed.broadcast(data, FIRST)
+        distributed.broadcast(data, FIRST, orders)
     return data.numpy().tobytes()
 
 
-def _order(order: Order) -> None:
-    _tell(order.model_dump_json().encode())
+def _order(order: Order, orders: distributed.ProcessGroup) -> None:
+    _tell(order.model_dump_json().encode(), orders)
 
 
 # ---- the first process --------------------------------------------------------------------------
@@ -218,6 +224,9 @@ class Alone:
 class Team(Alone):
     """Of the first process, which tells the others what to do."""
 
+    def __init__(self, orders: distributed.ProcessGroup) -> None:
+        self._orders = orders
+
     def begin(
         self, algorithm: Algorithm, settings: LearnerSection, seed: int, head: HeadSettings
     ) -> None:
@@ -230,33 +239,35 @@ class Team(Alone):
                 updates=counts.updates,
                 critic=counts.critic,
                 actor=counts.actor,
-            )
+            ),
+            self._orders,
         )
         state = algorithm.state().items()
-        _tell(save({key: value.detach().cpu().contiguous() for key, value in state}))
+        data = save({key: value.detach().cpu().contiguous() for key, value in state})
+        _tell(data, self._orders)
 
     def join(self, algorithm: Algorithm) -> None:
         _average_in(algorithm)
 
     def data(self, replay: Replay, *, offline: bool = False) -> Replay:
         # The part of a replay that an algorithm uses.
-        return cast(Replay, _Dividing(replay, offline=offline))
+        return cast(Replay, _Dividing(replay, self._orders, offline=offline))
 
     def averaged(self, losses: Losses) -> Losses:
         return averaged(losses)
 
     def alive(self) -> None:
-        _order(AliveOrder())
+        _order(AliveOrder(), self._orders)
 
     def end(self) -> None:
-        _order(EndOrder())
+        _order(EndOrder(), self._orders)
 
 
 class _Dividing:
     """A replay whose batches are divided among the processes."""
 
-    def __init__(self, replay: Replay, *, offline: bool) -> None:
-        self._replay, self._offline = replay, offline
+    def __init__(self, replay: Replay, orders: distributed.ProcessGroup, *, offline: bool) -> None:
+        self._replay, self._orders, self._offline = replay, orders, offline
         self.online, self.demonstrated = replay.online, replay.demonstrated
         self.demonstrations, self.accepted = replay.demonstrations, replay.accepted
 
@@ -282,7 +293,8 @@ class _Dividing:
                 views=views,
                 shown=whole.shown,
                 columns=shapes,
-            )
+            ),
+            self._orders,
         )
         own: dict[BatchColumn, torch.Tensor] = {}
         for name, each in parts.items():
@@ -338,7 +350,7 @@ class _Received:
         return Batch(columns=own, online=0, shown=self.part.shown, parts=processes())
 
 
-def follow(device: torch.device) -> Algorithm | None:
+def follow(device: torch.device, orders: distributed.ProcessGroup) -> Algorithm | None:
     """Train on what the first process sends until it says that it ends; what was trained.
 
     Raises TeamLost: the first process, or another, has ended.
@@ -348,10 +360,10 @@ def follow(device: torch.device) -> Algorithm | None:
     algorithm: Algorithm | None = None
     stage: Iterator[Losses] = iter(())
     while True:
-        order = _ORDER.validate_json(_hear())
+        order = _ORDER.validate_json(_hear(orders))
         match order:
             case BeginOrder():
-                algorithm = _begun(order, device)
+                algorithm = _begun(order, load(_hear(orders)), device)
                 stage = algorithm.offline(data, rng)
             case PartOrder():
                 assert algorithm is not None, "a batch comes after the algorithm's state"
@@ -363,12 +375,12 @@ def follow(device: torch.device) -> Algorithm | None:
                 return algorithm
 
 
-def _begun(order: BeginOrder, device: torch.device) -> Algorithm:
+def _begun(order: BeginOrder, state: Mapping[str, torch.Tensor], device: torch.device) -> Algorithm:
     settings: LearnerSection = learner_section(json.loads(order.settings))
     head: AnyHead = new_head(order.head)
     algorithm = make_algorithm(settings, head, order.seed, device)
     _average_in(algorithm)
-    algorithm.load_state(load(_hear()))
+    algorithm.load_state(state)
     counts = algorithm.counts
     counts.updates, counts.critic, counts.actor = order.updates, order.critic, order.actor
     return algorithm

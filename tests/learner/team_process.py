@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch.distributed import ProcessGroup
 
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
@@ -51,13 +52,13 @@ def save_state(state: Mapping[str, torch.Tensor], path: Path) -> None:
     save_file({key: value.detach().contiguous() for key, value in state.items()}, path)
 
 
-def train_all(rank: int, folder: Path) -> None:
+def train_all(rank: int, folder: Path, orders: ProcessGroup) -> None:
     for name in NAMES:
         if rank:
-            algorithm = team.follow(CPU)
+            algorithm = team.follow(CPU, orders)
             assert algorithm is not None
         else:
-            first = Team()
+            first = Team(orders)
             algorithm, said = train(name, first)
             first.end()
             (folder / f"{name}.json").write_text(json.dumps(said))
@@ -77,7 +78,7 @@ def dying(after: int) -> Callable[[], None]:
     return count
 
 
-def learn_until_one_dies(rank: int, folder: Path, dies: int) -> None:
+def learn_until_one_dies(rank: int, folder: Path, dies: int, orders: ProcessGroup) -> None:
     """A whole learner; rank `dies` ends itself in the middle of an update."""
     if rank == dies:
         count, average = dying(DIES_AFTER), team._average
@@ -88,7 +89,7 @@ def learn_until_one_dies(rank: int, folder: Path, dies: int) -> None:
 
         team._average = averaging
     if rank:
-        team.follow(CPU)
+        team.follow(CPU, orders)
         return
     plain = load_task("lift_cube")
     small = {"batch": 16, "width": 16, "start_steps": 4, "replay_steps": 1000}
@@ -113,18 +114,18 @@ def learn_until_one_dies(rank: int, folder: Path, dies: int) -> None:
         lockstep=True,
         place=Place(rank=rank, processes=2),
     )
-    learn(settings, client, stop, Team())
+    learn(settings, client, stop, Team(orders))
 
 
 def main() -> int:
     mode, rank, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     torch.set_num_threads(1)
     try:
-        team.join(Place(rank=rank, processes=2), 16, CPU)
+        orders = team.join(Place(rank=rank, processes=2), 16, CPU)
         if mode == "train":
-            train_all(rank, folder)
+            train_all(rank, folder, orders)
         else:
-            learn_until_one_dies(rank, folder, int(mode))
+            learn_until_one_dies(rank, folder, int(mode), orders)
         team.leave()
     except PlainError as error:
         print(error, file=sys.stderr)

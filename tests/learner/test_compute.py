@@ -26,6 +26,7 @@ from robot_rl.learner.device_features import DeviceFeatures
 from robot_rl.learner.readings import LossReadings
 from robot_rl.learner.replay import CPU, Replay
 from robot_rl.learner.samplers import Uniform
+from robot_rl.learner.settings import Place
 from robot_rl.policy.head import Head
 from robot_rl.policy.networks import Ensemble, Mlp
 from tests.learner.algorithms.reaching import demonstrate, empty
@@ -264,11 +265,23 @@ def test_a_device_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (7, 5))
-    assert chosen_device(ComputeSection(), 1) == torch.device("cuda:1")
+    assert chosen_device(ComputeSection(), Place(local_rank=1)) == torch.device("cuda:1")
     with pytest.raises(BadInput, match=r"there is no cuda:3: this machine has 2 GPUs"):
         chosen_device(ComputeSection(device="cuda:3"))
     with pytest.raises(BadInput, match=r"cuda:0 has no bfloat16 \(compute capability 7\.5"):
         chosen_device(ComputeSection(precision="bfloat16"))
+
+
+def test_a_numbered_gpu_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    numbered = ComputeSection(device="cuda:1")
+    assert chosen_device(numbered) == torch.device("cuda:1")
+    for local_rank in range(2):
+        place = Place(rank=local_rank, processes=2, local_rank=local_rank)
+        assert chosen_device(ComputeSection(), place) == torch.device(f"cuda:{local_rank}")
+        with pytest.raises(BadInput, match=r"cuda:1 .* one GPU for all 2 processes: .* \"cuda\""):
+            chosen_device(numbered, place)
 
 
 def test_compiling_without_a_compiler_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

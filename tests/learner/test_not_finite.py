@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load, load_file, save
 
+from robot_rl.config.compute import ComputeSection
+from robot_rl.config.shaping import ShapingSection
 from robot_rl.config.task import Task
+from robot_rl.errors import Unavailable
 from robot_rl.learner.algorithm import Losses
 from robot_rl.learner.checkpoint import BadLearnerState
 from robot_rl.learner.derived import FEATURES, BatchColumn
@@ -18,6 +22,8 @@ from robot_rl.learner.releases import Releases
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import Sampler
 from robot_rl.learner.saved_state import STATE
+from robot_rl.learner.seeing.carry_over import Translation
+from robot_rl.learner.seeing.refresh import Refreshed
 from robot_rl.policy.head import Head
 from robot_rl.policy.weights import read_metadata
 from tests.learner.lab import Lab, record_episode
@@ -125,6 +131,75 @@ def test_what_is_told_for_a_while_stands_before_what_is_told_for_long(
     session(lab, task, tmp_path, whole(lab), prepare=batches(lambda drawn: drawn == 14))
     assert "it holds back more than it promised" in said(lab)
     assert "the learner goes back" in said(lab)[-1]
+
+
+def reading_seldom(task: Task) -> Task:
+    compute = ComputeSection(read_updates=50)
+    learner = task.learner.model_copy(update={"compute": compute})
+    return task.model_copy(update={"learner": learner})
+
+
+def test_what_is_read_late_is_read_before_a_version(task: Task, tmp_path: Path) -> None:
+    """One bad batch is gone back from once, and not again when its losses are read."""
+    lab = Lab()
+    for seed in (1, 2, 3):
+        record_episode(lab, task, seed, steps=8, human=(2, 3), segment=9)  # no report in between
+    poisoned = batches(lambda drawn: drawn == 14)
+    learner = session(lab, reading_seldom(task), tmp_path, whole(lab), prepare=poisoned)
+    assert all_is_finite(lab, tmp_path, task)
+    assert learner._good.went_back == 1
+    assert learner._good.stopped == ""
+    assert "the loss critic is nan: the learner goes back" in said(lab)[-1]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_refreshed_encoder_gets_a_finite_state(
+    task: Task, lab: Lab, tmp_path: Path, stopped: bool
+) -> None:
+    learner = session(lab, task, tmp_path, whole(lab))
+    head, features = learner.algorithm.head, learner._backbone.size
+    assert isinstance(head, Head)
+    with torch.no_grad():
+        head.mean.weight[0, 0] = torch.nan
+    if stopped:
+        learner._good.accepts({"critic": float("nan")})
+        learner._good.accepts({"critic": float("nan")})
+        assert learner._good.stopped
+    translation = Translation(
+        matrix=torch.eye(features), offset=torch.zeros(features), unexplained=0.0
+    )
+    refreshed = Refreshed(folder=tmp_path, sha256="0" * 64, translation=translation, text="it")
+    learner._take_refreshed(refreshed)
+    learner._save()
+    assert learner._refreshed is not stopped, "what has stopped is not started again by it"
+    assert finite(weights(learner))
+    assert finite(load_file(tmp_path / task.name / STATE))
+
+
+def test_a_state_that_is_not_finite_is_never_written(task: Task, lab: Lab, tmp_path: Path) -> None:
+    """Whatever is beside the algorithm: here the progress model, which is fitted to nothing yet."""
+    shaping = ShapingSection(weight=0.5, first_successes=100)
+    shaped = task.model_copy(
+        update={"learner": task.learner.model_copy(update={"shaping": shaping})}
+    )
+    session(lab, shaped, tmp_path, lambda _cursor, steps: steps >= 10)
+    state = tmp_path / task.name / STATE
+    before = state.read_bytes()
+
+    def poison(learner: Learner) -> None:
+        write = learner._saved.write
+
+        def poisoned(*given: Any, **named: Any) -> None:
+            assert learner._shaping is not None
+            with torch.no_grad():
+                next(learner._shaping.network.parameters()).fill_(torch.nan)
+            write(*given, **named)
+
+        learner._saved.write = poisoned
+
+    with pytest.raises(Unavailable, match=r"cannot be saved .*the tensor shaping\..* not finite"):
+        session(lab, shaped, tmp_path, whole(lab), prepare=poison)
+    assert state.read_bytes() == before
 
 
 def test_batches_that_are_never_finite_stop_the_training(

@@ -3,17 +3,19 @@ model of the time to success is learned from what succeeded.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from robot_rl.config.algorithms.bc import BcSettings
 from robot_rl.config.algorithms.rlpd import RlpdSettings
-from robot_rl.config.learner import known_algorithms
+from robot_rl.config.learner import LearnerSection, known_algorithms
 from robot_rl.config.shaping import ShapingSection
 from robot_rl.config.task import Task
+from robot_rl.errors import BadInput
 from robot_rl.learner.algorithm import Losses
 from robot_rl.learner.algorithms.rlpd import Rlpd
 from robot_rl.learner.checkpoint import read_state
@@ -25,6 +27,7 @@ from robot_rl.learner.derived import (
     REWARD,
     BatchColumn,
     MonteCarloReturn,
+    NStepReward,
 )
 from robot_rl.learner.replay import CPU, Batch, Replay
 from robot_rl.learner.samplers import Demonstrated
@@ -212,6 +215,55 @@ def test_an_algorithm_without_values_refuses_it_in_a_sentence() -> None:
     with pytest.raises(ValidationError, match="changes rewards, and bc learns from none"):
         known_algorithms()["bc"](shaping=on)  # pyright: ignore[reportCallIssue]
     assert RlpdSettings(shaping=on).shaping.weight == 0.5
+
+
+class Undiscounted(BcSettings):
+    """As another package may have them."""
+
+    actor_critic: ClassVar[bool] = True
+
+
+class Summing(Rlpd):
+    """As another package may have it."""
+
+    columns: tuple[BatchColumn, ...] = (
+        *(each for each in NEEDED if each != REWARD),
+        NStepReward(3, GAMMA),
+    )
+
+
+class Blind(Rlpd):
+    columns: tuple[BatchColumn, ...] = (REWARD, BOOTSTRAP)
+
+
+class SummingSettings(RlpdSettings):
+    implementation: ClassVar[str] = f"{__name__}:Summing"
+
+
+class BlindSettings(RlpdSettings):
+    implementation: ClassVar[str] = f"{__name__}:Blind"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (Undiscounted, "bc cannot be shaped, because its settings have no discount: set it to 0"),
+        (SummingSettings, "rlpd cannot be shaped, because it adds the rewards of several steps"),
+        (BlindSettings, "rlpd cannot be shaped, because its batches have not reward, bootstrap"),
+    ],
+)
+def test_an_algorithm_that_cannot_be_shaped_is_refused_at_the_start(
+    task: Task, tmp_path: Path, settings: type[LearnerSection], sentence: str
+) -> None:
+    lab = Lab()
+    for seed in range(2):
+        record_episode(lab, task, seed, steps=8, human=(2, 3))
+    given: dict[str, Any] = {"batch": 16, "width": 16, "start_steps": 4, "replay_steps": 1000}
+    learner = settings(**given, shaping=shaped_task(task).learner.shaping)
+    wanting = task.model_copy(update={"learner": learner})
+    with pytest.raises(BadInput, match=sentence):
+        session(lab, wanting, tmp_path, whole(lab))
+    assert not lab.policies, "nothing was published"
 
 
 class Shaped:
