@@ -275,6 +275,7 @@ def test_a_device_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPa
 def test_a_numbered_gpu_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (8, 0))
     numbered = ComputeSection(device="cuda:1")
     assert chosen_device(numbered) == torch.device("cuda:1")
     for local_rank in range(2):
