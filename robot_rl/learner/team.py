@@ -113,7 +113,8 @@ def join(place: Place, batch: int, device: torch.device) -> distributed.ProcessG
         distributed.init_process_group(
             backend, rank=place.rank, world_size=place.processes, timeout=_COMPUTING
         )
-        return distributed.new_group(backend="gloo", timeout=_SILENT)
+        orders = distributed.new_group(backend="gloo", timeout=_SILENT)
+    return cast("distributed.ProcessGroup", orders)  # every process is a member of it
 
 
 def leave() -> None:

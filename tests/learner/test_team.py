@@ -149,7 +149,7 @@ class Watched(Alone):
 
     begun = 0
 
-    def begin(self, *_given: object) -> None:
+    def begin(self, *_given: object, **_named: object) -> None:
         self.begun += 1
 
 
@@ -172,7 +172,7 @@ def test_the_others_go_back_too_before_the_next_batch(
                 known.append((watched.begun, learner._good.went_back))
                 yield {"clone": torch.tensor(torch.nan if batch == 1 else 0.5)}
 
-        learner.algorithm.offline = offline
+        monkeypatch.setattr(learner.algorithm, "offline", offline)
 
     session(Lab(), wanting, tmp_path, lambda *_: len(known) == 4, prepare=prepare)
     assert known == [(1, 0), (1, 0), (2, 1), (2, 1)]
