@@ -200,7 +200,7 @@ def test_without_a_gripper_there_are_no_grasp_networks(seed: int) -> None:
     assert not [name for name, _ in bare.named_parameters() if "grasp" in name]
     losses = bare.update(replay, np.random.default_rng(seed))
     assert losses["grasp"] == 0
-    assert np.isfinite(losses["actor"])
+    assert np.isfinite(float(losses["actor"]))
     older = older_state(bare) | {
         key: value for key, value in older_state(algorithm).items() if "grasp." in key
     }
@@ -245,7 +245,7 @@ def test_two_arms_have_a_grasp_critic_each(seed: int) -> None:
     replay.start(episode_id)
     replay.add(episode_id, 0, Trajectory.made(given), [None] * 30)
     losses = [algorithm.update(replay, rng) for _ in range(300)]
-    assert np.isfinite(list(losses[-1].values())).all()
+    assert np.isfinite([float(value) for value in losses[-1].values()]).all()
     policy = HeadPolicy(cast(Backbone, None), algorithm.head)
     action = policy.decide(np.zeros(3, np.float32), rng, deterministic=True)
     assert action.shape == (14,)
