@@ -305,6 +305,7 @@ def curve(seed: int, weight: float, warm_up: int = 600, parts: int = 5) -> list[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.beside
 def test_with_it_a_policy_still_learns_to_reach_with_nobody_helping(seed: int) -> None:
     """Means of three seeds; how it compares is in docs/learning.md."""
