@@ -180,7 +180,9 @@ def test_compiled_networks_learn_the_same(name: str, seed: int) -> None:
 
 
 @TRACED
+@pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # inductor's own
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_compiled_by_inductor_they_learn_the_same(seed: int) -> None:
     if shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler")
