@@ -7,9 +7,8 @@ among them: step i of n has n − i steps to go. With
   Φ(s) = −weight·T(s),  Φ = 0 after a terminal step,      r′ = r + γ·mask·Φ(s′) − Φ(s)
 
 the return from s with r′ is that with r, less Φ(s), whatever is done: which policy is best stays
-the same, even where the model is wrong. It is the network's share that is frozen: r′ is computed
-when a batch is drawn, by a network that changes only when it is fitted anew, each time that the
-known successes have doubled.
+the same, even where the model is wrong. r′ is computed when a batch is drawn, by a network that
+changes only when it is fitted anew, each time that the known successes have doubled.
 """
 
 from collections.abc import Sequence
