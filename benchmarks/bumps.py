@@ -13,7 +13,8 @@ from uuid import UUID
 import numpy as np
 from pydantic import TypeAdapter
 
-from benchmarks.fault_cell import FaultCell, Spoilt, fault_cell
+from benchmarks.fault_cell import FaultCell, fault_cell
+from benchmarks.fault_trial import Spoilt
 from benchmarks.watcher import watching
 from hardware import arm_topics
 from robot_rl.daemon import messages

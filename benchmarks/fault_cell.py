@@ -8,11 +8,9 @@ import multiprocessing
 import os
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -21,14 +19,13 @@ from uuid import UUID, uuid4
 import numpy as np
 from pydantic import TypeAdapter
 
-from hardware import arm_process, arm_topics
-from hardware.arm import Arm, ArmLaunch
-from hardware.arm_process import HostedArm
+from benchmarks.fault_parties import Hand, arm_with_a_reflex, scripted_policy
+from benchmarks.fault_trial import Spoilt
+from hardware import arm_topics
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.devices.launch import hosted_arm
-from robot_rl.daemon.devices.teleop import lost_record
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
 from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
@@ -43,14 +40,12 @@ ARM_PRIORITY = CONTROL_PRIORITY - 10
 FAST = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 MOVES_M_S = 0.15
 """A trial begins when the arm moves faster; full speed is 0.25 m/s."""
+LOOK_S = 0.8
+"""How long a trial looks at the arm after its fault."""
 PRESSES_N = 10.0
 """Nothing but contact makes such a force."""
 _PATIENCE_S = 90.0  # the first start may compile
 _RESULTS: TypeAdapter[CommandResult | StopProgress] = TypeAdapter(CommandResult | StopProgress)
-
-
-class Spoilt(RuntimeError):
-    """A busy machine disturbed the trial before its fault: it counts for nothing."""
 
 
 def eventually(true: Callable[[], bool], what: str, timeout_s: float = _PATIENCE_S) -> None:
@@ -60,97 +55,6 @@ def eventually(true: Callable[[], bool], what: str, timeout_s: float = _PATIENCE
         if time.monotonic() > deadline:
             raise Spoilt(what)
         time.sleep(0.002)
-
-
-def _arm_with_a_reflex(hosted: HostedArm, priority: int) -> None:
-    """The arm's process; at SIGUSR1 its driver stops it, as a vendor's reflex would."""
-    opened = hosted.driver.open
-
-    def open_arm(settings: Any, launch: ArmLaunch) -> Arm:
-        arm = opened(settings, launch)
-        signal.signal(signal.SIGUSR1, lambda *_: arm.brake("reflex: joint 3 met 40 Nm"))
-        return arm
-
-    arm_process.main(replace(hosted, driver=replace(hosted.driver, open=open_arm)), priority)
-
-
-def _policy(settings: DaemonSettings, actions: int, direction: tuple[float, ...]) -> None:
-    """An actor that plans `actions` actions ahead at every step, until it is killed."""
-    chunk_slot = topics.open_chunk(settings.memory, settings.task.action.size)
-    control = topics.open_slot(settings.memory, "control")
-    step_ns, chunk_id = settings.task.step_ns, time.monotonic_ns()
-    while True:
-        observed_ns = time.monotonic_ns() // step_ns * step_ns
-        chunk = np.zeros((), chunk_slot.dtype)
-        chunk["chunk_id"] = chunk_id = chunk_id + 1
-        chunk["observation_ns"], chunk["dt_ns"], chunk["count"] = observed_ns, step_ns, actions
-        chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
-        chunk["epoch"] = control.read()["epoch"]
-        chunk["risk"] = chunk["risk_threshold"] = topics.NO_CRITIC
-        chunk["actions"][:actions, :3] = direction
-        chunk_slot.write(chunk)
-        time.sleep((observed_ns + step_ns - time.monotonic_ns()) * 1e-9)
-
-
-@dataclass(slots=True)
-class Hand(threading.Thread):
-    """A person, 50 drives a second while `speaks`: by the keyboard, or by a `device`."""
-
-    folder: Path
-    client: UUID
-    speaks: bool = False
-    dead_man: bool = False
-    axes: tuple[float, ...] = (0.0,) * 6
-    device: bool = False
-    """At the robot, and plugged in."""
-    last_ns: int = 0
-    """When the newest drive was written."""
-    ending: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        threading.Thread.__init__(self, name="hand", daemon=True)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def run(self) -> None:
-        drive, control = (topics.open_slot(self.folder, name) for name in ("drive", "control"))
-        local = topics.open_slot(self.folder, "local_input")
-        due_s, sequence = time.monotonic(), 0
-        while not self.ending.is_set():
-            now_ns = time.monotonic_ns()
-            if self.device:
-                self._write_local(local, now_ns)
-            if self.speaks and sequence % 2 == 0:
-                self._write_drive(drive, control.read(), now_ns)
-            sequence += 1
-            due_s = max(due_s + 0.01, time.monotonic())
-            time.sleep(max(due_s - time.monotonic(), 0.0))
-
-    def unplug(self) -> int:
-        """As the teleop process says of a device that is gone; when."""
-        self.device = False
-        now_ns = time.monotonic_ns()
-        topics.open_slot(self.folder, "local_input").write(lost_record(now_ns))
-        return now_ns
-
-    def _write_local(self, slot: Any, now_ns: int) -> None:
-        record = np.zeros((), topics.LOCAL_INPUT)
-        record["t_ns"], record["connected"], record["device"] = now_ns, True, b"spacemouse"
-        record["axes"], record["buttons"][0] = self.axes, self.dead_man
-        slot.write(record)
-
-    def _write_drive(self, slot: Any, control: Any, now_ns: int) -> None:
-        record = np.zeros((), topics.DRIVE)
-        record["client_id"], record["received_ns"] = np.void(self.client.bytes), now_ns
-        record["sequence"], record["lease_epoch"] = now_ns, control["lease_epoch"]
-        record["echo_t_ns"] = now_ns
-        by_console = not self.device
-        record["deadman"] = self.dead_man and by_console
-        record["axes"] = self.axes if by_console else 0.0
-        record["speed_scale"], record["device"] = 1.0, b"keyboard"
-        slot.write(record)
-        self.last_ns = now_ns
 
 
 class FaultCell:
@@ -176,7 +80,7 @@ class FaultCell:
     # ---- processes ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        self._spawn("arm", _arm_with_a_reflex, hosted_arm(ONLY_ARM, self.settings), ARM_PRIORITY)
+        self._spawn("arm", arm_with_a_reflex, hosted_arm(ONLY_ARM, self.settings), ARM_PRIORITY)
         self.start_control()
         self.hand.start()
 
@@ -186,7 +90,7 @@ class FaultCell:
         eventually(lambda: self.control.count > count + 20, "control did not start")
 
     def start_policy(self, actions: int, direction: tuple[float, ...]) -> None:
-        self._spawn("actor", _policy, self.settings, actions, direction)
+        self._spawn("actor", scripted_policy, self.settings, actions, direction)
 
     def end_policy(self) -> None:
         """As a crash ends it; the motion of its episode ends too."""
@@ -210,6 +114,11 @@ class FaultCell:
     def gone(self, name: str) -> None:
         """After SIGKILL."""
         self.processes.pop(name).join(10)
+
+    def give_up(self) -> None:
+        """A trial was spoilt: its policy ends."""
+        if "actor" in self.processes:
+            self.end_policy()
 
     def end(self) -> None:
         self.hand.ending.set()

@@ -56,7 +56,7 @@ def test_a_peer_that_nobody_knows() -> None:
 def test_faults_are_injected_into_a_running_cell() -> None:
     """How soon is the benchmark's to say; here only that each ends in a hold or a latch."""
     result = importlib.import_module("benchmarks.faults").run(faults="14,15,18", repeats=1)
-    assert [target.name.split(",")[0] for target in result.targets] == [
+    assert [target.name.split(":")[0] for target in result.targets] == [
         "14 control_lost",
         "15 control_frozen",
         "18 arm_stopped",
