@@ -93,16 +93,18 @@ def main(folder):
         sender = FromClient(client_id=uuid4(), user="ada", message=start)
         assert messages.send(requests, sender)
         refusals = set()
-        def recorded():
-            refusals.add(bytes(arm.read()["refusal"]).rstrip(b"\\0").decode())
-            return int(episode.read()["recorded_steps"]) >= task.max_steps
-        eventually(recorded, "no steps")
+        moved = 0.0
+        def acted():  # on a busy machine the policy's first actions come too late to act
+            nonlocal moved
+            seen = arm.read()
+            refusals.add(bytes(seen["refusal"]).rstrip(b"\\0").decode())
+            moved = max(moved, float(np.abs(np.array(seen["q"]) - begin).max()))
+            return int(episode.read()["recorded_steps"]) >= 20 and moved > 0.01
+        eventually(acted, "no steps, or the policy never moved it")
         seen = arm.read()
-        moved = float(np.abs(np.array(seen["q"]) - begin).max())
         others = [each for each in refusals if each and not each.endswith("ms old")]
-        print(len(begin), int(episode.read()["recorded_steps"]), f"{moved:.4f}",
-              int(seen["commands"]), int(seen["refused"]), bool(seen["braking"]), others,
-              flush=True)
+        print(len(begin), int(episode.read()["recorded_steps"]), int(seen["commands"]),
+              int(seen["refused"]), bool(seen["braking"]), others, flush=True)
     finally:
         daemon.stop()
 
@@ -141,7 +143,7 @@ def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Pa
     text = text.replace('folder = "lift_cube"', 'folder = "policy"').replace(
         '["front", "wrist"]', '["front"]'
     )
-    text = text.replace("max_steps = 100", "max_steps = 20").replace(
+    text = text.replace("max_steps = 100", "max_steps = 1000").replace(
         "[interventions]", "[interventions]\nunattended_s = 600"
     )
     if "[interventions]" not in text:
@@ -158,10 +160,9 @@ def test_an_arm_of_another_package_runs_an_episode(installed: Path, tmp_path: Pa
     )
     log = tmp_path / "data" / "daemon.log"
     assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
-    joints, steps, moved, commands, refused, braking, others = done.stdout.strip().split(" ", 6)
+    joints, steps, commands, refused, braking, others = done.stdout.strip().split(" ", 5)
     assert (joints, braking) == ("6", "False")
     assert int(steps) >= 20
-    assert float(moved) > 0.01, "the policy moved it"
     assert int(commands) > 100
     # The arm's door lets in whatever the gate makes; a busy machine may bring it late now and then.
     assert others == "[]"
