@@ -69,7 +69,8 @@ class ChunkPlan:
     _targets_of: PlannedAction | None = None
 
     def see(self, chunk: Record) -> None:
-        """Take the newest chunk; seeing one again changes nothing.
+        """Take the newest chunk; seeing one again changes nothing. An action that is being followed
+        stays until its window ends, so that a window has one action and its record names it.
 
         An empty one says that the policy cannot see: what was planned ends where it begins.
         """
@@ -82,7 +83,6 @@ class ChunkPlan:
             return
         held = _Held(chunk=chunk, ends_ns=int(chunk["valid_from_ns"]) + count * dt_ns)
         self._chunks = [*self._chunks, held][-KEPT:]
-        self._cached = None
 
     def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
         """The action for `t_ns` by the newest chunk that covers it, of `epoch` (None: of any)."""

@@ -96,6 +96,7 @@ class Controller:
             settings.grid, now_ns, [account for account in accounts if account is not None]
         )
         self.following: PlannedAction | None = None
+        self._followed: PlannedAction | None = None  # the first one of the present window
         self.source, self.limits = Source.HOLD, Limit.NONE  # of all arms, in the last tick
         self._condition = ArmCondition()
         self._profiles: tuple[str, ...] = ()  # those that the gates have been told
@@ -110,8 +111,7 @@ class Controller:
         now_ns, authority = seen.now_ns, self.authority
         if seen.chunk is not None:
             self.plan.see(seen.chunk)
-        planned = self.plan.at(self.account.begins_ns, None)
-        results = self.account.close_due(now_ns, planned, self.mode)
+        results = self._close_due(now_ns)
         self._look_for_faults(seen)
         self._read_inputs(seen)
         remote = self.operator_input.remote_input(now_ns, authority.lease.state)
@@ -130,6 +130,16 @@ class Controller:
         return TickOutput(
             commands=commands, clear_arms=out.clear_arm, step_results=results, out=out
         )
+
+    def _close_due(self, now_ns: int) -> list[Record]:
+        """Results of windows that ended. The policy's proposal is the action that arms followed in
+        the window; where they followed none, what the newest chunk wanted at its beginning.
+        """
+        planned = self._followed or self.plan.at(self.account.begins_ns, None)
+        results = self.account.close_due(now_ns, planned, self.mode)
+        if results:
+            self._followed = None
+        return results
 
     @property
     def speed_m_s(self) -> float:
@@ -279,6 +289,7 @@ class Controller:
         match state.mode:
             case Mode.AUTONOMOUS:
                 self.following = self.plan.at(now_ns, state.epoch)
+                self._followed = self._followed or self.following
                 return self._follow_policy(self.following, now_ns)
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
