@@ -1,8 +1,9 @@
 """The actor's core: looks at T_k, lets the policy decide, runs the episode machine, records.
 
 Two instants per step of the grid. `observe` at T_k: the observation, and right behind it `decide`,
-the chunk that is valid from B_k = T_k + delay. `attend` shortly after B_k: step results, control's
-events and people's requests. Everything that reaches the actor is taken in there, so that a run in
+which asks for the chunk that is valid from B_k = T_k + delay; what the policy answers goes to
+control as soon as it is there. `attend` shortly after B_k: step results, control's events and
+people's requests. Everything else that reaches the actor is taken in there, so that a run in
 lock-step does not depend on which process was faster.
 """
 
@@ -27,6 +28,8 @@ from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.requests import Requests
 from robot_rl.daemon.actor.risk_watch import RiskWatch
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
+from robot_rl.daemon.actor.thinking import LateAnswers, Question, Thinker
+from robot_rl.policy.interface import Chunk
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.segment import RecordedStep
@@ -57,6 +60,7 @@ class Actor:
         ports: ActorPorts,
         policy: PolicyHolder,
         say: Callable[[str], None],
+        thinker: Thinker,
         classifier: SuccessClassifier | None = None,
     ) -> None:
         self.task = task
@@ -69,7 +73,7 @@ class Actor:
             simulated=identity.simulated,
             consecutive=None if classifier is None else classifier.consecutive,
         )
-        self.inference = Inference(task, policy, classifier, say)
+        self.inference = Inference(task, policy, classifier, thinker, say)
         self.recorder: StepRecorder | None = None
         self.interventions = InterventionLog()
         self._risk = RiskWatch()
@@ -80,6 +84,7 @@ class Actor:
             rules, identity.root_seed, sensors, ports, self._event_log, say
         )
         self._requests = Requests(task, self._machine, self._refusals, policy, ports, self._begin)
+        self._late = LateAnswers(task.step_ns, say)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
         self._started_ns = 0
@@ -114,7 +119,7 @@ class Actor:
         self.publish(grid_ns)
 
     def decide(self, granted_ns: int) -> None:
-        """Take the images of what was observed last, and let the policy answer. Where it cannot,
+        """Take the images of what was observed last, and ask the policy. Where it cannot see,
         what was decided on earlier images ends, in lock-step at the time granted meanwhile.
         """
         observed, self._observed = self._observed, None
@@ -124,7 +129,7 @@ class Actor:
         if not reading.not_finite:
             reading = self._judged(observed.recorder, self.sensors.picture(reading))
         if observed.control is not None and observed.recorder.last is None:
-            self._decide(observed.recorder, reading, observed.control, granted_ns)
+            self._ask(reading, observed.control, granted_ns)
 
     def _judged(self, recorder: StepRecorder, reading: SensorReading) -> SensorReading:
         """With what the classifier says, which may end the episode before the policy is asked."""
@@ -156,36 +161,57 @@ class Actor:
         if self.state.ending is not None:
             recorder.last = event.index
 
-    def _decide(
-        self, recorder: StepRecorder, reading: SensorReading, control: Record, granted_ns: int
-    ) -> None:
-        chunk = self.inference.act(reading)
-        if chunk is None:
-            # What was decided on earlier images must not run on blindly.
-            from_ns = max(reading.grid_ns, granted_ns)
-            self.ports.send_nothing(from_ns=from_ns, dt_ns=self.task.step_ns)
-            return
+    def _ask(self, reading: SensorReading, control: Record, granted_ns: int) -> None:
+        """Ask the policy; where the answer is there at once it is taken in."""
+        followed = text_of(control["mode"]) == Mode.AUTONOMOUS
+        if self.inference.ask(reading, epoch=int(control["epoch"]), followed=followed):
+            self.take_answers(granted_ns)
+        else:
+            self._blind(reading, granted_ns)
+
+    def _blind(self, reading: SensorReading, granted_ns: int) -> None:
+        """What was decided on earlier images must not run on blindly."""
+        from_ns = max(reading.grid_ns, granted_ns)
+        self.ports.send_nothing(from_ns=from_ns, dt_ns=self.task.step_ns)
+
+    def take_answers(self, now_ns: int) -> None:
+        """What the policy decided meanwhile goes to control. Of an episode that is over or ending
+        it concerns nobody.
+        """
+        for answer in self.inference.answers():
+            recorder = self.recorder
+            if recorder is None or recorder.last is not None:
+                continue
+            if answer.chunk is None:
+                self._blind(answer.question.reading, now_ns)
+            else:
+                self._send(recorder, answer.question, answer.chunk, now_ns)
+
+    def _send(self, recorder: StepRecorder, asked: Question, chunk: Chunk, now_ns: int) -> None:
+        grid_ns, step_ns = asked.reading.grid_ns, self.task.step_ns
+        loaded = asked.mind.loaded
         decided = Decided(
-            chunk_id=reading.grid_ns // self.task.step_ns,
-            grid_ns=reading.grid_ns,
-            policy_version=self.policy.version,
-            inference_s=self.policy.inference_s,
+            chunk_id=grid_ns // step_ns,
+            grid_ns=grid_ns,
+            policy_version=loaded.version,
+            inference_s=self.inference.took_s,
             judged=chunk.judged,
         )
         recorder.decide(decided)
+        valid_from_ns = grid_ns + self.task.action_delay_ns
         self.ports.send_chunk(
             decided,
             chunk.actions,
-            observed_ns=reading.grid_ns,
-            valid_from_ns=reading.grid_ns + self.task.action_delay_ns,
-            dt_ns=self.task.step_ns,
-            epoch=int(control["epoch"]),
+            observed_ns=grid_ns,
+            valid_from_ns=valid_from_ns,
+            dt_ns=step_ns,
+            epoch=asked.epoch,
         )
-        followed = text_of(control["mode"]) == Mode.AUTONOMOUS
-        if followed and self.policy.loaded != self._acted:
-            self._acted = self.policy.loaded
-            self._event_log.acts(self._acted)
-            self._say(f"policy version {self._acted.version} acts from now on")
+        self._late.look(len(chunk.actions), now_ns - valid_from_ns, self.inference.took_s)
+        if asked.followed and loaded != self._acted:
+            self._acted = loaded
+            self._event_log.acts(loaded)
+            self._say(f"policy version {loaded.version} acts from now on")
 
     # ---- shortly after B_k ----------------------------------------------------------------------
 
@@ -331,6 +357,8 @@ class Actor:
         self.recorder = StepRecorder(plan)
         self.interventions.clear()
         self._risk = RiskWatch()
+        self._late = LateAnswers(self.task.step_ns, self._say)
+        self.inference.forget()
         self._started_ns, self._finishing = now_ns, 0
         self._machine.choose_next_seed()
         self.ports.play(True)
@@ -347,7 +375,7 @@ class Actor:
             started_ns=self._started_ns,
             max_steps=self._machine.rules.max_steps,
             version=self.policy.version,
-            inference_s=self.policy.inference_s or math.nan,
+            inference_s=self.inference.took_s or math.nan,
             recorded_steps=self.recorded_steps,
             vetoes=self._risk.vetoes,
             overrides=self._risk.overrides,

@@ -9,8 +9,9 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.sensors import SensorReading
+from robot_rl.daemon.actor.thinking import Answer, Question, Thinker
 from robot_rl.policy.images import decode_jpeg
-from robot_rl.policy.interface import BadObservation, Chunk, Observation
+from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.step import state_names_of, state_vector
 
@@ -24,19 +25,22 @@ class Judged:
 
 
 class Inference:
-    """State: the pictures of the newest observation, and what was said about not seeing."""
+    """State: the newest observation with its pictures, and what was said about not seeing."""
 
     def __init__(
         self,
         task: Task,
         policy: PolicyHolder,
         classifier: SuccessClassifier | None,
+        thinker: Thinker,
         say: Callable[[str], None],
     ) -> None:
         self._task, self._policy, self._classifier, self._say = task, policy, classifier, say
+        self._thinker = thinker
         self._decoded: tuple[int, Observation] | None = None  # T_k, what was seen
         self._blind = ""  # why the policy sees nothing now
         self.judging_s = 0.0  # that the classifier took last
+        self.took_s = 0.0  # that the policy took last; 0: it has not answered yet
 
     def judge(self, reading: SensorReading) -> Judged | None:
         """None without a classifier, and where it cannot see."""
@@ -44,42 +48,64 @@ class Inference:
         if classifier is None or reading.not_finite or reading.stale:
             return None
         try:
-            images = self._observation(reading).images
+            self._decoded = (reading.grid_ns, self._decode(reading))
             began = time.perf_counter()
-            probability = classifier.probability(images)
+            probability = classifier.probability(self._decoded[1].images)
         except BadObservation:
             return None  # the policy says why
         self.judging_s = time.perf_counter() - began
         return Judged(probability=probability, done=probability >= classifier.threshold)
 
-    def act(self, reading: SensorReading) -> Chunk | None:
-        """What the policy decides; None when it cannot see. Said when it changes, not per step."""
+    def ask(self, reading: SensorReading, *, epoch: int, followed: bool) -> bool:
+        """Let the policy decide on this observation; False when it cannot see, and then nothing
+        that it was asked before is answered either.
+        """
         why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
         if bad := reading.not_finite:
             why = f"the arm's measurement is not finite: {bad}"
-        chunk = None
-        if not why:
-            try:
-                chunk = self._policy.act(self._observation(reading))
-            except BadObservation as error:
-                why = str(error)
+        self._sees(why)
+        if why:
+            self._thinker.forget()
+            return False
+        known = self._decoded  # once for both, where the classifier has looked already
+        seen = None if known is None or known[0] != reading.grid_ns else known[1]
+        question = Question(
+            reading=reading,
+            observe=lambda: seen or self._decode(reading),
+            mind=self._policy.mind(),
+            epoch=epoch,
+            followed=followed,
+        )
+        self._thinker.ask(question)
+        return True
+
+    def answers(self) -> list[Answer]:
+        """What the policy has decided since; raises what its code raised."""
+        found = self._thinker.answers()
+        for answer in found:
+            if answer.error is not None:
+                raise answer.error
+            self._sees(answer.blind)
+            self.took_s = answer.took_s or self.took_s
+        return found
+
+    def forget(self) -> None:
+        """What was asked concerns nobody any more."""
+        self._thinker.forget()
+
+    def _sees(self, why: str) -> None:
+        """Said when it changes, not per step."""
         if why != self._blind:
             self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
             self._blind = why
-        return chunk
 
-    def _observation(self, reading: SensorReading) -> Observation:
-        """Decoded once for both. Raises BadObservation."""
-        if self._decoded is None or self._decoded[0] != reading.grid_ns:
-            arms = reading.observations
-            observation = Observation(
-                images={
-                    name: decode_jpeg(reading.frames[name].jpeg) for name in self._task.cameras
-                },
-                state=np.array(state_vector(arms)),
-                state_names=state_names_of(arms),
-                instruction=self._task.instruction,
-                t_ns=reading.grid_ns,
-            )
-            self._decoded = (reading.grid_ns, observation)
-        return self._decoded[1]
+    def _decode(self, reading: SensorReading) -> Observation:
+        """Raises BadObservation."""
+        arms = reading.observations
+        return Observation(
+            images={name: decode_jpeg(reading.frames[name].jpeg) for name in self._task.cameras},
+            state=np.array(state_vector(arms)),
+            state_names=state_names_of(arms),
+            instruction=self._task.instruction,
+            t_ns=reading.grid_ns,
+        )

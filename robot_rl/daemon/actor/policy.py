@@ -1,6 +1,5 @@
 """The policy that acts, and its versions: verified, swapped at safe boundaries, pinned."""
 
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,34 @@ class Loaded:
     sha256: str  # of its parts; empty for the starting policy, which no server numbered
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class EpisodeNoise:
+    """Of one episode, whichever versions decide in it."""
+
+    rng: np.random.Generator
+    deterministic: bool = False
+    begun: bool = False  # something was decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mind:
+    """The version that decides, with the noise of its episode: what a question is put to. A swap
+    or a new episode makes another one, so that a thought under way goes on undisturbed.
+    """
+
+    policy: Policy
+    loaded: Loaded
+    noise: EpisodeNoise
+
+    def act(self, observation: Observation) -> Chunk:
+        """Decide. Raises BadObservation."""
+        noise = self.noise
+        if not noise.begun:
+            noise.begun = True
+            self.policy.reset()
+        return self.policy.act(observation, noise.rng, deterministic=noise.deterministic)
+
+
 class PolicyHolder:
     """Which version decides now, which one to follow, which one waits, and an episode's pin.
 
@@ -62,9 +89,7 @@ class PolicyHolder:
         self._offered: PolicyReady | None = None  # None: nothing waits
         self._encoders = _Encoders(self._starting, at_once=at_once)
         self._pinned = False
-        self._deterministic = False
-        self._rng = np.random.default_rng()
-        self.inference_s = 0.0
+        self._noise = EpisodeNoise(rng=np.random.default_rng())
 
     @property
     def loaded(self) -> Loaded:
@@ -82,10 +107,10 @@ class PolicyHolder:
             assert policy is not None  # it was waited for
             self._take(wanted, policy)
         self._pinned = plan.policy_version is not None
-        self._deterministic = plan.purpose is Purpose.EVALUATION
         seeds = np.random.SeedSequence([self._root_seed, _STREAM, plan.seed, number])
-        self._rng = np.random.default_rng(seeds)
-        self.policy.reset()
+        self._noise = EpisodeNoise(
+            rng=np.random.default_rng(seeds), deterministic=plan.purpose is Purpose.EVALUATION
+        )
 
     def end(self) -> None:
         """The episode is over: the next swap leaves a version that was only pinned."""
@@ -117,12 +142,9 @@ class PolicyHolder:
             self._take(wanted, policy)
         self._offered, self._followed = None, wanted
 
-    def act(self, observation: Observation) -> Chunk:
-        """Decide, and time it. Raises BadObservation."""
-        began = time.perf_counter()
-        chunk = self.policy.act(observation, self._rng, deterministic=self._deterministic)
-        self.inference_s = time.perf_counter() - began
-        return chunk
+    def mind(self) -> Mind:
+        """For the next question."""
+        return Mind(policy=self.policy, loaded=self.loaded, noise=self._noise)
 
     def _stored(self, version: int) -> PolicyReady | None:
         """A version as the download laid it down. Raises PolicyUnavailable."""

@@ -6,6 +6,7 @@ Nothing heavy is imported with this module: torch and the policy load when the p
 import hashlib
 import os
 import signal
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,13 @@ from robot_rl.schema.episode import Provenance
 
 if TYPE_CHECKING:
     from robot_rl.daemon.actor.policy import PolicyHolder
+    from robot_rl.daemon.actor.thinking import Thinker
     from robot_rl.daemon.outbox.outbox import OutboxWriter
     from robot_rl.policy.success_classifier import SuccessClassifier
 
 NO_POLICY = 4  # exit code
 _WAIT_S = 0.25
+_SWITCH_S = 0.001  # after which a thread that thinks lets the loop go on, if both run Python
 _CONTROL_PATIENCE_S = 5.0  # lock-step: for control's own tick at T_k
 _START_PATIENCE_S = 60.0
 
@@ -46,8 +49,9 @@ def main(settings: DaemonSettings) -> None:
     from robot_rl.policy.manifest import BadCheckpoint
     from robot_rl.policy.success_classifier import load_classifier
 
-    torch.set_num_threads(1)  # two cores carry physics, control, cameras and the learner too
+    _compute_on_one_core()
     torch.set_num_interop_threads(1)
+    sys.setswitchinterval(_SWITCH_S)
     loading = "the starting policy"
     try:
         policy = PolicyHolder(
@@ -67,9 +71,16 @@ def main(settings: DaemonSettings) -> None:
             ending: list[int] = []
             signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
             loop.run(ending)
-            loop.actor.close()
+            loop.close()
         finally:
             clock.leave()
+
+
+def _compute_on_one_core() -> None:
+    """Two cores carry physics, control, cameras and the learner too. It counts for each thread."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 class ActorLoop:
@@ -83,12 +94,15 @@ class ActorLoop:
         outbox: "OutboxWriter",
         policy: "PolicyHolder",
         classifier: "SuccessClassifier | None" = None,
+        thinker: "Thinker | None" = None,
     ) -> None:
+        """thinker: else as the clock wants it."""
         from robot_rl.daemon.actor.actor import Actor
         from robot_rl.daemon.actor.episode import SIMULATOR
         from robot_rl.daemon.actor.event_log import Identity
         from robot_rl.daemon.actor.ports import ActorPorts
         from robot_rl.daemon.actor.sensors import Sensors
+        from robot_rl.daemon.actor.thinking import AtOnce, Beside
 
         self._settings, self._clock, self._log = settings, clock, log
         self._outbox = outbox
@@ -125,8 +139,12 @@ class ActorLoop:
             root_seed=settings.seed,
             simulated=simulated,
         )
-        task = settings.task
-        self.actor: Actor = Actor(task, identity, sensors, ports, policy, log.say, classifier)
+        if thinker is None:
+            thinker = AtOnce() if clock.virtual else Beside(_compute_on_one_core)
+        self._thinker = thinker
+        self.actor: Actor = Actor(
+            settings.task, identity, sensors, ports, policy, log.say, thinker, classifier
+        )
         ports.play(False)
         # A predecessor may have died in an episode: nothing goes on with it, and nothing returns to
         # it once a person lets go or clears a stop.
@@ -164,6 +182,11 @@ class ActorLoop:
                 # Before the next T_k, where others wait for all that is recorded (meeting.py).
                 self._outbox.flush()
 
+    def close(self) -> None:
+        """What runs is closed as it is."""
+        self._thinker.close()
+        self.actor.close()
+
     def _before_action(self, grid_ns: int) -> int:
         """Lock-step: until when time may go on while images are drawn and the policy decides: until
         after control's last tick before B_k, and before the next T_k. The chunk then is there in
@@ -181,7 +204,8 @@ class ActorLoop:
         return met_ns
 
     def _wait(self, t_ns: int, ending: list[int]) -> bool:
-        while not self._clock.wait_until_ns(t_ns, _WAIT_S):
+        while not self._thinker.wait(self._clock, t_ns, _WAIT_S):
+            self.actor.take_answers(self._clock.now_ns())
             if ending or os.getppid() != self._parent:
                 return False
         return True

@@ -101,6 +101,11 @@ class StepRecorder:
         while len(self._decided) > _CHUNKS_KEPT:
             self._decided.popitem(last=False)
 
+    @property
+    def decided_at(self) -> tuple[int, ...]:
+        """The chunks that it knows of, oldest first."""
+        return tuple(self._decided)
+
     def act(self, result: Record, ending: Ending | None) -> list[Acted]:
         """Join a step result with its observation. Steps leave in order, so an earlier one whose
         result was lost (control was restarted) leaves first, marked.

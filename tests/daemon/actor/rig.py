@@ -17,11 +17,13 @@ from pydantic import TypeAdapter
 
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
+from hardware.clock import Clock
 from hardware.memory import Record
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.process import ActorLoop
+from robot_rl.daemon.actor.thinking import Answer, AtOnce, Question
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -30,7 +32,6 @@ from robot_rl.policy.checkpoint import write_checkpoint
 from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.heads import new_head
-from robot_rl.policy.interface import Chunk, Observation
 from robot_rl.policy.keypoint_cnn import KeypointCnn, KeypointNet
 from robot_rl.policy.parts import adapter_part, backbone_part, head_part, risk_part
 from robot_rl.policy.starting import write_untrained
@@ -99,15 +100,40 @@ class Said(Log):
         self.sentences.append(sentence)
 
 
-class SlowPolicy(PolicyHolder):
-    """The task's policy; the world goes on while it thinks."""
+class HandThinker(AtOnce):
+    """Thinks as long as the test says, by the clock of the test; the loop goes on meanwhile."""
 
-    thinks: Callable[[int], None]
+    def __init__(self, clock: HandClock, slow_ns: dict[int, int]) -> None:
+        super().__init__()
+        self._clock, self._slow_ns = clock, slow_ns
+        self._thought: Answer | None = None
+        self._ready_ns = 0
+        self._waiting: Question | None = None
 
-    def act(self, observation: Observation) -> Chunk:
-        chunk = super().act(observation)
-        self.thinks(observation.t_ns)
-        return chunk
+    def ask(self, question: Question) -> None:
+        if self._thought is not None:
+            self._waiting = question
+            return
+        self._thought = question.answered()
+        self._ready_ns = self._clock.t_ns + self._slow_ns.pop(question.reading.grid_ns, 0)
+
+    def forget(self) -> None:
+        super().forget()
+        self._thought = self._waiting = None
+
+    def answers(self) -> list[Answer]:
+        while self._thought is not None and self._ready_ns <= self._clock.t_ns:
+            self._answers.append(self._thought)
+            self._thought = None
+            if self._waiting is not None:
+                question, self._waiting = self._waiting, None
+                self.ask(question)
+        return super().answers()
+
+    def wait(self, clock: Clock, t_ns: int, timeout_s: float) -> bool:
+        thinks = self._thought is not None and self._clock.t_ns < self._ready_ns < t_ns
+        clock.wait_until_ns(self._ready_ns if thinks else t_ns, timeout_s)
+        return not thinks
 
 
 class Rig:
@@ -166,8 +192,7 @@ class Rig:
         self.sense(self.clock.t_ns)
         self.mode("idle")
         self.outbox = OutboxWriter(self.settings.outbox_file)
-        self.policy = SlowPolicy(task, self.settings.policy_folder, seed, at_once=True)
-        self.policy.thinks = self._think
+        self.policy = PolicyHolder(task, self.settings.policy_folder, seed, at_once=True)
         self.restart()
 
     # ---- time -----------------------------------------------------------------------------------
@@ -181,13 +206,19 @@ class Rig:
     def restart(self) -> None:
         """The process died, if it ran, and another one begins."""
         self.loop = ActorLoop(
-            self.settings, self.clock, self.said, self.outbox, self.policy, self.classifier
+            self.settings,
+            self.clock,
+            self.said,
+            self.outbox,
+            self.policy,
+            self.classifier,
+            HandThinker(self.clock, self.slow_ns),
         )
 
     def end(self) -> None:
         """SIGTERM."""
         self.loop.run([15])
-        self.loop.actor.close()
+        self.loop.close()
 
     def _pass_to(self, t_ns: int) -> None:
         """The world until `t_ns`: every T_k shows and every B_k ends a window."""
@@ -207,10 +238,6 @@ class Rig:
         self.clock.t_ns = max(self.clock.t_ns, t_ns)
         if self.clock.t_ns >= self._until_ns and self.clock.t_ns % STEP > DELAY:
             self.ending.append(0)  # this attend is the last
-
-    def _think(self, grid_ns: int) -> None:
-        if grid_ns in self.slow_ns:
-            self._pass_to(self.clock.t_ns + self.slow_ns.pop(grid_ns))
 
     def sense(self, t_ns: int) -> None:
         arm = np.zeros((), arm_topics.state_type(self.settings.cell.arms[ONLY_ARM].joints))

@@ -79,10 +79,10 @@ def test_a_step_that_nobody_saw_travels_and_is_not_counted_as_training(rig: Rig)
     assert counts.pending_training == 5, "six actions, and one of them without an observation"
 
 
-@pytest.mark.parametrize(("slow_ms", "missed"), [(190, 1), (280, 2), (460, 4)])
+@pytest.mark.parametrize("slow_ms", [190, 280, 460])
 @pytest.mark.injects(FaultCode.INFERENCE_SLOW)
-def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
-    rig: Rig, slow_ms: int, missed: int
+def test_every_step_is_seen_and_kept_while_the_policy_thinks_too_long(
+    rig: Rig, slow_ms: int
 ) -> None:
     rig.start()
     rig.run(1)
@@ -98,9 +98,32 @@ def test_what_a_person_did_while_the_policy_thought_too_long_is_kept(
     assert all(step.executed_action is not None for step in steps[:-1])
     driven = [step.index for step in steps if step.intervention_id == intervention]
     assert driven == list(range(driven[0], 6)), "every window since ada drives is hers"
-    assert sum(not record.images for record in of(RecordedStep, contents)) == missed
+    assert all(record.images for record in of(RecordedStep, contents))
+    assert not any("not observed" in sentence for sentence in rig.said.sentences)
     (over,) = of(InterventionEnded, contents)
     assert (over.first_index, over.last_index) == (driven[0], 5)
+
+
+def test_answers_that_come_when_their_actions_are_over_are_said_once(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    first_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.slow_ns |= {first_ns + k * STEP: 210 * MS for k in range(6)}
+    rig.run(8)
+    said = [sentence for sentence in rig.said.sentences if "by then its only action" in sentence]
+    assert len(said) == 1
+
+
+def test_what_is_decided_next_is_decided_on_the_newest_observation(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    slow_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.slow_ns[slow_ns] = 230 * MS
+    rig.run(4)
+    decided = rig.loop.actor.recorder
+    assert decided is not None
+    ids = [chunk_id - slow_ns // STEP for chunk_id in decided.decided_at]
+    assert ids == [-1, 0, 2, 3], "at 1 it still thought, and 2 was there when it had finished"
 
 
 @pytest.mark.parametrize("lag_ms", [250, -250])
