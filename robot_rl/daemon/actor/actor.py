@@ -189,7 +189,7 @@ class Actor:
 
     def _send(self, recorder: StepRecorder, asked: Question, chunk: Chunk, now_ns: int) -> None:
         grid_ns, step_ns = asked.reading.grid_ns, self.task.step_ns
-        loaded = asked.mind.loaded
+        loaded = asked.decider.loaded
         decided = Decided(
             chunk_id=grid_ns // step_ns,
             grid_ns=grid_ns,

@@ -9,7 +9,7 @@ import numpy as np
 from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.daemon.actor.thinking import Answer, Question, Thinker
+from robot_rl.daemon.actor.thinking import Question, Thinker, Thought
 from robot_rl.policy.images import decode_jpeg
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.success_classifier import SuccessClassifier
@@ -72,14 +72,14 @@ class Inference:
         question = Question(
             reading=reading,
             observe=lambda: seen or self._decode(reading),
-            mind=self._policy.mind(),
+            decider=self._policy.decider(),
             epoch=epoch,
             followed=followed,
         )
         self._thinker.ask(question)
         return True
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[Thought]:
         """What the policy has decided since; raises what its code raised."""
         found = self._thinker.answers()
         for answer in found:

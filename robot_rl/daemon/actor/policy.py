@@ -49,7 +49,7 @@ class EpisodeNoise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Mind:
+class Decider:
     """The version that decides, with the noise of its episode: what a question is put to. A swap
     or a new episode makes another one, so that a thought under way goes on undisturbed.
     """
@@ -142,9 +142,9 @@ class PolicyHolder:
             self._take(wanted, policy)
         self._offered, self._followed = None, wanted
 
-    def mind(self) -> Mind:
+    def decider(self) -> Decider:
         """For the next question."""
-        return Mind(policy=self.policy, loaded=self.loaded, noise=self._noise)
+        return Decider(policy=self.policy, loaded=self.loaded, noise=self._noise)
 
     def _stored(self, version: int) -> PolicyReady | None:
         """A version as the download laid it down. Raises PolicyUnavailable."""

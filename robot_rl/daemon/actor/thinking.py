@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hardware.clock import Clock
-from robot_rl.daemon.actor.policy import Mind
+from robot_rl.daemon.actor.policy import Decider
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 
@@ -25,24 +25,24 @@ class Question:
 
     reading: SensorReading
     observe: Callable[[], Observation]  # decodes its images; raises BadObservation
-    mind: Mind
+    decider: Decider
     epoch: int  # of control's mode at T_k
     followed: bool  # control followed the policy at T_k
 
-    def answered(self) -> "Answer":
+    def answered(self) -> "Thought":
         """Think. What goes wrong is part of the answer."""
         began = time.perf_counter()
         try:
-            chunk = self.mind.act(self.observe())
+            chunk = self.decider.act(self.observe())
         except BadObservation as error:
-            return Answer(question=self, blind=str(error))
+            return Thought(question=self, blind=str(error))
         except Exception as error:  # noqa: BLE001 (raised again by who takes the answer)
-            return Answer(question=self, error=error)
-        return Answer(question=self, chunk=chunk, took_s=time.perf_counter() - began)
+            return Thought(question=self, error=error)
+        return Thought(question=self, chunk=chunk, took_s=time.perf_counter() - began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+class Thought:
     """Either a chunk, or why the policy cannot see, or an error that nobody foresaw."""
 
     question: Question
@@ -63,7 +63,7 @@ class Thinker(Protocol):
         """What was asked so far is not to be answered any more."""
         ...
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[Thought]:
         """Those that came since the last call."""
         ...
 
@@ -80,7 +80,7 @@ class AtOnce:
     """Whoever asks has the answer: for lock-step."""
 
     def __init__(self) -> None:
-        self._answers: list[Answer] = []
+        self._answers: list[Thought] = []
 
     def ask(self, question: Question) -> None:
         self._answers.append(question.answered())
@@ -88,7 +88,7 @@ class AtOnce:
     def forget(self) -> None:
         self._answers.clear()
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[Thought]:
         found, self._answers = self._answers, []
         return found
 
@@ -107,7 +107,7 @@ class Beside:
         self._lock = threading.Condition()
         self._waiting: Question | None = None
         self._thinking: Question | None = None
-        self._answers: list[Answer] = []
+        self._answers: list[Thought] = []
         self._arrived = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="thinking", daemon=True)
@@ -124,7 +124,7 @@ class Beside:
             self._answers.clear()
             self._arrived.clear()
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[Thought]:
         with self._lock:
             self._arrived.clear()
             found, self._answers = self._answers, []

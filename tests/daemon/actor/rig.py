@@ -23,7 +23,7 @@ from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.process import ActorLoop
-from robot_rl.daemon.actor.thinking import Answer, AtOnce, Question
+from robot_rl.daemon.actor.thinking import AtOnce, Question, Thought
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -106,7 +106,7 @@ class HandThinker(AtOnce):
     def __init__(self, clock: HandClock, slow_ns: dict[int, int]) -> None:
         super().__init__()
         self._clock, self._slow_ns = clock, slow_ns
-        self._thought: Answer | None = None
+        self._thought: Thought | None = None
         self._ready_ns = 0
         self._waiting: Question | None = None
 
@@ -121,7 +121,7 @@ class HandThinker(AtOnce):
         super().forget()
         self._thought = self._waiting = None
 
-    def answers(self) -> list[Answer]:
+    def answers(self) -> list[Thought]:
         while self._thought is not None and self._ready_ns <= self._clock.t_ns:
             self._answers.append(self._thought)
             self._thought = None

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hardware.clock import MonotonicClock
-from robot_rl.daemon.actor.policy import EpisodeNoise, Loaded, Mind
+from robot_rl.daemon.actor.policy import Decider, EpisodeNoise, Loaded
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.daemon.actor.thinking import Answer, AtOnce, Beside, LateAnswers, Question, Thinker
+from robot_rl.daemon.actor.thinking import AtOnce, Beside, LateAnswers, Question, Thinker, Thought
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 
 CLOCK = MonotonicClock()
@@ -56,11 +56,11 @@ def question(policy: Slow, t_ns: int, noise: EpisodeNoise | None = None) -> Ques
     )
     seen = Observation(images={}, state=np.zeros(1), state_names=("a",), instruction="", t_ns=t_ns)
     noise = noise or EpisodeNoise(rng=np.random.default_rng(0))
-    mind = Mind(policy=cast(Any, policy), loaded=Loaded(version=1, sha256=""), noise=noise)
-    return Question(reading=reading, observe=lambda: seen, mind=mind, epoch=1, followed=True)
+    decider = Decider(policy=cast(Any, policy), loaded=Loaded(version=1, sha256=""), noise=noise)
+    return Question(reading=reading, observe=lambda: seen, decider=decider, epoch=1, followed=True)
 
 
-def next_answers(thinker: Thinker) -> list[Answer]:
+def next_answers(thinker: Thinker) -> list[Thought]:
     until_ns = CLOCK.now_ns() + int(PATIENCE_S * 1e9)
     while not (found := thinker.answers()) and CLOCK.now_ns() < until_ns:
         thinker.wait(CLOCK, until_ns, 1.0)
