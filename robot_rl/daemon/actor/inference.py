@@ -38,7 +38,8 @@ class Inference:
         self._task, self._policy, self._classifier, self._say = task, policy, classifier, say
         self._thinker = thinker
         self._decoded: tuple[int, Observation] | None = None  # T_k, what was seen
-        self._blind = ""  # why the policy sees nothing now
+        self._blind = ""  # why the policy sees nothing, as it was said
+        self._unseen = False  # the newest observation is none for it
         self.judging_s = 0.0  # that the classifier took last
         self.took_s = 0.0  # that the policy took last; 0: it has not answered yet
 
@@ -57,15 +58,15 @@ class Inference:
         return Judged(probability=probability, done=probability >= classifier.threshold)
 
     def ask(self, reading: SensorReading, *, epoch: int, followed: bool) -> bool:
-        """Let the policy decide on this observation; False when it cannot see, and then nothing
-        that it was asked before is answered either.
+        """Let the policy decide on this observation; False when it cannot see. While it cannot,
+        what it answers to earlier questions counts for nothing.
         """
         why = f"no fresh image of {', '.join(reading.stale)}" if reading.stale else ""
         if bad := reading.not_finite:
             why = f"the arm's measurement is not finite: {bad}"
-        self._sees(why)
+        self._unseen = bool(why)
         if why:
-            self._thinker.forget()
+            self._sees(why)
             return False
         known = self._decoded  # once for both, where the classifier has looked already
         seen = None if known is None or known[0] != reading.grid_ns else known[1]
@@ -85,9 +86,10 @@ class Inference:
         for answer in found:
             if answer.error is not None:
                 raise answer.error
-            self._sees(answer.blind)
+            if answer.blind or not self._unseen:
+                self._sees(answer.blind)
             self.took_s = answer.took_s or self.took_s
-        return found
+        return [] if self._unseen else found
 
     def forget(self) -> None:
         """What was asked concerns nobody any more."""

@@ -176,7 +176,7 @@ class Rig:
         self._after = 0
         self._arm = arm_topics.open_state(memory, self.settings.cell.arms[ONLY_ARM].joints)
         self._truth = simulation_topics.open_truth(memory)
-        self._frames = {name: open_frames(memory, name) for name in task.cameras}
+        self.frames = {name: open_frames(memory, name) for name in task.cameras}
         self._placed = simulation_topics.open_placed(memory)
         self._placing = simulation_topics.open_placing(memory)
         self._control = topics.open_slot(memory, "control")
@@ -252,7 +252,7 @@ class Rig:
 
     def show(self, camera: str, t_ns: int) -> None:
         jpeg = simplejpeg.encode_jpeg(np.full((128, 128, 3), self.brightness, np.uint8))
-        self._frames[camera].write(jpeg, capture_ns=t_ns, width=128, height=128)
+        self.frames[camera].write(jpeg, capture_ns=t_ns, width=128, height=128)
 
     def _account(self, observation_ns: int) -> None:
         """Control's word on the window that began at T_k + delay."""

@@ -126,6 +126,38 @@ def test_what_is_decided_next_is_decided_on_the_newest_observation(rig: Rig) -> 
     assert ids == [-1, 0, 2, 3], "at 1 it still thought, and 2 was there when it had finished"
 
 
+def test_what_it_thought_counts_for_nothing_while_it_cannot_see(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    slow_ns = (rig.clock.t_ns // STEP + 1) * STEP
+    rig.slow_ns[slow_ns] = 330 * MS
+    rig.run(1)
+    rig.cameras = {"wrist"}
+    rig.run(2)  # the front camera's last image is fresh until then
+    rig.run(1)
+    rig.cameras = {"front", "wrist"}
+    rig.run(1)
+    recorder = rig.loop.actor.recorder
+    assert recorder is not None
+    ids = [chunk_id - slow_ns // STEP for chunk_id in recorder.decided_at]
+    assert ids == [-1, 4], "0 was answered at 3.3, without a fresh image since 3"
+    said = [sentence for sentence in rig.said.sentences if "the policy" in sentence]
+    assert ["cannot see" in sentence for sentence in said if "see" in sentence] == [True, False]
+
+
+def test_pictures_that_cannot_be_decoded_are_said_once(rig: Rig) -> None:
+    rig.start()
+    rig.run(1)
+    rig.cameras = {"wrist"}
+    for step in range(4):
+        t_ns = (rig.clock.t_ns // STEP + 1) * STEP
+        rig.frames["front"].write(b"no picture", capture_ns=t_ns, width=128, height=128)
+        rig.run(1)
+        assert int(rig.chunks.read()["count"]) == 0, step
+    assert sum("cannot see" in sentence for sentence in rig.said.sentences) == 1
+    assert not any("sees again" in sentence for sentence in rig.said.sentences)
+
+
 @pytest.mark.parametrize("lag_ms", [250, -250])
 def test_an_image_of_another_moment_is_stale_whichever_side_it_is_from(
     rig: Rig, lag_ms: int
