@@ -37,7 +37,7 @@ from robot_rl.daemon.actor.episode_events import (
     StepDone,
     StopMotion,
 )
-from robot_rl.schema.episode import Outcome
+from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.live.telemetry import EpisodeStage
 from robot_rl.schema.transition import CLASSIFIER, RewardSource
 
@@ -107,7 +107,8 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
         case InterventionStarted() if state.stage is EpisodeStage.RUNNING:
             return replace(state, interventions=state.interventions + 1), ()
         case InterventionFinished() if event.released and rules.ends_after_intervention:
-            return _end(state, _unjudged("The task ends an episode after an intervention.", rules))
+            cause = "The task ends an episode after an intervention."
+            return _end(state, _unjudged(cause, state, rules))
         case Labelled():
             return _label(state, event)
         case RobotHalted():
@@ -177,18 +178,19 @@ def _observe(state: EpisodeState, event: Observed, rules: Rules) -> Result:
                 ),
             )
     if event.failed and rules.reward_source == SIMULATOR and event.index > 0:
-        ending = _unjudged("The simulator says that it has failed.", rules)
+        ending = _unjudged("The simulator says that it has failed.", state, rules)
         return _end(state, replace(ending, terminated=True))
     if event.truncated and event.index > 0:
-        return _end(state, _unjudged("The simulator's own time limit was reached.", rules))
+        return _end(state, _unjudged("The simulator's own time limit was reached.", state, rules))
     if event.index >= rules.max_steps:
-        return _end(state, _unjudged(f"The limit of {rules.max_steps} steps was reached.", rules))
+        cause = f"The limit of {rules.max_steps} steps was reached."
+        return _end(state, _unjudged(cause, state, rules))
     return state, ()
 
 
 def _classified(state: EpisodeState, event: Classified, rules: Rules) -> Result:
-    """Enough of them in a row are a success, which ends the episode where its word is the reward;
-    also in the very observation in which the episode came to its limit.
+    """Enough of them in a row are a success, which ends the episode where its word counts; also in
+    the very observation in which the episode came to its limit.
     """
     if state.stage is not EpisodeStage.RUNNING or rules.consecutive is None:
         return state, ()
@@ -198,7 +200,7 @@ def _classified(state: EpisodeState, event: Classified, rules: Rules) -> Result:
     if called < rules.consecutive or event.index == 0:
         return state, ()
     state = replace(state, success_seen=True, classifier_success=True)
-    if rules.reward_source != CLASSIFIER:
+    if _judge(state, rules) != CLASSIFIER:
         return state, ()
     done = Ending(
         outcome=Outcome.SUCCESS,
@@ -211,13 +213,22 @@ def _classified(state: EpisodeState, event: Classified, rules: Rules) -> Result:
     return _end(state, done)
 
 
-def _unjudged(cause: str, rules: Rules) -> Ending:
+def _judge(state: EpisodeState, rules: Rules) -> RewardSource:
+    """Whose word on success counts in this episode. A policy that was trained to please a
+    classifier is not measured by it: of an evaluation a person says.
+    """
+    measures = state.plan is not None and state.plan.purpose is Purpose.EVALUATION
+    return "operator" if rules.reward_source == CLASSIFIER and measures else rules.reward_source
+
+
+def _unjudged(cause: str, state: EpisodeState, rules: Rules) -> Ending:
     """An ending without success: a failure where nobody has to say so, else a person says."""
-    known = rules.reward_source in (SIMULATOR, CLASSIFIER)
+    judge = _judge(state, rules)
+    known = judge in (SIMULATOR, CLASSIFIER)
     return Ending(
         outcome=Outcome.FAILURE if known else None,
         cause=cause,
-        labeller=rules.reward_source if known else "",
+        labeller=judge if known else "",
         terminated=False,
     )
 

@@ -37,10 +37,10 @@ def plan(seed: int = 0, purpose: Purpose = Purpose.TRAINING) -> Plan:
     return Plan(episode_id=new_id(), purpose=purpose, seed=seed, policy_version=None)
 
 
-def started(rules: Rules) -> EpisodeState:
+def started(rules: Rules, purpose: Purpose = Purpose.TRAINING) -> EpisodeState:
     state, effects = episodes.step(
         EpisodeState(placed_seed=0),
-        events.StartRequested(plan=plan(), refusal=None),
+        events.StartRequested(plan=plan(purpose=purpose), refusal=None),
         rules,
     )
     assert isinstance(effects[0], events.Begin)
@@ -310,6 +310,21 @@ def test_a_person_outweighs_it():
     assert not effects, "before it is told for good"
     assert state.ending is not None
     assert (state.ending.outcome, state.ending.labeller) == (Outcome.FAILURE, "ada")
+
+
+def test_an_evaluation_is_not_judged_by_what_the_policy_learned_from():
+    state = looked(started(CLASSIFIED, Purpose.EVALUATION), CLASSIFIED, False, True, True, True)
+    assert state.ending is None
+    assert state.success_seen, "evidence it is"
+    state = looked(state, CLASSIFIED, False, False, False, first=4)
+    assert state.ending is not None
+    assert state.ending.outcome is None, "at the limit a person says so too"
+    state, effects = episodes.step(state, events.Recorded(), CLASSIFIED)
+    assert (state.stage, effects) == (EpisodeStage.AWAIT_LABEL, ())
+    state, effects = episodes.step(state, LABELLED_FAILURE, CLASSIFIED)
+    assert isinstance(effects[0], events.Conclude)
+    assert effects[0].ending.labeller == "ada"
+    assert effects[0].classifier_success is True
 
 
 LABELLED_FAILURE = events.Labelled(
