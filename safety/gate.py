@@ -242,18 +242,21 @@ class Gate:
         """Decay to the measured pose and decelerate along with it; stay where the arm stands.
 
         A reference that rested before the arm does would pull it back the way it came, and so would
-        the pose that was measured last: without a measurement the reference brakes by itself.
+        the pose that was measured last: without a measurement the reference brakes by itself, from
+        the motion that was measured last. Its own may be another: it may already turn back.
         """
         self._window = None
         if self._held:
             return Limit.NONE
-        begins, seen_again = not self._holding, self._held_blind and not self._blind
+        begins, other_sight = not self._holding, self._held_blind != self._blind
         if begins:
             self._holding, self._hold_from_ns = True, now_ns
-        if begins or seen_again:
-            self._decay(now_ns, HOLD_DECAY_S)
-        self._held_blind = self._blind
         tracker = self._tracker
+        if begins or (other_sight and not self._blind):
+            self._decay(now_ns, HOLD_DECAY_S)
+        if self._blind and (begins or other_sight):
+            tracker.go_on(self._seen.velocity)
+        self._held_blind = self._blind
         if not self._blind:
             tracker.position_m, tracker.quaternion = self._seen.at(now_ns)
         tracker.brake()

@@ -41,6 +41,11 @@ class SeenPose:
         self._velocity, self._turning = np.zeros(3), np.zeros(3)
         self._speed_m_s, self._turning_rad_s = speed_m_s, turning_rad_s
 
+    @property
+    def velocity(self) -> FloatArray:
+        """(6,) between the last two measurements, m/s and rad/s in base axes."""
+        return np.concatenate([self._velocity, self._turning])
+
     def see(self, t_ns: int, position_m: FloatArray, quaternion: FloatArray) -> None:
         """A new measurement, or the last one once more."""
         # Copies: the caller may reuse its buffers.

@@ -219,6 +219,11 @@ class Tracker:
         self.quaternion = quaternion
         self.acceleration = np.zeros(6)
 
+    def go_on(self, velocity: FloatArray) -> None:
+        """Take over a velocity (6,), on each axis no faster than the limits; acceleration zero."""
+        self.velocity = np.minimum(np.maximum(velocity, -self.max_velocity), self.max_velocity)
+        self.acceleration = np.zeros(6)
+
     def block(self, push_m: FloatArray) -> None:
         """Stop the axes of translation that move against a wall's push (3,)."""
         against = self.velocity[:3] * push_m < 0.0

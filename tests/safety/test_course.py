@@ -1,6 +1,5 @@
 """The reference goes on as it went, whoever drives, however the arm follows or late a tick is."""
 
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,105 +7,18 @@ import pytest
 
 from safety import rotation
 from safety.course import BEND_M_S2, BEND_RAD_S2, Course
-from safety.gate import Gate, Measured
+from safety.gate import Measured
 from safety.limits import ArmLimits
-from safety.modes import ModeState
 from safety.proposal import Hold, Twist
-from safety.settings import GateSettings
-from safety.vocabulary import Mode
+from tests.safety.lagging_arm import MS, PERIOD_MS, STATE, UPRIGHT, as_simulated, new_arm
 
-MS = 1_000_000
-PERIOD_MS, MEASURED_MS = 5, 2
 JUMP_M = 1e-3  # docs/safety.md: at a change of driver, from the motion of the tick before
-UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
-STATE = ModeState(mode=Mode.TAKEOVER)
 ALONG_Y, DIAGONAL = (0.0, 0.25, 0.0), (0.25, 0.25, 0.25)
 
 
 @pytest.fixture
 def limits(arm_limits: ArmLimits, state_much: dict[str, float]) -> ArmLimits:
-    """As those of the simulated cell."""
-    quick = replace(
-        arm_limits.cartesian,
-        speed_m_s=0.5,
-        acceleration_m_s2=10.0,
-        jerk_m_s3=800.0,
-        clip_m=np.full((2, 3), 0.02),
-    )
-    return replace(arm_limits, cartesian=quick, **state_much)
-
-
-@dataclass
-class LaggingArm:
-    """A mass on the spring and damper of an impedance law, which walks to each reference within a
-    period and brakes while it holds; and a gate whose ticks come late where `late_ms` says so.
-    """
-
-    gate: Gate
-    late_ms: dict[int, int] = field(default_factory=dict[int, int])  # tick → how late
-    position_m: np.ndarray = field(default_factory=lambda: np.array([0.42, -0.1, 0.15]))
-    velocity: np.ndarray = field(default_factory=lambda: np.zeros(3))
-    t_ms: int = 0
-    references: list[np.ndarray] = field(default_factory=list[np.ndarray])
-
-    STIFFNESS, DAMPING, MASS, HOLD_PER_S = 2000.0, 89.4, 4.0, 60.0
-
-    def __post_init__(self) -> None:
-        self._from_m = self._to_m = self.position_m
-        self._sent_ms, self._due_ms, self._holds = 0, PERIOD_MS, True
-        self._measured = self.measured()
-
-    def measured(self) -> Measured:
-        return Measured(t_robot_ns=self.t_ms * MS, position_m=self.position_m, quaternion=UPRIGHT)
-
-    def run(self, ticks: int, twist: tuple[float, float, float] | None) -> None:
-        """So many ticks of control with a twist, or in a hold."""
-        until = len(self.references) + ticks
-        while len(self.references) < until:
-            self.t_ms += 1
-            for _ in range(4):
-                self._move(0.25e-3)
-            if self.t_ms % MEASURED_MS == 0:
-                self._measured = self.measured()
-            if self.t_ms >= self._due_ms:
-                self._tick(twist)
-
-    def take_over(self) -> None:
-        self.gate.take_over(self.t_ms * MS, self._measured)
-
-    def largest_bend_m(self, since: int) -> float:
-        """From the motion of the tick before, from this tick on."""
-        bends = np.diff(self.references[since - 2 :], 2, axis=0)
-        return float(np.linalg.norm(bends, axis=1).max())
-
-    def _move(self, passed_s: float) -> None:
-        share = min((self.t_ms - self._sent_ms) / PERIOD_MS, 1.0)
-        reference_m = self._from_m + share * (self._to_m - self._from_m)
-        damping = self.DAMPING + (self.HOLD_PER_S * self.MASS if self._holds else 0.0)
-        force = self.STIFFNESS * (reference_m - self.position_m) - damping * self.velocity
-        self.velocity = self.velocity + passed_s * force / self.MASS
-        self.position_m = self.position_m + passed_s * self.velocity
-
-    def _tick(self, twist: tuple[float, float, float] | None) -> None:
-        now_ns = self.t_ms * MS
-        proposal = Hold()
-        if twist is not None:
-            proposal = Twist(
-                epoch=STATE.epoch, received_ns=now_ns, twist=np.array([*twist, 0, 0, 0])
-            )
-        command = self.gate.tick(now_ns, self._measured, proposal, STATE).command
-        self._from_m, self._to_m = self._to_m, np.array(command.position_m)
-        self._sent_ms, self._holds = self.t_ms, command.hold
-        self.references.append(self._to_m)
-        on_grid = (self.t_ms // PERIOD_MS + 1) * PERIOD_MS
-        self._due_ms = on_grid + self.late_ms.get(len(self.references), 0)
-
-
-def new_arm(limits: ArmLimits) -> LaggingArm:
-    start = Measured(t_robot_ns=0, position_m=np.array([0.42, -0.1, 0.15]), quaternion=UPRIGHT)
-    arm = LaggingArm(Gate(limits, GateSettings(period_s=PERIOD_MS * 1e-3), start))
-    arm.run(4, None)
-    return arm
+    return as_simulated(arm_limits, state_much)
 
 
 def changed(
