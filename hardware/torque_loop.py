@@ -146,7 +146,7 @@ def _run(
         deadline_ns += missed * period_ns
         measured_ns = measure(context.ctypes, values.ctypes)
         lost = measured_ns < 0 or awake_ns - measured_ns > bounds.measured_ns
-        begun = torque_tick.begin(memory, seen, lost, torque)
+        begun = torque_tick.begin(bounds, memory, seen, lost, torque)
         out = loop[0]
         if not begun:
             taken = reference_words[0]  # nor is what comes while no arm is measured

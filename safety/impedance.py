@@ -11,8 +11,9 @@ holding arm (h is 0 otherwise): its motion dies out at the rate h, without turni
 pose. It is zero at rest and only dissipates, so that no bound depends on it. a, at most 1, weakens
 the pull as a whole where a joint has not the torque for it: with one joint at its limit and the
 others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint back
-from the end of its range, see `_barrier`; elsewhere it is zero. Kernels write into `out` and
-`scratch` and allocate nothing.
+from the end of its range, see `_barrier`; elsewhere it is zero. A brake that ends there starts no
+motion: b then begins where the brake held the joint, see `yield_to`. Kernels write into `out` and
+`scratch` and allocate nothing; `scratch` keeps how far each joint's b has yielded.
 """
 
 from typing import NamedTuple
@@ -46,7 +47,14 @@ JOINT_ZONE_RAD = 0.05
 """Width of the zone before a joint's limit in which it is pushed back."""
 
 JOINT_AHEAD_S = 0.1
-"""A joint is judged by where it will be: the torque rate needs this long to stop it."""
+"""A joint is judged by where it will be: the torque rate needs this long to stop it. So it comes
+back with its own damping: no faster than its depth in the zone in this time."""
+
+JOINT_BACK_RAD_S = 0.05
+"""A barrier that yielded to a brake takes its zone back at this speed; 0.04 m/s at 0.8 m."""
+
+_YIELDED = 11
+"""Row of `scratch`: by how much (rad) each joint's barrier begins later than its zone."""
 
 BRAKE_CLIP_RAD = 0.05
 """Largest position error of the brake law: it holds, it does not pull."""
@@ -67,6 +75,7 @@ class Law(NamedTuple):
     joint_max: FloatArray
     torque_limit: FloatArray
     torque_step: FloatArray
+    joint_back_step: float
     brake_stiffness: FloatArray
     brake_damping: FloatArray
 
@@ -96,14 +105,15 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
         joint_max=np.array(limits.joints.position_max_rad),
         torque_limit=np.array(limits.joints.torque_nm),
         torque_step=np.array(limits.joints.torque_rate_nm_s) * period_s,
+        joint_back_step=JOINT_BACK_RAD_S * period_s,
         brake_stiffness=np.array(limits.brake.stiffness_nm_rad),
         brake_damping=np.array(limits.brake.damping_nm_s_rad),
     )
 
 
 def scratch() -> FloatArray:
-    """Work space of `impedance_torque`; allocate once per loop."""
-    return np.zeros((11, 7))
+    """Work space of both laws, which pass on in it what the barriers yielded; one per loop."""
+    return np.zeros((12, 7))
 
 
 @kernel
@@ -199,12 +209,30 @@ def _solve(matrix: FloatArray, vector: FloatArray) -> None:
 
 
 @kernel
-def _barrier(constants: Law, i: int, q: float, dq: float) -> float:
+def _depth(constants: Law, i: int, q: float) -> float:
+    """How deep joint i is in the zone before an end of its range; 0 outside, and for NaN."""
+    depth = max(
+        q - (constants.joint_max[i] - JOINT_ZONE_RAD), constants.joint_min[i] + JOINT_ZONE_RAD - q
+    )
+    return depth if depth > 0.0 else 0.0
+
+
+@kernel
+def yield_to(constants: Law, q: FloatArray, work: FloatArray) -> None:
+    """Let every barrier begin where its joint is, deeper in the zone: none moves the arm there."""
+    for i in range(7):
+        work[_YIELDED, i] = _depth(constants, i, q[i])
+
+
+@kernel
+def _barrier(constants: Law, i: int, q: float, dq: float, yielded: float) -> float:
     """Torque (Nm) that keeps joint i inside its range: none before the zone, and at the limit twice
-    what the joint's torque limit is, so that nothing the law asks for can outweigh it.
+    what the joint's torque limit is, so that nothing the law asks for can outweigh it. All of it
+    is later by what it yielded. It never pulls outward.
     """
-    above = q + max(dq, 0.0) * JOINT_AHEAD_S - (constants.joint_max[i] - JOINT_ZONE_RAD)
-    below = constants.joint_min[i] + JOINT_ZONE_RAD - (q + min(dq, 0.0) * JOINT_AHEAD_S)
+    ahead = q + dq * JOINT_AHEAD_S
+    above = ahead - (constants.joint_max[i] - JOINT_ZONE_RAD + yielded)
+    below = constants.joint_min[i] + JOINT_ZONE_RAD - yielded - ahead
     share = min(max(below, 0.0), JOINT_ZONE_RAD) - min(max(above, 0.0), JOINT_ZONE_RAD)
     return 2.0 * constants.torque_limit[i] * share / JOINT_ZONE_RAD
 
@@ -301,7 +329,11 @@ def impedance_torque(
     if share < 1.0:
         flags |= TORQUE
     for j in range(7):
-        barrier = _barrier(constants, j, q[j], dq[j])
+        yielded = min(work[_YIELDED, j], _depth(constants, j, q[j]))
+        if not hold:  # the arm may move
+            yielded = max(yielded - constants.joint_back_step, 0.0)
+        work[_YIELDED, j] = yielded
+        barrier = _barrier(constants, j, q[j], dq[j], yielded)
         if barrier != 0.0:
             flags |= JOINT
         leak[j] += share * pull[j] + barrier
@@ -323,11 +355,12 @@ def brake_torque(
 
     `latched` (7,) starts as the q at which braking began and is updated in place: it follows a
     joint while that joint moves, so that the spring never pulls it back the way it came. A joint
-    whose q is no number is damped only.
+    whose q is no number is damped only. The barriers of the impedance law yield to where it is.
     """
     if not (all_finite(dq) and all_finite(bias)):
         return BRAKE | _fall_back(constants, bias, previous, work, out)
     flags = BRAKE
+    yield_to(constants, q, work)
     for i in range(7):
         if abs(dq[i]) > STILL_RAD_S or not np.isfinite(latched[i]):
             latched[i] = q[i]

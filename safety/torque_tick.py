@@ -284,12 +284,15 @@ def _finite(seen: SeenArm) -> bool:
 
 
 @kernel
-def begin(memory: TorqueMemory, seen: SeenArm, lost: bool, torque: FloatArray) -> bool:
+def begin(
+    bounds: TorqueBounds, memory: TorqueMemory, seen: SeenArm, lost: bool, torque: FloatArray
+) -> bool:
     """Whether the arm may be given torque: from the first fresh and finite measurement on.
 
     There the reference is where the arm stands, and the torque what holds it there: from nothing,
-    the torque rate would let it sag. Until then memory.words has the cause, which is no trip, and
-    the speeds are NaN where there is no fresh measurement (`lost`).
+    the torque rate would let it sag. A joint at the end of its range is not pushed from there.
+    Until then memory.words has the cause, which is no trip, and the speeds are NaN where there is
+    no fresh measurement (`lost`).
     """
     words = memory.words
     if words[STARTED] != 0:
@@ -301,6 +304,7 @@ def begin(memory: TorqueMemory, seen: SeenArm, lost: bool, torque: FloatArray) -
         return False
     words[STARTED], words[CAUSE] = 1, _NONE
     _put(seen.position, seen.quaternion, memory)
+    impedance.yield_to(bounds.law, seen.q, memory.work)
     torque[:] = seen.bias
     return True
 

@@ -50,6 +50,7 @@ class Driver:
         self._send = send
         self.position, self.quaternion = start[0].copy(), start[1].copy()
         self.gripper, self.gripper_hold = 1.0, False
+        self.hold = False
 
     def move(
         self,
@@ -95,7 +96,7 @@ class LoopDriver(Driver):
         record["valid_until_ns"] = self.now_ns + WATCHDOG_NS
         record["position"], record["quaternion"] = position, quaternion
         record["clip_m"], record["clip_rad"], record["gripper"] = 1.0, 1.0, gripper
-        record["gripper_hold"] = self.gripper_hold
+        record["gripper_hold"], record["hold"] = self.gripper_hold, self.hold
         return record
 
     def step(self, position: Vector, quaternion: Vector, gripper: float) -> None:

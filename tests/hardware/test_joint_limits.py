@@ -9,6 +9,7 @@ from hardware.sim.fast_loop import FastLoop
 from hardware.sim.panda import default_limits
 from hardware.sim.physics import Physics
 from safety import impedance
+from safety.standstill import REST_M_S
 from tests.hardware.conftest import CONTROL_NS, LoopDriver
 
 RANGE_RAD = 0.2
@@ -96,4 +97,43 @@ def test_a_joint_that_turns_too_fast_stops_the_arm() -> None:
 def test_control_at_the_joints_own_speed_limit_it_goes_on() -> None:
     driver = arm(barrier=False, brake=False)
     driver.move(TARGETS_M[0], speed_m_s=0.4)
+    assert not driver.loop.braking
+
+
+def stopped_at_an_end(joint: int) -> LoopDriver:
+    """An arm that has stopped itself with a joint 5 mrad beyond the end of its range, cleared."""
+    limits = default_limits()
+    physics = Physics("lift_cube", limits, seed=0)
+    end_rad = limits.joints.position_max_rad.copy()
+    end_rad[joint] = physics.q[joint] - 0.005
+    narrow = replace(limits, joints=replace(limits.joints, position_max_rad=end_rad))
+    physics.law, physics.joints = impedance.law(narrow, np.array(physics.q), 0.002), narrow.joints
+    driver = LoopDriver(FastLoop(physics, CONTROL_NS))
+    driver.loop.brake("stopped for this test")
+    driver.wait(0.1)
+    driver.position = physics.position_m.copy()
+    driver.wait(0.02)
+    assert driver.loop.clear() == ""
+    return driver
+
+
+def fastest_m_s(driver: LoopDriver, seconds: float, *, hold: bool) -> float:
+    """Of the TCP, standing by one reference."""
+    speeds: list[float] = []
+    driver.hold = hold
+    for _ in range(round(seconds / 0.005)):
+        driver.wait(0.005)
+        speeds.append(float(np.linalg.norm(driver.loop.physics.twist[:3])))
+    return max(speeds)
+
+
+@pytest.mark.parametrize("joint", [1, 3, 5])
+def test_a_clear_at_the_end_of_a_range_starts_no_motion(joint: int) -> None:
+    driver = stopped_at_an_end(joint)
+    physics = driver.loop.physics
+    before_m = physics.position_m.copy()
+    assert fastest_m_s(driver, 0.5, hold=True) < REST_M_S
+    assert np.linalg.norm(physics.position_m - before_m) < 1e-3
+    assert fastest_m_s(driver, 2.0, hold=False) < 0.05, "it is brought back slowly"
+    assert physics.q[joint] < physics.joints.position_max_rad[joint]
     assert not driver.loop.braking

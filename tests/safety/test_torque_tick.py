@@ -54,7 +54,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.seen: SeenArm = seen(self.values)
         self.stand(BENT)
-        assert begin(self.memory, self.seen, False, self.torque)
+        assert begin(self.bounds, self.memory, self.seen, False, self.torque)
 
     def stand(self, q: np.ndarray, dq: np.ndarray | None = None) -> None:
         position, quaternion, jacobian = ARM.pose(q)
@@ -195,25 +195,25 @@ def test_it_begins_by_the_first_finite_measurement(loop: Loop, part: str) -> Non
     loop.memory, loop.torque = memory(), np.zeros(7)
     getattr(loop.seen, part).flat[1] = math.nan
     for _ in range(2):
-        assert not begin(loop.memory, loop.seen, False, loop.torque)
+        assert not begin(loop.bounds, loop.memory, loop.seen, False, loop.torque)
         assert loop.cause is Cause.UNFIT
     loop.stand(BENT)
-    assert begin(loop.memory, loop.seen, False, loop.torque)
+    assert begin(loop.bounds, loop.memory, loop.seen, False, loop.torque)
     assert (loop.cause, loop.trips) == (Cause.NONE, 0), "it has not braked: there was no torque"
     assert loop.torque.tolist() == loop.seen.bias.tolist()
 
 
 def test_it_begins_by_the_first_fresh_measurement(loop: Loop) -> None:
     loop.memory, loop.torque = memory(), np.zeros(7)
-    assert not begin(loop.memory, loop.seen, True, loop.torque)
+    assert not begin(loop.bounds, loop.memory, loop.seen, True, loop.torque)
     assert loop.cause is Cause.LOST
     assert np.isnan(loop.seen.dq).all(), "nobody may go by speeds of long ago"
     loop.stand(BENT + 0.02)
-    assert begin(loop.memory, loop.seen, False, loop.torque)
+    assert begin(loop.bounds, loop.memory, loop.seen, False, loop.torque)
     assert loop.memory.reference_m.tolist() == loop.seen.position.tolist()
     assert loop.torque.tolist() == loop.seen.bias.tolist(), "from nothing it would sag"
     loop.stand(BENT)
-    assert begin(loop.memory, loop.seen, True, loop.torque), "it begins once"
+    assert begin(loop.bounds, loop.memory, loop.seen, True, loop.torque), "it begins once"
     assert loop.memory.reference_m.tolist() != loop.seen.position.tolist()
 
 
