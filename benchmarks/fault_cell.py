@@ -9,9 +9,10 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,12 +20,20 @@ from uuid import UUID, uuid4
 import numpy as np
 from pydantic import TypeAdapter
 
-from benchmarks.fault_parties import Hand, arm_with_a_reflex, scripted_policy
+from benchmarks.fault_looks import Looks
+from benchmarks.fault_parties import (
+    Hand,
+    arm_with_a_reflex,
+    control_with_a_weak_solver,
+    new_chunk,
+    scripted_policy,
+)
 from benchmarks.fault_trial import Spoilt
 from hardware import arm_topics
+from hardware.memory import Record
 from robot_rl.config import load_cell, load_task
+from robot_rl.config.task import Task
 from robot_rl.daemon import messages, topics
-from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.devices.launch import hosted_arm
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
@@ -32,7 +41,6 @@ from robot_rl.daemon.supervisor.processes import CONTROL_PRIORITY
 from robot_rl.schema.live.client_message import AcquireLease, Clear, Request, Takeover
 from robot_rl.schema.live.robot_command import FromClient
 from robot_rl.schema.live.robot_message import CommandResult, StopProgress
-from safety.standstill import at_rest
 from safety.vocabulary import ONLY_ARM
 
 MS = 1_000_000
@@ -60,11 +68,11 @@ def eventually(true: Callable[[], bool], what: str, timeout_s: float = _PATIENCE
 class FaultCell:
     """Arm, control, a hand, and a look at the arm 500 times a second."""
 
-    def __init__(self, folder: Path, task: str) -> None:
+    def __init__(self, folder: Path, task: Task) -> None:
         self.settings = DaemonSettings(
-            cell=load_cell("simulation"), task=load_task(task), data_folder=folder / "data"
+            cell=load_cell("simulation"), task=task, data_folder=folder / "data"
         )
-        self.settings.data_folder.mkdir()
+        self.settings.data_folder.mkdir(exist_ok=True)
         self.memory = Memory(self.settings)
         shared = self.settings.memory
         self.client, self.other = uuid4(), uuid4()
@@ -72,10 +80,13 @@ class FaultCell:
         self.control = topics.open_slot(shared, "control")
         self.arm = arm_topics.open_state(shared, self.settings.cell.arms[ONLY_ARM].joints)
         self._rings = {name: topics.open_ring(shared, name) for name in topics.RINGS}
+        columns = self.settings.task.action.size
+        self._steps = topics.open_step_results(shared, columns)
         self._context = multiprocessing.get_context("spawn")
+        self.broken_ns: Synchronized[int] = self._context.Value("q", 0)  # control's solver since
         self.processes: dict[str, BaseProcess] = {}
         self.results: list[CommandResult | StopProgress] = []
-        self.samples: list[tuple[int, float]] = []  # robot time, ns; speed of the TCP, m/s
+        self.looks = Looks(arm=self.arm, command=arm_topics.open_command(shared))
 
     # ---- processes ----------------------------------------------------------------------------
 
@@ -86,7 +97,8 @@ class FaultCell:
 
     def start_control(self) -> None:
         count = self.control.count
-        self._spawn("control", control_process.main, self.settings, CONTROL_PRIORITY)
+        arguments = (self.settings, CONTROL_PRIORITY, self.broken_ns)
+        self._spawn("control", control_with_a_weak_solver, *arguments)
         eventually(lambda: self.control.count > count + 20, "control did not start")
 
     def start_policy(self, actions: int, direction: tuple[float, ...]) -> None:
@@ -147,7 +159,8 @@ class FaultCell:
         return request.request_id
 
     def answers(self) -> list[CommandResult | StopProgress]:
-        self.results += messages.receive(self._rings["control_results"], _RESULTS)
+        for ring in ("control_results", "actor_results"):
+            self.results += messages.receive(self._rings[ring], _RESULTS)
         return self.results
 
     def answer(self, request: UUID) -> CommandResult:
@@ -169,6 +182,7 @@ class FaultCell:
         """Idle at the start pose, nobody drives, whatever a trial left behind."""
         hand = self.hand
         hand.device, hand.axes, hand.dead_man, hand.speaks = False, (0.0,) * 6, False, False
+        hand.epochs_behind = 0
         if "control" not in self.processes:
             self.start_control()
         self.send("intents", messages.EndMotion(reason="next trial"))
@@ -183,6 +197,7 @@ class FaultCell:
                 self.send("intents", messages.GoHome())
             time.sleep(0.3)
         self.results.clear()
+        self.looks.clear()
 
     def hold_lease(self, *, device: bool = False) -> None:
         """A person is there, with the console or a device, and has let go of the dead-man."""
@@ -217,6 +232,12 @@ class FaultCell:
         else:
             self.moves()
 
+    def offer(self, actions: Sequence[Sequence[float]], *, epoch: int) -> int:
+        """Publish one chunk, as an actor; when its first action begins, robot time."""
+        chunk = new_chunk(self.settings, actions, epoch=epoch)
+        topics.open_chunk(self.settings.memory, self.settings.task.action.size).write(chunk)
+        return int(chunk["valid_from_ns"])
+
     def moves(self) -> None:
         eventually(lambda: self.speed_m_s() > MOVES_M_S, "it does not move", 10.0)
         time.sleep(0.15)
@@ -229,43 +250,31 @@ class FaultCell:
     def force_n(self) -> float:
         return float(np.linalg.norm(self.arm.read()["wrench"][:3]))
 
+    def step_results(self) -> list[Record]:
+        """Control's account of each window since the last call."""
+        return list(self._steps.drain())
+
     def events[M](self, adapter: TypeAdapter[M]) -> list[M]:
         """What control has told the actor since the last call."""
         return messages.receive(self._rings["control_events"], adapter)
 
     def watch(self, duration_s: float, seen: Callable[[], bool] | None = None) -> int:
-        """Look at the arm for so long; when `seen` was true first, robot time, or 0."""
-        self.samples.clear()
-        end_s, last, first_ns = time.monotonic() + duration_s, -1, 0
-        while time.monotonic() < end_s:
-            if (count := self.arm.count) != last:
-                last, record = count, self.arm.read()
-                speed = float(np.linalg.norm(record["twist"][:3]))
-                self.samples.append((int(record["t_ns"]), speed))
-            if seen is not None and not first_ns and seen():
-                first_ns = time.monotonic_ns()
-            time.sleep(0.0005)
-        return first_ns
+        """Look at arm and commands for so long; when `seen` was true first, robot time, or 0."""
+        return self.looks.watch(duration_s, seen)
 
     def hold_ms(self, since_ns: int) -> float:
         """From then until the measured TCP rested and stayed so; infinite: it still moves."""
-        moving = [index for index, (_, speed) in enumerate(self.samples) if not at_rest(speed)]
-        if not moving:
-            return 0.0
-        if moving[-1] + 1 == len(self.samples):
-            return float("inf")
-        return max((self.samples[moving[-1] + 1][0] - since_ns) / MS, 0.0)
+        return self.looks.hold_ms(since_ns)
 
     def gap_ms(self) -> float:
-        """The longest time between two looks: a hold may be measured so much too late."""
-        times = np.array([t_ns for t_ns, _ in self.samples])
-        return float(np.diff(times).max() / MS) if len(times) > 1 else float("inf")
+        """The longest time between two looks of the last trial; 0: it did not look."""
+        return self.looks.gap_ms()
 
 
 @contextmanager
 def fault_cell(task: str = "lift_cube") -> Iterator[FaultCell]:
     with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as folder:
-        cell = FaultCell(Path(folder), task)
+        cell = FaultCell(Path(folder), load_task(task))
         try:
             cell.start()
             yield cell

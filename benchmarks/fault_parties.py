@@ -3,7 +3,9 @@
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,39 +15,101 @@ import numpy as np
 from hardware import arm_process
 from hardware.arm import Arm, ArmLaunch
 from hardware.arm_process import HostedArm
+from hardware.clock import Clock
+from hardware.memory import Records
 from robot_rl.daemon import topics
+from robot_rl.daemon.control import process as control_process
 from robot_rl.daemon.devices.teleop import lost_record
 from robot_rl.daemon.settings import DaemonSettings
 
+REFLEX = "reflex: joint 3 met 40 Nm"
+
 
 def arm_with_a_reflex(hosted: HostedArm, priority: int) -> None:
-    """The arm's process; at SIGUSR1 its driver stops it, as a vendor's reflex would."""
+    """The arm's process. At SIGUSR1 its driver stops it, as a vendor's reflex would; at SIGUSR2 by
+    a cause that lasts until the next SIGUSR2: it cannot be cleared.
+    """
     opened = hosted.driver.open
 
     def open_arm(settings: Any, launch: ArmLaunch) -> Arm:
         arm = opened(settings, launch)
-        signal.signal(signal.SIGUSR1, lambda *_: arm.brake("reflex: joint 3 met 40 Nm"))
+        clear = arm.clear
+        lasts = [False]
+
+        def meet(*_: object) -> None:
+            lasts[0] = not lasts[0]
+            if lasts[0]:
+                arm.brake(REFLEX)
+
+        arm.clear = lambda: REFLEX if lasts[0] else clear()
+        signal.signal(signal.SIGUSR1, lambda *_: arm.brake(REFLEX))
+        signal.signal(signal.SIGUSR2, meet)
         return arm
 
     arm_process.main(replace(hosted, driver=replace(hosted.driver, open=open_arm)), priority)
 
 
+class _NoSolver:
+    """It finds no plan."""
+
+    def reset(self) -> None:
+        """There is nothing to forget."""
+
+    def update(self, *_: object) -> int:
+        return -1
+
+
+def control_with_a_weak_solver(
+    settings: DaemonSettings, priority: int, broken_ns: "Synchronized[int]"
+) -> None:
+    """Control's process; at SIGUSR1 its solver finds no plan any more, and `broken_ns` says since
+    when; at SIGUSR2 it works again.
+    """
+
+    class Loop(control_process.ControlLoop):
+        def __init__(self, settings: DaemonSettings, clock: Clock) -> None:
+            super().__init__(settings, clock)
+            trackers = [channel.gate._tracker for channel in self.controller.channels]
+            whole = [tracker.solver for tracker in trackers]
+
+            def use(solvers: list[Any]) -> None:
+                for tracker, solver in zip(trackers, solvers, strict=True):
+                    tracker.solver = solver
+                broken_ns.value = clock.now_ns()
+
+            signal.signal(signal.SIGUSR1, lambda *_: use([_NoSolver()] * len(trackers)))
+            signal.signal(signal.SIGUSR2, lambda *_: use(whole))
+
+    control_process.ControlLoop = Loop
+    control_process.main(settings, priority)
+
+
+def new_chunk(
+    settings: DaemonSettings, actions: Sequence[Sequence[float]], *, epoch: int
+) -> Records:
+    """What a policy plans that looks at the newest instant of the grid."""
+    step_ns, columns = settings.task.step_ns, settings.task.action.size
+    observed_ns = time.monotonic_ns() // step_ns * step_ns
+    chunk = np.zeros((), topics.chunk_type(columns))
+    chunk["chunk_id"] = time.monotonic_ns()
+    chunk["observation_ns"], chunk["dt_ns"], chunk["count"] = observed_ns, step_ns, len(actions)
+    chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
+    chunk["epoch"] = epoch
+    chunk["risk"] = chunk["risk_threshold"] = topics.NO_CRITIC
+    chunk["actions"][: len(actions)] = actions
+    return chunk
+
+
 def scripted_policy(settings: DaemonSettings, actions: int, direction: tuple[float, ...]) -> None:
     """An actor that plans `actions` actions ahead at every step, until it is killed."""
-    chunk_slot = topics.open_chunk(settings.memory, settings.task.action.size)
+    columns, step_ns = settings.task.action.size, settings.task.step_ns
+    slot = topics.open_chunk(settings.memory, columns)
     control = topics.open_slot(settings.memory, "control")
-    step_ns, chunk_id = settings.task.step_ns, time.monotonic_ns()
+    action = (*direction, *[0.0] * (columns - len(direction)))
     while True:
-        observed_ns = time.monotonic_ns() // step_ns * step_ns
-        chunk = np.zeros((), chunk_slot.dtype)
-        chunk["chunk_id"] = chunk_id = chunk_id + 1
-        chunk["observation_ns"], chunk["dt_ns"], chunk["count"] = observed_ns, step_ns, actions
-        chunk["valid_from_ns"] = observed_ns + settings.task.action_delay_ns
-        chunk["epoch"] = control.read()["epoch"]
-        chunk["risk"] = chunk["risk_threshold"] = topics.NO_CRITIC
-        chunk["actions"][:actions, :3] = direction
-        chunk_slot.write(chunk)
-        time.sleep((observed_ns + step_ns - time.monotonic_ns()) * 1e-9)
+        slot.write(new_chunk(settings, [action] * actions, epoch=int(control.read()["epoch"])))
+        now_ns = time.monotonic_ns()
+        time.sleep((now_ns // step_ns * step_ns + step_ns - now_ns) * 1e-9)
 
 
 @dataclass(slots=True)
@@ -59,6 +123,8 @@ class Hand(threading.Thread):
     axes: tuple[float, ...] = (0.0,) * 6
     device: bool = False
     """At the robot, and plugged in."""
+    epochs_behind: int = 0
+    """What it says is of a lease so much older."""
     last_ns: int = 0
     """When the newest drive was written."""
     ending: threading.Event = field(default_factory=threading.Event)
@@ -99,7 +165,8 @@ class Hand(threading.Thread):
     def _write_drive(self, slot: Any, control: Any, now_ns: int) -> None:
         record = np.zeros((), topics.DRIVE)
         record["client_id"], record["received_ns"] = np.void(self.client.bytes), now_ns
-        record["sequence"], record["lease_epoch"] = now_ns, control["lease_epoch"]
+        record["sequence"] = now_ns
+        record["lease_epoch"] = control["lease_epoch"] - self.epochs_behind
         record["echo_t_ns"] = now_ns
         by_console = not self.device
         record["deadman"] = self.dead_man and by_console

@@ -20,6 +20,10 @@ class Spoilt(RuntimeError):
     """A busy machine disturbed the trial before its fault: it counts for nothing."""
 
 
+class NotHere(RuntimeError):
+    """This machine lacks what a group of trials needs: one sentence says what."""
+
+
 class Cell(Protocol):
     """What trials break."""
 
@@ -64,7 +68,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows that break the same cell; `open` starts it, and ends it after the last trial."""
+    """Rows that break the same cell; `open` starts it, and ends it after the last trial. It may
+    raise NotHere.
+    """
 
     open: Callable[[], AbstractContextManager[Any]]
     rows: Mapping[FaultCode, Row]

@@ -8,25 +8,35 @@ and stays so. A bound in time is the one of `safety/faults.py`; what else a row 
 import os
 from collections.abc import Mapping
 
-from benchmarks import faults_people, faults_processes
+from benchmarks import (
+    faults_answers,
+    faults_cameras,
+    faults_clock,
+    faults_data,
+    faults_limits,
+    faults_network,
+    faults_people,
+    faults_policy,
+    faults_processes,
+)
 from benchmarks.fault_cell import fault_cell
-from benchmarks.fault_trial import Group, Row, attempt
+from benchmarks.fault_network import network_cell
+from benchmarks.fault_recording import recording_cell
+from benchmarks.fault_trial import Group, NotHere, Row, attempt
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
 from robot_rl.errors import PlainError
 from safety.faults import FAULTS, FaultCode
 
 REPEATS = 10
-GROUPS = (Group(open=fault_cell, rows=faults_people.ROWS | faults_processes.ROWS),)
-NOT_MEASURED = {
-    FaultCode.OLD_EPOCH: "counted in ticks",
-    FaultCode.ACTION_INVALID: "counted in ticks",
-    FaultCode.CRITIC_INVALID: "counted in decisions",
-    FaultCode.LIMITER_FAILED: "counted in ticks; no process outside control can break its solver",
-    FaultCode.CAMERA_LOST: "needs an actor with a policy",
-    FaultCode.CAMERA_REPEATS: "needs an actor with a policy",
-}
-"""Rows with a bound that this benchmark leaves to the tests (tests/faults), on virtual time."""
-
+_DRIVEN = faults_people.ROWS | faults_processes.ROWS | faults_policy.ROWS | faults_limits.ROWS
+_RECORDED = faults_answers.ROWS | faults_cameras.ROWS | faults_data.RECORDED_ROWS
+GROUPS = (
+    Group(open=fault_cell, rows=_DRIVEN),
+    Group(open=recording_cell, rows=_RECORDED),
+    Group(open=faults_clock.clock_cell, rows=faults_clock.ROWS),
+    Group(open=network_cell, rows=faults_network.ROWS),
+    Group(open=faults_data.outboxes, rows=faults_data.OUTBOX_ROWS),
+)
 type Values = dict[FaultCode, list[tuple[float, ...]]]
 """Of each row the figures of every run."""
 
@@ -36,14 +46,18 @@ def run(*, quick: bool = False, faults: str | None = None, repeats: int | None =
     chosen, count = _chosen(faults), repeats or (1 if quick else REPEATS)
     machine, noise = Machine.here(), noise_us(0.1 if quick else 0.5)
     values: Values = {code: [] for code in chosen}
+    missing: dict[FaultCode, str] = {}
     spoilt, gap_ms = 0, 0.0
     for group in GROUPS:
         own = {code: row for code, row in group.rows.items() if code in values}
         if own:
-            failed, gap = measure(group, own, count, values)
-            spoilt, gap_ms = spoilt + failed, max(gap_ms, gap)
-    detail, targets = _told(values)
-    detail |= {f"{FAULTS[code].number} {code}": _why(why) for code, why in NOT_MEASURED.items()}
+            try:
+                failed, gap = measure(group, own, count, values)
+            except NotHere as problem:
+                missing |= dict.fromkeys(own, str(problem))
+            else:
+                spoilt, gap_ms = spoilt + failed, max(gap_ms, gap)
+    detail, targets = _told(values, missing)
     detail |= {
         "trials that a busy machine spoilt before their fault": spoilt,
         "longest time between two looks at the arm, ms": gap_ms,
@@ -65,7 +79,7 @@ def measure(
                 spoilt += failed
                 if figures is not None:
                     values[code].append(figures)
-                    gap_ms = max(gap_ms, cell.gap_ms() if cell.samples else 0.0)
+                    gap_ms = max(gap_ms, cell.gap_ms())
     return spoilt, gap_ms
 
 
@@ -75,7 +89,9 @@ def rows() -> dict[FaultCode, Row]:
     return {code: known[code] for code in FAULTS if code in known}
 
 
-def _told(values: Values) -> tuple[dict[str, Spread | float | int | str], list[Target]]:
+def _told(
+    values: Values, missing: Mapping[FaultCode, str]
+) -> tuple[dict[str, Spread | float | int | str], list[Target]]:
     """Of every row its figures, whether it held in every run, and its worst run as a target."""
     detail: dict[str, Spread | float | int | str] = {}
     targets: list[Target] = []
@@ -84,7 +100,8 @@ def _told(values: Values) -> tuple[dict[str, Spread | float | int | str], list[T
             continue
         name, runs = f"{FAULTS[code].number} {code}", values[code]
         if not runs:
-            detail[f"{name}: held"] = "not measured: every trial was spoilt"
+            why = missing.get(code, "every trial was spoilt")
+            detail[f"{name}: held"] = f"not measured: {why}"
             continue
         for figure, column in zip(row.figures, map(list, zip(*runs, strict=True)), strict=True):
             unit = f", {figure.unit}" if figure.unit else ""
@@ -108,7 +125,3 @@ def _chosen(faults: str | None) -> list[FaultCode]:
         if each not in numbers:
             raise PlainError(f"fault {each!r} cannot be timed; choose from: {', '.join(numbers)}")
     return [numbers[each] for each in wanted]
-
-
-def _why(reason: str) -> str:
-    return f"not measured: {reason}"

@@ -3,13 +3,15 @@
 import signal
 import time
 
-from benchmarks.fault_cell import LOOK_S, MS, FaultCell
-from benchmarks.fault_trial import Row, within
+from benchmarks.fault_cell import LOOK_S, MS, FaultCell, eventually
+from benchmarks.fault_parties import REFLEX
+from benchmarks.fault_trial import Figure, Row, none, within
 from robot_rl.daemon import topics
-from robot_rl.schema.live.client_message import Stop
+from robot_rl.schema.live.client_message import Clear, Stop
 from robot_rl.schema.live.robot_message import StopProgress
 from safety.faults import FaultCode
 
+SLOW_M_S = 0.005
 _FROZEN_S = 0.3  # the simulated cell latches after 0.25 s; a real one after 0.05 s
 
 
@@ -71,6 +73,23 @@ def _arm_stopped(cell: FaultCell) -> tuple[float, ...]:
     return ((latched_ns - stopped_ns) / MS if latched_ns else float("inf"),)
 
 
+def _cleared_early(cell: FaultCell) -> tuple[float, ...]:
+    """The arm stops itself, and what stopped it lasts: a clear is refused and says what it is."""
+    cell.follow()
+    cell.signal("arm", signal.SIGUSR2)
+    try:
+        eventually(lambda: cell.mode == "fault", "the arm's stop was not seen", 3.0)
+        cell.end_policy()
+        eventually(lambda: cell.speed_m_s() < SLOW_M_S, "it does not stand", 3.0)
+        asked_ns = time.monotonic_ns()
+        answer = cell.answer(cell.ask(Clear))
+        took_ms = (time.monotonic_ns() - asked_ns) / MS
+        refused = not answer.accepted and REFLEX in answer.reason and cell.mode == "fault"
+    finally:
+        cell.signal("arm", signal.SIGUSR2)
+    return float(not refused), took_ms
+
+
 ROWS = {
     FaultCode.ACTOR_LOST: Row(
         trial=_actor_lost,
@@ -87,6 +106,14 @@ ROWS = {
     FaultCode.SOFTWARE_STOP: Row(
         trial=_software_stop,
         figures=(within(FaultCode.SOFTWARE_STOP, "request → braking"),),
+    ),
+    FaultCode.CLEARED_EARLY: Row(
+        trial=_cleared_early,
+        figures=(
+            none("clears let through, or refused without the cause"),
+            # The arm is asked, and waited for (robot_rl/daemon/control/clear.py).
+            Figure(what="clear → refused", unit="ms", bound=2000.0),
+        ),
     ),
     FaultCode.ARM_STOPPED: Row(
         trial=_arm_stopped,

@@ -5,7 +5,6 @@ import random
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from safetensors.numpy import load_file
 
 from benchmarks.killed_learner import INTERRUPTED, STOPS_BY, Life
 from benchmarks.recorded_feed import LEARNER_TOKEN
+from benchmarks.small_disk import fill
 from robot_rl import durable_file
 from robot_rl.config.task import Task
 from robot_rl.learner.settings import LearnerSettings
@@ -153,8 +153,7 @@ class Trials:
             life = self._life(data=disk / f"fill{number}")
             life.start()
             life.wait(lambda: False, self._moment_s())
-            filler = disk / "filler"
-            _fill(filler)
+            filler = fill(disk)
             self._tally.fills += 1
             life.wait(lambda life=life: "No space left" in life.log.read_text())
             after = life.look()
@@ -214,9 +213,3 @@ def _tensors(state: Path) -> str:
     for name, values in sorted(load_file(state).items()):
         digest.update(name.encode() + np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()
-
-
-def _fill(path: Path) -> None:
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))

@@ -10,15 +10,13 @@ the state in the end must hold the same tensors. States are saved several times 
 """
 
 import os
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.kill_trials import Tally, Trials
 from benchmarks.measurement import Machine, Result, Target, noise_us
 from benchmarks.recorded_feed import recorded_feed
+from benchmarks.small_disk import small_disk
 from robot_rl.config import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.starting import write_untrained
@@ -29,23 +27,6 @@ FILLS, FILLS_QUICK = 5, 1
 EPISODES, EPISODES_QUICK, STEPS = 30, 8, 20
 DISK = "24m"
 _LEARNER = {"batch": 64, "width": 64, "start_steps": 20, "critic_warmup_updates": 50}
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[str]:
-    """Mounts a file system of its own there; yields why that is not possible, or nothing."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)]
-    try:
-        made = subprocess.run(mount, capture_output=True, text=True, check=False, timeout=30)
-        problem = made.stderr.strip() if made.returncode else ""
-    except OSError as error:
-        problem = str(error)
-    try:
-        yield problem
-    finally:
-        if not problem:
-            subprocess.run(["umount", "-l", str(folder)], check=True, timeout=30)
 
 
 def run(*, quick: bool = False) -> Result:
@@ -67,7 +48,7 @@ def run(*, quick: bool = False) -> Result:
             control = trials.control()
             trials.kill(KILLS_QUICK if quick else KILLS)
             trials.stop(STOPS_QUICK if quick else STOPS)
-            with small_disk(folder / "disk") as problem:
+            with small_disk(folder / "disk", DISK) as problem:
                 if not problem:
                     trials.fill(FILLS_QUICK if quick else FILLS, folder / "disk")
             reference = trials.reference

@@ -41,7 +41,7 @@ ROBOT = "panda"
 LEARNER_TOKEN = secrets.token_urlsafe(32)
 SEGMENT_STEPS = 5
 _IMAGE = 128  # pixels square
-_ROBOT_TOKEN = secrets.token_urlsafe(32)
+ROBOT_TOKEN = secrets.token_urlsafe(32)
 _START_S, _STOP_S = 180.0, 30.0
 
 
@@ -53,12 +53,12 @@ def recorded_feed(folder: Path, task: Task, *, episodes: int, steps: int) -> Ite
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "robot_rl.cli", "server", "--port", str(port), "--quiet"]
-    tokens = {"ROBOT_RL_ROBOT_TOKEN": _ROBOT_TOKEN, "ROBOT_RL_LEARNER_TOKEN": LEARNER_TOKEN}
+    tokens = {"ROBOT_RL_ROBOT_TOKEN": ROBOT_TOKEN, "ROBOT_RL_LEARNER_TOKEN": LEARNER_TOKEN}
     folder.mkdir()
     with (folder / "log").open("wb") as log:  # of what a killed learner leaves, it says much
         server = subprocess.Popen(
             [*command, "--data", str(folder)],
-            env=os.environ | tokens | {"ROBOT_RL_ROBOT_TOKENS": f"{ROBOT}={_ROBOT_TOKEN}"},
+            env=os.environ | tokens | {"ROBOT_RL_ROBOT_TOKENS": f"{ROBOT}={ROBOT_TOKEN}"},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -95,7 +95,7 @@ def _record(url: str, task: Task, *, episodes: int, steps: int) -> None:
     )
     rng, epoch, sequence = np.random.default_rng(0), new_id(), 1
     with httpx.Client(
-        base_url=url, headers={"Authorization": f"Bearer {_ROBOT_TOKEN}"}, timeout=60.0
+        base_url=url, headers={"Authorization": f"Bearer {ROBOT_TOKEN}"}, timeout=60.0
     ) as client:
         for seed in range(episodes):
             items, files = _episode(task, provenance, seed, steps, rng)

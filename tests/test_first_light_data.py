@@ -19,6 +19,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
+from benchmarks.recording import write_episode
 from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
 from robot_rl.daemon.actor.policy import PolicyHolder
@@ -33,7 +34,6 @@ from robot_rl.server.database import Database
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import ServerSettings
 from robot_rl.server.tables import Base
-from tests.daemon.recording import write_episode
 from tests.server.conftest import (
     RunningServer,
     postgres,  # noqa: F401 (a fixture)

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.measurement import Machine, Result, Spread, Target, as_line, as_text
 from robot_rl.commands.bench import bench
 from robot_rl.errors import PlainError
+from safety.faults import FAULTS
 
 DETAIL = {"name", "value", "unit", "op", "target"}
 
@@ -55,19 +56,26 @@ def test_a_peer_that_nobody_knows() -> None:
 @pytest.mark.timeout(300)  # arm and control may have to compile first
 def test_faults_are_injected_into_a_running_cell() -> None:
     """How soon is the benchmark's to say; here only that each ends in a hold or a latch."""
-    result = importlib.import_module("benchmarks.faults").run(faults="14,15,18", repeats=1)
+    result = importlib.import_module("benchmarks.faults").run(faults="14,15,18,24", repeats=1)
     assert [target.name.split(":")[0] for target in result.targets] == [
         "14 control_lost",
         "15 control_frozen",
         "18 arm_stopped",
+        "24 power_cut",
+        "24 power_cut",
     ]
-    assert all(0 < target.value < math.inf for target in result.targets)
-    assert result.detail["19 camera_lost"] == "not measured: needs an actor with a policy"
+    assert all(0 <= target.value < math.inf for target in result.targets)
+    assert "24 power_cut: held" in result.detail
+
+
+def test_every_numbered_fault_has_a_row() -> None:
+    rows = importlib.import_module("benchmarks.faults").rows()
+    assert [FAULTS[code].number for code in rows] == list(range(1, 26))
 
 
 def test_only_faults_that_can_be_timed_are_chosen() -> None:
-    with pytest.raises(PlainError, match="fault '22' cannot be timed; choose from: 1, 2, 3"):
-        bench("faults", faults="14,22")
+    with pytest.raises(PlainError, match="fault '26' cannot be timed; choose from: 1, 2, 3"):
+        bench("faults", faults="14,26")
     with pytest.raises(PlainError, match="bench control knows no --repeats"):
         bench("control", repeats=3)
 

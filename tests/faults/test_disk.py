@@ -1,30 +1,20 @@
 """The disk is full while an episode runs (fault 23), or loses its newest part (24)."""
 
-import os
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from benchmarks.power_cut import cut_copy, log_bytes
+from benchmarks.recording import recorded, started, write_episode
+from benchmarks.small_disk import fill
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from safety.faults import FaultCode
-from tests.daemon.recording import recorded, started, write_episode
 
 ROOM = 100_000
-
-
-def fill(folder: Path) -> Path:
-    """Another program takes all the room that is left on the disk."""
-    rest = folder / "rest"
-    with rest.open("wb") as file:
-        try:
-            while True:
-                os.write(file.fileno(), bytes(4096))
-        except OSError:
-            return rest
 
 
 def run_out(folder: Path, *, min_free_bytes: int, picture: bytes) -> tuple[UUID, Path]:
@@ -89,14 +79,11 @@ def test_control_a_part_that_had_reached_the_disk_is_missed(tmp_path: Path) -> N
     """What the outbox says is on the disk is what its test looks for: cut into it, and an earlier
     episode is not whole.
     """
-    path, copy = tmp_path / "outbox.sqlite", tmp_path / "copy" / "outbox.sqlite"
+    path = tmp_path / "outbox.sqlite"
     writer = OutboxWriter(path, linger_s=0.0)
     earlier = write_episode(writer, 10)
     assert writer.flush()
-    wal = path.with_name("outbox.sqlite-wal").read_bytes()
-    copy.parent.mkdir()
-    copy.write_bytes(path.read_bytes())
-    copy.with_name("outbox.sqlite-wal").write_bytes(wal[: len(wal) // 2])
+    copy = cut_copy(path, tmp_path / "copy", log_bytes(path) // 2, 0)
     writer.close()
     assert steps_of(copy, earlier) != list(range(11))
     assert steps_of(path, earlier) == list(range(11))

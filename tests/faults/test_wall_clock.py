@@ -4,11 +4,9 @@ A small library in front of the C library sets it for one process. The same driv
 process twice, once with jumps; what control commands and what the arm does must be the same bits.
 """
 
-import ctypes
 import datetime
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import wall_clock
 from hardware.clock import MonotonicClock
 from safety.faults import FaultCode
 from tests.faults.cell import FAST, FaultCell
@@ -25,43 +24,12 @@ from tests.faults.conftest import MakeCell
 HOUR_NS = 3600 * 10**9
 ROOT = Path(__file__).resolve().parents[2]
 
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <sys/time.h>
-#include <time.h>
-
-static long moved_s;
-void set_wall_clock(long seconds) { moved_s = seconds; }
-
-int clock_gettime(clockid_t clock, struct timespec *now) {
-  static int (*real)(clockid_t, struct timespec *);
-  if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  int failed = real(clock, now);
-  if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) now->tv_sec += moved_s;
-  return failed;
-}
-int gettimeofday(struct timeval *now, void *zone) {
-  struct timespec exact;
-  int failed = clock_gettime(CLOCK_REALTIME, &exact);
-  now->tv_sec = exact.tv_sec;
-  now->tv_usec = exact.tv_nsec / 1000;
-  return failed;
-}
-time_t time(time_t *into) {
-  struct timespec exact;
-  clock_gettime(CLOCK_REALTIME, &exact);
-  if (into) *into = exact.tv_sec;
-  return exact.tv_sec;
-}
-"""
-
 
 def set_wall_clock(seconds: int) -> None:
     """Of this process, which runs behind the shim; it must be seen to have moved."""
     before = time.time(), datetime.datetime.now(datetime.UTC).timestamp(), time.monotonic()
     moved_s = seconds - _moved.get("s", 0)
-    ctypes.CDLL(None).set_wall_clock(ctypes.c_long(seconds))
+    wall_clock.opened().set(seconds)
     _moved["s"] = seconds
     after = time.time(), datetime.datetime.now(datetime.UTC).timestamp(), time.monotonic()
     moved = [b - a for a, b in zip(before, after, strict=True)]
@@ -120,18 +88,13 @@ def main() -> None:
 
 @pytest.mark.injects(FaultCode.WALL_CLOCK_JUMP)
 def test_control_does_the_same_while_the_wall_clock_jumps_by_an_hour(tmp_path: Path) -> None:
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
+    behind = wall_clock.environment(tmp_path)
+    if behind is None:
         pytest.skip("no C compiler, to put a library in front of the clock")
-    source, library = tmp_path / "shim.c", tmp_path / "shim.so"
-    source.write_text(SHIM)
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True, timeout=60
-    )
     program = "from tests.faults.test_wall_clock import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **behind, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
         text=True,

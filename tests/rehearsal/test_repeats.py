@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from benchmarks.recording import recorded
 from robot_rl.commands.compare import first_difference
 from robot_rl.rehearsal.digest import EpisodeDigest, combined
 from robot_rl.rehearsal.session import rehearse
@@ -18,7 +19,6 @@ from robot_rl.rehearsal.timeline import frozen_evaluations
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
-from tests.daemon.recording import recorded
 
 BUSY = "while True: pass"
 

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from benchmarks.recording import recorded
 from robot_rl.config.task import Reward
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.intervention import InterventionUse
@@ -20,7 +21,6 @@ from robot_rl.schema.transition import (
     transition_reward,
 )
 from safety.vocabulary import Phase, Source
-from tests.daemon.recording import recorded
 
 BY_SIMULATOR, BY_OPERATOR = Reward(), Reward(source="operator")
 

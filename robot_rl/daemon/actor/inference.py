@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,7 @@ class Inference:
         self._decoded: tuple[int, Observation] | None = None  # T_k, what was seen
         self._blind = ""  # why the policy sees nothing, as it was said
         self._unseen = False  # the newest observation is none for it
+        self._misshapen: tuple[int, ...] = ()  # shape of its last answer, where that was wrong
         self.judging_s = 0.0  # that the classifier took last
         self.took_s = 0.0  # that the policy took last; 0: it has not answered yet
 
@@ -89,7 +90,7 @@ class Inference:
             if answer.blind or not self._unseen:
                 self._sees(answer.blind)
             self.took_s = answer.took_s or self.took_s
-        return [] if self._unseen else found
+        return [] if self._unseen else [self._in_shape(answer) for answer in found]
 
     def forget(self) -> None:
         """What was asked concerns nobody any more."""
@@ -100,6 +101,25 @@ class Inference:
         if why != self._blind:
             self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
             self._blind = why
+
+    def _in_shape(self, answer: Thought) -> Thought:
+        """Actions of another shape become one that is no number: control rejects it and holds, and
+        the episode is marked.
+        """
+        if answer.chunk is None:
+            return answer
+        found, columns = answer.chunk.actions.shape, self._task.action.size
+        if len(found) == 2 and found[0] > 0 and found[1] == columns:
+            self._misshapen = ()
+            return answer
+        if found != self._misshapen:
+            self._misshapen = found
+            self._say(
+                f"the policy answered actions of shape {found}, which are rejected; "
+                f"(steps, {columns}) is needed"
+            )
+        actions = np.full((1, columns), np.nan)
+        return replace(answer, chunk=replace(answer.chunk, actions=actions))
 
     def _decode(self, reading: SensorReading) -> Observation:
         """Raises BadObservation."""

@@ -182,8 +182,11 @@ class Sensors:
         if self._clock.virtual:
             found = camera.wait_captured(grid_ns, LOCKSTEP_PATIENCE_S)
         else:
-            left_ns = grid_ns + self._wait_ns - self._clock.now_ns()
-            found = camera.wait_captured(grid_ns - EARLY_NS, max(left_ns, 0) * 1e-9)
+            # A camera that has been silent for too long is not waited for: the policy holds sooner.
+            found = camera.newest()
+            if found is None or grid_ns - found[1] <= self._stale_ns:
+                left_ns = grid_ns + self._wait_ns - self._clock.now_ns()
+                found = camera.wait_captured(grid_ns - EARLY_NS, max(left_ns, 0) * 1e-9)
         if found is None:
             found = camera.newest()
         if found is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.recording import recorded, started
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon.link import uplink
 from robot_rl.daemon.link.link import Link
@@ -15,7 +16,6 @@ from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.daemon.supervisor.memory import Memory
 from robot_rl.schema.message import new_id
-from tests.daemon.recording import recorded, started
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.recording import write_episode
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon.link import lockstep
 from robot_rl.daemon.link.lockstep import PATIENCE_S, START_PATIENCE_S, LearnerWatch
@@ -20,7 +21,6 @@ from robot_rl.daemon.settings import DaemonSettings
 from robot_rl.schema.feed import Excluded, FeedItem, FeedPage
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.policy import LearnerProgress
-from tests.daemon.recording import write_episode
 
 LAG_STEPS = 20
 

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from benchmarks.recording import ended, recorded, started, write_episode
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.link.uplink_batch import DRIVEN_LINGER_S, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import OutboxRow
@@ -24,7 +25,6 @@ from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment
 from safety.faults import FaultCode
-from tests.daemon.recording import ended, recorded, started, write_episode
 
 
 class IngestServer:

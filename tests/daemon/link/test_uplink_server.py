@@ -7,12 +7,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from benchmarks.recording import ended, recorded, started, write_episode
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import SafetyEvent
 from robot_rl.schema.message import new_id, utc_now
-from tests.daemon.recording import ended, recorded, started, write_episode
 from tests.server.conftest import (  # noqa: F401 (fixtures)
     RunningServer,
     blobs,

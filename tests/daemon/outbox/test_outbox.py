@@ -1,7 +1,6 @@
 """The outbox: nothing that was committed is lost, an episode that was cut off is closed."""
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.power_cut import TORN_BYTES, cut_copy, log_bytes
+from benchmarks.recording import recorded, started, write_episode
 from robot_rl.daemon.outbox import file as outbox_file
 from robot_rl.daemon.outbox import outbox
 from robot_rl.daemon.outbox.file import UnreadableRow
@@ -23,7 +24,6 @@ from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from safety.faults import FaultCode
 from safety.vocabulary import Source
-from tests.daemon.recording import recorded, started, write_episode
 
 
 def test_what_is_appended_comes_out_in_order_and_whole(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_killed_writer_loses_nothing_that_was_flushed(tmp_path: Path) -> None:
         "sys.path.insert(0, sys.argv[2])\n"
         "from robot_rl.daemon.outbox.outbox import OutboxWriter\n"
         "from robot_rl.schema.message import new_id\n"
-        "from tests.daemon.recording import recorded, started\n"
+        "from benchmarks.recording import recorded, started\n"
         "writer = OutboxWriter(Path(sys.argv[1]), linger_s=0.02)\n"
         "episode = new_id()\n"
         "writer.append_event(started(episode))\n"
@@ -184,7 +184,7 @@ def test_a_power_cut_leaves_every_earlier_episode_readable(
     writer = OutboxWriter(path, linger_s=0.0)
     earlier = write_episode(writer, 10)
     assert writer.flush()
-    safe_bytes = path.with_name("outbox.sqlite-wal").stat().st_size
+    safe_bytes = log_bytes(path)
     running = new_id()
     writer.append_event(started(running))
     for index in range(30):
@@ -192,15 +192,12 @@ def test_a_power_cut_leaves_every_earlier_episode_readable(
         if index % 5 == 0:
             assert writer.flush()
     assert writer.flush()
-    wal = path.with_name("outbox.sqlite-wal").read_bytes()
+    whole_bytes = log_bytes(path)
     for attempt in range(8):
-        cut = int(rng.integers(safe_bytes, len(wal)))
-        print(f"attempt {attempt}: {cut} of {len(wal)} bytes reached the disk")
-        copy = tmp_path / f"copy{attempt}" / "outbox.sqlite"
-        copy.parent.mkdir()
-        shutil.copy(path, copy)
-        torn = wal[:cut] + bytes(int(rng.integers(0, 4096)))  # a torn sector after it
-        copy.with_name("outbox.sqlite-wal").write_bytes(torn)
+        cut = int(rng.integers(safe_bytes, whole_bytes))
+        print(f"attempt {attempt}: {cut} of {whole_bytes} bytes reached the disk")
+        torn_bytes = int(rng.integers(0, TORN_BYTES))
+        copy = cut_copy(path, tmp_path / f"copy{attempt}", cut, torn_bytes)
         with OutboxWriter(copy, linger_s=0.0) as after_the_cut:
             assert after_the_cut.accepting
         reader = OutboxReader(copy)

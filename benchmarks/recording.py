@@ -1,4 +1,4 @@
-"""Recordings that the tests of the outbox, the uplink and the link append."""
+"""Episodes that were recorded, made up: what trials and tests of outbox and uplink append."""
 
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from safety.vocabulary import Source
 PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
 
 
-def started(episode: UUID, purpose: Purpose = Purpose.TRAINING) -> EpisodeStarted:
+def started(
+    episode: UUID, purpose: Purpose = Purpose.TRAINING, *, robot: str = "panda-sim"
+) -> EpisodeStarted:
     return EpisodeStarted(
         episode_id=episode,
         run_id=new_id(),
-        robot="panda-sim",
+        robot=robot,
         task="lift_cube",
         instruction="lift the red cube",
         purpose=purpose,
@@ -69,9 +71,9 @@ def recorded(
     return RecordedStep(step=step, images={"front": jpeg, "wrist": b"w" + jpeg})
 
 
-def write_episode(writer: OutboxWriter, steps: int) -> UUID:
+def write_episode(writer: OutboxWriter, steps: int, *, robot: str = "panda-sim") -> UUID:
     episode = new_id()
-    assert writer.append_event(started(episode))
+    assert writer.append_event(started(episode, robot=robot))
     for index in range(steps):
         assert writer.append_step(recorded(episode, index))
     assert writer.append_step(recorded(episode, steps, acted=False))
