@@ -172,6 +172,12 @@ def test_a_rehearsal_is_measured_in_one_way(one: str, other: str) -> None:
     refused(run("rehearse", one, "9", other, "9"), one, other, "give one of them")
 
 
+def test_a_classifier_is_trained_from_enough_episodes_and_its_word_is_the_only_one() -> None:
+    refused(run("rehearse", "--classifier-episodes", "5"), "13 episodes have to succeed", "26 or")
+    ended = run("rehearse", "--classifier-episodes", "30", "--reward", "simulator")
+    refused(ended, "--classifier-episodes 30", "--reward simulator", "leave one of them out")
+
+
 def test_a_task_that_leaves_no_room(task: Path) -> None:
     task.write_text(task.read_text() + "\n[limits]\nworkspace_min_m = [0.7, 0.0, 0.0]\n")
     refused(run("demo", "--task", task), "on x", "0.25 to 0.6 m", "workspace_min_m")

@@ -8,7 +8,6 @@ import typer
 from robot_rl.commands.clone import progress_told
 from robot_rl.commands.database import opened
 from robot_rl.commands.options import DATA, AsJson, Data, Seed, TaskName, group, print_json
-from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
     from robot_rl.config import Task
@@ -50,13 +49,11 @@ def train(
     Example: `robot-rl reward train --task lift_cube --data data`
     """
     from robot_rl.config import load_task
-    from robot_rl.policy.success_manifest import SuccessSettings, classifier_folder
+    from robot_rl.policy.success_manifest import classifier_folder, shape_for
 
     wanted = load_task(task)
-    if not wanted.cameras:
-        raise PlainError(f"{wanted.path}: cameras names none, and a classifier judges pictures")
     choice = wanted.reward.classifier
-    shape = SuccessSettings(cameras=wanted.cameras)
+    shape = shape_for(wanted)
     episodes = _from_database(data, wanted, most, shape)
 
     import torch

@@ -125,6 +125,17 @@ def rehearse(
         Path | None,
         typer.Option(help="JSON file of a success classifier, in place of the task's."),
     ] = None,
+    classifier_episodes: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Episodes that the operator labels first, to train a success classifier whose "
+            "word alone is then the reward.",
+        ),
+    ] = 0,
+    classifier_updates: Annotated[
+        int | None, typer.Option(min=1, help="Batches that it is trained on (else 600).")
+    ] = None,
     label_error: Annotated[
         float, typer.Option(help="Share of the operator's labels that are wrong, 0 to 1.")
     ] = 0.0,
@@ -197,6 +208,8 @@ def rehearse(
             robots=robots,
             reward=None if reward is None else reward.value,
             classifier=classifier,
+            classifier_episodes=classifier_episodes,
+            classifier_updates=classifier_updates,
             label_error=label_error,
             gripper_steps=gripper_steps,
             forgotten_mark=forgotten_mark,

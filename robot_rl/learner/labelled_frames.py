@@ -14,19 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robot_rl.evaluation.success_figures import NO_SUCCESS, SUCCESS, UNKNOWN
+from robot_rl.learner.success_frames import shown_frames, unsure_frames
 from robot_rl.policy.images import observe, pick_images
 from robot_rl.policy.success_manifest import SuccessSettings
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
 from robot_rl.schema.transition import is_seen
-
-SHOWN_S = 0.3
-"""Before the end of an episode that a person labelled success: its frames show success. A person's
-reaction to what they see takes about as long.
-"""
-UNSURE_S = 0.6
-"""Before that: nobody knows of these frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +87,8 @@ def _by_outcome(steps: Sequence[Step], said: SaidOfEpisode) -> NDArray[np.int8]:
             if any(judged):
                 return np.where(judged, SUCCESS, NO_SUCCESS).astype(np.int8)
             labels = np.full(count, NO_SUCCESS, np.int8)
-            shown = 1 + round(SHOWN_S / said.step_s)
-            unsure = round(UNSURE_S / said.step_s)
-            labels[-(shown + unsure) :] = UNKNOWN
+            shown = shown_frames(said.step_s)
+            labels[-(shown + unsure_frames(said.step_s)) :] = UNKNOWN
             labels[-shown:] = SUCCESS
             return labels
         case _:

@@ -26,6 +26,12 @@ from robot_rl.evaluation.success_figures import (
 )
 from robot_rl.learner.augment import augment
 from robot_rl.learner.labelled_frames import LabelledEpisode
+from robot_rl.learner.success_frames import (
+    ADVISED_POSITIVES,
+    FEWEST_EPISODES,
+    FEWEST_NEGATIVES,
+    FEWEST_POSITIVES,
+)
 from robot_rl.policy.keypoint_cnn import to_planes
 from robot_rl.policy.success_classifier import SuccessNet, encode_net
 from robot_rl.policy.success_manifest import (
@@ -37,10 +43,6 @@ from robot_rl.policy.success_manifest import (
 
 THRESHOLD = 0.85
 """As published (HIL-SERL)."""
-FEWEST_POSITIVES, FEWEST_NEGATIVES, FEWEST_EPISODES = 50, 100, 4
-"""Frames of each kind, and episodes with each: below that nothing can be held out and measured."""
-ADVISED_POSITIVES = 200
-"""As published."""
 _AT_ONCE = 64  # frames that are judged together
 
 type Progress = Callable[[float], None]

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from robot_rl import durable_file
 from robot_rl.config.task import Task
+from robot_rl.errors import BadInput
 from robot_rl.policy.folder import read_file, sha256_of
 from robot_rl.policy.manifest import BadCheckpoint, StoredFile
 from robot_rl.schema.message import Message
@@ -27,6 +28,13 @@ class SuccessSettings(Message):
     image_px: Annotated[int, Field(ge=64, le=256, multiple_of=16)] = 128
     channels: Annotated[int, Field(ge=8, le=64)] = 16
     width: Annotated[int, Field(ge=16, le=512)] = 64
+
+
+def shape_for(task: Task) -> SuccessSettings:
+    """Of a network that judges the task. Raises BadInput: there is nothing that it could see."""
+    if not task.cameras:
+        raise BadInput(f"{task.path}: cameras names none, and a classifier judges pictures")
+    return SuccessSettings(cameras=task.cameras)
 
 
 class SuccessFigures(Message):

@@ -16,16 +16,18 @@ from robot_rl.rehearsal.crew import Crew, Lesson, Taught, Trainee
 from robot_rl.rehearsal.pilot import EpisodePlan, Pilot
 from robot_rl.rehearsal.record import Record
 from robot_rl.rehearsal.report import (
-    ClassifierErrors,
+    ClassifierReport,
     CorrectionStages,
     Machine,
     Rate,
     RehearsalReport,
     RobotShare,
     Spread,
+    labelled_s,
 )
 from robot_rl.rehearsal.risk_account import RiskReport
 from robot_rl.rehearsal.settings import Killable, RehearsalSettings
+from robot_rl.rehearsal.settle import learned_by
 from robot_rl.rehearsal.system import System
 from robot_rl.rehearsal.timeline import (
     EpisodeEntry,
@@ -37,7 +39,6 @@ from robot_rl.rehearsal.timeline import (
 )
 from robot_rl.schema.episode import Purpose
 from robot_rl.schema.live.telemetry import Telemetry
-from robot_rl.schema.policy import LearnerProgress
 
 STARTING_VERSION = 0  # the policy that the task file names, before anything was learned
 
@@ -232,7 +233,7 @@ class Session:
         sha256: str,
         wall_s: float,
         stages: CorrectionStages | None,
-        classifier: ClassifierErrors | None,
+        classifier: ClassifierReport | None,
         risk: RiskReport | None,
     ) -> RehearsalReport:
         settings = self._settings
@@ -267,7 +268,7 @@ class Session:
             steps_available=progress.env_steps if progress else 0,
             steps_sha256=sha256,
             interventions=record.interventions,
-            human_seconds=sum(entry.human_s for entry in timeline),
+            human_seconds=sum(entry.human_s for entry in timeline) + labelled_s(classifier),
             versions_acted=record.versions_acted,
             demonstrated=Rate.of(sum(episode.success for episode in shown), len(shown)),
             success_before=_success(before(frozen)),
@@ -304,16 +305,6 @@ class Session:
             training_wall_s=self._training_wall_s,
             timeline=timeline,
         )
-
-
-def learned_by(pilots: Iterable[Pilot]) -> LearnerProgress | None:
-    """What the learner said last; every robot's operator hears it."""
-    said = [pilot.seen.training.progress for pilot in pilots if pilot.seen.training is not None]
-    return max((each for each in said if each is not None), key=_position, default=None)
-
-
-def _position(progress: LearnerProgress) -> int:
-    return progress.feed_cursor
 
 
 def _seeds(root: int, number: int) -> np.random.SeedSequence:

@@ -55,11 +55,14 @@ class RobotRefused(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodePlan:
-    """One episode to run. `policy_version` None follows the newest version."""
+    """One episode to run. `policy_version` None follows the newest version. `helped`: the person
+    takes over where they would; else they only look on, and label.
+    """
 
     purpose: Purpose
     seed: int
     policy_version: int | None = None
+    helped: bool = True
 
 
 @dataclass(slots=True)
@@ -360,11 +363,12 @@ class Pilot:
         return self._went_back and mode is Mode.PAUSED and helps
 
     def _acting(self) -> OperatorSettings:
-        """In an evaluation the operator is silent, whatever the settings say; so are they once they
-        have seen the task done.
+        """In an evaluation the operator is silent, whatever the settings say; so are they where
+        nobody helps, and once they have seen the task done.
         """
         plan = self._plan
-        if (plan is not None and plan.purpose is Purpose.EVALUATION) or self._outcome.done:
+        alone = plan is not None and (plan.purpose is Purpose.EVALUATION or not plan.helped)
+        if alone or self._outcome.done:
             return replace(self._settings, interventions=False)
         return self._settings
 

@@ -31,6 +31,7 @@ class EpisodeLine(BaseModel):
     ended_t_robot_ns: int | None
     outcome: Outcome | None
     labeller: str | None  # who said so first
+    classifier_success: bool | None = None  # whoever labelled; None: there was no classifier
     stored_steps: int  # records, the last one without an action
     steps: int | None  # actions
     trainable_steps: int  # of those, with every picture

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from robot_rl.evaluation.metrics import wilson
+from robot_rl.policy.success_manifest import SuccessFigures
 from robot_rl.rehearsal.risk_account import RiskReport
 from robot_rl.rehearsal.timeline import EpisodeEntry, frozen_evaluations
 from robot_rl.schema.message import Message
@@ -94,11 +95,43 @@ class CorrectionStages(Message):
 
 
 class ClassifierErrors(Message):
-    """Of the episodes that the success classifier labelled, against what the person saw."""
+    """What the success classifier said of whole episodes, against what the person saw: a success
+    that they had not seen by then, and one that it never saw.
+    """
 
     episodes: int
     false_successes: int
     missed: int
+
+    def __str__(self) -> str:
+        right = self.episodes - self.false_successes - self.missed
+        return (
+            f"{Rate.of(right, self.episodes)} as the person saw it, {self.false_successes} false "
+            f"successes, {self.missed} missed"
+        )
+
+
+class ClassifierTraining(Message):
+    """The episodes that were recorded and labelled to train it, and what it came to. Times are of
+    the robot's clock, resets included, and of driving; they are in no entry of the timeline.
+    """
+
+    episodes: int
+    successes: int  # as labelled
+    label_errors: int  # of these labels, the wrong key
+    robot_s: float
+    human_s: float
+    wall_s: float  # of episodes and training together
+    sha256: str  # of its weights
+    held_out: SuccessFigures
+
+
+class ClassifierReport(Message):
+    """The success classifier whose word was the reward. `evaluations`: where it was evidence."""
+
+    labels: ClassifierErrors
+    evaluations: ClassifierErrors
+    training: ClassifierTraining | None = None  # None: it was trained before
 
 
 class RehearsalReport(Message):
@@ -120,7 +153,7 @@ class RehearsalReport(Message):
     steps_available: int  # to the learner
     steps_sha256: str  # over every stored step; in lock-step the same whenever a run is repeated
     interventions: int
-    human_seconds: float
+    human_seconds: float  # with those of the classifier's episodes
     versions_acted: tuple[int, ...]
     demonstrated: Rate  # demonstrations that succeeded
     success_before: Rate
@@ -136,13 +169,18 @@ class RehearsalReport(Message):
     frame_age_ms: dict[str, Spread]
     label_errors: int  # training episodes that the person labelled wrongly
     marks_forgotten: int = 0  # takeovers of which the person forgot to mark the correction
-    classifier: ClassifierErrors | None = None  # where its word was the reward
+    classifier: ClassifierReport | None = None  # where its word was the reward
     risk: RiskReport | None = None  # in the last frozen evaluation, where the task has a critic
     refused: dict[str, int]
     parts_killed: dict[str, int]
     wall_s: float
     training_wall_s: float
     timeline: tuple[EpisodeEntry, ...]  # every episode, in order
+
+    @property
+    def labelled_s(self) -> float:
+        """What a person drove for the classifier before anything was taught."""
+        return labelled_s(self.classifier)
 
     def problems(self) -> list[str]:
         """What must never differ, in words; empty when all is well."""
@@ -190,14 +228,7 @@ def as_text(report: RehearsalReport) -> str:
         ),
         ("versions acted", len(report.versions_acted)),
         ("reward from", f"the {report.reward}, {report.label_errors} wrong labels"),
-        *(
-            (
-                "the classifier's labels",
-                f"{each.episodes}, {each.false_successes} false successes, {each.missed} missed",
-            )
-            for each in (report.classifier,)
-            if each is not None
-        ),
+        *_classifier_rows(report.classifier),
         ("demonstrations", report.demonstrated),
         ("success before", report.success_before),
         ("success after", report.success_after),
@@ -207,7 +238,7 @@ def as_text(report: RehearsalReport) -> str:
                 f"{Rate.of(each.success.successes, each.success.trials)}, "
                 f"{each.human_s:.0f} s of driving",
             )
-            for each in frozen_evaluations(report.timeline)
+            for each in frozen_evaluations(report.timeline, labelled_s=report.labelled_s)
             if each.robot_s > 0 and not each.last
         ),
         ("autonomous in training", report.autonomous_in_training),
@@ -231,6 +262,29 @@ def as_text(report: RehearsalReport) -> str:
     ]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def _classifier_rows(report: ClassifierReport | None) -> list[tuple[str, str]]:
+    if report is None:
+        return []
+    rows: list[tuple[str, str]] = []
+    if (made := report.training) is not None:
+        labelled = (
+            f"{made.episodes} episodes labelled first, {made.successes} success; "
+            f"{made.robot_s / 60:.1f} min, {made.human_s:.0f} s of driving"
+        )
+        rows += [("the classifier", labelled), ("", made.held_out.sentence)]
+    return [
+        *rows,
+        ("its labels", str(report.labels)),
+        ("its evidence, frozen", str(report.evaluations)),
+    ]
+
+
+def labelled_s(report: ClassifierReport | None) -> float:
+    """What a person drove in the episodes of its training; 0 where it was trained before."""
+    made = None if report is None else report.training
+    return 0.0 if made is None else made.human_s
 
 
 def _stage_rows(stages: CorrectionStages | None) -> list[tuple[str, str]]:

@@ -1,19 +1,17 @@
 """What the person says of episodes and takeovers beside the live connection, as the console does.
 
-After a rehearsal whose reward was a classifier's word: what the person saw, against it. Frozen
-evaluations measure the policy: where the classifier ended one of them otherwise than the
-person saw, the person relabels it, as they would in the console. Training is left as it was.
+After a rehearsal whose reward was a classifier's word: what the person saw, against it. Nobody
+relabels anything by that: what was learned from the classifier is measured as it was.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import httpx
 
-from robot_rl.rehearsal.record import EpisodeLine, Record
+from robot_rl.rehearsal.record import Record
 from robot_rl.rehearsal.report import ClassifierErrors
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.episode import Purpose
 from robot_rl.schema.intervention import InterventionUse
 from robot_rl.schema.message import new_id
 from robot_rl.schema.transition import CLASSIFIER
@@ -33,42 +31,29 @@ def say_use(
     answer.raise_for_status()
 
 
-def classifier_errors(record: Record, saw_done: Mapping[UUID, bool]) -> ClassifierErrors:
-    """Of every episode that it labelled and the person looked on."""
-    said = [
+def errors_of_labels(record: Record, saw_done: Mapping[UUID, bool]) -> ClassifierErrors:
+    """Of every episode that the classifier labelled and the person looked on: of rewards."""
+    return _errors(
         (episode.success, saw_done[episode.episode_id])
         for episode in record.episodes
         if episode.labeller == CLASSIFIER and episode.episode_id in saw_done
-    ]
+    )
+
+
+def errors_of_evidence(record: Record, saw_done: Mapping[UUID, bool]) -> ClassifierErrors:
+    """Of the frozen evaluations, in which its word is evidence only."""
+    return _errors(
+        (episode.classifier_success, saw_done[episode.episode_id])
+        for episode in record.of(Purpose.EVALUATION)
+        if episode.classifier_success is not None and episode.episode_id in saw_done
+    )
+
+
+def _errors(pairs: Iterable[tuple[bool, bool]]) -> ClassifierErrors:
+    """Of pairs: what the classifier said, and what the person saw."""
+    said = list(pairs)
     return ClassifierErrors(
         episodes=len(said),
         false_successes=sum(success and not done for success, done in said),
         missed=sum(done and not success for success, done in said),
     )
-
-
-def put_right(record: Record, saw_done: Mapping[UUID, bool], server_url: str, token: str) -> Record:
-    """The record with frozen evaluations as the person saw them. Raises httpx.HTTPError."""
-    with httpx.Client(
-        base_url=server_url, headers={"Authorization": f"Bearer {token}"}, timeout=30.0
-    ) as client:
-        return replace(
-            record,
-            episodes=tuple(_relabelled(each, saw_done, client) for each in record.episodes),
-        )
-
-
-def _relabelled(
-    episode: EpisodeLine, saw_done: Mapping[UUID, bool], client: httpx.Client
-) -> EpisodeLine:
-    done = saw_done.get(episode.episode_id, episode.success)
-    measured = episode.purpose is Purpose.EVALUATION and episode.labeller == CLASSIFIER
-    if not measured or done is episode.success:
-        return episode
-    outcome = Outcome.SUCCESS if done else Outcome.FAILURE
-    answer = client.post(
-        f"/api/episodes/{episode.episode_id}/labels",
-        json={"outcome": outcome, "note": "As the person saw it; the classifier ended it."},
-    )
-    answer.raise_for_status()
-    return episode.model_copy(update={"outcome": outcome})

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,23 +19,33 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from robot_rl.config import Task, load_cell, load_task
 from robot_rl.config.document import read_toml
 from robot_rl.errors import PlainError
+from robot_rl.learner.success_frames import check_episodes
 from robot_rl.policy.success_manifest import classifier_folder, read_classifier
+from robot_rl.rehearsal.classifier_training import (
+    FOLDER,
+    MakePilot,
+    train_classifier,
+)
 from robot_rl.rehearsal.client import LiveClient
 from robot_rl.rehearsal.correction_stages import StepsSeen, published_versions
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.expert import expert_for
 from robot_rl.rehearsal.operator import OperatorSettings
-from robot_rl.rehearsal.phases import Session, learned_by
+from robot_rl.rehearsal.phases import Session
 from robot_rl.rehearsal.pilot import Pilot
-from robot_rl.rehearsal.record import Record, read_record, steps_sha256
-from robot_rl.rehearsal.report import RehearsalReport, as_text
-from robot_rl.rehearsal.review import classifier_errors, put_right, say_use
+from robot_rl.rehearsal.record import steps_sha256
+from robot_rl.rehearsal.report import (
+    ClassifierReport,
+    ClassifierTraining,
+    RehearsalReport,
+    as_text,
+)
+from robot_rl.rehearsal.review import errors_of_evidence, errors_of_labels, say_use
 from robot_rl.rehearsal.risk_account import RiskAccount
 from robot_rl.rehearsal.settings import RehearsalSettings
+from robot_rl.rehearsal.settle import settle
 from robot_rl.rehearsal.system import System, SystemSettings, robot_seed
 from robot_rl.schema.transition import CLASSIFIER
-
-_SETTLE_S = 120.0  # for the last steps to be stored and read by the learner
 
 
 def run(
@@ -56,23 +66,10 @@ def run(
 
 def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> RehearsalReport:
     """One session against a system of its own, whose records stay in `data`."""
-    task, cell = _task(settings, data), load_cell(settings.cell)
-    settings = replace(settings, task=os.fspath(task.path))
-    if task.simulation is None or not cell.simulated:
-        raise PlainError(
-            f"{task.path}: a rehearsal needs a simulated cell and a task with a [simulation] "
-            "section, because the scripted operator sees the simulator's true state"
-        )
-    if settings.label_error and task.reward.source != "operator":
-        raise PlainError(
-            f"label error = {settings.label_error:g}: the {task.reward.source} says how an episode "
-            "ended, and not the person; let them say it with --reward operator"
-        )
-    if settings.kill and settings.robots > 1:
-        raise PlainError("--kill is for one robot: leave --robots out")
-    expert = expert_for(task.simulation.scene, task.action.scale)
-    operator = _operator(settings, task)
     started = time.monotonic()
+    settings, trained = _with_classifier(settings, data, quiet=quiet)
+    task = _checked(settings, data)
+    settings = replace(settings, task=os.fspath(task.path))
     system = System(
         SystemSettings(
             cell=settings.cell,
@@ -87,30 +84,24 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         )
     )
     with system:
+        make_pilot = _pilots(settings, task)
         pilots = {
-            robot: Pilot(
-                partial(LiveClient, system.url, robot, system.tokens.operator, truth=True),
-                expert,
-                operator,
-                lockstep=not settings.real_time,
-                seed=robot_seed(settings.seed, number),
-                reward=task.reward.source,
-                say_use=partial(say_use, system.url, system.tokens.operator),
-                link_delay_s=task.simulation.link_delay_s[1],
-            )
-            for number, robot in enumerate(system.robots)
+            robot: make_pilot(system, robot, number) for number, robot in enumerate(system.robots)
         }
         with _progress(quiet) as progress:
             session = Session(settings, system, pilots, progress)
             session.run()
         record = settle(system, pilots, task.name)
-        errors = None
+        classifier = None
         if task.reward.source == CLASSIFIER:
             saw = {
                 episode: done for each in pilots.values() for episode, done in each.saw_done.items()
             }
-            errors = classifier_errors(record, saw)
-            record = put_right(record, saw, system.url, system.tokens.operator)
+            classifier = ClassifierReport(
+                labels=errors_of_labels(record, saw),
+                evaluations=errors_of_evidence(record, saw),
+                training=trained,
+            )
         # Reading everything takes long: a connection that nobody reads would be closed meanwhile.
         for pilot in pilots.values():
             pilot.leave()
@@ -122,7 +113,74 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         stages = seen.stages(published_versions(*reader)) if timed else None
     discount = None if task.risk is None else task.risk.discount
     risk = None if discount is None else risks.report(step_s=task.step_s, discount=discount)
-    return session.report(record, sha256, time.monotonic() - started, stages, errors, risk)
+    return session.report(record, sha256, time.monotonic() - started, stages, classifier, risk)
+
+
+def _with_classifier(
+    settings: RehearsalSettings, data: Path, *, quiet: bool
+) -> tuple[RehearsalSettings, ClassifierTraining | None]:
+    """The settings with a classifier that was trained for them, where they want one. What they say
+    of the person's labels counts for those that it learns from. Raises PlainError.
+    """
+    count = settings.classifier_episodes
+    if not count:
+        return settings, None
+    for option, given in (
+        ("--classifier", settings.classifier is not None),
+        (f"--reward {settings.reward}", settings.reward not in (None, CLASSIFIER)),
+    ):
+        if given:
+            raise PlainError(
+                f"--classifier-episodes {count} trains the classifier whose word is the reward, "
+                f"and {option} names another: leave one of them out"
+            )
+    labelled, place = replace(settings, reward="operator"), data / FOLDER
+    task = _checked(labelled, place)
+    check_episodes(count, task)
+    with _progress(quiet) as progress:
+        make_pilot = _pilots(labelled, task)
+        trained = train_classifier(labelled, task, place, make_pilot, progress)
+    learned = replace(settings, reward=CLASSIFIER, classifier=trained.file, label_error=0.0)
+    return learned, trained.report
+
+
+def _checked(settings: RehearsalSettings, data: Path) -> Task:
+    """The task, with what the settings change in it. Raises PlainError: it cannot be rehearsed."""
+    task = _task(settings, data)
+    if task.simulation is None or not load_cell(settings.cell).simulated:
+        raise PlainError(
+            f"{task.path}: a rehearsal needs a simulated cell and a task with a [simulation] "
+            "section, because the scripted operator sees the simulator's true state"
+        )
+    if settings.label_error and task.reward.source != "operator":
+        raise PlainError(
+            f"label error = {settings.label_error:g}: the {task.reward.source} says how an episode "
+            "ended, and not the person; let them say it with --reward operator"
+        )
+    if settings.kill and settings.robots > 1:
+        raise PlainError("--kill is for one robot: leave --robots out")
+    return task
+
+
+def _pilots(settings: RehearsalSettings, task: Task) -> MakePilot:
+    """Raises PlainError: the person cannot be as the settings say."""
+    assert task.simulation is not None
+    expert = expert_for(task.simulation.scene, task.action.scale)
+    operator, link_delay_s = _operator(settings, task), task.simulation.link_delay_s[1]
+
+    def make(system: System, robot: str, number: int) -> Pilot:
+        return Pilot(
+            partial(LiveClient, system.url, robot, system.tokens.operator, truth=True),
+            expert,
+            operator,
+            lockstep=not settings.real_time,
+            seed=robot_seed(settings.seed, number),
+            reward=task.reward.source,
+            say_use=partial(say_use, system.url, system.tokens.operator),
+            link_delay_s=link_delay_s,
+        )
+
+    return make
 
 
 def _task(settings: RehearsalSettings, data: Path) -> Task:
@@ -143,24 +201,6 @@ def _task(settings: RehearsalSettings, data: Path) -> Task:
     if task.reward.classifier is not None:
         read_classifier(classifier_folder(task), task.reward.classifier.sha256)
     return task
-
-
-def settle(system: System, pilots: Mapping[str, Pilot], task: str) -> Record:
-    """Wait until everything recorded is stored and, with a learner, available to it."""
-    deadline = time.monotonic() + _SETTLE_S
-    while True:
-        for pilot in pilots.values():
-            pilot.idle(0.3)
-        system.check()
-        record = read_record(system.url, system.tokens.operator, task, pilots)
-        shown = [pilot.seen.telemetry for pilot in pilots.values()]
-        recorded = sum(0 if each is None else each.outbox.recorded_steps for each in shown)
-        learned = learned_by(pilots.values())
-        available = not system.settings.learner or (
-            learned is not None and learned.env_steps == record.trainable_steps
-        )
-        if (recorded == record.records_stored and available) or time.monotonic() > deadline:
-            return record
 
 
 def _operator(settings: RehearsalSettings, task: Task) -> OperatorSettings:

@@ -21,6 +21,8 @@ class RehearsalSettings:
     `robots` each has lessons of its own, as many as one alone would have; evaluations are shared
     out among them. `reward` None: as the task file says. `gripper_steps`: in how many steps an
     order of the person's to the gripper stands; None: in as many as it takes.
+    `classifier_episodes`: that the person labels first, for a success classifier whose word is then
+    the reward; `classifier_updates`: batches it is trained on, None: as many as `reward train` has.
     """
 
     cell: str
@@ -45,6 +47,8 @@ class RehearsalSettings:
     robots: int = 1
     reward: RewardSource | None = None
     classifier: Path | None = None
+    classifier_episodes: int = 0
+    classifier_updates: int | None = None
     label_error: float = 0.0
     gripper_steps: int | None = None
     forgotten_mark: float = 0.0

@@ -26,6 +26,7 @@ from robot_rl.errors import PlainError
 from robot_rl.rehearsal.children import end_with_parent, undisturbed
 from robot_rl.server.settings import ROBOT_TOKENS
 
+_START_S = 180.0  # for the server; on a busy machine a new database alone takes a minute
 _STOP_S = 4.8  # for all of it; the daemon itself ends its processes within 4.5 s
 _SERVER_S = 1.5  # the server's share at the end
 
@@ -99,7 +100,7 @@ class System:
             self.start_part(daemon)
         if self.settings.learner:
             self.start_part("learner")
-        self.wait_server(60)
+        self.wait_server(_START_S)
 
     def start_part(self, name: str) -> None:
         folder = self.settings.data / "logs"

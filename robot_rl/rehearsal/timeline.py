@@ -94,8 +94,13 @@ def entries(lines: Iterable[EpisodeLine], step_s: float) -> tuple[EpisodeEntry, 
     return tuple(found)
 
 
-def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluation, ...]:
-    """In order. The first one, before anything was taught, has spent nothing."""
+def frozen_evaluations(
+    timeline: Iterable[EpisodeEntry], *, labelled_s: float = 0.0
+) -> tuple[FrozenEvaluation, ...]:
+    """In order. The first one, before anything was taught, has spent nothing. `labelled_s`: what
+    people drove for a success classifier, in episodes that are no part of the timeline; it counts
+    as spent once something is taught by it.
+    """
     found: list[FrozenEvaluation] = []
     robot_s = human_s = elapsed_s = 0.0
     steps = human_steps = 0
@@ -123,7 +128,8 @@ def frozen_evaluations(timeline: Iterable[EpisodeEntry]) -> tuple[FrozenEvaluati
             group.append(entry)
             continue
         close(last=False)
-        robot_s, human_s = robot_s + entry.robot_s, human_s + entry.human_s
+        robot_s, human_s = robot_s + entry.robot_s, human_s + entry.human_s + labelled_s
+        labelled_s = 0.0
         steps, human_steps = steps + entry.steps, human_steps + entry.human_steps
         since[entry.robot] = since.get(entry.robot, 0.0) + entry.robot_s
     close(last=True)

@@ -12,6 +12,8 @@ from robot_rl.config import BadConfig, check_fit, load_cell, load_task
 from robot_rl.config.document import file_sha256, read_toml
 from robot_rl.config.learner import DEFAULT, known_algorithms
 from robot_rl.config.section import Section
+from robot_rl.errors import PlainError
+from robot_rl.learner.success_frames import check_episodes
 from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.study.settings import OperatorPlan, Study, StudyArm, TrainingBudget
 
@@ -75,11 +77,16 @@ class _Derived:
         self.task = source.stem
         self.content = derived_task(read_toml(source), study.arms[arm])
         self.file = folder / LOCAL / "tasks" / f"{self.task}.{arm}.toml"
-        write_task(self.file, self.content, source)
+        episodes = study.arms[arm].classifier_episodes
+        # Until there is a classifier the person's word counts: the rehearsal changes that.
+        said = {"reward": {"source": "operator"}} if episodes else {}
+        write_task(self.file, merged(self.content, said), source)
         try:
             read = load_task(str(self.file))
             check_fit(load_cell(study.cell), read)
-        except (BadConfig, ValueError) as error:
+            if episodes:
+                check_episodes(episodes, read)
+        except (PlainError, ValueError) as error:
             raise BadConfig(f"{study.path}: arm {arm} on {self.task}: {error}") from error
         self.starting_policy = _policy_sha256(read.path.parent / read.policy.folder)
 
@@ -114,6 +121,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
     source = None if source is None else cell_name(derived.task, source, seed)
     budget = study.budget if arm.budget is None else arm.budget
     operator = study.operator.with_changes(arm.operator)
+    episodes = arm.classifier_episodes
     settings: dict[str, Any] = {
         "task": derived.content,
         "cell": read_toml(load_cell(study.cell).path),
@@ -130,6 +138,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         "learner": arm.learner,
         "seed": seed,
         **({"robots": arm.robots} if arm.robots > 1 else {}),
+        **({"classifier_episodes": episodes} if episodes else {}),
     }
     evaluation = study.evaluation
     minutes, steps = evaluation.every_robot_minutes, evaluation.every_steps
@@ -146,6 +155,7 @@ def _cell(study: Study, derived: _Derived, seed: int, before: Mapping[str, Study
         *([] if operator.interventions else ["--no-interventions"]),
         *([] if arm.learner else ["--no-learner"]),
         *(["--robots", str(arm.robots)] if arm.robots > 1 else []),
+        *(["--classifier-episodes", str(episodes)] if episodes else []),
     ]
     if minutes is not None or steps is not None:
         arguments += [] if minutes is None else ["--evaluate-every", str(minutes)]

@@ -11,7 +11,7 @@ from robot_rl.study.comparison import ArmCells
 from robot_rl.study.pictures import curves_svg
 from robot_rl.study.results import CellResult, fits, read_result
 from robot_rl.study.settings import Study
-from robot_rl.study.table import arms_table, pairs_table, steps_table
+from robot_rl.study.table import arms_table, classifiers_table, pairs_table, steps_table
 
 _LEGEND = """\
 Frozen evaluations of the scripted rehearsal, the same scenes before and after and in every arm.
@@ -21,10 +21,18 @@ are geometric means over the pairs in which both arms succeed, with the interval
 the logarithms and Wilcoxon's signed-rank test. Pairs of one seed share two policies, so that
 these tests speak of the policies that were trained; how much trainings differ is in the columns
 with each seed. *robot-minutes* are of the robot's clock, of training and demonstrations with
-their resets, without evaluations; *human s* is time that the person drove, demonstrations
-included; both are means over the seeds. *To {target:g}*: spent when a frozen evaluation first was
-at {target:g} or above, the median and (each seed); `>` where none was. The cycle time is the
-median of the successful episodes.
+their resets, without evaluations; *human s* is time that the person drove, demonstrations and the
+episodes of a success classifier included; both are means over the seeds. *To {target:g}*: spent
+when a frozen evaluation first was at {target:g} or above, the median and (each seed); `>` where
+none was. The cycle time is the median of the successful episodes.
+"""
+
+_CLASSIFIERS = """\
+Success classifiers whose word alone was the reward. *Labelled first*: episodes of their training,
+with robot-minutes that are in no other column, and human seconds that are in *human s*. *False*
+and *missed*: whole episodes that it called a success and the person did not see done by then, and
+the other way round; on episodes held out from its training, in training, and in the frozen
+evaluations, which the person judges.
 """
 
 
@@ -55,6 +63,8 @@ def write_report(study: Study, cells: Sequence[StudyCell], folder: Path) -> Path
             parts.append(steps_table(arms, study.target))
         if len(arms) > 1:
             parts.append(pairs_table(arms))
+        if any(report.classifier for cells in arms.values() for report in cells.values()):
+            parts += [_CLASSIFIERS, classifiers_table(arms)]
         parts.append(f"![Learning curves of {task}]({task}.svg)\n")
     parts += _lacking([name for name, result in found.items() if result is None], results)
     path = report_file(folder)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from robot_rl import durable_file
 from robot_rl.config.document import CHECKOUT
 from robot_rl.errors import BadInput
-from robot_rl.rehearsal.report import Machine
+from robot_rl.rehearsal.report import ClassifierReport, Machine, labelled_s
 from robot_rl.rehearsal.timeline import (
     EpisodeEntry,
     FrozenEvaluation,
@@ -41,10 +41,11 @@ class CellReport(BaseModel):
     timeline: tuple[EpisodeEntry, ...]
     human_seconds: float
     wall_s: float
+    classifier: ClassifierReport | None = None
 
     @property
     def frozen(self) -> tuple[FrozenEvaluation, ...]:
-        return frozen_evaluations(self.timeline)
+        return frozen_evaluations(self.timeline, labelled_s=labelled_s(self.classifier))
 
     @property
     def before(self) -> FrozenEvaluation | None:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from robot_rl.config.document import BadConfig, load_document
 from robot_rl.config.section import Fraction, Positive, Section
 from robot_rl.schema.intervention import InterventionUse
+from robot_rl.schema.transition import CLASSIFIER
 
 type Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """Of a study or an arm: part of the names of files."""
@@ -54,7 +55,8 @@ class OperatorPlan(Section):
     noise: Fraction = 0.1
     skill: Fraction = 1.0
     interventions: bool = True  # false: nobody helps
-    label_error: Fraction = 0.0  # with task.reward.source = "operator"
+    # With task.reward.source = "operator", or of the classifier_episodes.
+    label_error: Fraction = 0.0
     # Steps in which an order to the gripper stands. None: as many as it takes.
     gripper_steps: Annotated[int, Field(ge=2)] | None = None
     forgotten_mark: Fraction = 0.0  # share of takeovers whose correction is not marked with key C
@@ -71,7 +73,8 @@ class StudyArm(Section):
 
     task: what differs from the task file, section by section (`[arms.NAME.task.learner]`).
     human_seconds_of: an arm; demonstrations until so long was driven as in its cell of the same
-    task and seed.
+    task and seed. classifier_episodes: that the person labels before all else, beside the budget,
+    for the success classifier of each cell; with task.reward.source = "classifier".
     """
 
     algorithm: str | None = None
@@ -80,6 +83,7 @@ class StudyArm(Section):
     budget: TrainingBudget | None = None
     demonstrations: Annotated[int, Field(ge=0)] = 0
     human_seconds_of: Label | None = None
+    classifier_episodes: Annotated[int, Field(ge=0)] = 0
     learner: bool = True  # false: a control run
     robots: Annotated[int, Field(ge=1, le=8)] = 1  # that feed one learner, each with the budget
     tasks: Tasks | None = None
@@ -92,7 +96,24 @@ class StudyArm(Section):
             raise ValueError("algorithm is given twice: take it out of task.learner")
         if self.demonstrations and self.human_seconds_of is not None:
             raise ValueError("demonstrations and human_seconds_of exclude one another")
+        self._check_classifier()
         return self
+
+    def _check_classifier(self) -> None:
+        reward = self.task.get("reward")
+        said: dict[str, Any] = reward if isinstance(reward, dict) else {}
+        if not self.classifier_episodes:
+            return
+        if said.get("source") != CLASSIFIER:
+            raise ValueError(
+                f"classifier_episodes = {self.classifier_episodes} trains a success classifier "
+                'whose word is the reward: give task.reward.source = "classifier" with it'
+            )
+        if "classifier" in said:
+            raise ValueError(
+                "classifier_episodes and task.reward.classifier exclude one another: each cell "
+                "trains its own"
+            )
 
 
 class Study(Section):

@@ -15,7 +15,13 @@ from robot_rl.rehearsal.timeline import EpisodeEntry
 from robot_rl.study.cells import StudyCell
 from robot_rl.study.results import CODE_UNKNOWN, CellResult, CodeVersion, read_result
 
-_OF_TRAINING = ("budget", "demonstrations", "human_seconds_of", "learner")
+_OF_TRAINING = (
+    "budget",
+    "demonstrations",
+    "human_seconds_of",
+    "classifier_episodes",
+    "learner",
+)
 """What a frozen episode of the starting policy does not meet; all other settings count."""
 _OF_TRAINING_IN_TASK = ("learner", "exploration")
 
@@ -72,6 +78,13 @@ def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
     task = {k: value for k, value in settings["task"].items() if k not in _OF_TRAINING_IN_TASK}
     found = {key: value for key, value in settings.items() if key not in _OF_TRAINING}
     found |= {"task": task, "evaluation": settings["evaluation"]["episodes"]}
-    if task.get("reward", {}).get("source", "simulator") == "simulator":
-        del found["operator"]  # who judges frozen episodes only where their word is the reward
+    reward = task.get("reward", {})
+    match reward.get("source", "simulator"):
+        case "simulator":
+            del found["operator"]  # who judges frozen episodes only where their word counts
+        case "classifier":  # of which it ends none: the person does
+            said = {name: value for name, value in reward.items() if name != "classifier"}
+            found["task"] = task | {"reward": said | {"source": "operator"}}
+        case _:
+            pass
     return found

@@ -7,6 +7,7 @@ from statistics import mean
 
 from robot_rl.evaluation.metrics import Proportion
 from robot_rl.evaluation.paired import SuccessDifference, TimeRatio
+from robot_rl.rehearsal.report import ClassifierReport
 from robot_rl.study.comparison import ArmCells, ArmFigures, Reached, compare, figures, middle
 
 NOTHING = "–"
@@ -61,6 +62,27 @@ def pairs_table(arms: Mapping[str, ArmCells]) -> str:
     return _table(head, rows)
 
 
+def classifiers_table(arms: Mapping[str, ArmCells]) -> str:
+    """One line for each cell in which a success classifier's word was the reward."""
+    head = (
+        "arm, seed",
+        "labelled first",
+        "threshold",
+        "precision",
+        "recall",
+        "held out: false, missed",
+        "training: false, missed",
+        "frozen: false, missed",
+    )
+    rows = [
+        (f"{name}, {seed}", *_classifier_columns(cells[seed].classifier))
+        for name, cells in arms.items()
+        for seed in sorted(cells)
+        if cells[seed].classifier is not None
+    ]
+    return _table(head, rows)
+
+
 def share(found: Proportion) -> str:
     if found.value is None:
         return NOTHING
@@ -87,6 +109,28 @@ def _arm_row(name: str, found: ArmFigures) -> Sequence[str]:
         f"{_seconds(found.cycle_before_s)} → {_seconds(found.cycle_after_s)}",
         _to_target(found.robot_s_to_target, 60, 1),
         _to_target(found.human_s_to_target, 1, 0),
+    )
+
+
+def _classifier_columns(found: ClassifierReport | None) -> Sequence[str]:
+    if found is None:
+        return ()
+    judged = [
+        f"{each.false_successes}, {each.missed} of {each.episodes}"
+        for each in (found.labels, found.evaluations)
+    ]
+    if (made := found.training) is None:
+        return (*[NOTHING] * 5, *judged)
+    held_out = made.held_out
+    return (
+        f"{made.episodes}: {made.robot_s / 60:.1f} min, {made.human_s:.0f} s",
+        f"{held_out.threshold:.2f}",
+        *(
+            NOTHING if value is None else f"{value:.2f}"
+            for value in (held_out.precision, held_out.recall)
+        ),
+        f"{held_out.false_alarms}, {held_out.missed} of {held_out.episodes}",
+        *judged,
     )
 
 

@@ -189,6 +189,17 @@ def test_a_takeover_that_telemetry_does_not_show_yet_is_not_asked_for_again() ->
     assert all(robot.dead_man[1:])
 
 
+@pytest.mark.parametrize("helped", [True, False])
+def test_who_only_looks_on_takes_nothing_over(helped: bool) -> None:
+    robot = Robot()
+    pilot = pilot_of(robot, Purpose.TRAINING, lockstep=True, reward="operator")
+    pilot._plan = EpisodePlan(purpose=Purpose.TRAINING, seed=0, helped=helped)
+    for t_ms in range(1000, 6000, 50):
+        robot.shows(t_ms, Mode.AUTONOMOUS)
+        pilot._turn()
+    assert robot.asked == (["Takeover"] if helped else [])
+
+
 @pytest.mark.parametrize("purpose", [Purpose.TRAINING, Purpose.EVALUATION])
 def test_it_lets_a_robot_go_on_that_went_back_unless_it_only_watches(purpose: Purpose) -> None:
     robot = Robot()

@@ -217,3 +217,19 @@ def test_a_start_that_was_only_measured_has_no_after() -> None:
         entries([line(FROZEN, 3.0, 5.0), line(TRAINED, 6.0, 8.0)], step_s=0.1)
     )
     assert after(taught) is None
+
+
+def test_what_was_driven_for_a_classifier_is_spent_once_something_is_taught_by_it() -> None:
+    timeline = entries(
+        [
+            line(FROZEN, 3.0, 5.0),
+            line(TRAINED, 6.0, 8.0, human_steps=5),
+            line(FROZEN, 9.0, 11.0),
+            line(TRAINED, 12.0, 14.0),
+            line(FROZEN, 15.0, 17.0),
+        ],
+        step_s=0.1,
+    )
+    found = frozen_evaluations(timeline, labelled_s=30.0)
+    assert [each.human_s for each in found] == pytest.approx([0.0, 30.5, 30.5])
+    assert [each.robot_s for each in found] == pytest.approx([0.0, 3.0, 6.0])

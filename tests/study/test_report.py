@@ -17,8 +17,16 @@ from robot_rl.study.pictures import curves_svg
 from robot_rl.study.report import write_report
 from robot_rl.study.results import CellReport, CodeVersion, read_result, write_result
 from robot_rl.study.settings import Study, load_study
-from robot_rl.study.table import arms_table, pairs_table, steps_table
-from tests.study.cell_results import CODE, entry, frozen, report, result, trained
+from robot_rl.study.table import arms_table, classifiers_table, pairs_table, steps_table
+from tests.study.cell_results import (
+    CODE,
+    entry,
+    frozen,
+    report,
+    result,
+    trained,
+    with_classifier,
+)
 
 MINUTES, SECONDS = Against.ROBOT_MINUTES, Against.HUMAN_SECONDS
 BAD = [False] * 8 + [True] * 2
@@ -165,6 +173,27 @@ def test_the_tables_say_it() -> None:
     assert columns == {8}
 
 
+def test_what_was_driven_for_a_classifier_counts_as_spent() -> None:
+    found = figures({0: with_classifier(cell(), human_s=50.0)}, 0.9)
+    assert found.human_s == pytest.approx(30.0 + 50.0)
+    assert found.human_s_to_target == (Reached(spent=80.0, censored=False),)
+    assert found.robot_s == pytest.approx(30 * 8.0), "its episodes have a column of their own"
+
+
+def test_a_classifier_has_a_line_for_each_cell() -> None:
+    before = with_classifier(cell())
+    assert before.classifier is not None
+    older = before.model_copy(
+        update={"classifier": before.classifier.model_copy(update={"training": None})}
+    )
+    arms = {"plain": {0: cell()}, "judged": {1: before, 0: older}}
+    assert classifiers_table(arms).splitlines()[2:] == [
+        "| judged, 0 | – | – | – | – | – | 2, 1 of 40 | 0, 3 of 50 |",
+        "| judged, 1 | 30: 3.0 min, 50 s | 0.85 | 0.96 | 1.00 | 1, 0 of 9 "
+        "| 2, 1 of 40 | 0, 3 of 50 |",
+    ]
+
+
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
     """Each of two arms with two seeds."""
@@ -241,3 +270,12 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     write_result(tmp_path, kept, json.loads(cell().model_dump_json()))
     assert read_result(tmp_path, "lift_cube.one.0") == kept
     assert read_result(tmp_path, "lift_cube.one.1") is None
+
+
+def test_a_report_speaks_of_classifiers_where_there_are_any(study: Study, tmp_path: Path) -> None:
+    keep(study, tmp_path, "one", 0, cell())
+    assert "Success classifiers" not in written(study, tmp_path)
+    keep(study, tmp_path, "two", 0, with_classifier(cell()))
+    text = written(study, tmp_path)
+    assert "Success classifiers whose word alone was the reward." in text
+    assert "| two, 0 | 30: 3.0 min, 50 s |" in text

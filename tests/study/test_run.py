@@ -107,6 +107,9 @@ task.reward.source = "operator"
 operator = { skill = 0.7 }
 [arms.unskilled]
 operator = { skill = 0.7 }
+[arms.judged_by_a_classifier]
+task.reward.source = "classifier"
+classifier_episodes = 30
 """
     )
     trial.run(text)
@@ -120,6 +123,7 @@ operator = { skill = 0.7 }
         "judged_by_a_person": True,
         "judged_by_another": True,
         "unskilled": False,
+        "judged_by_a_classifier": False,  # a person judges its evaluations too
     }
     first, second = (read_result(trial.out, f"lift_cube.{arm}.4") for arm in ("one", "two"))
     assert first is not None

@@ -144,6 +144,9 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
         robots = 1
         [arms.two]
         robots = 2
+        [arms.classifier]
+        task.reward.source = "classifier"
+        classifier_episodes = 30
         """,
     )
     assert "steps" not in found["lift_cube.plain.4"].settings["budget"]
@@ -154,6 +157,13 @@ def test_a_key_that_came_later_counts_where_it_is_used(tmp_path: Path) -> None:
     assert "--evaluate-every-steps 250 --evaluate-episodes 10" in " ".join(by_steps.arguments)
     one, two = found["lift_cube.one.4"], found["lift_cube.two.4"]
     plain, named, mistakes = (found[f"lift_cube.{arm}.4"] for arm in ("plain", "named", "mistakes"))
+    classifier = found["lift_cube.classifier.4"]
+    assert "classifier_episodes" not in plain.settings
+    assert classifier.settings["classifier_episodes"] == 30
+    assert "--classifier-episodes 30" in " ".join(classifier.arguments)
+    assert "--classifier-episodes" not in plain.arguments
+    assert classifier.settings["task"]["reward"] == {"source": "classifier"}
+    assert load_task(str(classifier.task_file)).reward.source == "operator", "until there is one"
     newer = {"label_error", "gripper_steps", "forgotten_mark", "unmarked_use"}
     assert not newer & plain.settings["operator"].keys()
     brief, forgetful = found["lift_cube.brief.4"], found["lift_cube.forgetful.4"]
@@ -219,6 +229,16 @@ def test_a_source_with_other_settings_changes_who_takes_its_seconds(tmp_path: Pa
         (HEAD + '[arms.a]\nhuman_seconds_of="b"\ndemonstrations=1\n[arms.b]', "exclude one"),
         (HEAD.replace("[4, 5]", "[4, 4]") + "[arms.a]", "seeds names one twice"),
         (
+            HEAD + "[arms.a]\nclassifier_episodes = 30",
+            'give task.reward.source = "classifier" with it',
+        ),
+        (
+            HEAD
+            + '[arms.a]\nclassifier_episodes = 30\n[arms.a.task.reward]\nsource = "classifier"\n'
+            + 'classifier = { folder = "x", sha256 = "0123456789ab" }',
+            "each cell trains its own",
+        ),
+        (
             HEAD + '[arms.a]\nalgorithm="hg_dagger"\ntask.learner.algorithm="hil_serl"',
             "algorithm is given twice",
         ),
@@ -245,6 +265,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ("task.colour = 3", "colour is not a known key"),
         ('algorithm = "hg_dagger"\ntask.learner.discount = 0.9', "discount is not a known key"),
         ('task.cameras = ["rear"]', "rear"),
+        (
+            'classifier_episodes = 9\ntask.reward.source = "classifier"',
+            "arm a on lift_cube: classifier episodes = 9",
+        ),
     ],
 )
 def test_every_cell_is_read_before_anything_starts(tmp_path: Path, arm: str, sentence: str) -> None:
