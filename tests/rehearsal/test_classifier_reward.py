@@ -117,7 +117,7 @@ def test_a_classifier_is_trained_on_labels_and_its_word_alone_is_learned_from() 
         settings = RehearsalSettings(
             cell="simulation",
             task=os.fspath(task),
-            classifier_episodes=20,
+            classifier_episodes=24,
             classifier_updates=40,  # it need not be a good one
             patience_s=0.5,
             demonstrations=1,
@@ -136,11 +136,11 @@ def test_a_classifier_is_trained_on_labels_and_its_word_alone_is_learned_from() 
     assert report.classifier is not None
     made = report.classifier.training
     assert made is not None
-    assert made.episodes == 20
-    assert 13 <= made.successes < 20
+    assert made.episodes == 24
+    assert 13 <= made.successes < 24
     assert made.held_out.positives > 0
     assert made.held_out.negatives > 0
-    assert made.held_out.episodes == 6
+    assert made.held_out.episodes >= 5
     assert min(made.robot_s, made.human_s) > 0
     assert [entry.purpose for entry in report.timeline] == [
         Purpose.DEMONSTRATION,
