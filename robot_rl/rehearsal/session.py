@@ -70,6 +70,7 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
     settings, trained = _with_classifier(settings, data, quiet=quiet)
     task = _checked(settings, data)
     settings = replace(settings, task=os.fspath(task.path))
+    make_pilot = _pilots(settings, task)
     system = System(
         SystemSettings(
             cell=settings.cell,
@@ -84,7 +85,6 @@ def rehearse(settings: RehearsalSettings, data: Path, *, quiet: bool) -> Rehears
         )
     )
     with system:
-        make_pilot = _pilots(settings, task)
         pilots = {
             robot: make_pilot(system, robot, number) for number, robot in enumerate(system.robots)
         }
