@@ -228,6 +228,11 @@ class Task(Section):
         return self.name if self.simulation is None else self.simulation.scene
 
     @property
+    def observation_age_s(self) -> float:
+        """What control follows was observed so long ago at most; a chunk has several steps."""
+        return max(1.0, 10 * self.step_s)
+
+    @property
     def step_ns(self) -> int:
         return round(self.step_s * 1e9)
 

@@ -28,7 +28,7 @@ from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.requests import Requests
 from robot_rl.daemon.actor.risk_watch import RiskWatch
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
-from robot_rl.daemon.actor.thinking import LateAnswers, Question, Thinker
+from robot_rl.daemon.actor.thinking import LateAnswers, Thinker, Thought
 from robot_rl.policy.interface import Chunk
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.live.telemetry import EpisodeStage
@@ -84,7 +84,7 @@ class Actor:
             rules, identity.root_seed, sensors, ports, self._event_log, say
         )
         self._requests = Requests(task, self._machine, self._refusals, policy, ports, self._begin)
-        self._late = LateAnswers(task.step_ns, say)
+        self._late = LateAnswers(task, say)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
         self._started_ns = 0
@@ -185,16 +185,17 @@ class Actor:
             if answer.chunk is None:
                 self._blind(answer.question.reading, now_ns)
             else:
-                self._send(recorder, answer.question, answer.chunk, now_ns)
+                self._send(recorder, answer, answer.chunk, now_ns)
 
-    def _send(self, recorder: StepRecorder, asked: Question, chunk: Chunk, now_ns: int) -> None:
+    def _send(self, recorder: StepRecorder, answer: Thought, chunk: Chunk, now_ns: int) -> None:
+        asked = answer.question
         grid_ns, step_ns = asked.reading.grid_ns, self.task.step_ns
         loaded = asked.decider.loaded
         decided = Decided(
             chunk_id=grid_ns // step_ns,
             grid_ns=grid_ns,
             policy_version=loaded.version,
-            inference_s=self.inference.took_s,
+            inference_s=answer.took_s,
             judged=chunk.judged,
         )
         recorder.decide(decided)
@@ -207,8 +208,9 @@ class Actor:
             dt_ns=step_ns,
             epoch=asked.epoch,
         )
-        self._late.look(len(chunk.actions), now_ns - valid_from_ns, self.inference.took_s)
-        if asked.followed and loaded != self._acted:
+        self._late.look(len(chunk.actions), now_ns - grid_ns, answer.took_s)
+        same = int(self.ports.control.read()["epoch"]) == asked.epoch  # nobody took over meanwhile
+        if asked.followed and same and loaded != self._acted:
             self._acted = loaded
             self._event_log.acts(loaded)
             self._say(f"policy version {loaded.version} acts from now on")
@@ -357,7 +359,7 @@ class Actor:
         self.recorder = StepRecorder(plan)
         self.interventions.clear()
         self._risk = RiskWatch()
-        self._late = LateAnswers(self.task.step_ns, self._say)
+        self._late = LateAnswers(self.task, self._say)
         self.inference.forget()
         self._started_ns, self._finishing = now_ns, 0
         self._machine.choose_next_seed()

@@ -183,9 +183,10 @@ class ActorLoop:
                 self._outbox.flush()
 
     def close(self) -> None:
-        """What runs is closed as it is."""
-        self._thinker.close()
+        """What runs is closed as it is. Motion ends first, whatever the policy still thinks of."""
+        self.actor.inference.forget()
         self.actor.close()
+        self._thinker.close()
 
     def _before_action(self, grid_ns: int) -> int:
         """Lock-step: until when time may go on while images are drawn and the policy decides: until

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hardware.clock import Clock
+from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import Decider
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
@@ -165,18 +166,24 @@ class Beside:
 class LateAnswers:
     """Of one episode: says once that answers come too late to be followed."""
 
-    def __init__(self, step_ns: int, say: Callable[[str], None]) -> None:
-        self._step_ns, self._say, self._said = step_ns, say, False
+    def __init__(self, task: Task, say: Callable[[str], None]) -> None:
+        self._task, self._say, self._said = task, say, False
 
     def look(self, actions: int, late_ns: int, took_s: float) -> None:
-        """late_ns: since the first of its actions was due."""
-        if self._said or late_ns < actions * self._step_ns:
+        """late_ns: since the observation on which so many actions were decided."""
+        task = self._task
+        over = late_ns - task.action_delay_ns >= actions * task.step_ns
+        old = late_ns > task.observation_age_s * 1e9
+        if self._said or not (over or old):
             return
         self._said = True
-        self._say(
-            f"the policy took {took_s * 1e3:.0f} ms, and by then its {_counted(actions)} over: the "
-            "robot holds; a GPU, a smaller model or a longer chunk lets it drive"
-        )
+        if old:
+            why = f"and control follows nothing that was seen {task.observation_age_s:g} s ago"
+            mend = "a GPU or a smaller model lets it drive"
+        else:
+            why = f"and by then its {_counted(actions)} over"
+            mend = "a GPU, a smaller model or a longer chunk lets it drive"
+        self._say(f"the policy took {took_s * 1e3:.0f} ms, {why}: the robot holds; {mend}")
 
 
 def _counted(actions: int) -> str:

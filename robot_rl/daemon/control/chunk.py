@@ -69,8 +69,7 @@ class ChunkPlan:
     _targets_of: PlannedAction | None = None
 
     def see(self, chunk: Record) -> None:
-        """Take the newest chunk; seeing one again changes nothing. An action that is being followed
-        stays until its window ends, so that a window has one action and its record names it.
+        """Take the newest chunk; seeing one again changes nothing.
 
         An empty one says that the policy cannot see: what was planned ends where it begins.
         """
@@ -83,6 +82,7 @@ class ChunkPlan:
             return
         held = _Held(chunk=chunk, ends_ns=int(chunk["valid_from_ns"]) + count * dt_ns)
         self._chunks = [*self._chunks, held][-KEPT:]
+        self._cached = None
 
     def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
         """The action for `t_ns` by the newest chunk that covers it, of `epoch` (None: of any)."""
@@ -102,6 +102,17 @@ class ChunkPlan:
                 self._cached = _planned(chunk, index, held.ends_ns)
                 return self._cached
         return None
+
+    def stands(self, action: PlannedAction, t_ns: int, epoch: int) -> bool:
+        """Whether an action that was followed is still for `t_ns`: of this epoch, and not void."""
+        return (
+            action.epoch == epoch
+            and action.valid_from_ns <= t_ns < action.valid_until_ns
+            and any(
+                t_ns < held.ends_ns and int(held.chunk["chunk_id"]) == action.chunk_id
+                for held in self._chunks
+            )
+        )
 
     def target(
         self, action: PlannedAction, arm: ArmColumns, *, step_ns: int, gripper: bool

@@ -96,7 +96,7 @@ class Controller:
             settings.grid, now_ns, [account for account in accounts if account is not None]
         )
         self.following: PlannedAction | None = None
-        self._followed: PlannedAction | None = None  # the first one of the present window
+        self._followed: PlannedAction | None = None  # that moved arms first in the present window
         self.source, self.limits = Source.HOLD, Limit.NONE  # of all arms, in the last tick
         self._condition = ArmCondition()
         self._profiles: tuple[str, ...] = ()  # those that the gates have been told
@@ -132,14 +132,14 @@ class Controller:
         )
 
     def _close_due(self, now_ns: int) -> list[Record]:
-        """Results of windows that ended. The policy's proposal is the action that arms followed in
-        the window; where they followed none, what the newest chunk wanted at its beginning.
+        """Results of windows that ended. The policy's proposal is the action that moved arms in the
+        window first; where none did, what the newest chunk wanted at its beginning.
         """
+        if not self.account.due(now_ns):
+            return []
         planned = self._followed or self.plan.at(self.account.begins_ns, None)
-        results = self.account.close_due(now_ns, planned, self.mode)
-        if results:
-            self._followed = None
-        return results
+        self._followed = None
+        return self.account.close_due(now_ns, planned, self.mode)
 
     @property
     def speed_m_s(self) -> float:
@@ -166,6 +166,8 @@ class Controller:
             self.source = next((source for source in PRECEDENCE if source in sources), Source.HOLD)
             for verdict in others:
                 self.limits |= verdict.limits
+        if self._followed is None and self.source is Source.POLICY:
+            self._followed = self.following
         return tuple(commands)
 
     def _tighten(self, now_ns: int) -> None:
@@ -288,8 +290,7 @@ class Controller:
         state = self.authority.mode
         match state.mode:
             case Mode.AUTONOMOUS:
-                self.following = self.plan.at(now_ns, state.epoch)
-                self._followed = self._followed or self.following
+                self.following = self._going_on(now_ns) or self.plan.at(now_ns, state.epoch)
                 return self._follow_policy(self.following, now_ns)
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
@@ -300,6 +301,15 @@ class Controller:
                 return self.authority.rewinding.proposals(len(self.channels))
             case _:
                 return [Hold()] * len(self.channels)
+
+    def _going_on(self, now_ns: int) -> PlannedAction | None:
+        """The action that moves arms, until its window ends: a chunk that comes meanwhile is for
+        the next one. One that the gates refuse gives way to what is newer.
+        """
+        action = self._followed
+        if action is None or self.source is not Source.POLICY:
+            return None
+        return action if self.plan.stands(action, now_ns, self.authority.mode.epoch) else None
 
     def _follow_policy(self, action: PlannedAction | None, now_ns: int) -> list[Proposal]:
         """While an arm is not measured, the others hold too: half an action is none. Its own

@@ -112,11 +112,11 @@ def home_pose(start: ArmStart) -> HomePose:
 
 
 def gate_settings(cell: Cell, task: Task) -> GateSettings:
-    """How this cell runs its gate; a chunk of several steps may rest on an observation that old."""
+    """How this cell runs its gate."""
     return GateSettings(
         period_s=1.0 / cell.control.rate_hz,
         command_life_s=cell.control.watchdog_s,
-        observation_age_s=max(1.0, 10 * task.step_s),
+        observation_age_s=task.observation_age_s,
         risk_required=task.risk is not None and task.risk.required,
         risk_threshold=None if task.risk is None else task.risk.threshold,
     )

@@ -135,6 +135,10 @@ class StepAccount:
         self._k = present
         return results
 
+    def due(self, now_ns: int) -> bool:
+        """Whether the present window has ended."""
+        return self.grid.window(now_ns) > self._k
+
     @property
     def begins_ns(self) -> int:
         """When the present window began."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hardware.clock import MonotonicClock
+from robot_rl.config import load_task
 from robot_rl.daemon.actor.policy import Decider, EpisodeNoise, Loaded
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.actor.thinking import AtOnce, Beside, LateAnswers, Question, Thinker, Thought
@@ -108,8 +109,9 @@ def test_waiting_ends_with_an_answer_and_with_its_time(beside: Beside) -> None:
     assert len(beside.answers()) == 1
 
 
-@pytest.mark.parametrize("thinker", [AtOnce(), Beside(lambda: None)], ids=["at once", "beside"])
-def test_what_goes_wrong_is_part_of_the_answer(thinker: Thinker) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_what_goes_wrong_is_part_of_the_answer(beside: bool) -> None:
+    thinker: Thinker = Beside(lambda: None) if beside else AtOnce()
     for error in (BadObservation("no image of front"), RuntimeError("out of memory")):
         policy = Slow(error=error)
         policy.go_on.release()
@@ -143,13 +145,20 @@ def test_the_end_waits_no_longer_than_a_second_for_a_thought() -> None:
     policy.go_on.release()
 
 
-def test_an_answer_in_time_is_not_late() -> None:
-    said: list[str] = []
-    late = LateAnswers(100, said.append)
-    late.look(8, 799, 0.5)
-    assert not said
-    late.look(8, 800, 0.5)
-    late.look(8, 900, 0.5)
-    (sentence,) = said
+@pytest.mark.parametrize(
+    ("actions", "in_time_ms", "late_ms", "said"),
+    [(8, 849, 850, "its 8 actions were over"), (50, 1000, 1001, "seen 1 s ago")],
+)
+def test_an_answer_in_time_is_not_late(
+    actions: int, in_time_ms: int, late_ms: int, said: str
+) -> None:
+    sentences: list[str] = []
+    late = LateAnswers(load_task("lift_cube"), sentences.append)
+    late.look(actions, in_time_ms * 1_000_000, 0.5)
+    assert not sentences
+    for _ in range(2):
+        late.look(actions, late_ms * 1_000_000, 0.5)
+    (sentence,) = sentences
     assert "500 ms" in sentence
-    assert "8 actions" in sentence
+    assert said in sentence
+    assert ("longer chunk" in sentence) == (actions == 8)
