@@ -105,6 +105,7 @@ def test_control_a_chunk_that_begins_when_it_comes_is_replayed(
 def answer_no_number(cell: FaultCell, value: float) -> None:
     """It drives at full speed, then one entry of each action is `value`."""
     cell.policy_drives(actions=20)
+    cell.run(-cell.now_ns // MS % STEP_MS)  # decided at T_k, so that it is there before its window
     steps(cell)
     cell.offer([[0.0, value, 0.0, 0.0, 0.0, 0.0, 0.0]] * 8)
     begin_ns = cell.now_ns

@@ -290,7 +290,7 @@ class Controller:
         state = self.authority.mode
         match state.mode:
             case Mode.AUTONOMOUS:
-                self.following = self._going_on(now_ns) or self.plan.at(now_ns, state.epoch)
+                self.following = self._due(now_ns)
                 return self._follow_policy(self.following, now_ns)
             case Mode.TAKEOVER:
                 return self._follow_person(now_ns)
@@ -302,14 +302,16 @@ class Controller:
             case _:
                 return [Hold()] * len(self.channels)
 
-    def _going_on(self, now_ns: int) -> PlannedAction | None:
-        """The action that moves arms, until its window ends: a chunk that comes meanwhile is for
-        the next one. One that the gates refuse gives way to what is newer.
+    def _due(self, now_ns: int) -> PlannedAction | None:
+        """What the policy wants now. An action that moves arms stays until its window ends: a chunk
+        that comes meanwhile is for the next one. One that the gates refuse gives way at once.
         """
-        action = self._followed
-        if action is None or self.source is not Source.POLICY:
-            return None
-        return action if self.plan.stands(action, now_ns, self.authority.mode.epoch) else None
+        newest = self.plan.at(now_ns, self.authority.mode.epoch)
+        moving = self._followed
+        if newest is None or moving is None or self.source is not Source.POLICY:
+            return newest
+        same = moving.valid_from_ns == newest.valid_from_ns
+        return moving if same and self.plan.stands(moving, now_ns, newest.epoch) else newest
 
     def _follow_policy(self, action: PlannedAction | None, now_ns: int) -> list[Proposal]:
         """While an arm is not measured, the others hold too: half an action is none. Its own
