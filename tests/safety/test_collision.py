@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from safety import links
@@ -101,6 +101,7 @@ def test_the_jacobian_is_that_of_the_joints_lines(joints: int, rng: np.random.Ge
 
 
 @given(seeds, st.sampled_from(ALL))
+@example(4486061, 3)  # a link whose middle line is inside the box
 @settings(max_examples=80, deadline=None)
 def test_gradients_are_those_of_finite_differences(seed: int, joints: int) -> None:
     rng = np.random.default_rng(seed)
@@ -109,7 +110,11 @@ def test_gradients_are_those_of_finite_differences(seed: int, joints: int) -> No
     block = box_at(
         rng.uniform(-0.6, 0.6, 3), 0.2, quaternion=tuple(turned / np.linalg.norm(turned))
     )
-    found = collision(of(arm, block, ignored=()))
+    limits = of(arm, block, ignored=())
+    found = collision(limits)
+    # Two links whose middle lines cross, or one whose line enters the box, have no exact gradient:
+    # within a box it is that of one point of the line.
+    deepest_m = np.array([-RADIUS_M if "block" in pair else -2 * RADIUS_M for pair in limits.pairs])
     q, step = rng.uniform(-2.5, 2.5, joints), 1e-6
     distance = look(found, arm, q)
     gradient, compared = found.gradient.copy(), 0
@@ -119,7 +124,7 @@ def test_gradients_are_those_of_finite_differences(seed: int, joints: int) -> No
         ahead = (look(found, arm, q + aside) - distance) / step
         behind = (distance - look(found, arm, q - aside)) / step
         # Where both sides differ the nearest points jump, and there is no gradient.
-        smooth = (np.abs(ahead - behind) < 1e-3) & (distance > -2 * RADIUS_M + 1e-3)
+        smooth = (np.abs(ahead - behind) < 1e-3) & (distance > deepest_m + 1e-3)
         assert gradient[smooth, k] == pytest.approx(0.5 * (ahead + behind)[smooth], abs=1e-3)
         compared += int(smooth.sum())
     assert compared > joints
