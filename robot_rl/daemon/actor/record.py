@@ -102,7 +102,7 @@ class StepRecorder:
             self._decided.popitem(last=False)
 
     @property
-    def decided_at(self) -> tuple[int, ...]:
+    def known_chunks(self) -> tuple[int, ...]:
         """The chunks that it knows of, oldest first."""
         return tuple(self._decided)
 

@@ -5,7 +5,6 @@ blind cameras happen exactly when a test says so.
 """
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -17,13 +16,11 @@ from pydantic import TypeAdapter
 
 from hardware import arm_topics, simulation_topics
 from hardware.camera import open_frames
-from hardware.clock import Clock
 from hardware.memory import Record
 from robot_rl.config import load_cell, load_task
 from robot_rl.daemon import messages, topics
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.process import ActorLoop
-from robot_rl.daemon.actor.thinking import AtOnce, Question, Thought
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -52,41 +49,13 @@ from robot_rl.schema.policy import (
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
 from safety.vocabulary import ONLY_ARM
+from tests.daemon.actor.hand import MS, STEP, HandClock, HandThinker
 
-MS = 1_000_000
-STEP, DELAY = 100 * MS, 50 * MS
+DELAY = 50 * MS
 HOME = (0.42, 0.0, 0.22)
 SEED = 7
 _INTENTS: TypeAdapter[messages.Intent] = TypeAdapter(messages.Intent)
 _ANSWERS: TypeAdapter[CommandResult] = TypeAdapter(CommandResult)
-
-
-class HandClock:
-    """Real time, as the test moves it: whoever waits makes it pass.
-
-    As in lock-step nobody may wait for what they have not granted: that wait would never end.
-    """
-
-    virtual = False
-
-    def __init__(self, passes: Callable[[int], None]) -> None:
-        self.t_ns = 10 * STEP
-        self._granted_ns = 0
-        self._passes = passes
-
-    def now_ns(self) -> int:
-        return self.t_ns
-
-    def wait_until_ns(self, t_ns: int, timeout_s: float = 1.0) -> bool:
-        assert t_ns <= max(self._granted_ns, self.t_ns), "in lock-step time would stop for good"
-        self._passes(t_ns)
-        return True
-
-    def grant_until_ns(self, t_ns: int) -> None:
-        self._granted_ns = t_ns
-
-    def leave(self) -> None:
-        """Real time waits for nobody."""
 
 
 class Said(Log):
@@ -98,42 +67,6 @@ class Said(Log):
 
     def say(self, sentence: str, **fields: str | int | float | None) -> None:
         self.sentences.append(sentence)
-
-
-class HandThinker(AtOnce):
-    """Thinks as long as the test says, by the clock of the test; the loop goes on meanwhile."""
-
-    def __init__(self, clock: HandClock, slow_ns: dict[int, int]) -> None:
-        super().__init__()
-        self._clock, self._slow_ns = clock, slow_ns
-        self._thought: Thought | None = None
-        self._ready_ns = 0
-        self._waiting: Question | None = None
-
-    def ask(self, question: Question) -> None:
-        if self._thought is not None:
-            self._waiting = question
-            return
-        self._thought = question.answered()
-        self._ready_ns = self._clock.t_ns + self._slow_ns.pop(question.reading.grid_ns, 0)
-
-    def forget(self) -> None:
-        super().forget()
-        self._thought = self._waiting = None
-
-    def answers(self) -> list[Thought]:
-        while self._thought is not None and self._ready_ns <= self._clock.t_ns:
-            self._answers.append(self._thought)
-            self._thought = None
-            if self._waiting is not None:
-                question, self._waiting = self._waiting, None
-                self.ask(question)
-        return super().answers()
-
-    def wait(self, clock: Clock, t_ns: int, timeout_s: float) -> bool:
-        thinks = self._thought is not None and self._clock.t_ns < self._ready_ns < t_ns
-        clock.wait_until_ns(self._ready_ns if thinks else t_ns, timeout_s)
-        return not thinks
 
 
 class Rig:

@@ -122,7 +122,7 @@ def test_what_is_decided_next_is_decided_on_the_newest_observation(rig: Rig) -> 
     rig.run(4)
     decided = rig.loop.actor.recorder
     assert decided is not None
-    ids = [chunk_id - slow_ns // STEP for chunk_id in decided.decided_at]
+    ids = [chunk_id - slow_ns // STEP for chunk_id in decided.known_chunks]
     assert ids == [-1, 0, 2, 3], "at 1 it still thought, and 2 was there when it had finished"
 
 
@@ -139,7 +139,7 @@ def test_what_it_thought_counts_for_nothing_while_it_cannot_see(rig: Rig) -> Non
     rig.run(1)
     recorder = rig.loop.actor.recorder
     assert recorder is not None
-    ids = [chunk_id - slow_ns // STEP for chunk_id in recorder.decided_at]
+    ids = [chunk_id - slow_ns // STEP for chunk_id in recorder.known_chunks]
     assert ids == [-1, 4], "0 was answered at 3.3, without a fresh image since 3"
     said = [sentence for sentence in rig.said.sentences if "the policy" in sentence]
     assert ["cannot see" in sentence for sentence in said if "see" in sentence] == [True, False]
