@@ -1,8 +1,9 @@
-"""The actor of the cell that `bench faults` breaks: the product's loop, sensors and recorder, and a
-policy that answers what a trial wants.
+"""The actor of the cell that `bench faults` breaks and `bench policy` times: the product's loop,
+sensors and recorder, and one policy; that of `bench faults` answers what a trial wants.
 """
 
 import signal
+import sys
 import time
 from enum import IntEnum
 from multiprocessing.sharedctypes import Synchronized
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from hardware.clock import open_clock
-from robot_rl.daemon.actor.process import ActorLoop
+from robot_rl.daemon.actor.process import SWITCH_S, ActorLoop
 from robot_rl.daemon.log import Log
 from robot_rl.daemon.settings import DaemonSettings
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from robot_rl.daemon.actor.episode_events import Plan
     from robot_rl.daemon.actor.policy import Decider, PolicyHolder
     from robot_rl.daemon.messages import PolicyReady
-    from robot_rl.policy.interface import Chunk, Observation
+    from robot_rl.policy.interface import Chunk, Observation, Policy
 
 QUEUE_ROWS = 10
 """Rows that wait for a full disk: a second of steps, not seven minutes of them."""
@@ -45,20 +46,16 @@ class Says(IntEnum):
     CRITIC_LATE = 9
 
 
-class ScriptedPolicy:
-    """What the actor asks of its policies; the version is always the same."""
+class OnePolicy:
+    """In the place of a `PolicyHolder`: one policy in every episode, and no other versions."""
 
-    def __init__(self, says: "Synchronized[int]", columns: int) -> None:
+    def __init__(self, policy: "Policy") -> None:
         from robot_rl.daemon.actor.policy import STARTING_VERSION, Loaded
-        from robot_rl.policy.risk_critic import RiskParts, RiskSettings
-        from robot_rl.policy.shield import Shield
 
-        self._says, self._columns = says, columns
+        self.policy = policy
         self.loaded: Loaded = Loaded(version=STARTING_VERSION, sha256="")
-        self.version: int | None = STARTING_VERSION
-        settings = RiskSettings(features=1, action=columns, width=16, threshold=0.5)
-        parts = RiskParts(settings=settings, net=_critic(says))
-        self._shield = Shield(parts, candidates=1, acts=True)
+        self.version: int = STARTING_VERSION
+        policy.version = STARTING_VERSION
 
     def begin(self, plan: "Plan", number: int) -> None:
         """Every episode has the same policy."""
@@ -77,7 +74,22 @@ class ScriptedPolicy:
         from robot_rl.daemon.actor.policy import Decider, EpisodeNoise
 
         noise = EpisodeNoise(rng=np.random.default_rng(0))
-        return Decider(policy=self, loaded=self.loaded, noise=noise)
+        return Decider(policy=self.policy, loaded=self.loaded, noise=noise)
+
+
+class ScriptedPolicy:
+    """It answers what a trial wants."""
+
+    version: int | None = None
+
+    def __init__(self, says: "Synchronized[int]", columns: int) -> None:
+        from robot_rl.policy.risk_critic import RiskParts, RiskSettings
+        from robot_rl.policy.shield import Shield
+
+        self._says, self._columns = says, columns
+        settings = RiskSettings(features=1, action=columns, width=16, threshold=0.5)
+        parts = RiskParts(settings=settings, net=_critic(says))
+        self._shield = Shield(parts, candidates=1, acts=True)
 
     def reset(self) -> None:
         """It carries nothing over."""
@@ -133,7 +145,11 @@ def _critic(says: "Synchronized[int]"):
 
 
 def main(settings: DaemonSettings, says: "Synchronized[int]") -> None:
-    """As robot_rl.daemon.actor.process.main, without a policy's weights."""
+    run(settings, ScriptedPolicy(says, settings.task.action.size))
+
+
+def run(settings: DaemonSettings, policy: "Policy") -> None:
+    """As robot_rl.daemon.actor.process.main, with this policy in every episode."""
     import torch
 
     from robot_rl.daemon.outbox.outbox import OutboxWriter
@@ -141,8 +157,9 @@ def main(settings: DaemonSettings, says: "Synchronized[int]") -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
+    sys.setswitchinterval(SWITCH_S)
     clock = open_clock(settings.memory, virtual=False, party="actor")
-    policy = cast("PolicyHolder", ScriptedPolicy(says, settings.task.action.size))
+    holder = cast("PolicyHolder", OnePolicy(policy))
     log = Log(settings.log_file, "actor")
     with OutboxWriter(settings.outbox_file, queue_rows=QUEUE_ROWS) as outbox:
-        ActorLoop(settings, clock, log, outbox, policy).run([])
+        ActorLoop(settings, clock, log, outbox, holder).run([])

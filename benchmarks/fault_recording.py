@@ -80,7 +80,7 @@ class Camera:
 class RecordingCell(FaultCell):
     """Arm, control and actor; cameras and a person are threads of the benchmark."""
 
-    def __init__(self, folder: Path, task: Task, disk_problem: str) -> None:
+    def __init__(self, folder: Path, task: Task, disk_problem: str = "") -> None:
         super().__init__(folder, task)
         self.disk_problem = disk_problem
         self.cameras = {name: Camera(name) for name in task.cameras}
@@ -101,8 +101,11 @@ class RecordingCell(FaultCell):
             )
             film = threading.Thread(target=feed.run, args=(self._ended.is_set,), daemon=True)
             film.start()
-        self._spawn("actor", fault_actor.main, self.settings, self.says)
+        self.start_actor()
         eventually(lambda: bool(self._episode.read()["loaded"]), "the actor did not start")
+
+    def start_actor(self) -> None:
+        self._spawn("actor", fault_actor.main, self.settings, self.says)
 
     def end(self) -> None:
         self._ended.set()

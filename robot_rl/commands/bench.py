@@ -16,6 +16,7 @@ _FOLDER = CHECKOUT / "benchmarks"
 _SHARED = (
     "__init__",
     "bumps",
+    "chunk_actor",
     "delayed_line",
     "fault_actor",
     "fault_cell",
@@ -43,6 +44,7 @@ _SHARED = (
     "learner_against",
     "lerobot_sac",
     "measurement",
+    "policy_overhead",
     "power_cut",
     "reactions",
     "recorded_feed",
@@ -67,7 +69,7 @@ def bench(
         str | None, typer.Option(help="Of `faults`: which rows, by their numbers: `14,16`.")
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Of `faults` and `takeover`: of each trial.")
+        int | None, typer.Option(min=1, help="Of `faults`, `policy` and `takeover`: of each trial.")
     ] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")

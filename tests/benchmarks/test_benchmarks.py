@@ -45,6 +45,17 @@ def test_the_learner_beside_lerobot() -> None:
     assert theirs > 4 * (2 * 2 * 3 * 64 * 64), "s and s', two cameras, floats"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # arm and control may have to compile first
+def test_a_policy_that_thinks_long_drives_the_cell() -> None:
+    """How well is the benchmark's to say; here only that each episode was seen and recorded."""
+    result = importlib.import_module("benchmarks.policy").run(quick=True)
+    values = {target.name: target.value for target in result.targets}
+    assert len(values) == 9
+    assert values["0 ms: steps driven by the policy"] > 0
+    assert result.detail["300 ms: episodes spoilt"] == 0
+
+
 def test_a_peer_that_nobody_knows() -> None:
     for name, words in (("learner", "choose one of: lerobot"), ("control", "leave --against out")):
         with pytest.raises(PlainError, match=words):

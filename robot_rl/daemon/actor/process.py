@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_POLICY = 4  # exit code
 _WAIT_S = 0.25
-_SWITCH_S = 0.001  # after which a thread that thinks lets the loop go on, if both run Python
+SWITCH_S = 0.001  # after which a thread that thinks lets the loop go on, if both run Python
 _CONTROL_PATIENCE_S = 5.0  # lock-step: for control's own tick at T_k
 _START_PATIENCE_S = 60.0
 
@@ -51,7 +51,7 @@ def main(settings: DaemonSettings) -> None:
 
     _compute_on_one_core()
     torch.set_num_interop_threads(1)
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     loading = "the starting policy"
     try:
         policy = PolicyHolder(
