@@ -276,12 +276,28 @@ def _apart(limits: "ArmLimits") -> str:
 
 
 def starting_policy(task: "Task") -> list[Finding]:
+    if task.policy.server is not None:
+        return _policy_server(task, task.policy.server)
     try:
         preflight.starting_policy(task)
     except PlainError as error:
         mend = f"`robot-rl clone --task {task.name}`"
         return [problem("starting policy", str(error).partition(":")[0], mend)]
     return [ok("starting policy", f"{task.policy.folder}, whole")]
+
+
+def _policy_server(task: "Task", address: str) -> list[Finding]:
+    """That it answers, and that what it serves fits."""
+    from robot_rl.policy.remote_task import look_at_server
+
+    name = "policy server"
+    try:
+        away = look_at_server(task, address)
+    except PlainError as error:
+        return [problem(name, str(error), "serve the policy of this task (docs/vla.md)")]
+    if away:
+        return [problem(name, away, f"`robot-rl policy-server --task {task.name}` there")]
+    return [ok(name, f"{address}, serves {task.name}")]
 
 
 def success_classifier(task: "Task") -> list[Finding]:

@@ -56,6 +56,8 @@ def clone(
     from robot_rl.config import load_task
 
     wanted = load_task(task)
+    if out is None and not wanted.policy.folder:
+        raise PlainError(f"{wanted.path} names no policy.folder: add it, or give --out")
     folder = out or (wanted.path.parent / wanted.policy.folder).resolve()
     if untrained:
         from robot_rl.policy.starting import write_untrained

@@ -52,8 +52,15 @@ def ready(cell: str, task: str) -> None:
 def starting_policy(task: "Task") -> None:
     """That every file the policy's manifest names is there and whole. Raises PlainError.
 
-    Loading the policy checks more, but takes seconds.
+    Loading the policy checks more, but takes seconds. A policy server is asked what it serves; that
+    it is away is said, and no more: the robot holds until it is there.
     """
+    if task.policy.server is not None:
+        from robot_rl.policy.remote_task import look_at_server
+
+        if away := look_at_server(task, task.policy.server):
+            print(f"{away}; the robot holds until it is there", file=sys.stderr, flush=True)
+        return
     if task.policy.kind != "head":
         return  # LeRobot's may be the name of one on the hub
     from robot_rl.policy.folder import check_folder

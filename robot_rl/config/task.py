@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
 from robot_rl.config.learner import Learner, known_algorithms, learner_section
+from robot_rl.config.policy_server import ServerAddress, ServerTimeout
 from robot_rl.config.reward import Reward
 from robot_rl.config.rewind import RewindSection
 from robot_rl.config.risk import RiskSection
@@ -116,12 +117,26 @@ class Simulation(Section):
 
 
 class StartingPolicy(Section):
-    """What the robot runs before the learner has published anything."""
+    """What the robot runs before the learner has published anything: a policy in `folder`, or the
+    one that a policy server runs. With both, the server is asked; the folder is what
+    `robot-rl policy-server` serves and a learner starts from.
+    """
 
-    folder: str  # relative to the task file
+    folder: str = ""  # relative to the task file
+    server: ServerAddress | None = None
+    server_timeout_s: ServerTimeout = 1.0
     kind: Literal["head", "lerobot"] = "head"
     # Which of the named state `robot-rl clone` gives it to see; none: what every arm measures.
     state: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if not self.folder and self.server is None:
+            raise ValueError(
+                "policy.folder is missing: add the folder of the policy, or policy.server with "
+                "the address of a policy server"
+            )
+        return self
 
 
 class Task(Section):

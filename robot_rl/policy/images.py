@@ -1,6 +1,6 @@
 """From stored JPEG to network input; one path, so that robot and learner get equal features."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import simplejpeg
@@ -20,6 +20,27 @@ def decode_jpeg(jpeg: bytes) -> NDArray[np.uint8]:
         raise BadObservation(f"a camera image is not a readable JPEG: {error}") from error
 
 
+class StoredImages(Mapping[str, NDArray[np.uint8]]):
+    """Stored JPEGs as images, each decoded when it is first looked at, which raises BadObservation
+    where it is damaged.
+    """
+
+    def __init__(self, jpegs: Mapping[str, bytes]) -> None:
+        self.jpegs = jpegs
+        self._decoded: dict[str, NDArray[np.uint8]] = {}
+
+    def __getitem__(self, camera: str) -> NDArray[np.uint8]:
+        if camera not in self._decoded:
+            self._decoded[camera] = decode_jpeg(self.jpegs[camera])
+        return self._decoded[camera]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.jpegs)
+
+    def __len__(self) -> int:
+        return len(self.jpegs)
+
+
 def observe(record: RecordedStep, instruction: str, cameras: Sequence[str]) -> Observation:
     """A recorded step as a policy sees it. Raises BadObservation when a camera is missing."""
     missing = [camera for camera in cameras if camera not in record.images]
@@ -31,6 +52,7 @@ def observe(record: RecordedStep, instruction: str, cameras: Sequence[str]) -> O
     arms = record.step.arms
     return Observation(
         images={camera: decode_jpeg(record.images[camera]) for camera in cameras},
+        jpegs={camera: record.images[camera] for camera in cameras},
         state=np.array(state_vector(arms)),
         state_names=state_names_of(arms),
         instruction=instruction,

@@ -1,7 +1,7 @@
 """What a policy sees and answers, and two seams: a policy acts, a backbone only looks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ class Observation:
     state_names: tuple[str, ...]  # robot_rl.schema.step.state_names
     instruction: str
     t_ns: int  # robot clock
+    # The images as they are stored, for a policy that decodes them elsewhere
+    jpegs: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +80,7 @@ class AdaptableBackbone(Backbone, Protocol):
 
 class BadObservation(ValueError):
     """An observation lacks something that the policy needs: the message names it."""
+
+
+class NoAnswer(RuntimeError):
+    """The policy cannot be asked, or did not answer in time: the message says why."""

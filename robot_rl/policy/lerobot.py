@@ -114,6 +114,7 @@ class LeRobotPolicy:
 
     def __init__(self, loaded: LoadedPolicy, action: ActionSpace) -> None:
         self._loaded, self._action = loaded, action
+        self.cameras, self.state = tuple(loaded.cameras.values()), loaded.state
         config: Any = loaded.config
         self._steps = int(getattr(config, "n_action_steps", 1))
         outputs: Mapping[str, Any] = config.output_features

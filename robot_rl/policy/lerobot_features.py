@@ -39,6 +39,7 @@ class SmolVlaFeatures:
         self.module: nn.Module = loaded.model
         self.sha256 = sha256
         self.cameras = tuple(loaded.cameras.values())
+        self.state = loaded.state
         text = self._policy.model.vlm_with_expert.config.text_config
         self.size = 2 * int(text.hidden_size)
 

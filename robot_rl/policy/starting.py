@@ -13,10 +13,12 @@ from robot_rl.policy.keypoint_cnn import KeypointNet
 from robot_rl.policy.manifest import (
     EQUAL,
     PROPRIOCEPTION,
+    BadCheckpoint,
     CheckpointManifest,
     KeypointSettings,
     LeRobotBackbone,
 )
+from robot_rl.policy.remote_task import connect_policy
 from robot_rl.schema.step import prefix
 
 BY_THE_SUBGOAL = (0.3, 3.0, 0.3)
@@ -24,12 +26,19 @@ BY_THE_SUBGOAL = (0.3, 3.0, 0.3)
 
 
 def starting_folder(task: Task) -> Path:
-    """Where the task's starting policy lies."""
+    """Where the task's starting policy lies. Raises BadCheckpoint."""
+    if not task.policy.folder:
+        raise BadCheckpoint(
+            f"{task.path}: the task's policy runs on a policy server, and this needs one in a "
+            "folder: add policy.folder"
+        )
     return (task.path.parent / task.policy.folder).resolve()
 
 
 def load_starting_policy(task: Task) -> Policy:
     """Raises BadCheckpoint."""
+    if task.policy.server is not None:
+        return connect_policy(task, task.policy.server)
     if task.policy.kind == "lerobot":
         from robot_rl.policy.lerobot import load_lerobot_policy  # loads LeRobot: seconds
 

@@ -10,7 +10,7 @@ from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.actor.thinking import Question, Thinker, Thought
-from robot_rl.policy.images import decode_jpeg
+from robot_rl.policy.images import StoredImages
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.step import state_names_of, state_vector
@@ -38,7 +38,8 @@ class Inference:
         self._task, self._policy, self._classifier, self._say = task, policy, classifier, say
         self._thinker = thinker
         self._decoded: tuple[int, Observation] | None = None  # T_k, what was seen
-        self._blind = ""  # why the policy sees nothing, as it was said
+        self._sight = _Trouble("the policy cannot see", "the policy sees again", say)
+        self._voice = _Trouble("the policy gives no answer", "the policy answers again", say)
         self._unseen = False  # the newest observation is none for it
         self._misshapen: tuple[int, ...] = ()  # shape of its last answer, where that was wrong
         self.judging_s = 0.0  # that the classifier took last
@@ -67,7 +68,7 @@ class Inference:
             why = f"the arm's measurement is not finite: {bad}"
         self._unseen = bool(why)
         if why:
-            self._sees(why)
+            self._sight.tell(why)
             return False
         known = self._decoded  # once for both, where the classifier has looked already
         seen = None if known is None or known[0] != reading.grid_ns else known[1]
@@ -87,20 +88,15 @@ class Inference:
         for answer in found:
             if answer.error is not None:
                 raise answer.error
-            if answer.blind or not self._unseen:
-                self._sees(answer.blind)
+            if answer.blind or not (self._unseen or answer.silent):
+                self._sight.tell(answer.blind)
+            self._voice.tell(answer.silent)
             self.took_s = answer.took_s or self.took_s
         return [] if self._unseen else [self._in_shape(answer) for answer in found]
 
     def forget(self) -> None:
         """What was asked concerns nobody any more."""
         self._thinker.forget()
-
-    def _sees(self, why: str) -> None:
-        """Said when it changes, not per step."""
-        if why != self._blind:
-            self._say(f"the policy cannot see: {why}" if why else "the policy sees again")
-            self._blind = why
 
     def _in_shape(self, answer: Thought) -> Thought:
         """Actions of another shape become one that is no number: control rejects it and holds, and
@@ -124,10 +120,26 @@ class Inference:
     def _decode(self, reading: SensorReading) -> Observation:
         """Raises BadObservation."""
         arms = reading.observations
+        jpegs = {name: reading.frames[name].jpeg for name in self._task.cameras}
         return Observation(
-            images={name: decode_jpeg(reading.frames[name].jpeg) for name in self._task.cameras},
+            images=StoredImages(jpegs),
+            jpegs=jpegs,
             state=np.array(state_vector(arms)),
             state_names=state_names_of(arms),
             instruction=self._task.instruction,
             t_ns=reading.grid_ns,
         )
+
+
+class _Trouble:
+    """Said when it changes, not per step."""
+
+    def __init__(self, what: str, over: str, say: Callable[[str], None]) -> None:
+        self._what, self._over, self._say = what, over, say
+        self._why = ""
+
+    def tell(self, why: str) -> None:
+        """Empty: there is none any more."""
+        if why != self._why:
+            self._say(f"{self._what}: {why}" if why else self._over)
+            self._why = why

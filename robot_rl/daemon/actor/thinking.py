@@ -15,7 +15,7 @@ from hardware.clock import Clock
 from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import Decider
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.policy.interface import BadObservation, Chunk, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, NoAnswer, Observation
 
 _END_S = 1.0  # for a thought to end with the process; a longer one is cut off
 
@@ -37,6 +37,8 @@ class Question:
             chunk = self.decider.act(self.observe())
         except BadObservation as error:
             return Thought(question=self, blind=str(error))
+        except NoAnswer as error:
+            return Thought(question=self, silent=str(error))
         except Exception as error:  # noqa: BLE001 (raised again by who takes the answer)
             return Thought(question=self, error=error)
         return Thought(question=self, chunk=chunk, took_s=time.perf_counter() - began)
@@ -44,11 +46,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Thought:
-    """Either a chunk, or why the policy cannot see, or an error that nobody foresaw."""
+    """Either a chunk, or why the policy cannot see or gives no answer, or an error that nobody
+    foresaw.
+    """
 
     question: Question
     chunk: Chunk | None = None
     blind: str = ""
+    silent: str = ""
     error: Exception | None = None
     took_s: float = 0.0
 

@@ -29,7 +29,6 @@ from robot_rl.daemon.link.mailbox import LiveOutbound
 from robot_rl.daemon.link.meeting import Meetings
 from robot_rl.daemon.link.pacer import Pacer
 from robot_rl.daemon.link.requests import Router
-from robot_rl.daemon.link.socket import live_address, stay_connected
 from robot_rl.daemon.link.telemetry import Contact, Readings, telemetry_of
 from robot_rl.daemon.link.uplink_thread import UplinkThread
 from robot_rl.daemon.link.video import Video
@@ -37,6 +36,7 @@ from robot_rl.daemon.log import Log
 from robot_rl.daemon.messages import receive, send
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.daemon.settings import DaemonSettings
+from robot_rl.reconnect import Line, live_address, stay_connected
 from robot_rl.schema.live.robot_command import (
     ClientGone,
     FromClient,
@@ -117,11 +117,11 @@ class Link:
             )  # fmt: skip
             self._uplink = UplinkThread(self._settings, self._log.say)
             video = Video(self._settings, self._clock, self._pool)
-            token, say = self._settings.token, self._log.say
+            say = self._log.say
             video_path = f"/api/live/robot/video?robot={quote(self._settings.cell.robot)}"
             jobs += [
-                stay_connected(live_address(url, "/api/live/robot"), token, self._session, say),
-                stay_connected(live_address(url, video_path), token, video.session, say),
+                stay_connected(self._line(url, "/api/live/robot"), self._session, say),
+                stay_connected(self._line(url, video_path), video.session, say),
                 self._uplink.ended(),
             ]
             if self._settings.lockstep:
@@ -148,6 +148,14 @@ class Link:
             if client is not None:
                 await client.aclose()
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _line(self, server_url: str, path: str) -> Line:
+        return Line(
+            address=live_address(server_url, path),
+            headers={"Authorization": f"Bearer {self._settings.token}"},
+            refusal="the server refuses this robot's token: make a new one and start the daemon "
+            "with it",
+        )
 
     # ---- the durable path -----------------------------------------------------------------------
 
