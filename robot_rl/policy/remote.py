@@ -39,7 +39,7 @@ class Unfit(BadCheckpoint):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PolicyCall:
     """What goes with an observation. `begins`: the first one of an episode."""
 
     begins: bool
@@ -66,7 +66,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def question(self, observation: Observation, asked: Asked) -> bytes:
+    def question(self, observation: Observation, asked: PolicyCall) -> bytes:
         """Raises BadObservation."""
         ...
 
@@ -122,7 +122,7 @@ class RemotePolicy:
     ) -> Chunk:
         """Raises NoAnswer, or BadObservation."""
         seed = 0 if deterministic else int(rng.integers(2**63 - 1))
-        asked = Asked(begins=self._begins, seed=seed, deterministic=deterministic)
+        asked = PolicyCall(begins=self._begins, seed=seed, deterministic=deterministic)
         data = self._answer(self._dialect.question(observation, asked))
         try:
             actions = self._dialect.actions(data)

@@ -17,7 +17,7 @@ from robot_rl.policy.packing import (
     unpack,
     unpack_plain,
 )
-from robot_rl.policy.remote import Asked, Unfit
+from robot_rl.policy.remote import PolicyCall, Unfit
 from robot_rl.schema.identity import DataIdentity, changes
 from robot_rl.schema.message import new_id
 from robot_rl.schema.policy_server import (
@@ -74,7 +74,7 @@ class RobotRlDialect:
         self._check(said)
         self._serves = said
 
-    def question(self, observation: Observation, asked: Asked) -> bytes:
+    def question(self, observation: Observation, asked: PolicyCall) -> bytes:
         """Raises BadObservation."""
         serves = self._serves
         cameras = self._task.cameras if serves is None else serves.cameras

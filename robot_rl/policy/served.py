@@ -24,7 +24,7 @@ _SIDE_PX = 256  # of the image that a policy is tried on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class ServedPolicy:
     policy: Policy
     serves: Serves
 
@@ -48,7 +48,7 @@ def task_to_serve(task: Task, source: str | None) -> Task:
     return task.model_copy(update={"policy": task.policy.model_copy(update=chosen)})
 
 
-def load_served(task: Task) -> Served:
+def load_served(task: Task) -> ServedPolicy:
     """Load the task's policy and try it once. Raises BadCheckpoint."""
     policy = load_starting_policy(task)
     cameras, state = _needs(policy)
@@ -69,7 +69,7 @@ def load_served(task: Task) -> Served:
         policy=Path(task.policy.folder).name,
         sha256=_sha256(task),
     )
-    return Served(policy=policy, serves=serves)
+    return ServedPolicy(policy=policy, serves=serves)
 
 
 def _needs(policy: Policy) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -3,16 +3,16 @@
 import asyncio
 import signal
 
-from robot_rl.policy.served import Served
+from robot_rl.policy.served import ServedPolicy
 from robot_rl.policy.server import PolicyServer
 
 
-def serve_until_stopped(served: Served, token: str, host: str, port: int) -> None:
+def serve_until_stopped(served: ServedPolicy, token: str, host: str, port: int) -> None:
     """Raises PlainError when it cannot listen, and what the policy's code raised."""
     asyncio.run(_serve(served, token, host, port))
 
 
-async def _serve(served: Served, token: str, host: str, port: int) -> None:
+async def _serve(served: ServedPolicy, token: str, host: str, port: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
