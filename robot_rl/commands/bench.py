@@ -45,6 +45,7 @@ _SHARED = (
     "lerobot_sac",
     "measurement",
     "policy_overhead",
+    "policy_server_process",
     "power_cut",
     "reactions",
     "recorded_feed",
@@ -69,7 +70,8 @@ def bench(
         str | None, typer.Option(help="Of `faults`: which rows, by their numbers: `14,16`.")
     ] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Of `faults`, `policy` and `takeover`: of each trial.")
+        int | None,
+        typer.Option(min=1, help="Of `faults`, `policy`, `policy_server`, `takeover`: of each."),
     ] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")
