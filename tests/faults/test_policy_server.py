@@ -21,7 +21,7 @@ SAID = (
 
 @pytest.mark.slow
 @pytest.mark.fault
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(500)
 def test_the_robot_holds_loses_nothing_and_drives_again() -> None:
     with served_cell() as cell:
         faults = tuple(fault for fault in FAULTS if fault.name in CHOSEN)
