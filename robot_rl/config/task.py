@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
+from robot_rl.config.inference import InferenceSection
 from robot_rl.config.learner import Learner, known_algorithms, learner_section
 from robot_rl.config.policy_server import ServerAddress, ServerTimeout
 from robot_rl.config.reward import Reward
@@ -161,6 +162,7 @@ class Task(Section):
     failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
     cameras: tuple[str, ...]
     policy: StartingPolicy
+    inference: InferenceSection = InferenceSection()
     exploration: Exploration = Exploration()
     risk: RiskSection | None = None
     rewind: RewindSection = RewindSection()
@@ -190,6 +192,21 @@ class Task(Section):
             raise ValueError(
                 'rewind.on_alarm is "rewind", and nothing gives an alarm: add [risk] with force_n '
                 'or with a critic that acts, or set rewind.on_alarm to "hold"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_answer_can_be_followed(self) -> Self:
+        age_s, first_s = self.observation_age_s, self.action_delay_s + self.step_s
+        if age_s < first_s:
+            raise ValueError(
+                f"inference.observation_age_s is {age_s:g} s, and the first action of an answer "
+                f"ends {first_s:g} s after its observation: give at least {first_s:g} s"
+            )
+        if self.inference.answer_s < age_s:
+            raise ValueError(
+                f"inference.answer_s is {self.inference.answer_s:g} s, and an answer may be "
+                f"{age_s:g} s old: give at least {age_s:g} s"
             )
         return self
 
@@ -245,7 +262,8 @@ class Task(Section):
     @property
     def observation_age_s(self) -> float:
         """What control follows was observed so long ago at most; a chunk has several steps."""
-        return max(1.0, 10 * self.step_s)
+        given = self.inference.observation_age_s
+        return max(1.0, 10 * self.step_s) if given is None else given
 
     @property
     def step_ns(self) -> int:

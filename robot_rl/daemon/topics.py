@@ -61,6 +61,7 @@ def chunk_type(columns: int) -> np.dtype[np.void]:
             ("dt_ns", np.int64),
             ("epoch", np.int64),  # of control's mode (CONTROL.epoch) at the observation
             ("count", np.int64),  # 0: the policy sees nothing; older plans end at valid_from_ns
+            ("first", np.int64),  # before it what an older chunk planned still runs
             ("actions", np.float64, (MAX_CHUNK, columns)),
             ("risk", np.float64),  # NO_CRITIC: none was asked; what is no probability counts as 1
             ("risk_threshold", np.float64),  # NO_CRITIC: it only warns; no probability counts as 0

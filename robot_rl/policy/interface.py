@@ -1,8 +1,8 @@
 """What a policy sees and answers, and two seams: a policy acts, a backbone only looks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,21 @@ class Chunk:
     actions: NDArray[np.float64]
     version: int | None  # the policy version that decided; None before one was numbered
     judged: "RiskJudgement | None" = None  # by its risk critic, where it has one
+    memory: object = None  # what its policy wants back to go on from it (`Running.memory`)
+    follows: int | None = None  # it goes on from what runs, after so many frozen actions
+
+    def with_actions(self, actions: NDArray[np.float64]) -> Self:
+        return replace(self, actions=actions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Running:
+    """What the robot does while a policy thinks: the rest of the chunk before."""
+
+    shift: int  # steps between the observations of that chunk and of this question
+    frozen: int  # actions that will have run, or begun, when the answer is there
+    actions: NDArray[np.float64]  # (steps, action) from this question's own step on
+    memory: object  # of that chunk; None where another version decided it
 
 
 class Policy(Protocol):
@@ -49,6 +64,24 @@ class Policy(Protocol):
 
     def reset(self) -> None:
         """Forget what was carried over from earlier steps; called when an episode starts."""
+        ...
+
+
+@runtime_checkable
+class ContinuingPolicy(Policy, Protocol):
+    """One that can begin a chunk where the one before it is when the answer is there."""
+
+    def can_go_on(self, running: Running) -> bool: ...
+
+    def go_on(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        running: Running,
+        *,
+        deterministic: bool = False,
+    ) -> Chunk:
+        """Decide as `act` does. The answer begins with the frozen actions, as near as it can."""
         ...
 
 

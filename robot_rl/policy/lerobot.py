@@ -6,6 +6,7 @@ go where; without it, names or sizes that fit decide. Importing this module load
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy as np
 import torch
 from lerobot.configs import FeatureType, PreTrainedConfig
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from lerobot.policies.rtc.configuration_rtc import RTCConfig
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from robot_rl.config.action import ActionSpace
-from robot_rl.policy.interface import BadObservation, Chunk, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, Observation, Running
 from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint, loading
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
@@ -108,7 +110,9 @@ class LoadedPolicy:
 
 
 class LeRobotPolicy:
-    """Acts in chunks, as the policy was trained to."""
+    """Acts in chunks, as the policy was trained to. A flow policy that supports LeRobot's real-time
+    chunking goes on from what runs.
+    """
 
     version: int | None = None
 
@@ -130,18 +134,61 @@ class LeRobotPolicy:
                 f"allows: {forms}"
             )
         self._columns = known[sizes[0]]
+        self._guided = bool(loaded.model.supports_rtc()) and hasattr(config, "rtc_config")
+        if self._guided:
+            config.rtc_config = RTCConfig()
+            model: Any = loaded.model
+            model.init_rtc_processor()
 
     def act(
         self, observation: Observation, rng: np.random.Generator, *, deterministic: bool = False
+    ) -> Chunk:
+        return self._decided(observation, rng, deterministic=deterministic)
+
+    def can_go_on(self, running: Running) -> bool:
+        """By guidance towards the raw chunk before: that has to be one of its own."""
+        return self._guided and isinstance(running.memory, torch.Tensor)
+
+    def go_on(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        running: Running,
+        *,
+        deterministic: bool = False,
+    ) -> Chunk:
+        assert isinstance(running.memory, torch.Tensor)
+        left = running.memory[:, running.shift :]
+        chunk = self._decided(
+            observation,
+            rng,
+            deterministic=deterministic,
+            inference_delay=running.frozen,
+            prev_chunk_left_over=left,
+            execution_horizon=left.shape[1],
+        )
+        return replace(chunk, follows=running.frozen)
+
+    def _decided(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        *,
+        deterministic: bool,
+        **guidance: Any,
     ) -> Chunk:
         batch = self._loaded.batch(observation)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             # Flow and diffusion policies start from noise: it comes from the caller's generator.
             torch.manual_seed(0 if deterministic else int(rng.integers(2**63 - 1)))
-            chunk = self._loaded.model.predict_action_chunk(batch)
+            chunk = self._loaded.model.predict_action_chunk(batch, **guidance)
             steps = [self._loaded.finish(chunk[:, i]) for i in range(self._steps)]
         raw = torch.cat(steps).double().cpu().numpy()
-        return Chunk(actions=to_actions(raw, self._columns, self._action), version=self.version)
+        return Chunk(
+            actions=to_actions(raw, self._columns, self._action),
+            version=self.version,
+            memory=chunk if self._guided else None,
+        )
 
     def reset(self) -> None:
         self._loaded.model.reset()

@@ -2,17 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import MODEL
-from robot_rl.policy.interface import BadObservation, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, Observation, Running
 from robot_rl.policy.lerobot import (
     MAPPING,
     LoadedPolicy,
@@ -71,6 +73,25 @@ def test_it_acts_in_chunks_with_the_callers_dice(tiny: Path, observation: Observ
     assert np.array_equal(act(1), act(1))
     assert not np.array_equal(act(1), act(2))
     assert np.array_equal(act(1, True), act(2, True))
+
+
+def test_a_flow_policy_goes_on_from_what_runs(tiny: Path, observation: Observation) -> None:
+    policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
+    before = policy.act(observation, np.random.default_rng(1))
+    assert isinstance(before.memory, torch.Tensor)
+    running = Running(shift=1, frozen=3, actions=before.actions[1:], memory=before.memory)
+    assert policy.can_go_on(running)
+    assert not policy.can_go_on(replace(running, memory=None)), "another version decided it"
+    free = policy.act(observation, np.random.default_rng(2))
+    guided = policy.go_on(observation, np.random.default_rng(2), running)
+    assert (free.follows, guided.follows) == (None, 3)
+
+    def off(chunk: Chunk) -> float:
+        assert isinstance(before.memory, torch.Tensor)
+        assert isinstance(chunk.memory, torch.Tensor)
+        return float((chunk.memory[:, :3] - before.memory[:, 1:4]).abs().max())
+
+    assert off(guided) < 0.5 * off(free)
 
 
 @pytest.mark.parametrize("kept", [0.5, 0.0])

@@ -20,6 +20,7 @@ from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.actor.event_log import EventLog, Identity
 from robot_rl.daemon.actor.inference import Inference
 from robot_rl.daemon.actor.interventions import InterventionLog
+from robot_rl.daemon.actor.lateness import LateAnswers, Silence
 from robot_rl.daemon.actor.machine import EpisodeMachine
 from robot_rl.daemon.actor.policy import Loaded, PolicyHolder, PolicyUnavailable
 from robot_rl.daemon.actor.ports import ActorPorts
@@ -28,7 +29,7 @@ from robot_rl.daemon.actor.refusals import Refusals
 from robot_rl.daemon.actor.requests import Requests
 from robot_rl.daemon.actor.risk_watch import RiskWatch
 from robot_rl.daemon.actor.sensors import SensorReading, Sensors
-from robot_rl.daemon.actor.thinking import LateAnswers, Thinker, Thought
+from robot_rl.daemon.actor.thinking import Thinker, Thought
 from robot_rl.policy.interface import Chunk
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.live.telemetry import EpisodeStage
@@ -84,7 +85,7 @@ class Actor:
             rules, identity.root_seed, sensors, ports, self._event_log, say
         )
         self._requests = Requests(task, self._machine, self._refusals, policy, ports, self._begin)
-        self._late = LateAnswers(task, say)
+        self._late, self._silence = LateAnswers(task, say), Silence(task, say)
         self._acted: Loaded | None = None  # the version that decided last, and was followed
         self._mode: str = ports.mode()  # of control, as last told
         self._started_ns = 0
@@ -172,6 +173,7 @@ class Actor:
     def _blind(self, reading: SensorReading, granted_ns: int) -> None:
         """What was decided on earlier images must not run on blindly."""
         from_ns = max(reading.grid_ns, granted_ns)
+        self.inference.end_chunk()
         self.ports.send_nothing(from_ns=from_ns, dt_ns=self.task.step_ns)
 
     def take_answers(self, now_ns: int) -> None:
@@ -186,29 +188,33 @@ class Actor:
                 self._blind(answer.question.reading, now_ns)
             else:
                 self._send(recorder, answer, answer.chunk, now_ns)
+        if self.recorder is not None and self.recorder.last is None:
+            self.inference.go_on()
 
     def _send(self, recorder: StepRecorder, answer: Thought, chunk: Chunk, now_ns: int) -> None:
         asked = answer.question
         grid_ns, step_ns = asked.reading.grid_ns, self.task.step_ns
         loaded = asked.decider.loaded
+        sent = self.inference.follow(answer, chunk, now_ns)
         decided = Decided(
             chunk_id=grid_ns // step_ns,
             grid_ns=grid_ns,
             policy_version=loaded.version,
-            inference_s=answer.took_s,
+            inference_s=answer.inference_s,
             judged=chunk.judged,
         )
         recorder.decide(decided)
         valid_from_ns = grid_ns + self.task.action_delay_ns
         self.ports.send_chunk(
             decided,
-            chunk.actions,
+            sent.chunk.actions,
             observed_ns=grid_ns,
             valid_from_ns=valid_from_ns,
             dt_ns=step_ns,
             epoch=asked.epoch,
+            first=sent.first,
         )
-        self._late.look(len(chunk.actions), now_ns - grid_ns, answer.took_s)
+        self._late.look(len(chunk.actions), now_ns - grid_ns, answer.inference_s)
         same = int(self.ports.control.read()["epoch"]) == asked.epoch  # nobody took over meanwhile
         if asked.followed and same and loaded != self._acted:
             self._acted = loaded
@@ -220,6 +226,7 @@ class Actor:
     def attend(self, now_ns: int) -> None:
         """Take in what happened since the last step, and answer people."""
         self._take_in()
+        self._await_answer(now_ns)
         self._machine.look_at_placing()
         for request in self.ports.requests():
             match request:
@@ -230,6 +237,15 @@ class Actor:
         self._finish(RESULT_PATIENCE_STEPS)
         self._swap()
         self.publish(now_ns)
+
+    def _await_answer(self, now_ns: int) -> None:
+        """A policy that never answers ends the episode that it should drive."""
+        recorder = self.recorder
+        runs = recorder is not None and recorder.last is None
+        drives = runs and self.ports.mode() is Mode.AUTONOMOUS
+        cause = self._silence.look(now_ns, self.inference.asked_ns if drives else None)
+        if cause is not None:
+            self._machine.step(events.PolicySilent(cause=cause))
 
     def close(self) -> None:
         """The process ends: nothing moves any more, and what runs is closed as it is."""
@@ -360,6 +376,7 @@ class Actor:
         self.interventions.clear()
         self._risk = RiskWatch()
         self._late = LateAnswers(self.task, self._say)
+        self._silence = Silence(self.task, self._say)
         self.inference.forget()
         self._started_ns, self._finishing = now_ns, 0
         self._machine.choose_next_seed()
@@ -377,7 +394,7 @@ class Actor:
             started_ns=self._started_ns,
             max_steps=self._machine.rules.max_steps,
             version=self.policy.version,
-            inference_s=self.inference.took_s or math.nan,
+            inference_s=self.inference.newest_s or math.nan,
             recorded_steps=self.recorded_steps,
             vetoes=self._risk.vetoes,
             overrides=self._risk.overrides,

@@ -24,6 +24,7 @@ from robot_rl.daemon.actor.episode_events import (
     Observed,
     PlaceObjects,
     Plan,
+    PolicySilent,
     ReachedHome,
     Recorded,
     RequestRefused,
@@ -111,7 +112,7 @@ def step(state: EpisodeState, event: Event, rules: Rules) -> Result:
             return _end(state, _unjudged(cause, state, rules))
         case Labelled():
             return _label(state, event)
-        case RobotHalted():
+        case RobotHalted() | PolicySilent():
             return _halt(state, event.cause)
         case DaemonEnds():
             return _close(replace(state, ends=True), event.cause)

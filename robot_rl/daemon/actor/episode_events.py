@@ -99,6 +99,13 @@ class RobotHalted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySilent:
+    """The policy has not answered for so long that it is given up."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonEnds:
     """The robot PC's software is being ended: whatever runs is closed as it is."""
 
@@ -148,6 +155,7 @@ type Event = (
     | InterventionFinished
     | Labelled
     | RobotHalted
+    | PolicySilent
     | DaemonEnds
     | Recorded
     | ResetRequested

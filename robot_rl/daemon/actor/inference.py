@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robot_rl.config import Task
+from robot_rl.daemon.actor.continuity import Continuity, Sent
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.actor.thinking import Question, Thinker, Thought
 from robot_rl.policy.images import StoredImages
-from robot_rl.policy.interface import BadObservation, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.policy.success_classifier import SuccessClassifier
 from robot_rl.schema.step import state_names_of, state_vector
 
@@ -24,8 +25,19 @@ class Judged:
     done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An observation that the policy has no time for yet."""
+
+    reading: SensorReading
+    epoch: int
+    followed: bool
+
+
 class Inference:
-    """State: the newest observation with its pictures, and what was said about not seeing."""
+    """State: the newest observation with its pictures, what runs while the policy thinks of the
+    next, and what was said about not seeing.
+    """
 
     def __init__(
         self,
@@ -43,7 +55,10 @@ class Inference:
         self._unseen = False  # the newest observation is none for it
         self._misshapen: tuple[int, ...] = ()  # shape of its last answer, where that was wrong
         self.judging_s = 0.0  # that the classifier took last
-        self.took_s = 0.0  # that the policy took last; 0: it has not answered yet
+        self.newest_s = 0.0  # that the policy took last, as pages show; 0: it has not answered yet
+        self._continuity = Continuity(task)
+        self._waiting: _Waiting | None = None
+        self.asked_ns: int | None = None  # T_k of what is not answered; None: everything is
 
     def judge(self, reading: SensorReading) -> Judged | None:
         """None without a classifier, and where it cannot see."""
@@ -70,33 +85,80 @@ class Inference:
         if why:
             self._sight.tell(why)
             return False
+        self._waiting = _Waiting(reading, epoch, followed)
+        self._expect(reading)
+        self._put()
+        return True
+
+    def _put(self) -> None:
+        """The newest observation, once the policy has time: it is told what runs then, and it is
+        the version that is loaded then.
+        """
+        waiting = self._waiting
+        if waiting is None or self._thinker.busy:
+            return
+        self._waiting = None
+        reading, decider = waiting.reading, self._policy.decider()
         known = self._decoded  # once for both, where the classifier has looked already
         seen = None if known is None or known[0] != reading.grid_ns else known[1]
+        running = None
+        if waiting.followed:
+            running = self._continuity.running(reading.grid_ns, waiting.epoch, decider.loaded)
         question = Question(
             reading=reading,
             observe=lambda: seen or self._decode(reading),
-            decider=self._policy.decider(),
-            epoch=epoch,
-            followed=followed,
+            decider=decider,
+            epoch=waiting.epoch,
+            followed=waiting.followed,
+            running=running,
         )
+        self._expect(reading)
         self._thinker.ask(question)
-        return True
+
+    def _expect(self, reading: SensorReading) -> None:
+        """Also while it still thinks of what was forgotten, and after a server gave no answer."""
+        if self.asked_ns is None:
+            self.asked_ns = reading.grid_ns
+
+    def follow(self, answer: Thought, chunk: Chunk, now_ns: int) -> Sent:
+        """The chunk as control is to have it, after the one that runs."""
+        asked = answer.question
+        return self._continuity.follow(
+            chunk,
+            loaded=asked.decider.loaded,
+            grid_ns=asked.reading.grid_ns,
+            epoch=asked.epoch,
+            now_ns=now_ns,
+            follows=asked.followed,
+        )
+
+    def end_chunk(self) -> None:
+        """What was planned does not run any more."""
+        self._continuity.forget()
 
     def answers(self) -> list[Thought]:
         """What the policy has decided since; raises what its code raised."""
         found = self._thinker.answers()
+        if any(not answer.silent for answer in found):
+            self.asked_ns = None
         for answer in found:
             if answer.error is not None:
                 raise answer.error
             if answer.blind or not (self._unseen or answer.silent):
                 self._sight.tell(answer.blind)
             self._voice.tell(answer.silent)
-            self.took_s = answer.took_s or self.took_s
+            self.newest_s = answer.inference_s or self.newest_s
         return [] if self._unseen else [self._in_shape(answer) for answer in found]
 
     def forget(self) -> None:
         """What was asked concerns nobody any more."""
+        self._waiting = self.asked_ns = None
+        self._continuity.forget()
         self._thinker.forget()
+
+    def go_on(self) -> None:
+        """What was decided has gone to control: on with the newest observation."""
+        self._put()
 
     def _in_shape(self, answer: Thought) -> Thought:
         """Actions of another shape become one that is no number: control rejects it and holds, and

@@ -14,7 +14,14 @@ from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import HeadPolicy, HeadSettings
 from robot_rl.policy.heads import headed
-from robot_rl.policy.interface import Backbone, Chunk, Observation, Policy
+from robot_rl.policy.interface import (
+    Backbone,
+    Chunk,
+    ContinuingPolicy,
+    Observation,
+    Policy,
+    Running,
+)
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.shield import Shield
 from robot_rl.policy.starting import load_starting_policy
@@ -58,13 +65,16 @@ class Decider:
     loaded: Loaded
     noise: EpisodeNoise
 
-    def act(self, observation: Observation) -> Chunk:
-        """Decide. Raises BadObservation."""
+    def act(self, observation: Observation, running: Running | None = None) -> Chunk:
+        """Decide, while this runs. Raises BadObservation."""
         noise = self.noise
         if not noise.begun:
             noise.begun = True
             self.policy.reset()
-        return self.policy.act(observation, noise.rng, deterministic=noise.deterministic)
+        policy, deterministic = self.policy, noise.deterministic
+        if running and isinstance(policy, ContinuingPolicy) and policy.can_go_on(running):
+            return policy.go_on(observation, noise.rng, running, deterministic=deterministic)
+        return policy.act(observation, noise.rng, deterministic=deterministic)
 
 
 class PolicyHolder:

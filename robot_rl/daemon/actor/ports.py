@@ -66,13 +66,17 @@ class ActorPorts:
         valid_from_ns: int,
         dt_ns: int,
         epoch: int,
+        first: int = 0,
     ) -> None:
-        """Publish a chunk (steps, columns); what is longer than a chunk may be is cut off."""
+        """Publish a chunk (steps, columns), followed from its action `first` on; what is longer
+        than a chunk may be is cut off.
+        """
         count = min(len(actions), topics.MAX_CHUNK)
         record = np.zeros((), self._chunk.dtype)
         record["chunk_id"] = decided.chunk_id
         record["observation_ns"], record["valid_from_ns"] = observed_ns, valid_from_ns
         record["dt_ns"], record["epoch"], record["count"] = dt_ns, epoch, count
+        record["first"] = first
         record["actions"][:count] = actions[:count]
         judged = decided.judged
         record["risk"] = topics.NO_CRITIC if judged is None else judged.taken

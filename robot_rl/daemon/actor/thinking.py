@@ -3,6 +3,10 @@ waits for it; in lock-step within the loop, because there time waits.
 
 One question is thought about at a time. A question that comes meanwhile waits, and a newer one
 takes its place: what is decided next is decided on the newest observation.
+
+No jump of the wall clock stretches a wait: `threading` waits by CLOCK_MONOTONIC. (CPython's lock
+with a timeout is sem_clockwait since 3.11, where glibc has it, from 2.30 on; Python says so in
+sysconfig's HAVE_SEM_CLOCKWAIT. `bench faults` jumps the wall clock under the whole cell.)
 """
 
 import threading
@@ -12,10 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hardware.clock import Clock
-from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import Decider
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.policy.interface import BadObservation, Chunk, NoAnswer, Observation
+from robot_rl.policy.interface import BadObservation, Chunk, NoAnswer, Observation, Running
 
 _END_S = 1.0  # for a thought to end with the process; a longer one is cut off
 
@@ -29,19 +32,20 @@ class Question:
     decider: Decider
     epoch: int  # of control's mode at T_k
     followed: bool  # control followed the policy at T_k
+    running: Running | None = None  # meanwhile
 
     def answered(self) -> "Thought":
         """Think. What goes wrong is part of the answer."""
         began = time.perf_counter()
         try:
-            chunk = self.decider.act(self.observe())
+            chunk = self.decider.act(self.observe(), self.running)
         except BadObservation as error:
             return Thought(question=self, blind=str(error))
         except NoAnswer as error:
             return Thought(question=self, silent=str(error))
         except Exception as error:  # noqa: BLE001 (raised again by who takes the answer)
             return Thought(question=self, error=error)
-        return Thought(question=self, chunk=chunk, took_s=time.perf_counter() - began)
+        return Thought(question=self, chunk=chunk, inference_s=time.perf_counter() - began)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,11 +59,16 @@ class Thought:
     blind: str = ""
     silent: str = ""
     error: Exception | None = None
-    took_s: float = 0.0
+    inference_s: float = 0.0  # of this answer, as its steps record it
 
 
 class Thinker(Protocol):
     """Questions in, answers out, in order; at most one waits."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether it thinks, or its answer is not taken yet."""
+        ...
 
     def ask(self, question: Question) -> None:
         """Never waits for an answer."""
@@ -74,7 +83,7 @@ class Thinker(Protocol):
         ...
 
     def wait(self, clock: Clock, t_ns: int, timeout_s: float) -> bool:
-        """Until `t_ns`: True. False as soon as an answer is there, or when time is out."""
+        """Until `t_ns`: True. False as soon as it has answered, or when time is out."""
         ...
 
     def close(self) -> None:
@@ -84,6 +93,8 @@ class Thinker(Protocol):
 
 class AtOnce:
     """Whoever asks has the answer: for lock-step."""
+
+    busy = False
 
     def __init__(self) -> None:
         self._answers: list[Thought] = []
@@ -113,11 +124,17 @@ class Beside:
         self._lock = threading.Condition()
         self._waiting: Question | None = None
         self._thinking: Question | None = None
+        self._computes = False  # whether anybody wants the answer or not
         self._answers: list[Thought] = []
         self._arrived = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._run, name="thinking", daemon=True)
         self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        with self._lock:
+            return self._computes or self._waiting is not None or bool(self._answers)
 
     def ask(self, question: Question) -> None:
         with self._lock:
@@ -158,38 +175,13 @@ class Beside:
             with self._lock:
                 if self._thinking is question:  # else it was forgotten meanwhile
                     self._answers.append(answer)
-                    self._arrived.set()
+                self._computes = False
+                self._arrived.set()
 
     def _next(self) -> Question | None:
         with self._lock:
             while self._waiting is None and not self._ended:
                 self._lock.wait()
             self._thinking, self._waiting = self._waiting, None
+            self._computes = self._thinking is not None
             return self._thinking
-
-
-class LateAnswers:
-    """Of one episode: says once that answers come too late to be followed."""
-
-    def __init__(self, task: Task, say: Callable[[str], None]) -> None:
-        self._task, self._say, self._said = task, say, False
-
-    def look(self, actions: int, late_ns: int, took_s: float) -> None:
-        """late_ns: since the observation on which so many actions were decided."""
-        task = self._task
-        over = late_ns - task.action_delay_ns >= actions * task.step_ns
-        old = late_ns > task.observation_age_s * 1e9
-        if self._said or not (over or old):
-            return
-        self._said = True
-        if old:
-            why = f"and control follows nothing that was seen {task.observation_age_s:g} s ago"
-            mend = "a GPU or a smaller model lets it drive"
-        else:
-            why = f"and by then its {_counted(actions)} over"
-            mend = "a GPU, a smaller model or a longer chunk lets it drive"
-        self._say(f"the policy took {took_s * 1e3:.0f} ms, {why}: the robot holds; {mend}")
-
-
-def _counted(actions: int) -> str:
-    return "only action was" if actions == 1 else f"{actions} actions were"

@@ -85,7 +85,7 @@ class ChunkPlan:
         self._cached = None
 
     def at(self, t_ns: int, epoch: int | None) -> PlannedAction | None:
-        """The action for `t_ns` by the newest chunk that covers it, of `epoch` (None: of any)."""
+        """The action for `t_ns` by the newest chunk followed then, of `epoch` (None: of any)."""
         cached = self._cached
         if (
             cached is not None
@@ -98,7 +98,7 @@ class ChunkPlan:
             if epoch is not None and int(chunk["epoch"]) != epoch:
                 continue
             index = (t_ns - int(chunk["valid_from_ns"])) // int(chunk["dt_ns"])
-            if index >= 0 and t_ns < held.ends_ns:
+            if index >= int(chunk["first"]) and t_ns < held.ends_ns:
                 self._cached = _planned(chunk, index, held.ends_ns)
                 return self._cached
         return None

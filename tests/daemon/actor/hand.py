@@ -45,29 +45,27 @@ class HandThinker(AtOnce):
         self._clock, self._slow_ns = clock, slow_ns
         self._thought: Thought | None = None
         self._ready_ns = 0
-        self._waiting: Question | None = None
+
+    @property
+    def busy(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self._thought is not None
 
     def ask(self, question: Question) -> None:
-        if self._thought is not None:
-            self._waiting = question
-            return
+        assert not self.busy, "it is asked when it has time"
         self._thought = question.answered()
         self._ready_ns = self._clock.t_ns + self._slow_ns.pop(question.reading.grid_ns, 0)
 
     def forget(self) -> None:
         super().forget()
-        self._thought = self._waiting = None
+        self._thought = None
 
     def answers(self) -> list[Thought]:
-        while self._thought is not None and self._ready_ns <= self._clock.t_ns:
+        if self._thought is not None and self._ready_ns <= self._clock.t_ns:
             self._answers.append(self._thought)
             self._thought = None
-            if self._waiting is not None:
-                question, self._waiting = self._waiting, None
-                self.ask(question)
         return super().answers()
 
     def wait(self, clock: Clock, t_ns: int, timeout_s: float) -> bool:
-        thinks = self._thought is not None and self._clock.t_ns < self._ready_ns < t_ns
-        clock.wait_until_ns(self._ready_ns if thinks else t_ns, timeout_s)
+        thinks = self._thought is not None and self._ready_ns < t_ns
+        clock.wait_until_ns(max(self._ready_ns, self._clock.t_ns) if thinks else t_ns, timeout_s)
         return not thinks

@@ -11,6 +11,7 @@ from hardware.memory import Record
 from robot_rl.daemon import topics
 from robot_rl.daemon.actor.process import nearest
 from robot_rl.daemon.control.chunk import ChunkPlan
+from robot_rl.daemon.messages import EndMotion
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.learner.columns import Trajectory
 from robot_rl.schema.episode import EpisodeEnded, InterventionEnded, Outcome
@@ -124,6 +125,43 @@ def test_what_is_decided_next_is_decided_on_the_newest_observation(rig: Rig) -> 
     assert decided is not None
     ids = [chunk_id - slow_ns // STEP for chunk_id in decided.known_chunks]
     assert ids == [-1, 0, 2, 3], "at 1 it still thought, and 2 was there when it had finished"
+
+
+@pytest.fixture
+def long_rig(tmp_path: Path, seed: int) -> Iterator[Rig]:
+    rig = Rig(tmp_path, seed, max_steps=300)
+    yield rig
+    rig.outbox.close()
+
+
+def test_a_policy_that_never_answers_is_said_and_ends_its_episode(long_rig: Rig) -> None:
+    rig = long_rig
+    rig.start()
+    rig.run(1)
+    rig.slow_ns[(rig.clock.t_ns // STEP + 1) * STEP] = 3600 * 1000 * MS
+    rig.run(95)
+    said = [sentence for sentence in rig.said.sentences if "has been thinking since" in sentence]
+    assert len(said) == 1
+    assert "after 10 s the episode is ended" in said[0]
+    assert rig.stage == "running"
+    rig.run(10)
+    contents = rig.recorded()
+    (ended,) = of(EpisodeEnded, contents)
+    assert ended.outcome is Outcome.ABORTED
+    assert ended.cause.startswith("The policy did not answer for 10 s")
+    assert EndMotion(reason=ended.cause) in rig.intents()
+    assert len(steps_of(contents)) == ended.steps + 1 > 100
+
+
+def test_while_a_person_drives_nobody_waits_for_the_policy(long_rig: Rig) -> None:
+    rig = long_rig
+    rig.start()
+    rig.run(1)
+    rig.slow_ns[(rig.clock.t_ns // STEP + 1) * STEP] = 3600 * 1000 * MS
+    rig.takes_over(new_id())
+    rig.run(120)
+    assert rig.stage == "running"
+    assert not any("has been thinking" in sentence for sentence in rig.said.sentences)
 
 
 def test_what_it_thought_counts_for_nothing_while_it_cannot_see(rig: Rig) -> None:

@@ -201,6 +201,7 @@ class Lives(RuleBasedStateMachine):
                 events.InterventionStarted(),
                 events.InterventionFinished(released=True),
                 events.RobotHalted(cause="A fault."),
+                events.PolicySilent(cause="It did not answer."),
                 events.Recorded(),
                 events.ReachedHome(),
                 events.MissedHome(why="In the way."),

@@ -12,9 +12,10 @@ import pytest
 
 from hardware.clock import MonotonicClock
 from robot_rl.config import load_task
+from robot_rl.daemon.actor.lateness import LateAnswers
 from robot_rl.daemon.actor.policy import Decider, EpisodeNoise, Loaded
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.daemon.actor.thinking import AtOnce, Beside, LateAnswers, Question, Thinker, Thought
+from robot_rl.daemon.actor.thinking import AtOnce, Beside, Question, Thinker, Thought
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 
 CLOCK = MonotonicClock()
@@ -82,7 +83,7 @@ def test_of_what_comes_while_it_thinks_the_newest_is_next(beside: Beside) -> Non
     assert [each.question.reading.grid_ns for each in (first, second)] == [1, 3]
     assert second.chunk is not None
     assert second.chunk.actions[0, 0] == 3
-    assert first.took_s > 0.0
+    assert first.inference_s > 0.0
 
 
 def test_what_is_forgotten_is_not_answered(beside: Beside) -> None:

@@ -14,9 +14,10 @@ STEP, DELAY, TICK = 100 * MS, 50 * MS, 5 * MS
 COLUMNS = 7
 
 
-def chunk(stand: ControlStand, observed_ns: int, count: int) -> Any:
+def chunk(stand: ControlStand, observed_ns: int, count: int, first: int = 0) -> Any:
     record = np.zeros(1, topics.chunk_type(COLUMNS))[0]
     record["chunk_id"], record["count"] = observed_ns // STEP, count
+    record["first"] = first
     record["observation_ns"], record["valid_from_ns"] = observed_ns, observed_ns + DELAY
     record["dt_ns"], record["epoch"] = STEP, stand.status["epoch"]
     record["risk"] = record["risk_threshold"] = topics.NO_CRITIC
@@ -28,6 +29,7 @@ late_chunks = st.lists(
     st.tuples(
         st.integers(0, 140),  # ticks from the observation until the chunk is there
         st.integers(1, 8),  # actions
+        st.integers(0, 4),  # of them run out in the chunk before
     ),
     min_size=1,
     max_size=10,
@@ -37,15 +39,15 @@ late_chunks = st.lists(
 @settings(max_examples=20, deadline=None)
 @given(late_chunks)
 def test_the_record_names_the_action_that_moved_it_first(
-    chunks: list[tuple[int, int]],
+    chunks: list[tuple[int, int, int]],
 ) -> None:
     stand = ControlStand()
     stand.begin_autonomy()
     first = stand.now_ns // STEP + 1
     arriving: dict[int, Any] = {}
-    for number, (late, count) in enumerate(chunks):
+    for number, (late, count, passed) in enumerate(chunks):
         observed_ns = (first + number) * STEP
-        arriving[observed_ns + late * TICK] = chunk(stand, observed_ns, count)
+        arriving[observed_ns + late * TICK] = chunk(stand, observed_ns, count, passed)
     acted: dict[int, tuple[int, int]] = {}
     told: dict[int, tuple[int, int]] = {}
     while stand.now_ns < (first + len(chunks) + 18) * STEP:
@@ -99,6 +101,22 @@ def test_a_chunk_that_comes_in_mid_window_is_for_the_next_one() -> None:
     moved, result = window_of(stand, first, second)
     assert set(moved[1:]) == {int(first["chunk_id"])}
     assert (int(result["chunk_id"]), int(result["chunk_index"])) == (int(first["chunk_id"]), 1)
+
+
+def test_what_is_frozen_runs_out_before_the_next_chunk_is_followed() -> None:
+    stand = at_a_window()
+    observed_ns = stand.now_ns + TICK - DELAY
+    before, next_one = chunk(stand, observed_ns - STEP, 5), chunk(stand, observed_ns, 5, 2)
+    arriving = {1: before, 5: next_one}
+    told: list[tuple[int, int]] = []
+    for tick in range(3 * STEP // TICK + 1):
+        out = stand.tick(chunk=arriving[tick]) if tick in arriving else stand.tick()
+        told += [
+            (int(result["chunk_id"]) - int(before["chunk_id"]), int(result["chunk_index"]))
+            for result in out.step_results
+            if int(result["observation_ns"]) >= observed_ns
+        ]
+    assert told == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_an_action_that_the_gate_refuses_gives_way_at_once() -> None:
