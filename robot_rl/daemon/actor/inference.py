@@ -116,7 +116,7 @@ class Inference:
         self._thinker.ask(question)
 
     def _expect(self, reading: SensorReading) -> None:
-        """Also while it still thinks of what was forgotten, and after a server gave no answer."""
+        """Also while it still thinks of what was forgotten."""
         if self.asked_ns is None:
             self.asked_ns = reading.grid_ns
 
@@ -139,7 +139,7 @@ class Inference:
     def answers(self) -> list[Thought]:
         """What the policy has decided since; raises what its code raised."""
         found = self._thinker.answers()
-        if any(not answer.silent for answer in found):
+        if found:  # a server that gave none is said, and may come back
             self.asked_ns = None
         for answer in found:
             if answer.error is not None:
