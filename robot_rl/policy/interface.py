@@ -34,7 +34,7 @@ class Chunk:
     actions: NDArray[np.float64]
     version: int | None  # the policy version that decided; None before one was numbered
     judged: "RiskJudgement | None" = None  # by its risk critic, where it has one
-    memory: object = None  # what its policy wants back to go on from it (`Running.memory`)
+    memory: object = None  # what its policy wants back to go on from it (`RunningChunk.memory`)
     follows: int | None = None  # it goes on from what runs, after so many frozen actions
 
     def with_actions(self, actions: NDArray[np.float64]) -> Self:
@@ -42,7 +42,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Running:
+class RunningChunk:
     """What the robot does while a policy thinks: the rest of the chunk before."""
 
     shift: int  # steps between the observations of that chunk and of this question
@@ -71,13 +71,13 @@ class Policy(Protocol):
 class ContinuingPolicy(Policy, Protocol):
     """One that can begin a chunk where the one before it is when the answer is there."""
 
-    def can_go_on(self, running: Running) -> bool: ...
+    def can_go_on(self, running: RunningChunk) -> bool: ...
 
     def go_on(
         self,
         observation: Observation,
         rng: np.random.Generator,
-        running: Running,
+        running: RunningChunk,
         *,
         deterministic: bool = False,
     ) -> Chunk:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from robot_rl.config.action import ActionSpace
-from robot_rl.policy.interface import BadObservation, Chunk, Observation, Running
+from robot_rl.policy.interface import BadObservation, Chunk, Observation, RunningChunk
 from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint, loading
 from robot_rl.schema.message import Message
 from robot_rl.schema.step import state_names
@@ -145,7 +145,7 @@ class LeRobotPolicy:
     ) -> Chunk:
         return self._decided(observation, rng, deterministic=deterministic)
 
-    def can_go_on(self, running: Running) -> bool:
+    def can_go_on(self, running: RunningChunk) -> bool:
         """By guidance towards the raw chunk before: that has to be one of its own."""
         return self._guided and isinstance(running.memory, torch.Tensor)
 
@@ -153,7 +153,7 @@ class LeRobotPolicy:
         self,
         observation: Observation,
         rng: np.random.Generator,
-        running: Running,
+        running: RunningChunk,
         *,
         deterministic: bool = False,
     ) -> Chunk:

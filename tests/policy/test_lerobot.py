@@ -14,7 +14,7 @@ from robot_rl.config.document import load_task
 from robot_rl.config.task import StartingPolicy
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import MODEL
-from robot_rl.policy.interface import BadObservation, Chunk, Observation, Running
+from robot_rl.policy.interface import BadObservation, Chunk, Observation, RunningChunk
 from robot_rl.policy.lerobot import (
     MAPPING,
     LoadedPolicy,
@@ -79,7 +79,7 @@ def test_a_flow_policy_goes_on_from_what_runs(tiny: Path, observation: Observati
     policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
     before = policy.act(observation, np.random.default_rng(1))
     assert isinstance(before.memory, torch.Tensor)
-    running = Running(shift=1, frozen=3, actions=before.actions[1:], memory=before.memory)
+    running = RunningChunk(shift=1, frozen=3, actions=before.actions[1:], memory=before.memory)
     assert policy.can_go_on(running)
     assert not policy.can_go_on(replace(running, memory=None)), "another version decided it"
     free = policy.act(observation, np.random.default_rng(2))

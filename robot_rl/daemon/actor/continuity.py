@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from robot_rl.config import Task
 from robot_rl.daemon.actor.policy import Loaded
-from robot_rl.policy.interface import Chunk, Running
+from robot_rl.policy.interface import Chunk, RunningChunk
 
 WINDOW = 50
 """Answers by whose lateness the next one is foreseen: what was slow once is forgotten again."""
@@ -44,7 +44,7 @@ class Continuity:
         """Nothing runs any more."""
         self._sent = None
 
-    def running(self, grid_ns: int, epoch: int, loaded: Loaded) -> Running | None:
+    def running(self, grid_ns: int, epoch: int, loaded: Loaded) -> RunningChunk | None:
         """What runs while an answer to the observation at T_k is thought of; None: nothing that the
         answer will not be there before.
         """
@@ -53,7 +53,7 @@ class Continuity:
         if sent is None or not frozen:
             return None
         shift = self._shift(sent, grid_ns)
-        return Running(
+        return RunningChunk(
             shift=shift,
             frozen=frozen,
             actions=sent.chunk.actions[shift:],

@@ -20,7 +20,7 @@ from robot_rl.policy.interface import (
     ContinuingPolicy,
     Observation,
     Policy,
-    Running,
+    RunningChunk,
 )
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.shield import Shield
@@ -65,7 +65,7 @@ class Decider:
     loaded: Loaded
     noise: EpisodeNoise
 
-    def act(self, observation: Observation, running: Running | None = None) -> Chunk:
+    def act(self, observation: Observation, running: RunningChunk | None = None) -> Chunk:
         """Decide, while this runs. Raises BadObservation."""
         noise = self.noise
         if not noise.begun:

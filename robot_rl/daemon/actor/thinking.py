@@ -18,7 +18,7 @@ from typing import Protocol
 from hardware.clock import Clock
 from robot_rl.daemon.actor.policy import Decider
 from robot_rl.daemon.actor.sensors import SensorReading
-from robot_rl.policy.interface import BadObservation, Chunk, NoAnswer, Observation, Running
+from robot_rl.policy.interface import BadObservation, Chunk, NoAnswer, Observation, RunningChunk
 
 _END_S = 1.0  # for a thought to end with the process; a longer one is cut off
 
@@ -32,7 +32,7 @@ class Question:
     decider: Decider
     epoch: int  # of control's mode at T_k
     followed: bool  # control followed the policy at T_k
-    running: Running | None = None  # meanwhile
+    running: RunningChunk | None = None  # meanwhile
 
     def answered(self) -> "Thought":
         """Think. What goes wrong is part of the answer."""
