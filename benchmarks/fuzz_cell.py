@@ -129,6 +129,8 @@ class FuzzCell:
         self._dq_before = np.zeros(JOINTS)
         self._inertia = np.zeros((physics.model.nv, physics.model.nv))
         self._rested = 0
+        self._acting: tuple[float, ...] = (False, *np.zeros(6).tolist())
+        self._shoved_m = 0.0  # within the margin, by more than it may resist
         self._pushed_ns = self._touched_ns = self._admitted_ns = self._carried_ns = -LATER_NS
         self._inside_ns = 0
         self._out_ns, self._side = np.full(3, -LATER_NS), np.zeros(3)  # of each axis, when last out
@@ -237,6 +239,9 @@ class FuzzCell:
         outside.act()
         self.arm.tick(now_ns)
         touch = outside.touch
+        acting = (outside.jammed, *outside.push.tolist())
+        if acting != self._acting:  # what held the balance is another, and it does not rest
+            self._acting, self._rested = acting, 0
         if touch.hit or outside.jammed:
             self._touched_ns = now_ns
         if outside.jammed:
@@ -291,9 +296,7 @@ class FuzzCell:
             self._came_in(),
             calm and not pushed_back and now_ns - self._inside_ns > HELD_NS,
         )
-        if not self._carried:
-            nearer_m = self._clearance.nearer_m(physics)
-            self._note(Quantity.CLEARANCE, nearer_m, self._clearance.margin_m)
+        self._look_at_clearance()
         if touch.hit and not (touch.links or outside.jammed or pushed):
             self._look_at_impact(touch)
         self._twists[:-1] = self._twists[1:]
@@ -322,6 +325,18 @@ class FuzzCell:
             self._carried = False
         if beyond_m <= cell.margin_m:
             self._inside_ns = self._step_ns
+
+    def _look_at_clearance(self) -> None:
+        """Where a push that it may not resist left links within the margin they may stay, and none
+        comes nearer than that.
+        """
+        nearer_m = self._clearance.nearer_m(self.physics)
+        within_m = max(nearer_m, 0.0)
+        if self._carried:
+            self._shoved_m = within_m
+            return
+        self._shoved_m = min(self._shoved_m, within_m)
+        self._note(Quantity.CLEARANCE, nearer_m - self._shoved_m, self._clearance.margin_m)
 
     def _creep(self) -> Vector:
         """Wrench (6,) of damping and inertia at the speed that an arm at rest still has: they add

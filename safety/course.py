@@ -33,8 +33,15 @@ class Course:
     def __init__(self, period_s: float) -> None:
         self.moved: FloatArray = np.zeros(6)
         self._wanted = self.moved
+        self._bent = False
         self._bend_m = BEND_M_S2 * period_s * period_s
         self._bend_rad = BEND_RAD_S2 * period_s * period_s
+
+    @property
+    def steady(self) -> bool:
+        """The reference is where it was to be, and slow enough to stay there in the next tick."""
+        moved, turned = _length(self.moved[:3]), _length(self.moved[3:])
+        return not self._bent and moved <= self._bend_m and turned <= self._bend_rad
 
     def toward(
         self, position_m: FloatArray, quaternion: FloatArray, goal_m: FloatArray, goal: FloatArray
@@ -43,6 +50,7 @@ class Course:
         on, turning = self.moved[:3], self.moved[3:]
         way, turn = goal_m - position_m, rotation.minus(goal, quaternion)
         away, twisted = _length(way - on), _length(turn - turning)
+        self._bent = away > self._bend_m or twisted > self._bend_rad
         if away > self._bend_m:
             way = on + (way - on) * (self._bend_m / away)
             goal_m = position_m + way

@@ -19,9 +19,10 @@ from safety._seal import SEAL
 from safety.admission import judge, judged_risk, risk_allowed, usable_pose
 from safety.clips import MovingClips
 from safety.command import CartesianTarget
-from safety.course import Course
-from safety.decay import DECAY_S, remaining
+from safety.course import BEND_M_S2, Course
+from safety.decay import DECAY_S, FadingLead
 from safety.excursion import WorkspaceBrake
+from safety.hold import HoldMotion
 from safety.joint_space import JointSpace
 from safety.limits import ArmLimits, CartesianLimits, LimitError
 from safety.measured import Measured
@@ -38,8 +39,9 @@ FloatArray = NDArray[np.float64]
 HOLD_DECAY_S = 0.06
 """`DECAY_S` at the begin of a hold: a reference that leads goes on pulling while the arm brakes."""
 
-FOLLOW_S = 0.3
-"""A hold follows a moving arm for no longer than this: what still moves it then is pushed back."""
+DECAY_M_S2 = 0.9 * BEND_M_S2
+"""In a hold a long lead decays slower, so that the course need not bend it and it does not run past
+the arm; the rest is for what the reference brakes by meanwhile."""
 
 GRIPPER_THRESHOLD = 0.5
 """A gripper entry beyond plus or minus this opens or closes; in between the gripper stays."""
@@ -116,11 +118,10 @@ class Gate:
         self._sequence = 0
         self._window: _Window | None = None
         self._newest: tuple[int, int] | None = None
-        self._offset = np.zeros(6)
-        self._decayed_s, self._decay_s = DECAY_S, DECAY_S
+        self._lead = FadingLead()
         self._course = Course(settings.period_s)
-        self._holding, self._held, self._hold_from_ns = True, True, 0
-        self._blind = self._held_blind = False  # no usable pose in this tick; in the last of a hold
+        self._motion = HoldMotion()
+        self._blind = False  # no usable pose in this tick
         self._clipped = np.zeros(6, dtype=np.bool_)
         self._workspace = WorkspaceBrake()
         self._clips = MovingClips(self.limits)
@@ -178,7 +179,7 @@ class Gate:
     @property
     def rests(self) -> bool:
         """It holds, and its reference has come to rest."""
-        return self._held
+        return self._motion.rests
 
     @property
     def unusable(self) -> str | None:
@@ -224,7 +225,7 @@ class Gate:
         """Advance the tracked reference by one period."""
         if isinstance(proposal, Hold):
             return self._hold(now_ns)
-        if self._holding:
+        if self._motion.active:
             self._resume(proposal)
         if abs(proposal.gripper) > GRIPPER_THRESHOLD:
             self.gripper, self.gripper_held = (1.0 if proposal.gripper > 0.0 else 0.0), False
@@ -239,29 +240,15 @@ class Gate:
                 )
 
     def _hold(self, now_ns: int) -> Limit:
-        """Decay to the measured pose and decelerate along with it; stay where the arm stands.
-
-        A reference that rested before the arm does would pull it back the way it came, and so would
-        the pose that was measured last: without a measurement the reference brakes by itself, from
-        the motion that was measured last. Its own may be another: it may already turn back.
-        """
+        """Decay to the measured pose and decelerate along with it; stay where the arm stands."""
         self._window = None
-        if self._held:
+        hold = self._motion
+        if hold.active and hold.rests:
             return Limit.NONE
-        begins, other_sight = not self._holding, self._held_blind != self._blind
-        if begins:
-            self._holding, self._hold_from_ns = True, now_ns
-        tracker = self._tracker
-        if begins or (other_sight and not self._blind):
+        if hold.begin(now_ns, blind=self._blind):
             self._decay(now_ns, HOLD_DECAY_S)
-        if self._blind and (begins or other_sight):
-            tracker.go_on(self._seen.velocity)
-        self._held_blind = self._blind
-        if not self._blind:
-            tracker.position_m, tracker.quaternion = self._seen.at(now_ns)
-        tracker.brake()
-        followed = now_ns - self._hold_from_ns >= FOLLOW_S * 1e9
-        self._held = tracker.at_rest and (self._seen.still or followed)
+        settled = self._lead.over and self._course.steady
+        hold.advance(now_ns, self._tracker, self._seen, settled=settled)
         return Limit.NONE
 
     def _resume(self, proposal: Proposal) -> None:
@@ -271,10 +258,10 @@ class Gate:
             and self._newest is not None
             and self._newest[0] == proposal.epoch
         )
-        if late and not self._held:
+        if late and not self._motion.rests:
             self._tracker.move_to(self.position_m, self.quaternion)
-            self._offset = np.zeros(6)
-        self._holding = self._held = False
+            self._lead.drop()
+        self._motion.end()
 
     def _follow(self, now_ns: int, target: PolicyTarget) -> Limit:
         window = self._window
@@ -356,20 +343,19 @@ class Gate:
             return np.minimum(low, self._seen.position_m), np.maximum(high, self._seen.position_m)
         return low, high
 
-    def _decay(self, now_ns: int, time_s: float = DECAY_S) -> None:
+    def _decay(self, now_ns: int, least_s: float = DECAY_S) -> None:
         """Let the reference decay from where it is to the measured pose; velocity is kept."""
         here_m, here = self._seen.at(now_ns)
         turned = rotation.minus(self.quaternion, here)
-        self._offset = np.concatenate([self.position_m - here_m, turned])
-        self._decayed_s, self._decay_s = 0.0, time_s
+        lead = np.concatenate([self.position_m - here_m, turned])
+        self._lead.begin(lead, least_s, DECAY_M_S2)
         self._tracker.move_to(here_m, here)
 
     def _settle(self, now_ns: int) -> Limit:
         """The last limits: box, joints, clip against the measured pose, whatever came before."""
         self._clips.move(now_ns)
         limits, tracker, clips = Limit.NONE, self._tracker, self._clips
-        offset = remaining(self._decayed_s / self._decay_s) * self._offset
-        self._decayed_s += self.settings.period_s  # a missed tick is not caught up
+        offset = self._lead.advance(self.settings.period_s)
         at = tracker.position_m + offset[:3]
         turned = rotation.plus(tracker.quaternion, offset[3:])
         wanted, facing = self._course.toward(self.position_m, self.quaternion, at, turned)
@@ -420,7 +406,7 @@ class Gate:
             [self.position_m - self._seen.position_m, rotation.minus(facing, self._seen.quaternion)]
         )
         twist = moved / period_s
-        allowed, acted = joints.bound(twist, lead, moving=not self._holding)
+        allowed, acted = joints.bound(twist, lead, moving=not self._motion.active)
         if allowed is twist:
             return wanted_m, wanted, _NO_AXES, acted
         low, high = self._box(self.position_m)
@@ -445,5 +431,5 @@ class Gate:
             clip_rad=self._clips.clip_rad,
             gripper=self.gripper,
             gripper_hold=self.gripper_held,
-            hold=self._holding,
+            hold=self._motion.active,
         )

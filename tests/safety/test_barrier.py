@@ -17,11 +17,13 @@ from safety.impedance import (
     yield_to,
 )
 from safety.limits import ArmLimits
+from safety.standstill import STILL_RAD_S
 from safety.vocabulary import Limit
 from tests.safety.chain import chain
 
 ARM, BENT = chain(7)
 JOINT, MOST_RAD, DT_S = 5, 2.9, 0.002
+FRICTION_NM_S, INERTIA_KG_M2 = 5.0, 0.5
 SIDES = pytest.mark.parametrize("side", [1.0, -1.0])
 
 
@@ -92,7 +94,8 @@ def test_a_yielded_barrier_still_holds_outward(constants: Law, side: float) -> N
     joint.brake(0.04)
     stiffness = 2.0 * most_nm(constants) / JOINT_ZONE_RAD
     assert joint.torque(0.05) == pytest.approx(0.01 * stiffness)
-    assert joint.torque(0.04, 0.1) == pytest.approx(0.1 * JOINT_AHEAD_S * stiffness)
+    outward_rad_s = STILL_RAD_S + 0.1
+    assert joint.torque(0.04, outward_rad_s) == pytest.approx(0.1 * JOINT_AHEAD_S * stiffness)
     assert joint.torque(0.04 + JOINT_ZONE_RAD) == pytest.approx(most_nm(constants))
 
 
@@ -123,11 +126,13 @@ def test_a_barrier_takes_its_zone_back_slowly_once_the_arm_may_move(
 def test_a_joint_that_comes_back_is_braked_and_never_pulled_outward(
     constants: Law, side: float
 ) -> None:
-    """No faster than its depth in `JOINT_AHEAD_S`: so a spring that was pressed does not throw."""
+    """Not much faster than its depth in `JOINT_AHEAD_S`: a spring that was pressed throws not."""
     joint, stiffness = Joint(constants, side), 2.0 * most_nm(constants) / JOINT_ZONE_RAD
-    assert joint.torque(0.02, -0.1) == pytest.approx((0.02 - 0.1 * JOINT_AHEAD_S) * stiffness)
-    assert joint.torque(0.02, -0.02 / JOINT_AHEAD_S) == pytest.approx(0.0, abs=1e-9)
-    assert joint.torque(0.02, -5.0) == pytest.approx(0.0, abs=1e-9)
+    back_rad_s = -STILL_RAD_S - 0.1
+    assert joint.torque(0.02, back_rad_s) == pytest.approx((0.02 - 0.1 * JOINT_AHEAD_S) * stiffness)
+    back_rad_s = -STILL_RAD_S - 0.02 / JOINT_AHEAD_S
+    assert joint.torque(0.02, back_rad_s) == pytest.approx(0.0, abs=1e-9)
+    assert joint.torque(0.02, -1.5) == pytest.approx(0.0, abs=1e-9)
     assert Limit.JOINT not in joint.acted
 
 
@@ -135,3 +140,33 @@ def test_a_barrier_yields_to_no_position_that_is_no_number(constants: Law) -> No
     work = scratch()
     yield_to(constants, np.full(7, np.nan), work)
     assert (work == 0.0).all()
+
+
+@SIDES
+def test_a_barrier_that_yielded_is_not_driven_by_noise(constants: Law, side: float) -> None:
+    """Speeds as measured of a joint that stands, for 10 s: without a dead-band it creeps inward."""
+    rng, joint, deep_rad, outward_rad_s = (
+        np.random.default_rng(4),
+        Joint(constants, side),
+        0.04,
+        0.0,
+    )
+    joint.brake(deep_rad)
+    for noise in rng.uniform(-0.9, 0.9, 5000) * STILL_RAD_S:
+        pushed_nm = joint.torque(deep_rad, outward_rad_s + noise) + FRICTION_NM_S * outward_rad_s
+        outward_rad_s -= DT_S * pushed_nm / INERTIA_KG_M2
+        deep_rad += DT_S * outward_rad_s
+    assert abs(deep_rad - 0.04) < 1e-6
+    assert Limit.JOINT not in joint.acted
+
+
+def test_a_joint_that_is_faster_than_a_reference_may_ask_is_braked(constants: Law) -> None:
+    """By nothing up to there, and from there on by the brake's damping."""
+    joint = Joint(constants, 1.0)
+    fast_rad_s = float(constants.joint_fast[JOINT])
+    for way in (1.0, -1.0):
+        assert joint.torque(-1.0, way * fast_rad_s) == pytest.approx(0.0, abs=1e-9)
+        assert Limit.JOINT not in joint.acted
+        braked_nm = joint.torque(-1.0, way * (fast_rad_s + 0.1))
+        assert braked_nm == pytest.approx(way * 0.1 * constants.brake_damping[JOINT])
+        assert Limit.JOINT in joint.acted

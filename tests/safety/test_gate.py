@@ -12,7 +12,8 @@ from safety import rotation
 from safety.course import Course
 from safety.decay import DECAY_S
 from safety.faults import FaultCode
-from safety.gate import FOLLOW_S, Gate, Measured
+from safety.gate import Gate, Measured
+from safety.hold import FOLLOW_S
 from safety.limits import ArmLimits, LimitError
 from safety.proposal import Hold, Home, PolicyTarget, Retrace, Twist
 from safety.settings import GateSettings
@@ -687,7 +688,7 @@ def test_control_snapping_the_reference_is_a_step(
     rig.position_m, rig.blocked = rig.position_m - 0.004, True
     rig.enter(Mode.TAKEOVER)
     rig.gate.take_over(rig.now_ns, rig.measured())
-    rig.gate._offset = np.zeros(6)
+    rig.gate._lead.drop()
     first = rig.tick(push(rig, [0.0] * 6))
     assert np.abs(first.command.position_m - before).max() > 0.2 * DT
 

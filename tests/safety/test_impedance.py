@@ -496,7 +496,7 @@ def test_posture_moves_the_elbow_and_not_the_hand(free: Law) -> None:
     tau, _ = torque_at(free, q, np.zeros(7), position, quaternion)
     assert np.linalg.norm(tau) > 0.1
     wrench = np.linalg.lstsq(jacobian.T, tau, rcond=None)[0]
-    assert np.abs(wrench).max() < 1e-2
+    assert np.abs(wrench).max() < 1e-6
 
 
 def test_law_takes_the_cells_values(

@@ -115,7 +115,7 @@ def test_control_a_reference_that_snaps_to_the_arm_jumps(
 
     def snap(gate: Gate, now_ns: int, time_s: float = 0.1) -> None:
         decay(gate, now_ns, time_s)
-        gate._offset = np.zeros(6)
+        gate._lead.drop()
 
     stand.begin_autonomy()
     stand.ask(AcquireLease)
