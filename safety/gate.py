@@ -161,7 +161,10 @@ class Gate:
         elif self.unusable is not None:
             reject = Reject.MEASUREMENT
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
+        inside = not self._workspace.outside
         if self._workspace.look(self._seen.position_m, self.limits):
+            if inside:  # what it still pulls with on the other axes may lever it further out
+                self._decay(now_ns, HOLD_DECAY_S)
             admitted, reject = self._come_back(admitted, reject)
             limits |= Limit.EXCURSION
         if state.mode not in _GRIPPING:
@@ -218,7 +221,8 @@ class Gate:
         """Outside the workspace: what leads back in, or a hold."""
         if isinstance(admitted, Hold):
             return admitted, reject
-        back = self._workspace.inward(admitted, self.position_m, self.quaternion, self.limits)
+        tracker = self._tracker
+        back = self._workspace.inward(admitted, tracker.position_m, tracker.quaternion, self.limits)
         return (Hold(), Reject.EXCURSION) if back is None else (back, reject)
 
     def _steer(self, now_ns: int, proposal: Proposal) -> Limit:

@@ -180,3 +180,23 @@ def test_a_box_that_becomes_smaller_stops_an_arm_outside_it(
     rig.gate.limits = small
     verdict = rig.tick(proposal(rig, np.array([-0.2, 0.0, 0.0]), Mode.AUTONOMOUS)).verdict
     assert verdict.reject is Reject.EXCURSION
+
+
+@pytest.mark.parametrize("mode", [Mode.TAKEOVER, Mode.RESETTING])
+def test_an_arm_that_goes_out_is_pulled_less_on_the_other_axes(
+    rig: Any, arm_limits: ArmLimits, mode: Mode
+) -> None:
+    """Where a link lies on something, the pull of the other axes levers the hand further out. What
+    is left is the way in which the reference brakes.
+    """
+    rig.enter(mode)
+    rig.blocked = True
+    rig.run(lambda: proposal(rig, np.array([0.2, 0.0, -0.2]), mode), 100)
+    assert np.abs(rig.gate.position_m - rig.position_m)[[0, 2]].min() > 3e-3
+    rig.position_m = outside(arm_limits, 1, 1.0, arm_limits.cartesian.margin_m + 1e-3)
+    rig.position_m[[0, 2]] = rig.decisions[-1].command.position_m[[0, 2]] - [4e-3, -3e-3]
+    back = rig.run(lambda: proposal(rig, np.array([0.2, -0.2, -0.2]), mode), 60)
+    assert not any(each.command.hold for each in back)
+    lead_m = back[-1].command.position_m - rig.position_m
+    assert lead_m[1] < -5e-3
+    assert np.abs(lead_m[[0, 2]]).max() < 2e-3
