@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 STEPS = 16
 """Actions of one chunk, 1.6 s of lift_cube."""
 _FINGERS_M_S = 0.10  # hardware/sim/driver.py
-_OPEN_M, _CUBE_M = 0.085, 0.05
+_OPEN_M, _CUBE_M = 0.085, 0.06
+_GRASPED_M = 0.062  # as the expert judges
 _HELD_M = 0.02  # a hand so near is around the cube
 
 
@@ -77,7 +78,7 @@ class ChunkedExpert:
             row[:6], row[-1] = advice.axes, advice.gripper
             moves = advice.axes[:3] * self._scale
             around = bool(np.linalg.norm(cube - hand) < _HELD_M)
-            if around and gripper_m <= _CUBE_M:
+            if around and gripper_m <= _GRASPED_M:
                 cube = cube + moves
             hand = hand + moves
             gripper_m += advice.gripper * _FINGERS_M_S * self._step_s

@@ -30,6 +30,8 @@ from safety.vocabulary import Source
 INJECTED_MS = (0, 100, 300, 500)
 EPISODES = 8  # for each injected time
 ON_GRID, DRIVEN, JERK, OVERHEAD_MS = 1.0, 0.95, 1.2, 2.0
+AGE_S = 1.5
+"""`[inference] observation_age_s`: with 500 ms an action is up to 1.2 s old when it has run."""
 _CALLS = 200
 _EPISODE_S = 14.0
 
@@ -120,7 +122,9 @@ def drives(injected_ms: tuple[int, ...], episodes: int) -> dict[int, Drives]:
     with tempfile.TemporaryDirectory(prefix="robot-rl-bench-") as folder:
         task = load_task("lift_cube")
         reset = task.reset.model_copy(update={"confirm": False})
-        cell = PolicyCell(Path(folder), task.model_copy(update={"reset": reset}))
+        inference = task.inference.model_copy(update={"observation_age_s": AGE_S})
+        task = task.model_copy(update={"reset": reset, "inference": inference})
+        cell = PolicyCell(Path(folder), task)
         try:
             cell.start()
             for _ in range(episodes):

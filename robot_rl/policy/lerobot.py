@@ -182,8 +182,8 @@ class LeRobotPolicy:
             # Flow and diffusion policies start from noise: it comes from the caller's generator.
             torch.manual_seed(0 if deterministic else int(rng.integers(2**63 - 1)))
             chunk = self._loaded.model.predict_action_chunk(batch, **guidance)
-            steps = [self._loaded.finish(chunk[:, i]) for i in range(self._steps)]
-        raw = torch.cat(steps).double().cpu().numpy()
+            steps = self._loaded.finish(chunk[:, : self._steps])
+        raw = steps[0].double().cpu().numpy()
         return Chunk(
             actions=to_actions(raw, self._columns, self._action),
             version=self.version,
