@@ -28,7 +28,7 @@ class HoldMotion:
         self._from_ns = 0
         self._blind = False  # in the last tick
         self._went_on = False  # as the arm moved, when it was first not seen
-        self._at: tuple[FloatArray, FloatArray] | None = None
+        self._at: tuple[FloatArray, FloatArray] = (np.zeros(3), np.zeros(4))  # of the last tick
 
     def begin(self, now_ns: int, *, blind: bool) -> bool:
         """Before each tick of a hold: whether the reference has to decay to the measured pose: as
@@ -56,7 +56,7 @@ class HoldMotion:
             # Once: a pose that comes and goes would set the reference in motion again and again.
             self._went_on = True
             tracker.go_on(seen.velocity)
-        elif self._at is not None:
+        else:
             tracker.position_m, tracker.quaternion = self._at
         tracker.brake()
         self._at = (tracker.position_m, tracker.quaternion)
