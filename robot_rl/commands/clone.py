@@ -39,6 +39,10 @@ def clone(
             "--untrained-head", help="It sees, and brings the demonstrations, but cannot act yet."
         ),
     ] = False,
+    lerobot: Annotated[
+        Path | None,
+        typer.Option(help="A LeRobot policy's folder: it acts, and vla_clone fine-tunes it."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 2,
     seed: Seed = 0,
     data: Data = DATA,
@@ -49,7 +53,9 @@ def clone(
     For a new task: `clone --untrained`, record (in the console, or with the scripted operator:
     `rehearse --demonstrations 30 --episodes 0 --evaluations 0 --no-learner --data demos`), then
     clone. The same demonstrations and seed give the same policy, up to rounding. With
-    `--untrained-head` what acts begins from nothing, as other systems' learners do.
+    `--untrained-head` what acts begins from nothing, as other systems' learners do. With
+    `--lerobot` the policy in that folder is the starting policy as it is, for the algorithm
+    vla_clone; no demonstrations are needed, and none are read.
 
     Example: `robot-rl clone --task lift_cube --data demos --most 30`
     """
@@ -63,6 +69,15 @@ def clone(
         from robot_rl.policy.starting import write_untrained
 
         manifest = write_untrained(folder, wanted, seed)
+    elif lerobot is not None:
+        if not lerobot.is_dir():
+            raise PlainError(
+                f"{lerobot}: there is no such folder; give one with a LeRobot policy (config.json, "
+                "model.safetensors and processors)"
+            )
+        from robot_rl.policy.starting import write_tunable  # loads LeRobot: seconds
+
+        manifest = write_tunable(folder, lerobot, wanted)
     else:
         where = server or demos or data
         if server is not None:

@@ -41,6 +41,9 @@ class LearnerSection(Section):
     actor_critic: ClassVar[bool] = False
     """Whether its actor follows values, so that `[risk.constraint]` can weigh the risk in them."""
 
+    reads_features: ClassVar[bool] = True
+    """Whether a backbone's features stand in its replay, which a risk critic needs."""
+
     algorithm: str
     batch: Annotated[int, Field(ge=2, le=4096)] = 256
     width: Annotated[int, Field(ge=16, le=1024)] = 256  # of both hidden layers of every network

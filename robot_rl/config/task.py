@@ -187,6 +187,12 @@ class Task(Section):
                 f"{self.learner.algorithm} has none: leave it out, or choose one of: "
                 f"{', '.join(sorted(able))}"
             )
+        if self.risk is not None and not self.learner.reads_features:
+            raise ValueError(
+                f"[risk] trains a critic on a backbone's features, and {self.learner.algorithm} "
+                "trains the whole policy and has none: leave [risk] out, or choose another "
+                "algorithm (learner.algorithm)"
+            )
         risk = self.risk
         if self.rewind.on_alarm == "rewind" and not (risk and (risk.acts or risk.force_n)):
             raise ValueError(

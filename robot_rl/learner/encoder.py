@@ -208,8 +208,10 @@ def keeping_encoder(
     say: Callable[[str], None],
 ) -> Encoder:
     """An encoder that keeps in `folder` what it encoded; one that keeps nothing, and says so, where
-    the disk refuses.
+    the disk refuses. What a fine-tuned policy learns from is kept by its backbone.
     """
+    if manifest.backbone.kind == "lerobot":
+        return Encoder(backbone, fetch, task=task, one_by_one=one_by_one, say=say)
     try:
         view = manifest.backbone.model_dump_json()
         store = FeatureStore(folder, view, one_by_one=one_by_one)

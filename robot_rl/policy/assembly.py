@@ -25,7 +25,7 @@ from robot_rl.policy.risk_weights import decode_risk
 from robot_rl.policy.weights import decode_head, load_into
 from robot_rl.schema.policy import Part, PolicyManifest
 
-SMOLVLA = "smolvla"
+SMOLVLA, LEROBOT = "smolvla", "lerobot"
 _PUBLISH_AGAIN = "publish the policy again"
 
 
@@ -50,9 +50,12 @@ def _encoder(folder: Path, manifest: PolicyManifest) -> Backbone:
         backbone: AdaptableBackbone = _keypoint_cnn(folder, part)
     elif part.kind == SMOLVLA:
         backbone = _smolvla(folder, part)
+    elif part.kind == LEROBOT:
+        backbone = _lerobot(folder, part)
     else:
         raise BadCheckpoint(
-            f"its backbone is a {part.kind!r}, and this robot loads {KEYPOINT_CNN} and {SMOLVLA}: "
+            f"its backbone is a {part.kind!r}, and this robot loads {KEYPOINT_CNN}, {SMOLVLA} and "
+            f"{LEROBOT}: "
             "bring the robot to the learner's release"
         )
     adapter = manifest.adapter
@@ -121,11 +124,22 @@ def _smolvla(folder: Path, part: Part) -> AdaptableBackbone:
     from robot_rl.policy.lerobot import LoadedPolicy  # loads LeRobot: seconds
     from robot_rl.policy.lerobot_features import SmolVlaFeatures
 
-    source = folder / FOLDER
+    return SmolVlaFeatures(LoadedPolicy(_checked(folder / FOLDER, part)), part.sha256)
+
+
+def _lerobot(folder: Path, part: Part) -> AdaptableBackbone:
+    from robot_rl.policy.lerobot import LoadedPolicy  # loads LeRobot: seconds
+    from robot_rl.policy.tunable import TunablePolicy
+
+    return TunablePolicy(LoadedPolicy(_checked(folder / FOLDER, part)), part.sha256)
+
+
+def _checked(source: Path, part: Part) -> Path:
+    """A LeRobot policy's folder whose weights are the part's. Raises BadCheckpoint."""
     found = file_sha256(source / MODEL)
     if found != part.sha256:
         raise _damaged(source / MODEL, found, part.sha256)
-    return SmolVlaFeatures(LoadedPolicy(source), part.sha256)
+    return source
 
 
 def _read(path: Path, part: Part) -> bytes:

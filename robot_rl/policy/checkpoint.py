@@ -82,6 +82,10 @@ def write_head_on(
 def load_backbone(folder: Path, manifest: CheckpointManifest) -> Backbone:
     """Raises BadCheckpoint."""
     described = manifest.backbone
+    if isinstance(described, LeRobotBackbone) and described.kind == "lerobot":
+        from robot_rl.policy.tunable import load_tunable  # loads LeRobot: seconds
+
+        return load_tunable(folder, described)
     if isinstance(described, LeRobotBackbone):
         from robot_rl.policy.lerobot_features import load_feature_backbone  # loads LeRobot: seconds
 

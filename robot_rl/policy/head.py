@@ -27,7 +27,8 @@ class HeadSettings(Message):
 
     # Left out where it is a Gaussian: heads of before there were others keep their names.
     kind: Annotated[
-        Literal["gaussian", "consistency"], Field(exclude_if=lambda kind: kind == "gaussian")
+        Literal["gaussian", "consistency", "tuned"],
+        Field(exclude_if=lambda kind: kind == "gaussian"),
     ] = "gaussian"
     features: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1, le=MAX_ACTION)]  # columns of an action

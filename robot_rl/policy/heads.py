@@ -4,9 +4,10 @@ from robot_rl.policy.consistency_head import ConsistencyHead, ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone
+from robot_rl.policy.tuned_head import TunedHead, TunedPolicy
 
-type AnyHead = Head | ConsistencyHead
-type HeadedPolicy = HeadPolicy | ConsistencyPolicy
+type AnyHead = Head | ConsistencyHead | TunedHead
+type HeadedPolicy = HeadPolicy | ConsistencyPolicy | TunedPolicy
 
 
 def new_head(settings: HeadSettings) -> AnyHead:
@@ -23,4 +24,6 @@ def headed(
     """The policy that a backbone and a head make."""
     if isinstance(head, Head):
         return HeadPolicy(backbone, head, version, explorer)
+    if isinstance(head, TunedHead):
+        return TunedPolicy(backbone, head, version, explorer)
     return ConsistencyPolicy(backbone, head, version, explorer)

@@ -27,7 +27,7 @@ from safety.vocabulary import ONLY_ARM
 
 MAPPING = "robot_rl.json"
 VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
-STATE = "observation.state"
+STATE, ACTION = "observation.state", "action"
 GRIPPER_THRESHOLD = 0.5  # beyond ± this a continuous gripper output opens or closes
 
 
@@ -65,9 +65,15 @@ class LoadedPolicy:
         self.cameras = self._camera_names(mapping)
         self.state = self._state_names(mapping)
 
-    def batch(self, observation: Observation) -> dict[str, Any]:
-        """One observation as LeRobot's preprocessed batch of one."""
+    def batch(
+        self, observation: Observation, actions: NDArray[np.float32] | None = None
+    ) -> dict[str, Any]:
+        """One observation as LeRobot's preprocessed batch of one; with the actions (steps, size)
+        that a policy is trained on, where they are given.
+        """
         raw: dict[str, Any] = {"task": observation.instruction}
+        if actions is not None:
+            raw[ACTION] = torch.from_numpy(actions)[None]
         for key, camera in self.cameras.items():
             if camera not in observation.images:
                 raise BadObservation(
@@ -121,19 +127,7 @@ class LeRobotPolicy:
         self.cameras, self.state = tuple(loaded.cameras.values()), loaded.state
         config: Any = loaded.config
         self._steps = int(getattr(config, "n_action_steps", 1))
-        outputs: Mapping[str, Any] = config.output_features
-        sizes = [f.shape[0] for f in outputs.values() if f.type is FeatureType.ACTION]
-        known = columns_by_size(action)
-        if len(sizes) != 1 or sizes[0] not in known:
-            forms = "; ".join(
-                f"{size} ({', '.join(action.names[column] for column in columns)})"
-                for size, columns in known.items()
-            )
-            raise BadCheckpoint(
-                f"{loaded.source}: the policy's action has {sizes or 'no'} values and the task's "
-                f"allows: {forms}"
-            )
-        self._columns = known[sizes[0]]
+        self._columns = policy_columns(loaded, action)
         self._guided = bool(loaded.model.supports_rtc()) and hasattr(config, "rtc_config")
         if self._guided:
             config.rtc_config = RTCConfig()
@@ -192,6 +186,23 @@ class LeRobotPolicy:
 
     def reset(self) -> None:
         self._loaded.model.reset()
+
+
+def policy_columns(loaded: LoadedPolicy, action: ActionSpace) -> tuple[int, ...]:
+    """The columns of the task's action that the policy's outputs fill. Raises BadCheckpoint."""
+    outputs: Mapping[str, Any] = loaded.config.output_features or {}
+    sizes = [f.shape[0] for f in outputs.values() if f.type is FeatureType.ACTION]
+    known = columns_by_size(action)
+    if len(sizes) != 1 or sizes[0] not in known:
+        forms = "; ".join(
+            f"{size} ({', '.join(action.names[column] for column in columns)})"
+            for size, columns in known.items()
+        )
+        raise BadCheckpoint(
+            f"{loaded.source}: the policy's action has {sizes or 'no'} values and the task's "
+            f"allows: {forms}"
+        )
+    return known[sizes[0]]
 
 
 def columns_by_size(action: ActionSpace) -> Mapping[int, tuple[int, ...]]:

@@ -49,8 +49,8 @@ class SmolVlaFeatures:
     def features_of(self, observations: Sequence[Observation]) -> NDArray[np.float32]:
         batches = [self._loaded.batch(each) for each in observations]
         found = np.empty((len(batches), self.size), np.float32)
-        for places in _alike(batches):
-            found[places] = self._hidden_states(_together([batches[place] for place in places]))
+        for places in alike(batches):
+            found[places] = self._hidden_states(together([batches[place] for place in places]))
         return found
 
     def _hidden_states(self, batch: dict[str, Any]) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ class SmolVlaFeatures:
         return torch.cat([mean, last], -1).float().cpu().numpy()
 
 
-def _alike(batches: Sequence[dict[str, Any]]) -> Iterable[list[int]]:
+def alike(batches: Sequence[dict[str, Any]]) -> Iterable[list[int]]:
     """Places of batches whose tensors have the same shapes. Images come in several sizes, and
     LeRobot pads an instruction only to the longest of its own batch.
     """
@@ -88,7 +88,7 @@ def _alike(batches: Sequence[dict[str, Any]]) -> Iterable[list[int]]:
     return places.values()
 
 
-def _together(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def together(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Batches of one, of the same shapes, as one batch."""
     return {
         key: torch.cat([batch[key] for batch in batches])
@@ -100,6 +100,11 @@ def _together(batches: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def load_feature_backbone(folder: Path, described: LeRobotBackbone) -> SmolVlaFeatures:
     """Raises BadCheckpoint."""
+    return SmolVlaFeatures(load_described(folder, described), described.sha256)
+
+
+def load_described(folder: Path, described: LeRobotBackbone) -> LoadedPolicy:
+    """The LeRobot policy that a manifest in `folder` names. Raises BadCheckpoint."""
     source = resolve(described.source, folder)
     sha256 = described.sha256
     if Path(source).is_dir():
@@ -109,4 +114,4 @@ def load_feature_backbone(folder: Path, described: LeRobotBackbone) -> SmolVlaFe
                 f"{source}/{MODEL}: its SHA-256 is {found[:12]}… and the manifest says "
                 f"{sha256[:12]}…; the head was trained on another model, copy it again"
             )
-    return SmolVlaFeatures(LoadedPolicy(source), sha256)
+    return LoadedPolicy(source)

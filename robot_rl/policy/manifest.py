@@ -97,12 +97,13 @@ class KeypointBackbone(Message):
 
 
 class LeRobotBackbone(Message):
-    """A LeRobot policy whose frozen features carry the head.
+    """A LeRobot policy: `smolvla`, whose frozen features carry a head, or `lerobot`, which acts
+    itself and is fine-tuned (robot_rl.policy.tuned_head).
 
     `source` is a folder beside the manifest or a hub id.
     """
 
-    kind: Literal["smolvla"] = "smolvla"
+    kind: Literal["smolvla", "lerobot"] = "smolvla"
     source: str
     sha256: str
     size_bytes: int

@@ -121,3 +121,32 @@ def write_untrained_on(folder: Path, source: Path, task: Task, seed: int) -> Che
         algorithm="untrained",
         report={"seed": seed},
     )
+
+
+def write_tunable(folder: Path, source: Path, task: Task) -> CheckpointManifest:
+    """A policy folder that acts as the LeRobot policy in `source`, a folder, and from which a
+    learner fine-tunes it. Raises BadCheckpoint.
+    """
+    from robot_rl.policy.lerobot import LoadedPolicy, policy_columns  # loads LeRobot: seconds
+    from robot_rl.policy.tunable import TunablePolicy
+    from robot_rl.policy.tuned_head import TunedHead, untuned
+
+    loaded = LoadedPolicy(source)
+    policy_columns(loaded, task.action)
+    weights = source / MODEL
+    base = TunablePolicy(loaded, file_sha256(weights))
+    return write_head_on(
+        folder,
+        backbone=LeRobotBackbone(
+            kind="lerobot",
+            source=str(source.resolve()),
+            sha256=base.sha256,
+            size_bytes=weights.stat().st_size,
+            cameras=base.cameras,
+            state=loaded.state,
+        ),
+        head=TunedHead(untuned(task.action), base),
+        task=task.name,
+        instruction=task.instruction,
+        algorithm="lerobot",
+    )

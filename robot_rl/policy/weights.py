@@ -18,6 +18,7 @@ from robot_rl.policy.heads import AnyHead, new_head
 from robot_rl.policy.interface import Backbone
 from robot_rl.policy.keypoint_cnn import KeypointNet
 from robot_rl.policy.manifest import BadCheckpoint
+from robot_rl.policy.tuned_head import TunedHead, TunedSettings, tunable
 
 
 def sha256_of_net(net: KeypointNet) -> str:
@@ -38,7 +39,9 @@ def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> An
     """A head that stands on this backbone, from its bytes. Raises BadCheckpoint."""
     metadata = read_metadata(data, name)
     try:
-        settings = HeadSettings.model_validate_json(metadata["robot_rl.head"])
+        shape = metadata["robot_rl.head"]
+        tuned = '"kind":"tuned"' in shape
+        settings = (TunedSettings if tuned else HeadSettings).model_validate_json(shape)
         standing_on = metadata["robot_rl.backbone_sha256"]
     except (KeyError, ValidationError) as error:
         raise BadCheckpoint(
@@ -55,7 +58,10 @@ def decode_head(data: bytes, backbone: Backbone, name: str = "the policy") -> An
             f"{name}: the head takes {settings.features} features and the backbone gives "
             f"{backbone.size}; the two files belong to different policies"
         )
-    head = new_head(settings)
+    if isinstance(settings, TunedSettings):
+        head: AnyHead = TunedHead(settings, tunable(backbone, name))
+    else:
+        head = new_head(settings)
     load_into(head, data, name)
     return head
 

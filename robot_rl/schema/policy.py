@@ -49,7 +49,7 @@ class Part(Message):
     """Named by its content: what has this `sha256` is never sent twice."""
 
     role: PartRole
-    kind: str  # how to load it: "keypoint_cnn" | "smolvla", "low_rank", "head", "risk"
+    kind: str  # how to load it: "keypoint_cnn" | "smolvla" | "lerobot", "low_rank", "head", "risk"
     sha256: Sha256  # of its weights
     files: tuple[PartFile, ...]  # empty: nothing of it is on the server, the robot brings it
 

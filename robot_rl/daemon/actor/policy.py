@@ -10,9 +10,8 @@ from robot_rl.config import Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.assembly import load_encoder, load_head, load_risk
-from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
-from robot_rl.policy.head import HeadPolicy, HeadSettings
+from robot_rl.policy.head import ActingPolicy, HeadSettings
 from robot_rl.policy.heads import headed
 from robot_rl.policy.interface import (
     Backbone,
@@ -90,7 +89,7 @@ class PolicyHolder:
         self._task, self._store, self._root_seed = task, VersionStore(folder), root_seed
         self._explorer = Explorer(task.exploration)
         self._starting = load_starting_policy(task)
-        if isinstance(self._starting, HeadPolicy | ConsistencyPolicy):
+        if isinstance(self._starting, ActingPolicy):
             self._starting.explorer = self._explorer
         self._starting.version = STARTING_VERSION
         self.policy: Policy = self._starting
@@ -267,11 +266,7 @@ class _Encoders:
 
     def keep_only(self, *policies: Policy) -> None:
         """Give the memory of all others back."""
-        backbones = [
-            policy.backbone
-            for policy in policies
-            if isinstance(policy, HeadPolicy | ConsistencyPolicy)
-        ]
+        backbones = [policy.backbone for policy in policies if isinstance(policy, ActingPolicy)]
         self._loaded = {backbone.sha256: backbone for backbone in backbones}
 
 
