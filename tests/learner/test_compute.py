@@ -35,7 +35,8 @@ from tests.learner.algorithms.test_hil_serl import SHAPE
 from tests.learner.lab import Lab, record_episode
 from tests.learner.test_process import same, session, weights, whole
 
-NAMES = sorted(known_algorithms())
+# Those of a head on features; what trains a whole policy has tests of its own.
+NAMES = sorted(name for name, kind in known_algorithms().items() if kind.reads_features)
 SMALL = {"batch": 16, "width": 16}
 SOON = {"critic_warmup_updates": 2, "critics": 3, "return_floor": True}
 UPDATES = 6
