@@ -59,13 +59,25 @@ class Temperature(nn.Module):
         return self.log.exp() * surplus
 
 
-def follow_values(grippers: torch.Tensor, values: torch.Tensor, temperature: float) -> torch.Tensor:
-    """(batch,): cross-entropy of the logits (batch, grippers, choices) with softmax(Q_g / τ).
+def follow_values(
+    grippers: torch.Tensor,
+    values: torch.Tensor,
+    temperature: float,
+    prior: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """(batch,): cross-entropy of the logits (batch, grippers, choices) with
+    softmax(prior + Q_g / τ): the best policy whose divergence from the prior's costs τ (MPO,
+    Abdolmaleki et al. 2018). `prior` are logits of the same shape; without, all choices are alike.
+    Where their values are equal, the prior itself is wanted: critics that know nothing yet do not
+    open a gripper that holds something.
 
-    Its gradient, π − softmax(Q_g / τ), does not vanish where the logits are far apart, as that of
-    −Σ π·Q_g does: a gripper that is sure, and wrong, still learns.
+    Its gradient does not vanish where the logits are far apart, as that of −Σ π·Q_g does: a
+    gripper that is sure, and wrong, still learns.
     """
-    wanted = (values.detach() / temperature).softmax(-1)
+    wanted = values.detach() / temperature
+    if prior is not None:
+        wanted = wanted + prior
+    wanted = wanted.softmax(-1)
     return -(wanted * grippers.log_softmax(-1)).sum((-2, -1))
 
 

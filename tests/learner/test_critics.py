@@ -142,3 +142,21 @@ def test_a_gripper_that_is_sure_and_wrong_still_learns() -> None:
     loss.sum().backward()
     assert logits.grad is not None
     assert logits.grad[0, 0].tolist() == pytest.approx([1 - wanted[0], -wanted[1], -wanted[2]])
+
+
+def test_values_that_are_equal_leave_a_gripper_to_its_prior() -> None:
+    """lift_cube lost its start's grasp to critics that did not know the choices apart yet."""
+    prior = torch.tensor([[[4.0, 0.0, 0.0]]])
+    logits = prior.clone().requires_grad_(True)
+    follow_values(logits, torch.full((1, 1, 3), 0.3), 0.02, prior).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0].tolist() == pytest.approx([0.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_a_gap_between_values_is_weighed_against_the_prior() -> None:
+    """A choice e⁴ times less likely is level with the other where it is worth 4·τ more."""
+    prior, logits = torch.tensor([[[4.0, 0.0, -90.0]]]), torch.zeros(1, 1, 3, requires_grad=True)
+    values = torch.tensor([[[0.0, 4 * 0.02, 0.0]]])
+    follow_values(logits, values, 0.02, prior).sum().backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0].tolist() == pytest.approx([1 / 3 - 0.5, 1 / 3 - 0.5, 1 / 3], abs=1e-6)

@@ -28,7 +28,7 @@ class RlpdSettings(LearnerSection):
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
     # The starting policy knows more than new critics: they learn alone first.
     critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
-    gripper_temperature: Positive = 0.02  # in units of reward; a gripper follows softmax(Q_g / τ)
+    gripper_temperature: Positive = 0.02  # reward; robot_rl.learner.sac.follow_values
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

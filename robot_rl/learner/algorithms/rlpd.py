@@ -10,10 +10,11 @@ term: what the policy keeps of its start, it keeps because the critics agree.
             with return_floor: the greater of y and the return that was reached from there
   grasp     (only with a gripper; RLPD has continuous actions only, this is HIL-SERL's)
             y = r + penalty + γ·mask·Q_g'(s′, argmax Q_g(s′)), a double DQN over close, stay, open
-  actor     α·log π(a|s) − mean_E Q(s, a) + CE(gripper, softmax(Q_g(s) / τ))
+  actor     α·log π(a|s) − mean_E Q(s, a) + CE(gripper, π_0(·|s)·exp(Q_g(s) / τ)), π_0 the start
   α         towards the target entropy, −dim(a)/2 unless the settings say otherwise
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -55,6 +56,7 @@ class Rlpd(nn.Module):
         self.settings = settings
         self.budget, self.counts = Budget.of(settings), Counts()
         self.constrain: Constrain = unconstrained
+        self.start = copy.deepcopy(head).requires_grad_(False)
         self.head = head.train().requires_grad_(True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -130,8 +132,10 @@ class Rlpd(nn.Module):
         value = self.constrain(value, features, drawn.action, drawn.grippers)
         improve = (self.temperature.value * drawn.log_probability - value).mean()
         values = self.critics.grasps(features)
-        grip = follow_values(drawn.grippers, values, self.settings.gripper_temperature).mean()
-        return improve, grip, drawn.log_probability
+        with torch.no_grad():
+            prior = self.start(features).grippers
+        grip = follow_values(drawn.grippers, values, self.settings.gripper_temperature, prior)
+        return improve, grip.mean(), drawn.log_probability
 
     def value(self, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
         """See robot_rl.learner.fitness.Valued."""

@@ -68,13 +68,13 @@ def test_the_target_entropy_is_of_every_axis() -> None:
 
 
 def test_the_actor_weighs_entropy_against_the_mean_value() -> None:
-    improve, grip, log_probability = made(gripper_temperature=0.05).actor_loss(
-        batch_of_two()[FEATURES]
-    )
+    algorithm = made(gripper_temperature=0.05)
+    say(algorithm.start, 0.0, 0.0, [3.0, 0.0, 0.0])
+    improve, grip, log_probability = algorithm.actor_loss(batch_of_two()[FEATURES])
     expected = [by_hand(z) for z in drawn(2)]
     assert log_probability.tolist() == pytest.approx(expected, abs=1e-5)
     assert improve.item() == pytest.approx(ALPHA * sum(expected) / 2 - 0.3, abs=1e-5)
-    policy, wanted = math.e**2 / (2 + math.e**2), math.e / (2 + math.e)
+    policy, wanted = math.e**2 / (2 + math.e**2), math.e / (math.e**3 + math.e + 1)
     other = (1 - policy) / 2
     by_choice = -wanted * math.log(policy) - (1 - wanted) * math.log(other)
     assert grip.item() == pytest.approx(by_choice, abs=1e-5)
