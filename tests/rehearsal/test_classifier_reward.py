@@ -12,30 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from robot_rl.config.document import CHECKOUT, load_task, read_toml
+from robot_rl.config.document import load_task
 from robot_rl.learner.columns import Trajectory
 from robot_rl.learner.feature_store import FeatureStore, segment_key
 from robot_rl.learner.learner import FEATURES
 from robot_rl.policy.folder import read_manifest, sha256_of
 from robot_rl.rehearsal.classifier_training import FOLDER
-from robot_rl.rehearsal.derived_task import merged, write_task
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.schema.episode import Outcome, Purpose
 from robot_rl.schema.segment import decode_segment
 from robot_rl.schema.step import Step
 from tests.policy.tiny_success import store_constant
+from tests.rehearsal.short_task import MAX_STEPS, short_task
 from tests.rehearsal.test_two_robots import ARROW
 
 NEVER = 0.01  # its probability of success
-MAX_STEPS = 45  # the expert needs fewer
-
-
-def short_task(folder: Path) -> Path:
-    source = CHECKOUT / "tasks" / "lift_cube.toml"
-    file = folder / "tasks" / "lift_cube.toml"
-    write_task(file, merged(read_toml(source), {"max_steps": MAX_STEPS}), source)
-    return file
 
 
 def segments_of(data: Path) -> list[bytes]:

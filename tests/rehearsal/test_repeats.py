@@ -1,5 +1,6 @@
 """Two runs with the same seed are equal, step for step; and what tells them apart, does."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from robot_rl.rehearsal.timeline import frozen_evaluations
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import Step
+from tests.rehearsal.short_task import short_task
 
 BUSY = "while True: pass"
 
@@ -30,17 +32,18 @@ def test_two_rehearsals_with_the_same_seed_are_equal() -> None:
     """With the learner and the scripted person at work, on a machine that is busy in another way
     each time.
     """
-    settings = RehearsalSettings(
-        cell="simulation",
-        task="lift_cube",
-        robot_minutes=0.4,
-        evaluations=1,
-        demonstrations=1,
-        evaluate_every_minutes=0.3,
-        evaluate_episodes=1,
-        seed=3,
-    )
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
+        settings = RehearsalSettings(
+            cell="simulation",
+            task=os.fspath(short_task(Path(folder))),
+            robot_minutes=0.25,
+            evaluations=1,
+            demonstrations=1,
+            evaluate_every_minutes=0.2,
+            evaluate_episodes=1,
+            patience_s=0.5,
+            seed=3,
+        )
         one, two = Path(folder) / "one", Path(folder) / "two"
         first = rehearse(settings, one, quiet=True)
         with subprocess.Popen([sys.executable, "-c", BUSY]) as busy:

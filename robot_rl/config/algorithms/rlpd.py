@@ -26,8 +26,9 @@ class RlpdSettings(LearnerSection):
     backup_entropy: bool = False
     return_floor: bool = False  # see HilSerlSettings
     critic_to_actor: Annotated[int, Field(ge=1, le=20)] = 2
-    # The starting policy knows more than new critics: they learn alone first.
-    critic_warmup_updates: Annotated[int, Field(ge=0)] = 1000
+    # The starting policy knows more than new critics: they learn alone first, of successes and
+    # failures of the start itself (WSRL, Zhou et al. 2024). With 1000 lift_cube is forgotten.
+    critic_warmup_updates: Annotated[int, Field(ge=0)] = 4000
     gripper_temperature: Positive = 0.02  # reward; robot_rl.learner.sac.follow_values
 
     @model_validator(mode="after")
