@@ -50,16 +50,20 @@ class HoldMotion:
         It rests where the arm has come to stand. What the limits made of the last tick shifts no
         place that the reference decays to.
         """
-        if not self._blind:
+        if self._long(now_ns):  # what still moves the arm is not followed: the place is fixed
+            tracker.position_m, tracker.quaternion = self._at
+        elif not self._blind:
             tracker.position_m, tracker.quaternion = seen.at(now_ns)
-        elif not (self._went_on or self._long(now_ns)):
+        elif not self._went_on:
             # Once: a pose that comes and goes would set the reference in motion again and again.
             self._went_on = True
             tracker.go_on(seen.velocity)
         else:
             tracker.position_m, tracker.quaternion = self._at
-        tracker.brake()
-        self._at = (tracker.position_m, tracker.quaternion)
+        try:
+            tracker.brake()
+        finally:  # a plan that failed braked by its fallback
+            self._at = (tracker.position_m, tracker.quaternion)
         self.rests = tracker.at_rest and settled and (seen.still or self._long(now_ns))
 
     def _long(self, now_ns: int) -> bool:

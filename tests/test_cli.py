@@ -415,5 +415,6 @@ def test_benchmarks_are_named() -> None:
     names = run("bench", "list").out.split()
     assert names == [
         *("control", "correction", "faults", "fuzz", "kills", "learner", "limit_profile"),
-        *("lockstep", "memory", "outbox", "replay", "restart", "risk", "startup", "takeover"),
+        *("lockstep", "memory", "outbox", "policy", "policy_server", "replay", "restart", "risk"),
+        *("startup", "takeover"),
     ]

@@ -198,7 +198,7 @@ def frozen(algorithm: Algorithm) -> tuple[float, float]:
 @pytest.mark.beside
 def test_a_policy_learns_to_stay_below_the_limit_and_without_it_does_not() -> None:
     free, _, reached_free = practise_dangerously(RiskSection(width=32))
-    section = ConstraintSection(limit=0.1, rate=0.1)
+    section = ConstraintSection(limit=0.1, rate=0.03)
     bound, risk, reached = practise_dangerously(RiskSection(width=32, constraint=section))
     unsafe_free, unsafe = frozen(free)[1], frozen(bound)[1]
     assert risk.multiplier is not None

@@ -44,7 +44,7 @@ def test_a_gripper_pressed_briefly_and_key_c_forgotten() -> None:
         cell="simulation",
         task="lift_cube",
         demonstrations=1,
-        episodes=1,
+        episodes=3,  # the policy may do one of them alone
         evaluations=0,
         learner=False,
         patience_s=0.3,
@@ -58,12 +58,12 @@ def test_a_gripper_pressed_briefly_and_key_c_forgotten() -> None:
         steps = [step for step in recorded(Path(folder)) if step.source is Source.HUMAN]
         with opened(Path(folder)) as database, database.engine.connect() as connection:
             rows = connection.execute(select(InterventionDecisionTable.__table__)).all()
-    shown, trained = report.timeline
+    shown, *trained = report.timeline
     assert (shown.purpose, shown.outcome) == (Purpose.DEMONSTRATION, Outcome.SUCCESS)
     decided = {row.intervention_id for row in rows}
     taken_over = [step for step in steps if step.intervention_id in decided]
     assert list(presses(step for step in steps if step.intervention_id not in decided)) == [2]
-    assert trained.purpose is Purpose.TRAINING
+    assert {entry.purpose for entry in trained} == {Purpose.TRAINING}
     assert report.marks_forgotten == len(rows) == report.interventions - 1 > 0
     assert {(row.use, row.by_default) for row in rows} == {("recovery", True)}
     assert {step.phase for step in taken_over} == {Phase.RECOVERY}, "nobody pressed C"

@@ -104,3 +104,17 @@ def test_after_a_hold_has_followed_for_long_no_motion_is_taken_over(pressing: Ri
         pressing.position_m = pressing.position_m + np.array([0.0, 1e-3, 0.0])
         pressing.tick(None, None if tick * PERIOD_NS < FOLLOW_S * 1e9 else unseen(pressing))
     assert not taken
+
+
+@pytest.mark.parametrize("speed_m_s", [0.1, 0.25])
+def test_an_arm_that_is_moved_on_is_followed_no_longer_than_that(
+    pressing: Rig, speed_m_s: float
+) -> None:
+    """However fast: afterwards the reference stays, and the arm is pulled back to it."""
+    way_m = np.array([0.0, -speed_m_s * PERIOD_NS * 1e-9, 0.0])
+    held: list[np.ndarray] = []
+    for _ in range(round((FOLLOW_S + 0.3) * 1e9 / PERIOD_NS)):
+        pressing.position_m = pressing.position_m + way_m
+        held.append(pressing.tick(None).command.position_m)
+    assert pressing.gate.rests
+    assert held[-1][1] - pressing.position_m[1] > 0.01
