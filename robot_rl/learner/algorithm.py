@@ -130,9 +130,12 @@ def not_finite(tensors: Mapping[str, torch.Tensor]) -> str:
 
 
 def head_optimizer(head: nn.Module, settings: LearnerSection) -> torch.optim.AdamW:
-    """Adam; where it is set, with decay beside the gradient (Loshchilov and Hutter 2019)."""
+    """Adam on what is not frozen; where it is set, with decay beside the gradient (Loshchilov and
+    Hutter 2019).
+    """
+    trained = [each for each in head.parameters() if each.requires_grad]
     return torch.optim.AdamW(
-        head.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        trained, settings.learning_rate, weight_decay=settings.weight_decay, fused=True
     )
 
 

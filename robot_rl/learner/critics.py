@@ -18,9 +18,8 @@ from robot_rl.learner.derived import (
     BatchColumn,
 )
 from robot_rl.learner.device import send
-from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Batch
-from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, picked
+from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, choices_of, picked
 from robot_rl.policy.networks import Ensemble
 
 CHOICES = len(GRIPPER_VALUES)

@@ -18,8 +18,8 @@ import torch
 from robot_rl.config.fitness import FitnessSection
 from robot_rl.learner.algorithm import Algorithm
 from robot_rl.learner.derived import decided
-from robot_rl.learner.losses import choices_of
 from robot_rl.learner.replay import Replay
+from robot_rl.policy.head import choices_of
 from robot_rl.policy.heads import AnyHead
 
 FEWEST = 32  # recorded states, and human ones, from which quality is judged

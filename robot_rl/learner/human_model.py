@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from robot_rl.learner.losses import choices_of
-from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, picked
+from robot_rl.policy.head import GRIPPER_VALUES, HeadSettings, choices_of, picked
 from robot_rl.policy.networks import Ensemble
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 0.7

@@ -5,7 +5,7 @@ from torch import nn
 
 from robot_rl.learner.derived import FEATURES, IMITATED, SHOWN
 from robot_rl.learner.replay import Batch
-from robot_rl.policy.head import GRIPPER_VALUES, Head, HeadSettings, picked
+from robot_rl.policy.head import Head, choices_of, picked
 
 
 def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
@@ -20,12 +20,6 @@ def clone_loss(head: Head, features: torch.Tensor, action: torch.Tensor) -> torc
         logits, choice = output.grippers[:, gripper], choices[:, gripper]
         loss = loss + nn.functional.cross_entropy(logits, choice, reduction="none")
     return loss
-
-
-def choices_of(shape: HeadSettings, action: torch.Tensor) -> torch.Tensor:
-    """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
-    orders = picked(action, shape.gripper_columns)
-    return (orders.clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()
 
 
 class ShownRows:

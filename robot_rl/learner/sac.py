@@ -11,6 +11,7 @@ from torch import nn
 from robot_rl.learner.device import send
 from robot_rl.learner.share import own_part
 from robot_rl.policy.head import Head
+from robot_rl.policy.residual_head import ResidualHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,10 @@ class Sampled:
     grippers: torch.Tensor  # (batch, grippers, choices) logits
 
 
-def sample(head: Head, features: torch.Tensor, rng: torch.Generator) -> Sampled:
-    """a = tanh(μ + σ·z), log π(a) = Σ log N(u; μ, σ) − log(1 − tanh²(u))."""
+def sample(head: Head | ResidualHead, features: torch.Tensor, rng: torch.Generator) -> Sampled:
+    """a = tanh(μ + σ·z), log π(a) = Σ log N(u; μ, σ) − log(1 − tanh²(u)); of a residual, a is the
+    correction before its scale.
+    """
     output = head(features)
     # Drawn on the processor: a saved generator goes on wherever it is loaded.
     rows, axes = output.mean.shape

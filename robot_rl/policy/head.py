@@ -27,7 +27,7 @@ class HeadSettings(Message):
 
     # Left out where it is a Gaussian: heads of before there were others keep their names.
     kind: Annotated[
-        Literal["gaussian", "consistency", "tuned"],
+        Literal["gaussian", "consistency", "tuned", "residual"],
         Field(exclude_if=lambda kind: kind == "gaussian"),
     ] = "gaussian"
     features: Annotated[int, Field(ge=1)]
@@ -35,6 +35,8 @@ class HeadSettings(Message):
     axes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
     gripper_columns: tuple[Annotated[int, Field(ge=0)], ...]
     width: Annotated[int, Field(ge=16, le=1024)] = 256
+    # Of a residual: how far it may go from the frozen policy, of full scale.
+    scale: Annotated[float, Field(ge=0, le=2, exclude_if=lambda scale: scale == 0)] = 0.0
 
     @model_validator(mode="before")
     @classmethod
@@ -220,3 +222,9 @@ def whole_action(shape: HeadSettings, axes: torch.Tensor, grippers: torch.Tensor
         orders = torch.tensor(GRIPPER_VALUES, device=axes.device)[grippers.argmax(-1)]
         action[:, list(shape.gripper_columns)] = orders
     return action
+
+
+def choices_of(shape: HeadSettings, action: torch.Tensor) -> torch.Tensor:
+    """(batch, grippers) index into GRIPPER_VALUES of the nearest of close, stay, open."""
+    orders = picked(action, shape.gripper_columns)
+    return (orders.clamp(GRIPPER_VALUES[0], GRIPPER_VALUES[-1]).round() + 1).long()

@@ -4,15 +4,23 @@ from robot_rl.policy.consistency_head import ConsistencyHead, ConsistencyPolicy
 from robot_rl.policy.explorer import Explorer
 from robot_rl.policy.head import Head, HeadPolicy, HeadSettings
 from robot_rl.policy.interface import Backbone
+from robot_rl.policy.residual_head import ResidualHead, ResidualPolicy
 from robot_rl.policy.tuned_head import TunedHead, TunedPolicy
 
-type AnyHead = Head | ConsistencyHead | TunedHead
-type HeadedPolicy = HeadPolicy | ConsistencyPolicy | TunedPolicy
+type AnyHead = Head | ConsistencyHead | TunedHead | ResidualHead
+type HeadedPolicy = HeadPolicy | ConsistencyPolicy | TunedPolicy | ResidualPolicy
+
+_KINDS = {
+    "gaussian": Head,
+    "consistency": ConsistencyHead,
+    "tuned": TunedHead,
+    "residual": ResidualHead,
+}
 
 
 def new_head(settings: HeadSettings) -> AnyHead:
     """An untrained one."""
-    return Head(settings) if settings.kind == "gaussian" else ConsistencyHead(settings)
+    return _KINDS[settings.kind](settings)
 
 
 def headed(
@@ -26,4 +34,6 @@ def headed(
         return HeadPolicy(backbone, head, version, explorer)
     if isinstance(head, TunedHead):
         return TunedPolicy(backbone, head, version, explorer)
+    if isinstance(head, ResidualHead):
+        return ResidualPolicy(backbone, head, version, explorer)
     return ConsistencyPolicy(backbone, head, version, explorer)

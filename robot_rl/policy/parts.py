@@ -14,7 +14,12 @@ FOLDER = "backbone"  # of a LeRobot policy with all that it needs to be loaded
 ADAPTER_KIND = "low_rank"
 RISK = "risk.safetensors"
 RISK_KIND = "risk"
-HEAD_KINDS = {"gaussian": "head", "consistency": "consistency_head", "tuned": "tuned_head"}
+HEAD_KINDS = {
+    "gaussian": "head",
+    "consistency": "consistency_head",
+    "tuned": "tuned_head",
+    "residual": "residual_head",
+}
 """Kind in a head's settings → kind of the part; the first had no other beside it."""
 
 

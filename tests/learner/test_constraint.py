@@ -109,7 +109,7 @@ def test_every_actor_that_follows_values_follows_what_the_constraint_makes_of_th
 ) -> None:
     ends: list[float] = []
     for sign in (1.0, -1.0):
-        algorithm, data = made(name, q_weight=1.0, clone_weight=0.0)
+        algorithm, data = made(name, q_weight=1.0, clone_weight=0.0, scale=1.0)
 
         def constrain(
             value: torch.Tensor,

@@ -44,7 +44,7 @@ from robot_rl.learner.derived import (
     MonteCarloReturn,
 )
 from robot_rl.learner.device import fixed_shapes, send
-from robot_rl.learner.losses import ShownRows, choices_of
+from robot_rl.learner.losses import ShownRows
 from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.sac import descend, follow_values
 from robot_rl.learner.samplers import Demonstrated, HalfAndHalf
@@ -56,7 +56,7 @@ from robot_rl.policy.consistency_head import (
     ConsistencyHead,
     karras_scales,
 )
-from robot_rl.policy.head import picked
+from robot_rl.policy.head import choices_of, picked
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.manifest import BadCheckpoint
 

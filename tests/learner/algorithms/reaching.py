@@ -15,6 +15,7 @@ from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Demonstrated
 from robot_rl.policy.head import GRIPPER_VALUES, Head
 from robot_rl.policy.heads import AnyHead
+from robot_rl.policy.residual_head import ResidualHead
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.message import new_id
 from tests.learner.algorithms.test_hil_serl import HORIZON, SHAPE, Reach, Vector, add
@@ -34,6 +35,8 @@ def choose(head: AnyHead, features: Vector, rng: np.random.Generator | None) -> 
     """With noise where a generator is given."""
     if isinstance(head, Head):
         return choose_gaussian(head, features, rng)
+    if isinstance(head, ResidualHead):
+        return choose_corrected(head, features, rng)
     noise = torch.zeros(1, 2)
     if rng is not None:
         noise = torch.from_numpy(rng.standard_normal((1, 2), np.float32))
@@ -41,6 +44,20 @@ def choose(head: AnyHead, features: Vector, rng: np.random.Generator | None) -> 
         seen = torch.from_numpy(features)[None]
         move, grip = head.draw(seen, noise)[0].numpy(), head.grippers(seen)[0, 0].argmax()
     return np.array([*move, 0, 0, 0, 0, GRIPPER_VALUES[int(grip)]])
+
+
+def choose_corrected(
+    head: ResidualHead, features: Vector, rng: np.random.Generator | None
+) -> Vector:
+    with torch.inference_mode():
+        seen = torch.from_numpy(features)[None]
+        output = head(seen)
+        raw = output.mean
+        if rng is not None:
+            raw = raw + output.log_std.exp() * torch.from_numpy(rng.standard_normal(2)).float()
+        move = head.corrected(seen, torch.tanh(raw))[0].numpy()
+    grip = GRIPPER_VALUES[int(output.grippers[0, 0].argmax())]
+    return np.array([*move, 0, 0, 0, 0, grip])
 
 
 def success_rate(head: AnyHead, seed: int, episodes: int = 40) -> float:
