@@ -22,14 +22,14 @@ GRIPPER_VALUES = (-1.0, 0.0, 1.0)
 """Close, stay, open: the order of the gripper head's outputs."""
 
 
+type HeadKind = Literal["gaussian", "consistency", "tuned", "residual"]
+
+
 class HeadSettings(Message):
     """Shape of the head; travels in the metadata of its weights."""
 
     # Left out where it is a Gaussian: heads of before there were others keep their names.
-    kind: Annotated[
-        Literal["gaussian", "consistency", "tuned", "residual"],
-        Field(exclude_if=lambda kind: kind == "gaussian"),
-    ] = "gaussian"
+    kind: Annotated[HeadKind, Field(exclude_if=lambda kind: kind == "gaussian")] = "gaussian"
     features: Annotated[int, Field(ge=1)]
     size: Annotated[int, Field(ge=1, le=MAX_ACTION)]  # columns of an action
     axes: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]

@@ -10,17 +10,12 @@ from robot_rl.policy.tuned_head import TunedHead, TunedPolicy
 type AnyHead = Head | ConsistencyHead | TunedHead | ResidualHead
 type HeadedPolicy = HeadPolicy | ConsistencyPolicy | TunedPolicy | ResidualPolicy
 
-_KINDS = {
-    "gaussian": Head,
-    "consistency": ConsistencyHead,
-    "tuned": TunedHead,
-    "residual": ResidualHead,
-}
+_ON_FEATURES = {"gaussian": Head, "consistency": ConsistencyHead, "residual": ResidualHead}
 
 
 def new_head(settings: HeadSettings) -> AnyHead:
-    """An untrained one."""
-    return _KINDS[settings.kind](settings)
+    """An untrained one; not of the tuned kind, which needs its base."""
+    return _ON_FEATURES[settings.kind](settings)
 
 
 def headed(

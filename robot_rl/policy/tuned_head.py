@@ -14,7 +14,7 @@ Nothing here loads LeRobot; who makes such a head has loaded it with the backbon
 import copy
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch import nn
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.policy.explorer import Explorer
-from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadSettings
+from robot_rl.policy.head import GRIPPER_VALUES, ActingPolicy, HeadKind, HeadSettings
 from robot_rl.policy.interface import Backbone, Chunk, Observation, RunningChunk
 from robot_rl.policy.manifest import BadCheckpoint
 
@@ -39,7 +39,7 @@ _DOWN, _UP, _WHOLE = "/down", "/up", "/whole"
 class TunedSettings(HeadSettings):
     """`weights`: which of the base change; none: it acts as it is."""
 
-    kind: Literal["gaussian", "consistency", "tuned"] = KIND
+    kind: HeadKind = KIND
     features: Annotated[int, Field(ge=1)] = 1
     space: str  # the task's action space (ActionSpace) as JSON
     rank: Annotated[int, Field(ge=0, le=256)] = 0

@@ -13,6 +13,7 @@ from robot_rl.learner.derived import FEATURES, IMITATED
 from robot_rl.learner.losses import clone_loss
 from robot_rl.learner.replay import Replay
 from robot_rl.learner.samplers import Demonstrated
+from robot_rl.policy.consistency_head import ConsistencyHead
 from robot_rl.policy.head import GRIPPER_VALUES, Head
 from robot_rl.policy.heads import AnyHead
 from robot_rl.policy.residual_head import ResidualHead
@@ -37,6 +38,7 @@ def choose(head: AnyHead, features: Vector, rng: np.random.Generator | None) -> 
         return choose_gaussian(head, features, rng)
     if isinstance(head, ResidualHead):
         return choose_corrected(head, features, rng)
+    assert isinstance(head, ConsistencyHead)
     noise = torch.zeros(1, 2)
     if rng is not None:
         noise = torch.from_numpy(rng.standard_normal((1, 2), np.float32))
