@@ -12,6 +12,7 @@ from robot_rl.commands import (
     compare,
     database,
     doctor,
+    policy_check,
     policy_server,
     records,
     reward,
@@ -44,6 +45,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(database.app, name="db")
 records.episodes.command("compare")(compare.compare_runs)
+records.policies.command("check")(policy_check.check_policy)
 app.add_typer(reward.app, name="reward")
 app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")

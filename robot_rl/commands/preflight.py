@@ -44,13 +44,14 @@ def ready(cell: str, task: str) -> None:
 
     described, wanted = cell_and_task(cell, task)
     check_installed(wanted.learner.metrics)
-    starting_policy(wanted)
+    starting_policy(wanted, described)
     success_classifier(wanted)
     graphics(described)
 
 
-def starting_policy(task: "Task") -> None:
-    """That every file the policy's manifest names is there and whole. Raises PlainError.
+def starting_policy(task: "Task", cell: "Cell | None" = None) -> None:
+    """That every file the policy's manifest names is there and whole, or that LeRobot's fits the
+    task and the cell by its own words. Raises PlainError.
 
     Loading the policy checks more, but takes seconds. A policy server is asked what it serves; that
     it is away is said, and no more: the robot holds until it is there.
@@ -61,11 +62,21 @@ def starting_policy(task: "Task") -> None:
         if away := look_at_server(task, task.policy.server):
             print(f"{away}; the robot holds until it is there", file=sys.stderr, flush=True)
         return
-    if task.policy.kind != "head":
-        return  # LeRobot's may be the name of one on the hub
+    if task.policy.kind == "lerobot":
+        _lerobot_policy(task, cell)
+        return
     from robot_rl.policy.folder import check_folder
 
     check_folder((task.path.parent / task.policy.folder).resolve())
+
+
+def _lerobot_policy(task: "Task", cell: "Cell | None") -> None:
+    from robot_rl.policy.lerobot_config import read_folder, resolve, task_mapping
+    from robot_rl.policy.lerobot_fit import check
+
+    source = Path(resolve(task.policy.folder, task.path.parent))
+    if source.is_dir():  # else it is on the hub, and the actor looks when it loads it
+        check(read_folder(source, task_mapping(task)), task, cell)
 
 
 def success_classifier(task: "Task") -> None:

@@ -110,7 +110,7 @@ def daemon(
         )
     except ValueError as error:
         raise PlainError(str(error)) from error
-    preflight.starting_policy(wanted)
+    preflight.starting_policy(wanted, described)
     preflight.graphics(described)
 
     from robot_rl.daemon.supervisor.supervisor import Daemon

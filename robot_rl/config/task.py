@@ -10,6 +10,7 @@ from robot_rl.config.action import ActionSpace
 from robot_rl.config.exploration import Exploration
 from robot_rl.config.inference import InferenceSection
 from robot_rl.config.learner import Learner, known_algorithms, learner_section
+from robot_rl.config.policy_mapping import PolicyMapping
 from robot_rl.config.policy_server import ServerAddress, ServerTimeout
 from robot_rl.config.reward import Reward
 from robot_rl.config.rewind import RewindSection
@@ -117,7 +118,11 @@ class Simulation(Section):
         return any(self.cameras_moved_m) or any(share != 1 for share in self.light)
 
 
-class StartingPolicy(Section):
+# What a head has no use for; `state` is also what `robot-rl clone` gives one to see.
+_OF_LEROBOT = {*PolicyMapping.model_fields, "device", "dtype"} - {"state"}
+
+
+class StartingPolicy(PolicyMapping):
     """What the robot runs before the learner has published anything: a policy in `folder`, or the
     one that a policy server runs. With both, the server is asked; the folder is what
     `robot-rl policy-server` serves and a learner starts from.
@@ -127,8 +132,24 @@ class StartingPolicy(Section):
     server: ServerAddress | None = None
     server_timeout_s: ServerTimeout = 1.0
     kind: Literal["head", "lerobot"] = "head"
-    # Which of the named state `robot-rl clone` gives it to see; none: what every arm measures.
-    state: tuple[str, ...] = ()
+    # Of a LeRobot policy: where it is computed, and in which numbers.
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]{1,2})?)$")] = "auto"
+    dtype: Literal["as_saved", "float32", "bfloat16"] = "as_saved"
+
+    @model_validator(mode="after")
+    def _keys_belong_to_its_kind(self) -> Self:
+        fields = type(self).model_fields
+        foreign = [
+            n
+            for n in sorted(_OF_LEROBOT)
+            if getattr(self, n) != fields[n].get_default(call_default_factory=True)
+        ]
+        if self.kind == "head" and foreign:
+            raise ValueError(
+                f'policy.{foreign[0]} belongs to a policy of LeRobot: set kind = "lerobot", or '
+                "take it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:

@@ -1,69 +1,68 @@
 """Any LeRobot policy (SmolVLA, π0, ACT, diffusion …) from a folder or hub id, as a `Policy`.
 
-LeRobot's own loaders and processors do the work; here its names are mapped to ours. A file
-`robot_rl.json` (LeRobotMapping) beside the policy's config.json says which camera and which state
-go where; without it, names or sizes that fit decide. Importing this module loads LeRobot: seconds.
+LeRobot's own loaders and processors do the work; here its names are mapped to ours. Which camera
+and which state go where, and what its outputs mean, says the task's `[policy]`, else a file
+`robot_rl.json` beside the policy's config.json (PolicyMapping); without either, names or sizes that
+fit decide. Importing this module loads LeRobot: seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lerobot.configs import FeatureType, PreTrainedConfig
-from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 from lerobot.policies.rtc.configuration_rtc import RTCConfig
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
 
 from robot_rl.config.action import ActionSpace
+from robot_rl.config.cell import Cell
+from robot_rl.config.policy_mapping import UNFED, PolicyMapping
+from robot_rl.config.task import Task
 from robot_rl.policy.interface import BadObservation, Chunk, Observation, RunningChunk
-from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint, loading
-from robot_rl.schema.message import Message
-from robot_rl.schema.step import state_names
+from robot_rl.policy.lerobot_action import to_actions
+from robot_rl.policy.lerobot_config import STATE, resolve, task_mapping
+from robot_rl.policy.lerobot_fit import check
+from robot_rl.policy.lerobot_loading import (
+    LoadedModel,
+    load_model,
+    pick_device,
+    read_source,
+    statistics,
+)
+from robot_rl.policy.manifest import BadCheckpoint, loading
+from robot_rl.schema.step import prefix
 from safety.vocabulary import ONLY_ARM
 
-MAPPING = "robot_rl.json"
-VLM = "vlm"  # a vision-language model's config and tokenizer, where the folder brings its own
-STATE, ACTION = "observation.state", "action"
-GRIPPER_THRESHOLD = 0.5  # beyond ± this a continuous gripper output opens or closes
-
-
-class LeRobotMapping(Message):
-    """robot_rl.json: the policy's names on the left, ours on the right."""
-
-    cameras: dict[str, str] = Field(default_factory=dict)
-    state: tuple[str, ...] = ()
+ACTION = "action"
 
 
 class LoadedPolicy:
     """A LeRobot policy with its processors and the mapping of its inputs."""
 
-    def __init__(self, source: str | Path, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        source: str | Path,
+        device: str = "cpu",
+        *,
+        mapping: PolicyMapping | None = None,
+        dtype: str = "as_saved",
+        loaded: LoadedModel | None = None,
+    ) -> None:
+        """mapping: of the task file, over what lies beside the policy. loaded: its model, where it
+        is there already. Raises BadCheckpoint.
+        """
         self.source = str(source)
-        folder = Path(source)
-        mapping = _mapping(folder)
-        with loading(
-            f"{self.source}: LeRobot cannot load this policy",
-            "give a folder with its config.json, model.safetensors and processors, or a hub id "
-            "that is cached",
-        ):
-            config = PreTrainedConfig.from_pretrained(self.source)
-            config.device = device
-            overrides: dict[str, Any] = {"device_processor": {"device": device}}
-            if (folder / VLM).is_dir():
-                config.vlm_model_name = str(folder / VLM)  # pyright: ignore[reportAttributeAccessIssue]
-                overrides["tokenizer_processor"] = {"tokenizer_name": str(folder / VLM)}
-            self.model = get_policy_class(config.type).from_pretrained(self.source, config=config)
-            self.prepare, self.finish = make_pre_post_processors(
-                config, pretrained_path=self.source, preprocessor_overrides=overrides
-            )
-        self.config = config
-        self.model.eval().requires_grad_(False)
-        self.cameras = self._camera_names(mapping)
-        self.state = self._state_names(mapping)
+        self.facts = read_source(self.source, mapping or PolicyMapping())
+        self.device = pick_device(device)
+        self.cameras = {key: own for key, own in self.facts.cameras.items() if own != UNFED}
+        self.state = self.facts.state
+        loaded = loaded or load_model(self.facts, self.device, dtype)
+        self.model, self.prepare, self.finish = loaded.model, loaded.prepare, loaded.finish
+        self.config, self.autocast = loaded.config, loaded.autocast
+        scales = self.facts.mapping.state_scale
+        self._scale = torch.tensor([scales.get(name, 1.0) for name in self.state])
 
     def batch(
         self, observation: Observation, actions: NDArray[np.float32] | None = None
@@ -80,39 +79,25 @@ class LoadedPolicy:
                     f"the policy needs the camera {camera}; "
                     f"the observation has: {', '.join(sorted(observation.images)) or '(none)'}"
                 )
-            image = torch.from_numpy(np.ascontiguousarray(observation.images[camera]))
-            raw[key] = image.permute(2, 0, 1).float() / 255.0
+            raw[key] = self._image(key, observation.images[camera])
         if self.state:
             named = dict(zip(observation.state_names, observation.state.tolist(), strict=True))
             missing = [name for name in self.state if name not in named]
             if missing:
                 raise BadObservation(f"the observation has no state named {', '.join(missing)}")
-            raw[STATE] = torch.tensor([named[name] for name in self.state], dtype=torch.float32)
+            values = torch.tensor([named[name] for name in self.state], dtype=torch.float32)
+            raw[STATE] = values * self._scale
         return self.prepare(raw)
 
-    def _camera_names(self, mapping: LeRobotMapping) -> dict[str, str]:
-        """The policy's image keys → our cameras; by the last part of the key without a mapping."""
-        return {
-            key: mapping.cameras.get(key, key.rsplit(".", 1)[-1])
-            for key in self.config.image_features
-        }
-
-    def _state_names(self, mapping: LeRobotMapping) -> tuple[str, ...]:
-        feature = self.config.robot_state_feature
-        if feature is None:
-            return ()
-        size = feature.shape[0]
-        for names in (
-            mapping.state,
-            PROPRIOCEPTION,
-            *(state_names({ONLY_ARM: joints}) for joints in (7, 6)),
-        ):
-            if len(names) == size:
-                return names
-        raise BadCheckpoint(
-            f"{self.source}: the policy takes a state of {size} values and nothing says which; "
-            f"list {size} state names under `state` in {MAPPING} beside its config.json"
-        )
+    def _image(self, key: str, image: NDArray[np.uint8]) -> torch.Tensor:
+        """(3, height, width) in 0 … 1, as large as the policy was trained on."""
+        planes = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float() / 255.0
+        _, height, width = self.facts.config.images[key]
+        if self.facts.config.resizes or planes.shape[1:] == (height, width):
+            return planes
+        return torch.nn.functional.interpolate(
+            planes[None], (height, width), mode="bilinear", antialias=True, align_corners=False
+        )[0]
 
 
 class LeRobotPolicy:
@@ -123,15 +108,18 @@ class LeRobotPolicy:
     version: int | None = None
 
     def __init__(self, loaded: LoadedPolicy, action: ActionSpace) -> None:
-        self._loaded, self._action = loaded, action
+        """Raises BadCheckpoint."""
+        self.loaded, self._action = loaded, action
         self.cameras, self.state = tuple(loaded.cameras.values()), loaded.state
+        if loaded.facts.mapping.action.frame == "tcp":  # it has to know how the hands are turned
+            self.state = tuple(dict.fromkeys((*self.state, *_hands(action.arms or (ONLY_ARM,)))))
+        self._steps = loaded.facts.config.n_action_steps
+        self._columns = loaded.facts.columns(action)
         config: Any = loaded.config
-        self._steps = int(getattr(config, "n_action_steps", 1))
-        self._columns = policy_columns(loaded, action)
-        self._guided = bool(loaded.model.supports_rtc()) and hasattr(config, "rtc_config")
+        model: Any = loaded.model
+        self._guided = bool(model.supports_rtc()) and hasattr(config, "rtc_config")
         if self._guided:
             config.rtc_config = RTCConfig()
-            model: Any = loaded.model
             model.init_rtc_processor()
 
     def act(
@@ -171,89 +159,71 @@ class LeRobotPolicy:
         deterministic: bool,
         **guidance: Any,
     ) -> Chunk:
-        batch = self._loaded.batch(observation)
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        loaded = self.loaded
+        batch = loaded.batch(observation)
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), loaded.autocast():
             # Flow and diffusion policies start from noise: it comes from the caller's generator.
             torch.manual_seed(0 if deterministic else int(rng.integers(2**63 - 1)))
-            chunk = self._loaded.model.predict_action_chunk(batch, **guidance)
-            steps = self._loaded.finish(chunk[:, : self._steps])
-        raw = steps[0].double().cpu().numpy()
+            chunk = loaded.model.predict_action_chunk(batch, **guidance)
+        raw = loaded.finish(chunk[0, : self._steps].float()).double().cpu().numpy()
+        meaning = loaded.facts.mapping.action
         return Chunk(
-            actions=to_actions(raw, self._columns, self._action),
+            actions=to_actions(raw, self._columns, self._action, meaning, observation),
             version=self.version,
             memory=chunk if self._guided else None,
         )
 
     def reset(self) -> None:
-        self._loaded.model.reset()
+        self.loaded.model.reset()
+
+    def try_out(self, observation: Observation) -> None:
+        """Decide once, before anything moves: memory, shapes and numbers are as they must be, and
+        what is compiled or fetched at the first use is there. Raises BadCheckpoint.
+        """
+        with loading(f"{self.loaded.source}: it cannot decide", "use another checkpoint"):
+            chunk = self.act(observation, np.random.default_rng(0), deterministic=True)
+        self.reset()
+        if not np.isfinite(chunk.actions).all():
+            raise BadCheckpoint(
+                f"{self.loaded.source}: its actions are not finite: its weights or its "
+                "normalisation statistics are damaged; fetch or train it again"
+            )
 
 
-def policy_columns(loaded: LoadedPolicy, action: ActionSpace) -> tuple[int, ...]:
-    """The columns of the task's action that the policy's outputs fill. Raises BadCheckpoint."""
-    outputs: Mapping[str, Any] = loaded.config.output_features or {}
-    sizes = [f.shape[0] for f in outputs.values() if f.type is FeatureType.ACTION]
-    known = columns_by_size(action)
-    if len(sizes) != 1 or sizes[0] not in known:
-        forms = "; ".join(
-            f"{size} ({', '.join(action.names[column] for column in columns)})"
-            for size, columns in known.items()
-        )
-        raise BadCheckpoint(
-            f"{loaded.source}: the policy's action has {sizes or 'no'} values and the task's "
-            f"allows: {forms}"
-        )
-    return known[sizes[0]]
-
-
-def columns_by_size(action: ActionSpace) -> Mapping[int, tuple[int, ...]]:
-    """Size of a policy's action → the columns of the task's that it fills: all, all without
-    grippers, those in use with grippers, or without.
+def load_lerobot_policy(task: Task, cell: Cell | None = None) -> LeRobotPolicy:
+    """The task's, from a folder, as named or beside the task file, or by its hub id; what does not
+    fit the task, or the cell, is refused before weights are loaded. Raises BadCheckpoint.
     """
-    grippers = action.gripper_columns
-    moved = tuple(column for column in range(action.size) if column not in grippers)
-    used = action.active_axes
-    ordered = tuple(sorted((*used, *grippers))) if action.gripper else used
-    forms = (used, ordered, moved, tuple(range(action.size)))
-    return {len(columns): columns for columns in forms}
+    settings = task.policy
+    source = resolve(settings.folder, task.path.parent)
+    mapping = task_mapping(task)
+    check(read_source(source, mapping), task, cell)
+    loaded = LoadedPolicy(source, settings.device, mapping=mapping, dtype=settings.dtype)
+    if lacking := statistics(loaded.prepare, loaded.finish):
+        raise BadCheckpoint(f"{source}: {lacking[0]}")
+    policy = LeRobotPolicy(loaded, task.action)
+    policy.try_out(made_up(loaded, task))
+    return policy
 
 
-def to_actions(
-    raw: NDArray[np.float64], columns: tuple[int, ...], action: ActionSpace
-) -> NDArray[np.float64]:
-    """(steps, action): a policy's outputs in these columns, clipped, grippers in three ways."""
-    actions = np.zeros((len(raw), action.size))
-    actions[:, list(columns)] = np.clip(raw[:, : len(columns)], -1.0, 1.0)
-    grippers = list(action.gripper_columns)
-    said = actions[:, grippers]
-    actions[:, grippers] = np.sign(said) * (np.abs(said) > GRIPPER_THRESHOLD)
-    return actions
+def made_up(loaded: LoadedPolicy, task: Task) -> Observation:
+    """An observation of no cell, in the sizes that the policy was trained on: grey images, hands
+    that are not turned, and zeros beside.
+    """
+    images: dict[str, NDArray[np.uint8]] = {}
+    for key, camera in loaded.cameras.items():
+        _, height, width = loaded.facts.config.images[key]
+        images[camera] = np.full((height, width, 3), 128, np.uint8)
+    names = tuple(dict.fromkeys((*loaded.state, *_hands(task.acting_arms))))
+    return Observation(
+        images=images,
+        state=np.array([float(name.endswith("quaternion_w")) for name in names]),
+        state_names=names,
+        instruction=task.instruction,
+        t_ns=0,
+    )
 
 
-def load_lerobot_policy(source: str, action: ActionSpace, *, beside: Path) -> LeRobotPolicy:
-    """`source` is a folder, as named or beside the task file, or a hub id. Raises BadCheckpoint."""
-    return LeRobotPolicy(LoadedPolicy(resolve(source, beside)), action)
-
-
-def resolve(source: str, beside: Path) -> str:
-    """A folder where there is one, else the hub id itself."""
-    for folder in (beside / source, Path(source)):
-        if folder.is_dir():
-            return str(folder.resolve())
-    if source.startswith(("/", ".")) or source.count("/") > 1:
-        raise BadCheckpoint(
-            f"{source}: there is no such folder; name one, or a hub id (owner/name)"
-        )
-    return source
-
-
-def _mapping(folder: Path) -> LeRobotMapping:
-    path = folder / MAPPING
-    if not path.is_file():
-        return LeRobotMapping()
-    try:
-        return LeRobotMapping.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BadCheckpoint(
-            f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-        ) from error
+def _hands(arms: Iterable[str]) -> tuple[str, ...]:
+    """Names of the state that says how they are turned."""
+    return tuple(f"{prefix(arm)}tcp_quaternion_{axis}" for arm in arms for axis in "wxyz")

@@ -16,7 +16,8 @@ from torch import nn
 
 from robot_rl.policy.folder import MODEL, file_sha256
 from robot_rl.policy.interface import Observation
-from robot_rl.policy.lerobot import LoadedPolicy, resolve
+from robot_rl.policy.lerobot import LoadedPolicy
+from robot_rl.policy.lerobot_config import resolve
 from robot_rl.policy.manifest import BadCheckpoint, LeRobotBackbone
 
 KIND = "smolvla"

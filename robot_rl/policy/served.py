@@ -97,7 +97,7 @@ def _tried(policy: Policy, task: Task, cameras: tuple[str, ...], state: tuple[st
     observation = Observation(
         images=StoredImages(jpegs),
         jpegs=jpegs,
-        state=np.zeros(len(state)),
+        state=np.array([float(name.endswith("quaternion_w")) for name in state]),
         state_names=state,
         instruction=task.instruction,
         t_ns=0,
@@ -119,7 +119,7 @@ def _sha256(task: Task) -> str:
         return digest.hexdigest()
     from huggingface_hub import snapshot_download
 
-    from robot_rl.policy.lerobot import MAPPING, resolve
+    from robot_rl.policy.lerobot_config import MAPPING, resolve
 
     source = Path(resolve(task.policy.folder, task.path.parent))
     if not source.is_dir():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from robot_rl.config.cell import Cell
 from robot_rl.config.task import Task
 from robot_rl.policy.checkpoint import load_policy, write_checkpoint, write_head_on
 from robot_rl.policy.folder import MODEL, file_sha256
@@ -35,14 +36,14 @@ def starting_folder(task: Task) -> Path:
     return (task.path.parent / task.policy.folder).resolve()
 
 
-def load_starting_policy(task: Task) -> Policy:
+def load_starting_policy(task: Task, cell: Cell | None = None) -> Policy:
     """Raises BadCheckpoint."""
     if task.policy.server is not None:
         return connect_policy(task, task.policy.server)
     if task.policy.kind == "lerobot":
         from robot_rl.policy.lerobot import load_lerobot_policy  # loads LeRobot: seconds
 
-        return load_lerobot_policy(task.policy.folder, task.action, beside=task.path.parent)
+        return load_lerobot_policy(task, cell)
     return load_policy(starting_folder(task))
 
 
@@ -127,12 +128,12 @@ def write_tunable(folder: Path, source: Path, task: Task) -> CheckpointManifest:
     """A policy folder that acts as the LeRobot policy in `source`, a folder, and from which a
     learner fine-tunes it. Raises BadCheckpoint.
     """
-    from robot_rl.policy.lerobot import LoadedPolicy, policy_columns  # loads LeRobot: seconds
+    from robot_rl.policy.lerobot import LoadedPolicy  # loads LeRobot: seconds
     from robot_rl.policy.tunable import TunablePolicy
     from robot_rl.policy.tuned_head import TunedHead, untuned
 
     loaded = LoadedPolicy(source)
-    policy_columns(loaded, task.action)
+    loaded.facts.trained_columns(task.action)
     weights = source / MODEL
     base = TunablePolicy(loaded, file_sha256(weights))
     return write_head_on(

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,13 @@ import torch
 
 from robot_rl.config.action import ActionSpace
 from robot_rl.config.document import load_task
-from robot_rl.config.task import StartingPolicy
+from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.folder import MODEL
 from robot_rl.policy.interface import BadObservation, Chunk, Observation, RunningChunk
-from robot_rl.policy.lerobot import (
-    MAPPING,
-    LoadedPolicy,
-    columns_by_size,
-    load_lerobot_policy,
-    to_actions,
-)
+from robot_rl.policy.lerobot import LoadedPolicy, load_lerobot_policy
+from robot_rl.policy.lerobot_action import to_actions
+from robot_rl.policy.lerobot_config import MAPPING, columns_by_size
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy, write_untrained_on
 from robot_rl.schema.step import state_names
@@ -32,7 +29,14 @@ pytestmark = [
 ]
 
 
-ACTION = load_task("lift_cube").action
+TASK = load_task("lift_cube")
+ACTION = TASK.action
+
+
+def by(folder: Path | str, task: Task = TASK, **keys: Any) -> Task:
+    """The task, run by the policy in a folder."""
+    start = StartingPolicy(folder=str(folder), kind="lerobot", **keys)
+    return task.model_copy(update={"policy": start})
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +61,7 @@ def observation(rng: np.random.Generator) -> Observation:
 
 
 def test_it_acts_in_chunks_with_the_callers_dice(tiny: Path, observation: Observation) -> None:
-    task = load_task("lift_cube").model_copy(
-        update={"policy": StartingPolicy(folder=str(tiny), kind="lerobot")}
-    )
-    policy = load_starting_policy(task)
+    policy = load_starting_policy(by(tiny))
     policy.reset()
 
     def act(seed: int, deterministic: bool = False) -> np.ndarray:
@@ -76,7 +77,7 @@ def test_it_acts_in_chunks_with_the_callers_dice(tiny: Path, observation: Observ
 
 
 def test_a_flow_policy_goes_on_from_what_runs(tiny: Path, observation: Observation) -> None:
-    policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
+    policy = load_lerobot_policy(by(tiny))
     before = policy.act(observation, np.random.default_rng(1))
     assert isinstance(before.memory, torch.Tensor)
     running = RunningChunk(shift=1, frozen=3, actions=before.actions[1:], memory=before.memory)
@@ -160,7 +161,7 @@ def test_a_head_on_a_vla_acts_like_any_other(
 def test_what_it_needs_is_named(tiny: Path, observation: Observation) -> None:
     from dataclasses import replace
 
-    policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
+    policy = load_lerobot_policy(by(tiny))
     front = {"front": observation.images["front"]}
     with pytest.raises(BadObservation, match="needs the camera wrist"):
         policy.act(replace(observation, images=front), np.random.default_rng(0))
@@ -169,23 +170,24 @@ def test_what_it_needs_is_named(tiny: Path, observation: Observation) -> None:
 def test_a_mapping_names_other_cameras(tiny: Path, observation: Observation) -> None:
     path = tiny / MAPPING
     path.write_text(json.dumps({"cameras": {"observation.images.front": "overhead"}}))
+    moved = TASK.model_copy(update={"cameras": ("overhead", "wrist")})
     try:
-        policy = load_lerobot_policy(str(tiny), ACTION, beside=tiny)
+        policy = load_lerobot_policy(by(tiny, moved))
         with pytest.raises(BadObservation, match="needs the camera overhead"):
             policy.act(observation, np.random.default_rng(0))
         path.write_text('{"camera": {}}')
         with pytest.raises(BadCheckpoint, match=r"robot_rl\.json: camera"):
-            load_lerobot_policy(str(tiny), ACTION, beside=tiny)
+            load_lerobot_policy(by(tiny))
     finally:
         path.unlink()
 
 
 def test_a_folder_without_a_policy_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BadCheckpoint, match="LeRobot cannot load this policy"):
-        load_lerobot_policy("empty", ACTION, beside=tmp_path)
+    with pytest.raises(BadCheckpoint, match="there is no LeRobot policy in this folder"):
+        load_lerobot_policy(by(tmp_path / "empty"))
     with pytest.raises(BadCheckpoint, match="there is no such folder"):
-        load_lerobot_policy("./nowhere", ACTION, beside=tmp_path)
+        load_lerobot_policy(by("./nowhere"))
 
 
 def test_outputs_fill_our_entries() -> None:

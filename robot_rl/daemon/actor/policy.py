@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_rl.config import Task
+from robot_rl.config import Cell, Task
 from robot_rl.daemon.actor.episode_events import Plan
 from robot_rl.daemon.messages import PolicyReady
 from robot_rl.policy.assembly import load_encoder, load_head, load_risk
@@ -85,10 +85,19 @@ class PolicyHolder:
     waits.
     """
 
-    def __init__(self, task: Task, folder: Path, root_seed: int, *, at_once: bool = False) -> None:
+    def __init__(
+        self,
+        task: Task,
+        folder: Path,
+        root_seed: int,
+        *,
+        at_once: bool = False,
+        cell: Cell | None = None,
+    ) -> None:
+        """cell: what the starting policy must fit besides. Raises BadCheckpoint."""
         self._task, self._store, self._root_seed = task, VersionStore(folder), root_seed
         self._explorer = Explorer(task.exploration)
-        self._starting = load_starting_policy(task)
+        self._starting = load_starting_policy(task, cell)
         if isinstance(self._starting, ActingPolicy):
             self._starting.explorer = self._explorer
         self._starting.version = STARTING_VERSION

@@ -55,7 +55,11 @@ def main(settings: DaemonSettings) -> None:
     loading = "the starting policy"
     try:
         policy = PolicyHolder(
-            settings.task, settings.policy_folder, settings.seed, at_once=settings.lockstep
+            settings.task,
+            settings.policy_folder,
+            settings.seed,
+            at_once=settings.lockstep,
+            cell=settings.cell,
         )
         loading = "the success classifier"
         classifier = load_classifier(settings.task)

@@ -34,7 +34,6 @@ from robot_rl.learner.replay import Batch, Replay
 from robot_rl.learner.samplers import Demonstrated
 from robot_rl.learner.share import processes
 from robot_rl.learner.shown_chunks import PastEnd, ShownChunk
-from robot_rl.policy.lerobot import policy_columns
 from robot_rl.policy.lerobot_features import alike, together
 from robot_rl.policy.tuned_head import TunedHead, on_device
 
@@ -65,7 +64,7 @@ class VlaClone(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = TunedHead(shape, base)
-        self.picks = list(policy_columns(base.loaded, shape.action))
+        self.picks = list(base.loaded.facts.trained_columns(shape.action))
         self.chunk, self.past_end = ShownChunk(base.chunk_size), PastEnd(base.chunk_size)
         self.columns = (FEATURES, self.chunk, self.past_end)
         self.rng = torch.Generator().manual_seed(seed)
