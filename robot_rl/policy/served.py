@@ -9,14 +9,14 @@ import simplejpeg
 
 from robot_rl.config.identity import task_facts
 from robot_rl.config.task import Task
-from robot_rl.policy.consistency_head import ConsistencyPolicy
 from robot_rl.policy.folder import MANIFEST, MODEL, read_manifest
-from robot_rl.policy.head import HeadPolicy
+from robot_rl.policy.head import ActingPolicy
 from robot_rl.policy.images import StoredImages
 from robot_rl.policy.interface import BadObservation, Observation, Policy
 from robot_rl.policy.keypoint_cnn import KeypointCnn
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.starting import load_starting_policy, starting_folder
+from robot_rl.policy.tuned_head import TunedPolicy
 from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.policy_server import Serves
 
@@ -51,7 +51,7 @@ def task_to_serve(task: Task, source: str | None) -> Task:
 def load_served(task: Task) -> ServedPolicy:
     """Load the task's policy and try it once. Raises BadCheckpoint."""
     policy = load_starting_policy(task)
-    cameras, state = _needs(policy)
+    cameras, state = needs_of(policy)
     missing = [camera for camera in cameras if camera not in task.cameras]
     if missing:
         raise BadCheckpoint(
@@ -72,9 +72,12 @@ def load_served(task: Task) -> ServedPolicy:
     return ServedPolicy(policy=policy, serves=serves)
 
 
-def _needs(policy: Policy) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def needs_of(policy: Policy) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Cameras and named state."""
-    if isinstance(policy, HeadPolicy | ConsistencyPolicy):
+    if isinstance(policy, TunedPolicy):
+        base = policy.head.base
+        return base.cameras, base.loaded.state
+    if isinstance(policy, ActingPolicy):
         backbone = policy.backbone
         if isinstance(backbone, KeypointCnn):
             return backbone.cameras, backbone.settings.proprioception

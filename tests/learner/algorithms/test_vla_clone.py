@@ -27,6 +27,7 @@ from robot_rl.learner.settings import LearnerSettings
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.interface import Observation
 from robot_rl.policy.manifest import PROPRIOCEPTION, BadCheckpoint
+from robot_rl.policy.served import load_served
 from robot_rl.policy.starting import write_tunable, write_untrained
 from robot_rl.policy.tuned_head import TunedPolicy
 from robot_rl.policy.versions import VersionStore
@@ -163,6 +164,9 @@ def test_it_learns_robots_take_what_changed_and_go_back(start: Start, tmp_path: 
         seen, np.random.default_rng(0), deterministic=True
     )
     assert np.array_equal(act(1), base.actions), "the first version is the base, exactly"
+    served = load_served(start.task).serves
+    assert {"front"} <= set(served.cameras) <= set(start.task.cameras), "a policy server serves it"
+    assert served.chunk == len(base.actions)
     tuned = act(len(lab.policies))
     assert not np.array_equal(tuned, base.actions)
     assert np.array_equal(act(1), base.actions), "going back leaves nothing behind"
