@@ -21,6 +21,7 @@ from robot_rl.learner.replay import Batch
 from robot_rl.learner.sac import Temperature, descend, follow_values, sample
 from robot_rl.policy.head import Head, HeadSettings
 from robot_rl.policy.networks import Ensemble
+from robot_rl.policy.residual_head import ResidualHead
 
 SHAPE = HeadSettings(features=2, size=3, axes=(0,), gripper_columns=(2,), width=16)
 GAMMA = 0.9
@@ -49,7 +50,7 @@ def answer(network: Ensemble | None, values: list[list[float]]) -> None:
         network.biases[-1].copy_(torch.tensor(values)[:, None])
 
 
-def say(head: Head, mean: float, log_std: float, grippers: list[float]) -> None:
+def say(head: Head | ResidualHead, mean: float, log_std: float, grippers: list[float]) -> None:
     assert head.gripper is not None
     for layer, values in ((head.mean, [mean]), (head.log_std, [log_std]), (head.gripper, grippers)):
         nn.init.zeros_(layer.weight)

@@ -77,7 +77,7 @@ def test_an_action_stays_within_its_limits() -> None:
 
 def test_critics_see_the_frozen_policys_action() -> None:
     algorithm = made()
-    seen = algorithm.with_base(batch_of_two())[FEATURES]
+    seen = algorithm.with_seen(batch_of_two())[FEATURES]
     # features, then the axis, then the gripper's order: −1 closes
     assert seen.flatten().tolist() == pytest.approx([0.0, 1.0, BASE, -1.0, 1.0, 0.0, BASE, -1.0])
 

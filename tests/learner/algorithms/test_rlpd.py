@@ -94,6 +94,25 @@ def test_the_actor_waits_for_the_critics_and_comes_less_often(seed: int) -> None
     assert (counts.updates, counts.critic, counts.actor) == (13, 12, 3)
 
 
+def test_a_state_from_before_the_start_was_kept_is_gone_on_from(seed: int) -> None:
+    settings = RlpdSettings(batch=16, width=16, critics=2, critic_warmup_updates=2)
+    data, rng = empty(settings, capacity=100), np.random.default_rng(seed)
+    demonstrate(data, seed, episodes=2)
+    whole, again = (Rlpd(settings, Head(REACHING), each, CPU) for each in (0, 1))
+    for _ in range(4):
+        whole.update(data, rng)
+    older = {key: value for key, value in whole.state().items() if "start." not in key}
+    begun = {key: value.clone() for key, value in again.start.state_dict().items()}
+    again.load_state(older)
+    kept = again.state()
+    assert all(torch.equal(value, kept[key]) for key, value in older.items())
+    start = again.start.state_dict()
+    assert all(torch.equal(value, start[key]) for key, value in begun.items())
+    short = {key: value for key, value in whole.state().items() if "start.mean" not in key}
+    with pytest.raises(RuntimeError, match=r"start\.mean"):
+        again.load_state(short)
+
+
 def test_a_subset_larger_than_the_ensemble_is_refused() -> None:
     with pytest.raises(ValidationError, match="critic_subsample = 3 is more than critics = 2"):
         RlpdSettings(critics=2, critic_subsample=3)
