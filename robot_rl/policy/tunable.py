@@ -26,6 +26,9 @@ from robot_rl.policy.moments import Moments
 
 KIND = "lerobot"
 EXACT = 2**24  # whole numbers that a float32 holds
+PADDED = "action_is_pad"  # of a batch: (batch, steps) bool, no action stands there
+_HEED_IT = ("act", "smolvla")  # as of LeRobot 0.6.1
+_GIVE_ERRORS = ("pi0", "pi05")  # whose inner model gives the error of each action, not yet averaged
 
 
 class TunablePolicy:
@@ -43,6 +46,12 @@ class TunablePolicy:
                 "look at one moment and answer with a chunk can (chunk_size in config.json, "
                 "n_obs_steps = 1), as SmolVLA, π0, π0.5 and ACT do"
             )
+        if config.type not in (*_HEED_IT, *_GIVE_ERRORS):
+            raise BadCheckpoint(
+                f"{loaded.source}: a {config.type} policy cannot be fine-tuned, because its loss "
+                "may also count what follows where a person let go; these can: "
+                f"{', '.join((*_HEED_IT, *_GIVE_ERRORS))}"
+            )
         self.loaded, self.sha256 = loaded, sha256
         self.chunk_size = int(steps)
         self.cameras = tuple(loaded.cameras.values())
@@ -52,6 +61,9 @@ class TunablePolicy:
         self._lock = threading.Lock()  # while a call runs, the module holds another's weights
         self._guided = False
         self._weights = dict(self.module.named_parameters())
+        self._past_end = torch.zeros(0, 0, dtype=torch.bool)
+        if config.type in _GIVE_ERRORS:
+            self._mask_errors(loaded.model.model)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Heads are copied; the base is never, because it never changes."""
@@ -106,6 +118,28 @@ class TunablePolicy:
         swapped = {f"policy.{key}": value for key, value in weights.items()}
         with self._lock:
             return functional_call(self._called, swapped, (name, *args), kwargs)
+
+    def loss(self, weights: Mapping[str, torch.Tensor], batch: dict[str, Any]) -> torch.Tensor:
+        """LeRobot's own, a mean over the actions that stand in the chunks (PADDED); with these
+        weights.
+        """
+        swapped = {f"policy.{key}": value for key, value in weights.items()}
+        with self._lock:
+            self._past_end = batch[PADDED]
+            loss, _ = functional_call(self._called, swapped, ("forward", batch))
+        return loss
+
+    def _mask_errors(self, inner: Any) -> None:
+        """Of a model whose errors LeRobot averages over the padded actions too."""
+        errors_of = inner.forward
+
+        def masked(*args: Any, **kwargs: Any) -> torch.Tensor:
+            errors, stands = errors_of(*args, **kwargs), ~self._past_end[..., None]
+            return errors * stands * (stands.numel() / stands.sum().clamp(min=1))
+
+        inner.forward = masked
+        # What is computed again when gradients pass would be so with the base's own weights.
+        inner.gradient_checkpointing_disable()
 
     def supports_rtc(self) -> bool:
         model: Any = self.module

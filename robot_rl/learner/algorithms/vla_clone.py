@@ -35,9 +35,8 @@ from robot_rl.learner.samplers import Demonstrated
 from robot_rl.learner.share import processes
 from robot_rl.learner.shown_chunks import PastEnd, ShownChunk
 from robot_rl.policy.lerobot_features import alike, together
+from robot_rl.policy.tunable import PADDED
 from robot_rl.policy.tuned_head import TunedHead, on_device
-
-PADDED = "action_is_pad"
 
 
 class VlaClone(nn.Module):
@@ -112,7 +111,7 @@ class VlaClone(nn.Module):
             for places in alike(prepared):
                 part = together([prepared[place] for place in places])
                 part[PADDED] = past_end[places]
-                loss, _ = base.call("forward", weights, on_device(part, base.device))
+                loss = base.loss(weights, on_device(part, base.device))
                 total = total + loss * (~past_end[places]).sum() / (~past_end).sum()
             base.module.eval()
         return total
