@@ -11,6 +11,7 @@ ends with `exit_code`. A module's own exceptions hang below the leaf that fits t
     ├── NotFound           404   2   there is no such thing
     ├── Conflict           409   2   it does not fit what is there already
     ├── VersionMismatch    426   2   the two sides speak different versions
+    ├── TooOften           429   2   it was tried too often: later it may be again
     └── Unavailable        503   75  not now: the same may succeed later (EX_TEMPFAIL)
 
 Exceptions of `safety` and `hardware`, which import nothing from here, are named in
@@ -76,6 +77,12 @@ class VersionMismatch(PlainError):
     """The two sides speak different versions: the same version must be installed on both."""
 
     status = 426
+
+
+class TooOften(PlainError):
+    """It was tried too often: later it may be again."""
+
+    status = 429
 
 
 class Unavailable(PlainError):

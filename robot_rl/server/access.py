@@ -1,157 +1,63 @@
-"""Who is calling: bearer tokens for robots, learners and scripts, sessions for browsers.
-
-Secrets are 256 random bits, so a plain hash of them is enough to keep.
-"""
+"""Who is calling: bearer tokens for robots, learners and scripts, sessions for browsers."""
 
 import asyncio
-import hashlib
-import secrets
+import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Select, func, literal, or_, select, update
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from robot_rl.errors import AccessRefused, SignInNeeded
 from robot_rl.schema.message import utc_now
+from robot_rl.server.accounts.roles import Role
+from robot_rl.server.accounts.secret_hash import hash_of
+from robot_rl.server.accounts.tokens import ANY_ROBOT, usable
 from robot_rl.server.database import Database
-from robot_rl.server.settings import Grant, ServerProblem, ServerSettings, is_loopback
-from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
+from robot_rl.server.settings import ServerSettings, is_loopback
+from robot_rl.server.tables import BrowserSessionTable, TokenTable, UserTable
 
-LOGIN_LINK_LIFE = timedelta(minutes=15)
-SESSION_LIFE = timedelta(hours=12)
 REMEMBERED_S = 2.0  # a revoked token is refused after this long at the latest
 REMEMBERED = 1024
 LOOK_AGAIN_S = 2.0  # at callers whose socket stays open
-ANY_ROBOT = "*"
+USES_KEPT_EVERY_S = 20.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-
-class Role(StrEnum):
-    """People, from least to most; then machines."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ENGINEER = "engineer"
-    ADMIN = "admin"
-    ROBOT = "robot"
-    LEARNER = "learner"
-
-
-PEOPLE = frozenset({Role.VIEWER, Role.OPERATOR, Role.ENGINEER, Role.ADMIN})
-DRIVERS = frozenset({Role.OPERATOR, Role.ENGINEER, Role.ADMIN})
-ENGINEERS = frozenset({Role.ENGINEER, Role.ADMIN})
-EVERYONE = frozenset(Role)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An authenticated caller."""
+    """An authenticated caller.
+
+    task: the only one that a robot or a learner may read; None: any.
+    account: the person; None for whoever calls by a token, or signed in by one.
+    token_sha256, session_sha256: what the caller showed or signed in with.
+    """
 
     name: str
     role: Role
+    task: str | None = None
+    account: str | None = None
+    token_sha256: str | None = None
+    session_sha256: str | None = None
 
     def speaks_for(self, robot: str) -> bool:
         """A robot's token is of one robot, or of any when it was granted in advance."""
         return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
 
-
-def renew_grants(database: Database, grants: Sequence[Grant]) -> None:
-    """Stores tokens that were chosen in advance; older ones of the same role and name are revoked.
-
-    Raises ServerProblem for an unknown role.
-    """
-    keep_grants(database, grants)
-    kept = [_hash(grant.secret) for grant in grants]
-    with database.transaction() as connection:
-        for role, name in {(grant.role, grant.name) for grant in grants}:
-            same = update(TokenTable).where(TokenTable.role == role, TokenTable.name == name)
-            replaced = same.where(
-                TokenTable.sha256.not_in(kept), TokenTable.revoked_t_utc.is_(None)
-            )
-            connection.execute(replaced.values(revoked_t_utc=utc_now()))
-            connection.execute(same.where(TokenTable.sha256.in_(kept)).values(revoked_t_utc=None))
-
-
-def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
-    """Stores tokens beside those that are there. Raises ServerProblem for an unknown role."""
-    with database.transaction() as connection:
-        for grant in grants:
-            if grant.role not in set(Role):
-                raise ServerProblem(
-                    f"there is no role {grant.role!r}: choose one of {', '.join(Role)}"
-                )
-            connection.execute(
-                upsert(TokenTable)
-                .values(sha256=_hash(grant.secret), name=grant.name, role=grant.role)
-                .on_conflict_do_nothing()
-            )
-
-
-def issue_login(
-    database: Database,
-    settings: ServerSettings,
-    role: Role = Role.ADMIN,
-    user: str | None = None,
-) -> str:
-    """A link that signs a browser in, once, within 15 minutes; without `user` as the settings'."""
-    secret = secrets.token_urlsafe(32)
-    with database.transaction() as connection:
-        connection.execute(
-            insert(LoginLinkTable).values(
-                sha256=_hash(secret),
-                user=user or settings.user,
-                role=role,
-                expires_t_utc=utc_now() + LOGIN_LINK_LIFE,
-            )
-        )
-    return f"{settings.origin}/login?token={secret}"
-
-
-def redeem_login(database: Database, secret: str) -> str | None:
-    """The secret of a new session, or None when the link is unknown, used or too old."""
-    now = utc_now()
-    with database.transaction() as connection:
-        link = connection.execute(
-            update(LoginLinkTable)
-            .where(
-                LoginLinkTable.sha256 == _hash(secret),
-                LoginLinkTable.used_t_utc.is_(None),
-                LoginLinkTable.expires_t_utc > now,
-            )
-            .values(used_t_utc=now)
-            .returning(LoginLinkTable.user, LoginLinkTable.role)
-        ).one_or_none()
-        if link is None:
-            return None
-        session = secrets.token_urlsafe(32)
-        connection.execute(
-            insert(BrowserSessionTable).values(
-                sha256=_hash(session),
-                user=link.user,
-                role=link.role,
-                expires_t_utc=now + SESSION_LIFE,
-            )
-        )
-    return session
-
-
-def end_session(database: Database, secret: str) -> None:
-    with database.transaction() as connection:
-        connection.execute(
-            update(BrowserSessionTable)
-            .where(BrowserSessionTable.sha256 == _hash(secret))
-            .values(ended_t_utc=utc_now())
-        )
+    def check_task(self, task: str) -> None:
+        """Raises AccessRefused when the caller's token is of another task."""
+        if self.task not in {None, task}:
+            raise AccessRefused(f"the token of {self.name} is of task {self.task}, not of {task}")
 
 
 class AccessGuard:
@@ -163,6 +69,7 @@ class AccessGuard:
         self._origins = frozenset(settings.origins)
         self._remembered: dict[str, tuple[float, Principal]] = {}
         self._forgotten = asyncio.Event()
+        self._used: dict[str, datetime] = {}
 
     async def admit(self, connection: HTTPConnection) -> Principal:
         """Who is calling; the database is asked only when needed. Raises AccessRefused."""
@@ -171,13 +78,16 @@ class AccessGuard:
         entry = self._remembered.get(key)
         if entry is not None and entry[0] > now:
             return entry[1]
+        forgotten = self._forgotten
         principal = await run_in_threadpool(self._look_up, key)
         if principal is None:
             self._remembered.pop(key, None)
             raise SignInNeeded(otherwise)
         if len(self._remembered) >= REMEMBERED:
             self._remembered.clear()
-        self._remembered[key] = (now + REMEMBERED_S, principal)
+        if forgotten is self._forgotten:  # else rights have changed meanwhile
+            self._remembered[key] = (now + REMEMBERED_S, principal)
+        self._used[key] = utc_now()
         return principal
 
     async def watch(self, connection: HTTPConnection, principal: Principal) -> None:
@@ -203,20 +113,20 @@ class AccessGuard:
 
         Raises AccessRefused.
         """
-        self._check_origin(connection)
+        self.check_origin(connection)
         header = connection.headers.get("authorization", "")
         scheme, _, secret = header.partition(" ")
         if header:
             if scheme.lower() != "bearer" or not secret:
                 raise SignInNeeded("the Authorization header must be `Bearer` and a token")
-            return f"t{_hash(secret)}", "this token is unknown or has been revoked"
+            return f"t{hash_of(secret)}", "this token is unknown or has been revoked"
         session = connection.cookies.get(self._settings.cookie)
         if session is None:
-            raise SignInNeeded("sign in first: open the link that robot-rl printed at its start")
+            raise SignInNeeded("sign in first")
         self._require_origin(connection)
-        return f"s{_hash(session)}", "the session has ended: open a new sign-in link"
+        return f"s{hash_of(session)}", "the session has ended: sign in again"
 
-    def _check_origin(self, connection: HTTPConnection) -> None:
+    def check_origin(self, connection: HTTPConnection) -> None:
         """A browser names the page's origin: it must be the console's own."""
         host = connection.headers.get("host", "")
         if not _is_own_host(host):
@@ -236,32 +146,84 @@ class AccessGuard:
 
     def _look_up(self, key: str) -> Principal | None:
         kind, sha256 = key[0], key[1:]
-        if kind == "t":
-            query = select(TokenTable.name, TokenTable.role).where(
-                TokenTable.sha256 == sha256, TokenTable.revoked_t_utc.is_(None)
-            )
-        else:
-            query = select(BrowserSessionTable.user.label("name"), BrowserSessionTable.role).where(
-                BrowserSessionTable.sha256 == sha256,
-                BrowserSessionTable.ended_t_utc.is_(None),
-                BrowserSessionTable.expires_t_utc > utc_now(),
-            )
         with self._database.engine.connect() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else Principal(name=row.name, role=Role(row.role))
+            row = connection.execute(_token(sha256) if kind == "t" else _session(sha256))
+            found = row.one_or_none()
+        if found is None:
+            return None
+        return Principal(
+            name=found.name,
+            role=Role(found.role),
+            task=found.task,
+            account=found.account,
+            token_sha256=found.token_sha256,
+            session_sha256=None if kind == "t" else sha256,
+        )
 
-    def forget(self, secret: str) -> None:
-        """A session that was just ended: its sockets are closed. From the event loop only."""
-        self._remembered.pop(f"s{_hash(secret)}", None)
+    def forget(self) -> None:
+        """Rights have changed: everybody is looked up anew, and sockets of those who may no longer
+        stay are closed. From the event loop only.
+        """
+        self._remembered.clear()
         forgotten, self._forgotten = self._forgotten, asyncio.Event()
         forgotten.set()
+
+    async def keep_uses(self) -> None:
+        """Writes now and then when each token and session was last used, until cancelled."""
+        while True:
+            await asyncio.sleep(USES_KEPT_EVERY_S)
+            used, self._used = self._used, {}
+            try:
+                await run_in_threadpool(_write_uses, self._database, used)
+            except (DBAPIError, PoolTimeout) as error:
+                self._used = used | self._used
+                _log.warning("when tokens were last used is not written yet: %s", error)
+
+
+def _token(sha256: str) -> Select[*tuple[Any, ...]]:
+    return select(
+        TokenTable.name,
+        TokenTable.role,
+        TokenTable.task,
+        TokenTable.sha256.label("token_sha256"),
+        literal(None).label("account"),
+    ).where(TokenTable.sha256 == sha256, usable())
+
+
+def _session(sha256: str) -> Select[*tuple[Any, ...]]:
+    """With the role that its account or its token has now."""
+    sessions = BrowserSessionTable
+    return (
+        select(
+            func.coalesce(UserTable.name, TokenTable.name).label("name"),
+            func.coalesce(UserTable.role, TokenTable.role).label("role"),
+            TokenTable.task,
+            sessions.token_sha256,
+            sessions.account,
+        )
+        .select_from(sessions)
+        .join(UserTable, sessions.account == UserTable.name, isouter=True)
+        .join(TokenTable, sessions.token_sha256 == TokenTable.sha256, isouter=True)
+        .where(
+            sessions.sha256 == sha256,
+            sessions.ended_t_utc.is_(None),
+            sessions.expires_t_utc > func.now(),
+            UserTable.removed_t_utc.is_(None),
+            or_(sessions.token_sha256.is_(None), usable()),
+        )
+    )
+
+
+def _write_uses(database: Database, used: Mapping[str, datetime]) -> None:
+    tables = {"t": TokenTable, "s": BrowserSessionTable}
+    with database.transaction() as connection:
+        for key, t_utc in used.items():
+            table = tables[key[0]]
+            same = update(table).where(table.sha256 == key[1:])
+            connection.execute(same.values(last_used_t_utc=t_utc))
 
 
 def _is_own_host(host: str) -> bool:
     """Against DNS rebinding: on loopback the server answers to loopback names only."""
     name = urlsplit(f"//{host}").hostname
     return name is not None and is_loopback(name)
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from robot_rl.server import console, live, migration, openapi
-from robot_rl.server.access import renew_grants
+from robot_rl.server.accounts.tokens import renew_grants
+from robot_rl.server.accounts.users import ensure_admin
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.problems import answer_problems
@@ -20,11 +21,13 @@ from robot_rl.server.routes import (
     learner,
     policies,
     status,
+    tokens,
+    users,
 )
 from robot_rl.server.services import Services
 from robot_rl.server.settings import ServerSettings
 
-ROUTERS = (ingest, feed, policies, learner, episodes, figures, audit, access, status)
+ROUTERS = (ingest, feed, policies, learner, episodes, figures, audit, access, users, tokens, status)
 
 
 def create_app(settings: ServerSettings, database: Database | None = None) -> FastAPI:
@@ -36,6 +39,7 @@ def create_app(settings: ServerSettings, database: Database | None = None) -> Fa
         try:
             migration.prepare(opened)
             renew_grants(opened, settings.grants)
+            ensure_admin(opened, settings.user)
             services = Services(settings, opened, FolderBlobs(settings.blob_folder))
             services.begin()
             app.state.services = services

@@ -35,7 +35,8 @@ from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import Message, new_id
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.schema.video import VideoWanted
-from robot_rl.server.access import DRIVERS, ENGINEERS, Principal, Role
+from robot_rl.server.access import Principal
+from robot_rl.server.accounts.roles import MAY_DRIVE, MAY_PREEMPT
 from robot_rl.server.mailbox import Mailbox
 
 CLOSE_REPLACED = 4000
@@ -251,13 +252,13 @@ class Hub:
     def from_client(self, client: Client, message: ClientMessage) -> None:
         """Passes a client's message to the robot, which decides; here, only who may ask."""
         is_stop = isinstance(message, Stop)
-        if not is_stop and client.principal.role not in DRIVERS:
+        if not is_stop and client.principal.role not in MAY_DRIVE:
             if isinstance(message, Drive | Ready):
                 return  # no request: every page says now and then that its dead-man is let go
             self.tell(client, f"a {client.principal.role} may watch and stop, and no more")
             return
         preempts = isinstance(message, AcquireLease) and bool(message.preempt)
-        if preempts and client.principal.role not in ENGINEERS:
+        if preempts and client.principal.role not in MAY_PREEMPT:
             self.tell(client, "only an engineer may take control from somebody without asking")
             return
         link = self._station(client.robot).link
@@ -353,9 +354,3 @@ class Hub:
                 viewer.outgoing.close(CLOSE_STOPPING, reason)
             for source in station.sources:
                 source.outgoing.close(CLOSE_STOPPING, reason)
-
-
-MAY_SEE_TRUTH = DRIVERS
-"""The simulator's truth is for rehearsal and tests; policies and learners never see it."""
-
-MAY_WATCH = frozenset(Role) - {Role.ROBOT, Role.LEARNER}

@@ -17,12 +17,12 @@ from robot_rl.schema.live.robot_message import RobotHello, RobotMessage
 from robot_rl.schema.message import PROTOCOL_VERSION
 from robot_rl.schema.video import BadVideoFrame, decode_frame
 from robot_rl.server import presence
-from robot_rl.server.access import ANY_ROBOT, Principal, Role
+from robot_rl.server.access import Principal
+from robot_rl.server.accounts import roles
+from robot_rl.server.accounts.tokens import ANY_ROBOT
 from robot_rl.server.hub import (
     CLOSE_BAD_FRAME,
     CLOSE_SIGNED_OUT,
-    MAY_SEE_TRUTH,
-    MAY_WATCH,
     Client,
     RobotLink,
 )
@@ -48,13 +48,14 @@ class _Hangup(Exception):
         self.reason = reason
 
 
-async def _admit(socket: WebSocket, roles: frozenset[Role]) -> Principal | None:
-    """Accepts a caller of one of these roles; answers 401 or 403 to anybody else."""
+async def _admit(socket: WebSocket, *, truth: bool = False) -> Principal | None:
+    """Accepts a caller who has a right to the socket; answers 401 or 403 to anybody else."""
     services: Services = socket.app.state.services
     try:
         principal = await services.gate.admit(socket)
-        if principal.role not in roles:
-            raise AccessRefused(f"a {principal.role} may not open {socket.url.path}")
+        roles.check(principal.role, "WS", socket.scope["route"].path)
+        if truth and principal.role not in roles.MAY_SEE_TRUTH:
+            raise AccessRefused(f"a {principal.role} may not see the simulator's true state")
     except AccessRefused as refusal:
         await socket.send_denial_response(
             JSONResponse({"detail": str(refusal)}, status_code=refusal.status)
@@ -110,7 +111,7 @@ async def _write[F: (str, bytes)](
 
 @router.websocket("/api/live/robot")
 async def robot(socket: WebSocket) -> None:
-    principal = await _admit(socket, frozenset({Role.ROBOT}))
+    principal = await _admit(socket)
     if principal is None:
         return
     services: Services = socket.app.state.services
@@ -155,6 +156,11 @@ async def _hello(socket: WebSocket, principal: Principal) -> RobotHello:
             CLOSE_BAD_FRAME,
             f"the token is of {principal.name} and the robot calls itself {message.robot}",
         )
+    if principal.task not in {None, message.task}:
+        raise _Hangup(
+            CLOSE_BAD_FRAME,
+            f"the token is of task {principal.task} and the robot's task is {message.task}",
+        )
     return message
 
 
@@ -183,7 +189,7 @@ async def _read_robot(socket: WebSocket, services: Services, link: RobotLink) ->
 @router.websocket("/api/live/robot/video")
 async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
     """`robot` says whose video it is; with a token of one robot it may be left out."""
-    principal = await _admit(socket, frozenset({Role.ROBOT}))
+    principal = await _admit(socket)
     if principal is None:
         return
     services: Services = socket.app.state.services
@@ -214,8 +220,7 @@ async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
 
 @router.websocket("/api/live/robots/{robot}")
 async def client(socket: WebSocket, robot: str, truth: bool = False) -> None:
-    roles = MAY_SEE_TRUTH if truth else MAY_WATCH
-    principal = await _admit(socket, roles)
+    principal = await _admit(socket, truth=truth)
     if principal is None:
         return
     services: Services = socket.app.state.services
@@ -246,7 +251,7 @@ async def _read_client(socket: WebSocket, services: Services, joined: Client) ->
 
 @router.websocket("/api/live/robots/{robot}/video")
 async def client_video(socket: WebSocket, robot: str) -> None:
-    principal = await _admit(socket, MAY_WATCH)
+    principal = await _admit(socket)
     if principal is None:
         return
     services: Services = socket.app.state.services

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from robot_rl.server import access, migration
+from robot_rl.server import migration
+from robot_rl.server.accounts import sessions, users
 from robot_rl.server.app import create_app
-from robot_rl.server.database import open_database
+from robot_rl.server.database import Database, open_database
 from robot_rl.server.services import Services
 from robot_rl.server.settings import ServerProblem, ServerSettings
 
@@ -31,12 +32,20 @@ def run(settings: ServerSettings) -> None:
         database = open_database(settings)
         try:
             migration.prepare(database)
+            users.ensure_admin(database, settings.user)
             if settings.print_login:
-                link = access.issue_login(database, settings)
-                print(f"Open the console: {link}", flush=True)
+                print(f"Open the console: {_address(database, settings)}", flush=True)
             configured(settings, create_app(settings, database)).run(sockets=[listener])
         finally:
             database.close()
+
+
+def _address(database: Database, settings: ServerSettings) -> str:
+    """With a one-time link in it until an admin can sign in by password."""
+    if users.admin_has_password(database):
+        return settings.origin
+    maker = sessions.Maker(account=users.first_admin(database))
+    return sessions.issue_login(database, settings, maker)
 
 
 def listen(settings: ServerSettings) -> socket.socket:

@@ -11,6 +11,7 @@ from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.server import policies
 from robot_rl.server.access import AccessGuard
+from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.feed import FeedNotifier
@@ -21,6 +22,7 @@ from robot_rl.server.settings import ServerSettings
 PROGRESS_SHOWN_EVERY_S = 0.25  # to people; robots hear every one
 PROGRESS_KEPT_EVERY_S = 1.0
 LAST_WRITES_S = 1.0
+HASHED_AT_ONCE = 2  # passwords, at 64 MiB each
 
 
 class Services:
@@ -32,6 +34,8 @@ class Services:
         self.blobs = blobs
         self.incoming = IncomingParts(settings.incoming_folder, blobs)
         self.gate = AccessGuard(database, settings)
+        self.sign_in_attempts = SignInAttempts()
+        self.hashing = asyncio.Semaphore(HASHED_AT_ONCE)
         self.feed_notifier = FeedNotifier(database)
         self.hub = Hub()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -39,6 +43,7 @@ class Services:
 
     def begin(self) -> None:
         self._listening = asyncio.create_task(self.feed_notifier.listen())
+        self._uses = asyncio.create_task(self.gate.keep_uses())
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
@@ -47,8 +52,9 @@ class Services:
 
     async def end(self) -> None:
         self.hang_up()
-        self._listening.cancel()
-        await asyncio.gather(self._listening, return_exceptions=True)
+        for task in (self._listening, self._uses):
+            task.cancel()
+        await asyncio.gather(self._listening, self._uses, return_exceptions=True)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
         for learner in self._learners.values():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from robot_rl.server.access import issue_login
+from robot_rl.server.accounts.sessions import issue_login
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import CONSOLE_FOLDER, ServerSettings
 from tests.browser.console import Console

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from robot_rl.server.access import issue_login
+from robot_rl.server.accounts.sessions import issue_login
 from safety.faults import FaultCode
 from tests.browser.conftest import Stack
 from tests.browser.console import DEADMAN, STOP_KEY, Console

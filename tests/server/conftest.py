@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from robot_rl.schema.message import new_id
 from robot_rl.server import migration
-from robot_rl.server.access import keep_grants
+from robot_rl.server.accounts.tokens import keep_grants
 from robot_rl.server.app import create_app
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, connect

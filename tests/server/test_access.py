@@ -13,8 +13,11 @@ from sqlalchemy import select, update
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from robot_rl.errors import PlainError
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import access
+from robot_rl.server.accounts import tokens
+from robot_rl.server.accounts.sessions import issue_login
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
 from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
@@ -28,7 +31,7 @@ def server(shared_server: RunningServer) -> RunningServer:
 
 @contextmanager
 def sign_in(server: RunningServer) -> Iterator[httpx.Client]:
-    link = access.issue_login(server.database, server.settings)
+    link = issue_login(server.database, server.settings)
     headers = {"Origin": server.url}
     with httpx.Client(base_url=server.url, headers=headers, timeout=30) as browser:
         answer = browser.get(link)
@@ -46,21 +49,25 @@ def refusal(address: str, headers: dict[str, str]) -> int | None:
 
 
 def test_a_link_signs_in_once(server: RunningServer) -> None:
-    link = access.issue_login(server.database, server.settings)
+    link = issue_login(server.database, server.settings)
     with httpx.Client(timeout=30) as browser:
         answer = browser.get(link)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "SameSite=strict" in cookie
-        assert browser.get(server.url + "/api/me").json() == {"name": "operator", "role": "admin"}
+        assert browser.get(server.url + "/api/me").json() == {
+            "name": "operator",
+            "role": "admin",
+            "account": True,
+        }
     with httpx.Client(timeout=30) as thief:
         assert thief.get(link).status_code == 403
         assert thief.get(server.url + "/api/me").status_code == 401
 
 
 def test_an_old_link_is_refused(server: RunningServer) -> None:
-    link = access.issue_login(server.database, server.settings)
+    link = issue_login(server.database, server.settings)
     with server.database.transaction() as connection:
         connection.execute(
             update(LoginLinkTable).values(expires_t_utc=utc_now() - timedelta(seconds=1))
@@ -155,7 +162,11 @@ def test_a_link_is_for_whoever_asked_for_it(server: RunningServer) -> None:
     asked = httpx.post(server.url + "/api/login-links", headers=server.bearer("engineer", "eve"))
     with httpx.Client(timeout=30) as browser:
         browser.get(asked.json()["url"])
-        assert browser.get(server.url + "/api/me").json() == {"name": "eve", "role": "engineer"}
+        assert browser.get(server.url + "/api/me").json() == {
+            "name": "eve",
+            "role": "engineer",
+            "account": False,
+        }
 
 
 @pytest.mark.parametrize(
@@ -195,7 +206,7 @@ def test_a_rebound_name_is_refused(server: RunningServer) -> None:
 def replace_token(server: RunningServer, role: str, name: str) -> str:
     """As when the server starts with another secret for the same caller."""
     secret = str(new_id())
-    access.renew_grants(server.database, [Grant(role=role, name=name, secret=secret)])
+    tokens.renew_grants(server.database, [Grant(role=role, name=name, secret=secret)])
     return secret
 
 
@@ -212,7 +223,7 @@ def test_a_replaced_token_is_refused(
     for accepted in (other, {"Authorization": f"Bearer {secret}"}):
         assert httpx.get(server.url + "/api/me", headers=accepted).status_code == 200
     grant = Grant(role="learner", name="gpu_box", secret=old)
-    access.renew_grants(server.database, [grant])  # the old one was put back
+    tokens.renew_grants(server.database, [grant])  # the old one was put back
     assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
 
 
@@ -256,8 +267,8 @@ def test_only_loopback_without_accounts(tmp_path: Path) -> None:
 
 
 def test_an_unknown_role_is_refused(server: RunningServer) -> None:
-    with pytest.raises(ServerProblem, match="no role 'king': choose one of viewer"):
-        access.keep_grants(server.database, [Grant(role="king", name="k", secret="s")])
+    with pytest.raises(PlainError, match="no role 'king': choose one of viewer"):
+        tokens.keep_grants(server.database, [Grant(role="king", name="k", secret="s")])
 
 
 PATH_VALUES = {

@@ -60,7 +60,7 @@ def test_what_people_mark_on_frames_is_learned_from(server: RunningServer) -> No
     episode_id = judged(recording, said=True, success=True, labeller="ada")
     with server.client("robot", ROBOT) as robot:
         assert post(robot, recording.batch()).status_code == 200
-    with server.client("operator", "ada") as person:
+    with server.client("engineer", "ada") as person:
         first = mark(person, episode_id, shows_success=True)
         mark(person, episode_id, last_index=2, text="hesitates")
         mark(person, episode_id, first_index=2, last_index=3, shows_success=False)

@@ -20,7 +20,7 @@ from tests.server.recordings import CAMERAS, ROBOT, TASK, Recording, jpeg, post
 
 @pytest.fixture
 def person(server: RunningServer) -> Iterator[httpx.Client]:
-    with server.client("operator", "ada") as client:
+    with server.client("engineer", "ada") as client:
         yield client
 
 
@@ -49,7 +49,7 @@ def read_only(shared_server: RunningServer) -> dict[str, UUID]:
 
 @pytest.fixture
 def reader(shared_server: RunningServer) -> Iterator[httpx.Client]:
-    with shared_server.client("operator", "ada") as client:
+    with shared_server.client("engineer", "ada") as client:
         yield client
 
 

@@ -28,7 +28,8 @@ from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import PROTOCOL_VERSION, new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.schema.video import VideoFrame, VideoWanted, decode_frame, encode_frame
-from robot_rl.server.access import Principal, Role
+from robot_rl.server.access import Principal
+from robot_rl.server.accounts.roles import Role
 from robot_rl.server.hub import Hub
 from tests.server.conftest import RunningServer
 from tests.server.live_sockets import (

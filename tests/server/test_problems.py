@@ -96,7 +96,7 @@ def episode_id(server: RunningServer) -> str:
 def test_a_note_that_cannot_be_stored_is_refused_in_words(
     server: RunningServer, episode_id: str
 ) -> None:
-    with server.client("operator") as person:
+    with server.client("engineer") as person:
         answer = person.post(
             f"/api/episodes/{episode_id}/labels", json={"outcome": "failure", "note": "a\0b"}
         )

@@ -3,7 +3,8 @@
 import pytest
 
 from robot_rl.config import load_cell
-from robot_rl.server.access import Principal, Role
+from robot_rl.server.access import Principal
+from robot_rl.server.accounts.roles import Role
 from robot_rl.server.settings import ServerProblem, robot_grants
 
 

@@ -359,6 +359,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Put Password
+         * @description Ends the caller's other sessions. 403 when the current password is another.
+         */
+        put: operations["put_password_api_me_password_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/metrics": {
         parameters: {
             query?: never;
@@ -564,6 +584,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Sessions
+         * @description Browsers that are signed in as the caller.
+         */
+        get: operations["get_sessions_api_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session
+         * @description Signs a browser out; an admin anybody's.
+         */
+        delete: operations["delete_session_api_sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Sign In
+         * @description Opens a session for a name and a password. 429 after too many that were wrong.
+         */
+        post: operations["post_sign_in_api_sign_in_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Tokens */
+        get: operations["get_tokens_api_tokens_get"];
+        put?: never;
+        /**
+         * Post Token
+         * @description The secret is in this answer and nowhere else.
+         */
+        post: operations["post_token_api_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Token
+         * @description Whoever uses it is refused at once, and so is what was signed in with it.
+         */
+        delete: operations["delete_token_api_tokens__token_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/training": {
         parameters: {
             query?: never;
@@ -578,6 +699,71 @@ export interface paths {
         get: operations["get_training_api_training_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get Users */
+        get: operations["get_users_api_users_get"];
+        put?: never;
+        /**
+         * Post User
+         * @description 409: there is one of this name.
+         */
+        post: operations["post_user_api_users_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete User
+         * @description Ends the person's sessions; what they said stays. 409: the last admin.
+         */
+        delete: operations["delete_user_api_users__name__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Patch User
+         * @description A new role holds at once; a new password ends the person's sessions. 409: the last admin.
+         */
+        patch: operations["patch_user_api_users__name__patch"];
+        trace?: never;
+    };
+    "/api/users/{name}/login-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Link
+         * @description A link to hand over: it signs one browser in as that person, once.
+         */
+        post: operations["post_link_api_users__name__login_links_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -894,6 +1080,14 @@ export interface components {
             request_id: string;
         };
         Counter: number;
+        /**
+         * Credentials
+         * @description What a person types.
+         */
+        Credentials: {
+            name: components["schemas"]["Name"];
+            password: components["schemas"]["Password"];
+        };
         /**
          * DataIdentity
          * @description Name of a fact → its value as text: "step_s" → "0.1". Numbers have one way of writing.
@@ -1814,6 +2008,15 @@ export interface components {
             /** Real Time Factor */
             real_time_factor: number;
         };
+        /**
+         * MadeToken
+         * @description The only time that the secret is shown.
+         */
+        MadeToken: {
+            /** Secret */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
         /** MarkPhase */
         MarkPhase: {
             /** @default 0 */
@@ -1832,9 +2035,11 @@ export interface components {
         };
         /**
          * Me
-         * @description Who the caller is.
+         * @description Who the caller is. Only an account has a password, and sessions of its own.
          */
         Me: {
+            /** Account */
+            account: boolean;
             /** Name */
             name: string;
             /** Role */
@@ -1918,6 +2123,34 @@ export interface components {
             note: components["schemas"]["Text"];
             outcome: components["schemas"]["Outcome"];
         };
+        /**
+         * NewPassword
+         * @description `current` is asked for again where there is one.
+         */
+        NewPassword: {
+            current?: components["schemas"]["Password"] | null;
+            new: components["schemas"]["Password"];
+        };
+        /**
+         * NewToken
+         * @description A robot's token has the robot's name; `task` binds a robot's or a learner's to one task.
+         */
+        NewToken: {
+            /** Days */
+            days?: number | null;
+            name: components["schemas"]["Name"];
+            role: components["schemas"]["Role"];
+            task?: components["schemas"]["Name"] | null;
+        };
+        /**
+         * NewUser
+         * @description Without a password the person signs in by one-time links.
+         */
+        NewUser: {
+            name: components["schemas"]["Name"];
+            password?: components["schemas"]["Password"] | null;
+            role: components["schemas"]["Role"];
+        };
         /** OutboxStatus */
         OutboxStatus: {
             /** Accepting */
@@ -1999,6 +2232,7 @@ export interface components {
             /** Files */
             files: components["schemas"]["PartFile"][];
         };
+        Password: string;
         /** Pause */
         Pause: {
             /** @default 0 */
@@ -2323,6 +2557,12 @@ export interface components {
             /** T Ns */
             t_ns: number;
         };
+        /**
+         * Role
+         * @description People, from least to most; then machines.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "engineer" | "admin" | "robot" | "learner";
         /** SafetyEventRow */
         SafetyEventRow: {
             /** By */
@@ -2371,6 +2611,45 @@ export interface components {
             segment_id: string;
             /** Sha256 */
             sha256: string;
+        };
+        /**
+         * Session
+         * @description A browser that is signed in.
+         */
+        Session: {
+            /** Address */
+            address: string;
+            /** Browser */
+            browser: string;
+            /**
+             * Created T Utc
+             * Format: date-time
+             */
+            created_t_utc: string;
+            /**
+             * Expires T Utc
+             * Format: date-time
+             */
+            expires_t_utc: string;
+            /** Here */
+            here: boolean;
+            /** Last Used T Utc */
+            last_used_t_utc: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Session Id
+             * Format: uuid
+             */
+            session_id: string;
+        };
+        /**
+         * SessionList
+         * @description Newest first.
+         */
+        SessionList: {
+            /** Sessions */
+            sessions: components["schemas"]["Session"][];
         };
         /**
          * SetLimitProfile
@@ -2672,6 +2951,43 @@ export interface components {
         };
         Text: string;
         /**
+         * Token
+         * @description What is known of a token, which is not the token itself.
+         */
+        Token: {
+            /**
+             * Created T Utc
+             * Format: date-time
+             */
+            created_t_utc: string;
+            /** Expires T Utc */
+            expires_t_utc: string | null;
+            /** Last Used T Utc */
+            last_used_t_utc: string | null;
+            /** Made By */
+            made_by: string;
+            /** Name */
+            name: string;
+            /** Revoked T Utc */
+            revoked_t_utc: string | null;
+            role: components["schemas"]["Role"];
+            /** Task */
+            task: string | null;
+            /**
+             * Token Id
+             * Format: uuid
+             */
+            token_id: string;
+        };
+        /**
+         * TokenList
+         * @description Those in use first, newest first.
+         */
+        TokenList: {
+            /** Tokens */
+            tokens: components["schemas"]["Token"][];
+        };
+        /**
          * TrainedPoint
          * @description An intervention and the version in which it acts; None where none has acted yet.
          */
@@ -2758,6 +3074,38 @@ export interface components {
             new_interventions: string[];
             /** Wall S */
             wall_s: number;
+        };
+        /**
+         * User
+         * @description A person who may sign in; without a password by one-time links only.
+         */
+        User: {
+            /**
+             * Created T Utc
+             * Format: date-time
+             */
+            created_t_utc: string;
+            /** Has Password */
+            has_password: boolean;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * UserChange
+         * @description What is left out stays.
+         */
+        UserChange: {
+            password?: components["schemas"]["Password"] | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /**
+         * UserList
+         * @description By name.
+         */
+        UserList: {
+            /** Users */
+            users: components["schemas"]["User"][];
         };
         /** ValidationError */
         ValidationError: {
@@ -3360,6 +3708,37 @@ export interface operations {
             };
         };
     };
+    put_password_api_me_password_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     get_metrics_api_metrics_get: {
         parameters: {
             query?: {
@@ -3745,6 +4124,182 @@ export interface operations {
             };
         };
     };
+    get_sessions_api_sessions_get: {
+        parameters: {
+            query?: {
+                /** @description For an admin: those of all. */
+                everybody?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_session_api_sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_sign_in_api_sign_in_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_tokens_api_tokens_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+        };
+    };
+    post_token_api_tokens_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_token_api_tokens__token_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     get_training_api_training_get: {
         parameters: {
             query: {
@@ -3763,6 +4318,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingHistory"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    get_users_api_users_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+        };
+    };
+    post_user_api_users_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_user_api_users__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    patch_user_api_users__name__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    post_link_api_users__name__login_links_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginUrl"];
                 };
             };
             /** @description Validation Error */

@@ -7,7 +7,7 @@ from fastapi import Query
 
 from robot_rl.schema.message import Message
 from robot_rl.server import audit
-from robot_rl.server.routes.callers import Engineer, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 
 router = guarded_router(prefix="/api/audit", tag="audit")
@@ -22,7 +22,7 @@ class AuditPage(Message):
 @router.get("")
 def get_audit(
     services: WithServices,
-    _: Engineer,
+    _: Caller,
     before: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> AuditPage:

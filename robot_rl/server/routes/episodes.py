@@ -15,7 +15,7 @@ from robot_rl.server.episode import (
     LabelRow,
 )
 from robot_rl.server.episodes import PAGE_LIMIT, EpisodeFilter, EpisodePage, Sort
-from robot_rl.server.routes.callers import Anyone, Driver, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 
 router = guarded_router(prefix="/api/episodes", tag="episodes")
@@ -26,7 +26,7 @@ FOREVER = "private, max-age=31536000, immutable"
 @router.get("")
 def get_episodes(
     services: WithServices,
-    _: Anyone,
+    _: Caller,
     wanted: Annotated[EpisodeFilter, Depends()],
     sort: Sort = "started",
     descending: bool = True,
@@ -47,13 +47,13 @@ def get_episodes(
 
 
 @router.get("/{episode_id}")
-def get_episode(episode_id: UUID, services: WithServices, _: Anyone) -> EpisodeDetail:
+def get_episode(episode_id: UUID, services: WithServices, _: Caller) -> EpisodeDetail:
     """One episode with its interventions, events, labels and annotations."""
     return episode.detail(services.database, episode_id)
 
 
 @router.get("/{episode_id}/steps", response_model=EpisodeSteps)
-def get_steps(episode_id: UUID, services: WithServices, _: Anyone) -> Response:
+def get_steps(episode_id: UUID, services: WithServices, _: Caller) -> Response:
     """All steps without images, and the rewards derived for display."""
     found = episode.steps(services.database, services.blobs, episode_id)
     return Response(found.model_dump_json(), media_type="application/json")
@@ -61,7 +61,7 @@ def get_steps(episode_id: UUID, services: WithServices, _: Anyone) -> Response:
 
 @router.get("/{episode_id}/frames/{camera}/{index}.jpg", response_class=Response)
 def get_frame(
-    episode_id: UUID, camera: str, index: int, services: WithServices, _: Anyone
+    episode_id: UUID, camera: str, index: int, services: WithServices, _: Caller
 ) -> Response:
     """One image as it was recorded; it never changes."""
     jpeg = episode.frame(services.database, services.blobs, episode_id, camera, index)
@@ -70,7 +70,7 @@ def get_frame(
 
 @router.post("/{episode_id}/labels", status_code=201)
 def post_label(
-    episode_id: UUID, wanted: labels.NewLabel, services: WithServices, caller: Driver
+    episode_id: UUID, wanted: labels.NewLabel, services: WithServices, caller: Caller
 ) -> LabelRow:
     """Relabels an episode; the learner gets it. Earlier labels stay."""
     return labels.relabel(services.database, episode_id, wanted, caller.name)
@@ -78,7 +78,7 @@ def post_label(
 
 @router.post("/{episode_id}/exclusions", status_code=201)
 def post_exclusion(
-    episode_id: UUID, wanted: labels.NewExclusion, services: WithServices, caller: Driver
+    episode_id: UUID, wanted: labels.NewExclusion, services: WithServices, caller: Caller
 ) -> ExclusionRow:
     """Takes an episode out of training, or back in; nothing is deleted."""
     return labels.exclude(services.database, episode_id, wanted, caller.name)
@@ -90,7 +90,7 @@ def post_decision(
     intervention_id: UUID,
     wanted: decisions.NewDecision,
     services: WithServices,
-    caller: Driver,
+    caller: Caller,
 ) -> DecisionRow:
     """Says what a takeover is for training; the learner gets it. Earlier decisions stay."""
     return decisions.decide(
@@ -100,7 +100,7 @@ def post_decision(
 
 @router.post("/{episode_id}/annotations", status_code=201)
 def post_annotation(
-    episode_id: UUID, wanted: labels.NewAnnotation, services: WithServices, caller: Driver
+    episode_id: UUID, wanted: labels.NewAnnotation, services: WithServices, caller: Caller
 ) -> AnnotationRow:
     """Says something about a range of steps."""
     return labels.annotate(services.database, episode_id, wanted, caller.name)

@@ -11,11 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from robot_rl.errors import NotFound
 from robot_rl.schema.feed import FeedPage
 from robot_rl.server import feed
+from robot_rl.server.access import Principal
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
-from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
-from robot_rl.server.tables import SegmentTable
+from robot_rl.server.tables import EpisodeTable, SegmentTable
 
 router = guarded_router(prefix="/api", tag="feed")
 
@@ -27,13 +28,14 @@ FOREVER = "private, max-age=31536000, immutable"
 @router.get("/feed")
 async def get_feed(
     services: WithServices,
-    _: Anyone,
+    caller: Caller,
     task: str,
     after: Annotated[int, Query(ge=0)] = 0,
     wait_s: Annotated[float, Query(ge=0, le=WAIT_LIMIT_S)] = 0,
     limit: Annotated[int, Query(ge=1, le=feed.PAGE_LIMIT)] = feed.PAGE_LIMIT,
 ) -> FeedPage:
     """The task's events after number `after`, in order; waits up to `wait_s` for the first one."""
+    caller.check_task(task)
     deadline = time.monotonic() + wait_s
     while True:
         seen = services.feed_notifier.count(task)
@@ -45,9 +47,9 @@ async def get_feed(
 
 
 @router.get("/segments/{segment_id}", response_class=Response)
-def get_segment(segment_id: UUID, services: WithServices, _: Anyone) -> Response:
+def get_segment(segment_id: UUID, services: WithServices, caller: Caller) -> Response:
     """The Arrow IPC file of a segment, images inside."""
-    data, sha256 = _segment(services.database, services.blobs, segment_id)
+    data, sha256 = _segment(services.database, services.blobs, segment_id, caller)
     return Response(
         data,
         media_type="application/vnd.apache.arrow.file",
@@ -55,10 +57,17 @@ def get_segment(segment_id: UUID, services: WithServices, _: Anyone) -> Response
     )
 
 
-def _segment(database: Database, blobs: BlobStore, segment_id: UUID) -> tuple[bytes, str]:
-    query = select(SegmentTable.sha256).where(SegmentTable.segment_id == segment_id)
+def _segment(
+    database: Database, blobs: BlobStore, segment_id: UUID, caller: Principal
+) -> tuple[bytes, str]:
+    query = (
+        select(SegmentTable.sha256, EpisodeTable.task)
+        .join(EpisodeTable, SegmentTable.episode_id == EpisodeTable.episode_id)
+        .where(SegmentTable.segment_id == segment_id)
+    )
     with database.engine.connect() as connection:
-        sha256 = connection.execute(query).scalar_one_or_none()
-    if sha256 is None:
+        found = connection.execute(query).one_or_none()
+    if found is None:
         raise NotFound(f"there is no segment {segment_id}")
-    return blobs.get(sha256), sha256
+    caller.check_task(found.task)
+    return blobs.get(found.sha256), found.sha256

@@ -12,13 +12,16 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
 from robot_rl.errors import TooLarge
+from robot_rl.server.accounts import roles
 from robot_rl.server.services import Services
 
 JSON_LIMIT_BYTES = 256 * 2**10  # parsed in the event loop, within milliseconds
+STRANGERS_LIMIT_BYTES = 4 * 2**10  # a name and a password
 
 
 class GuardedRoute(APIRoute):
-    """A route that takes a body of a signed-in caller only, and no more than its limit.
+    """A route that takes a body of a signed-in caller only, and no more than its limit; who signs in
+    sends little.
 
     What FastAPI itself parses is JSON, and bounded for all routes alike; `upload_limit_bytes` is
     for handlers that read the request themselves, a piece at a time.
@@ -30,13 +33,17 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         parsed = self.body_field is not None
         limit = JSON_LIMIT_BYTES if parsed else self.upload_limit_bytes
+        open_ = any(roles.is_open(method, self.path) for method in self.methods)
+        if open_:
+            limit = STRANGERS_LIMIT_BYTES
 
         async def guarded(request: Request) -> Response:
             length = request.headers.get("content-length")
             if length == "0" or (length is None and "transfer-encoding" not in request.headers):
                 return await handle(request)
             services: Services = request.app.state.services
-            await services.gate.admit(request)
+            if not open_:
+                await services.gate.admit(request)
             if length is not None and int(length) > limit:
                 raise TooLarge(f"the request has {length} bytes, at most {limit} are taken here")
             bounded = Request(request.scope, _counted(request.receive, limit))

@@ -13,7 +13,7 @@ from robot_rl.server.access import Principal
 from robot_rl.server.batch import check_protocol
 from robot_rl.server.problems import bad_field
 from robot_rl.server.recording import read_cursor, store_batch
-from robot_rl.server.routes.callers import Robot, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.uploads import read_form
 
@@ -24,7 +24,7 @@ router = guarded_router(prefix="/api/ingest", tag="ingest", upload_limit_bytes=B
 
 
 @router.post("")
-async def post_batch(request: Request, services: WithServices, caller: Robot) -> BatchAck:
+async def post_batch(request: Request, services: WithServices, caller: Caller) -> BatchAck:
     """Stores a batch, then acknowledges it.
 
     409: not the next sequence; 422: it will never be stored, and where one item is at fault the
@@ -44,7 +44,7 @@ async def post_batch(request: Request, services: WithServices, caller: Robot) ->
 
 
 @router.get("/cursor")
-def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Robot) -> BatchAck:
+def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Caller) -> BatchAck:
     """Up to where an outbox is stored: where a robot goes on after it was away."""
     _check_name(caller, robot)
     return read_cursor(services.database, robot, boot_epoch)

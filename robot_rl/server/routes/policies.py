@@ -20,7 +20,7 @@ from robot_rl.schema.policy import (
 )
 from robot_rl.server import audit, policies
 from robot_rl.server.blobs import COPIED_BYTES
-from robot_rl.server.routes.callers import Anyone, Engineer, Learner, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 
 PART_LIMIT_BYTES = 64 * 2**30
@@ -38,7 +38,7 @@ class PolicyPage(Message):
 
 
 @router.post("/parts/lacking")
-def post_lacking(offered: PartsOffered, services: WithServices, _: Learner) -> PartsLacking:
+def post_lacking(offered: PartsOffered, services: WithServices, _: Caller) -> PartsLacking:
     """Which of a publisher's files are not here, and how much of each is."""
     return PartsLacking(files=services.incoming.lacking(offered.files))
 
@@ -48,7 +48,7 @@ async def put_part(
     request: Request,
     sha256: Sha256,
     services: WithServices,
-    _: Learner,
+    _: Caller,
     offset: Annotated[int, Query(ge=0)],
     size_bytes: Annotated[int, Query(ge=0, le=PART_LIMIT_BYTES)],
 ) -> PartHeld:
@@ -66,7 +66,7 @@ async def put_part(
 def get_part(
     sha256: str,
     services: WithServices,
-    _: Anyone,
+    _: Caller,
     wanted: Annotated[str | None, Header(alias="Range")] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -96,9 +96,10 @@ def _pieces(file: BinaryIO, start: int) -> Iterator[bytes]:
 
 @router.post("", status_code=201)
 async def post_policy(
-    manifest: PolicyManifest, services: WithServices, _: Learner
+    manifest: PolicyManifest, services: WithServices, caller: Caller
 ) -> PolicyVersion:
     """Numbers a policy whose files are here, and tells the robots of its task."""
+    caller.check_task(manifest.task)
     version = await run_in_threadpool(policies.store, services.database, services.blobs, manifest)
     await _announce_wanted(services, manifest.task)
     return version
@@ -107,7 +108,7 @@ async def post_policy(
 @router.get("")
 def get_policies(
     services: WithServices,
-    _: Anyone,
+    _: Caller,
     task: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> PolicyPage:
@@ -118,13 +119,14 @@ def get_policies(
 
 
 @router.get("/{task}/wanted")
-async def get_wanted(task: str, services: WithServices, _: Anyone) -> PolicyVersion | None:
+async def get_wanted(task: str, services: WithServices, caller: Caller) -> PolicyVersion | None:
     """The version that robots of the task should run: the pinned one, else the newest."""
+    caller.check_task(task)
     return await services.wanted_policy(task)
 
 
 @router.post("/{task}/{version}/pin")
-async def post_pin(task: str, version: int, services: WithServices, caller: Engineer) -> None:
+async def post_pin(task: str, version: int, services: WithServices, caller: Caller) -> None:
     """Holds the task's robots at this version until the pin is taken off."""
 
     def change() -> None:
@@ -137,7 +139,7 @@ async def post_pin(task: str, version: int, services: WithServices, caller: Engi
 
 
 @router.delete("/{task}/pin")
-async def delete_pin(task: str, services: WithServices, caller: Engineer) -> None:
+async def delete_pin(task: str, services: WithServices, caller: Caller) -> None:
     """Lets the task's robots follow the newest version again."""
 
     def change() -> None:
@@ -150,7 +152,7 @@ async def delete_pin(task: str, services: WithServices, caller: Engineer) -> Non
 
 
 @router.post("/{task}/{version}/reject")
-async def post_reject(task: str, version: int, services: WithServices, caller: Engineer) -> None:
+async def post_reject(task: str, version: int, services: WithServices, caller: Caller) -> None:
     """Takes a version out of what robots are offered."""
 
     def change() -> None:

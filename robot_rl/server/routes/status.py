@@ -2,7 +2,7 @@
 
 from robot_rl.schema.live.client_update import RobotPresence
 from robot_rl.schema.message import PROTOCOL_VERSION, Message
-from robot_rl.server.routes.callers import Anyone, WithServices
+from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 
 router = guarded_router(prefix="/api", tag="status")
@@ -23,6 +23,6 @@ async def get_health() -> Health:
 
 
 @router.get("/robots")
-async def get_robots(services: WithServices, _: Anyone) -> RobotList:
+async def get_robots(services: WithServices, _: Caller) -> RobotList:
     """Robots that have connected since the server started, and whether they are there now."""
     return RobotList(robots=services.hub.presences())

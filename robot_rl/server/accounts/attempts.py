@@ -1,0 +1,60 @@
+"""How often somebody may try to sign in: guessing a password must take for ever."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from robot_rl.errors import TooOften
+
+KEPT_KEYS = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """So many attempts that failed, of whoever shares these parts of an attempt."""
+
+    failures: int
+    within_s: float
+    by_name: bool
+    by_address: bool
+
+
+LIMITS = (
+    Limit(failures=5, within_s=300.0, by_name=True, by_address=True),
+    Limit(failures=30, within_s=300.0, by_name=False, by_address=True),
+    Limit(failures=100, within_s=3600.0, by_name=True, by_address=False),
+)
+
+
+@dataclass(slots=True)
+class SignInAttempts:
+    """Counts failures by name and address. Kept in memory: a restart forgets them."""
+
+    _failed: OrderedDict[tuple[Limit, str, str], list[float]] = field(default_factory=OrderedDict)
+
+    def begin(self, name: str, address: str, now_s: float) -> None:
+        """Counts the attempt as failed until it has succeeded, so that many at once are no way
+        around. Raises TooOften.
+        """
+        entries = [self._times(limit, name, address, now_s) for limit in LIMITS]
+        for limit, times in zip(LIMITS, entries, strict=True):
+            if len(times) >= limit.failures:
+                wait_s = round(times[-limit.failures] + limit.within_s - now_s) + 1
+                raise TooOften(
+                    f"too many attempts to sign in failed: try again in {wait_s} s, or ask an "
+                    "admin for a sign-in link"
+                )
+        for times in entries:
+            times.append(now_s)
+
+    def succeeded(self, name: str, address: str, now_s: float) -> None:
+        for limit in LIMITS:
+            self._times(limit, name, address, now_s).pop()
+
+    def _times(self, limit: Limit, name: str, address: str, now_s: float) -> list[float]:
+        """The failures that still count, of this attempt's kind."""
+        key = (limit, name if limit.by_name else "", address if limit.by_address else "")
+        times = [t_s for t_s in self._failed.pop(key, []) if t_s > now_s - limit.within_s]
+        self._failed[key] = times
+        while len(self._failed) > KEPT_KEYS:
+            self._failed.popitem(last=False)
+        return times
