@@ -7,6 +7,7 @@ from types import FrameType
 import typer
 
 from robot_rl.commands import (
+    accounts,
     bench,
     clone,
     compare,
@@ -49,6 +50,8 @@ records.policies.command("check")(policy_check.check_policy)
 app.add_typer(reward.app, name="reward")
 app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")
+app.add_typer(accounts.users, name="users")
+app.add_typer(accounts.tokens, name="tokens")
 
 
 def _end_on_signal(number: int, _frame: FrameType | None) -> None:

@@ -32,8 +32,9 @@ def server(
 ) -> None:
     """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use.
 
-    Tokens for the other parts: `ROBOT_RL_ROBOT_TOKEN`, `ROBOT_RL_LEARNER_TOKEN`,
-    `ROBOT_RL_OPERATOR_TOKEN`; of several robots `ROBOT_RL_ROBOT_TOKENS="NAME=TOKEN NAME=TOKEN"`.
+    Tokens for the other parts: `robot-rl tokens make`, or `ROBOT_RL_ROBOT_TOKEN`,
+    `ROBOT_RL_LEARNER_TOKEN`, `ROBOT_RL_OPERATOR_TOKEN`, `ROBOT_RL_ADMIN_TOKEN`; of several robots
+    `ROBOT_RL_ROBOT_TOKENS="NAME=TOKEN NAME=TOKEN"`.
 
     Example: `DATABASE_URL=postgresql://lab@db/robots robot-rl server`
     """
@@ -49,7 +50,7 @@ def server(
     grants = tuple(
         # Which robot it is, its cell file says; this token is for whichever starts beside us.
         Grant(role=role, name="*" if role == "robot" else role, secret=secret)
-        for role in ("robot", "learner", "operator")
+        for role in ("robot", "learner", "operator", "admin")
         if (secret := os.environ.get(f"ROBOT_RL_{role.upper()}_TOKEN"))
     )
     grants += robot_grants(os.environ.get(ROBOT_TOKENS, ""))

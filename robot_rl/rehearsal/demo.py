@@ -17,7 +17,7 @@ def run(settings: SystemSettings, *, open_browser: bool) -> None:
     started = time.monotonic()
     with System(settings) as system:
         robot = _wait_robot(system)
-        link = _login_link(system)
+        link = login_link(system)
         print(f"robot-rl: {robot} is live after {time.monotonic() - started:.0f} s", flush=True)
         print(f"robot-rl: open {link} (works once; Ctrl-C stops everything)", flush=True)
         if open_browser and _has_browser():
@@ -44,15 +44,18 @@ def _wait_robot(system: System) -> str:
     return found[0]
 
 
-def _login_link(system: System) -> str:
-    return str(_call(system, "POST", "/api/login-links").json()["url"])
+def login_link(system: System) -> str:
+    """Signs a browser in as an admin: of a new data folder there is one, called operator."""
+    people = _call(system, "GET", "/api/users").json()["users"]
+    admin = next(person["name"] for person in people if person["role"] == "admin")
+    return str(_call(system, "POST", f"/api/users/{admin}/login-links").json()["url"])
 
 
 def _call(system: System, method: str, path: str) -> httpx.Response:
     answer = httpx.request(
         method,
         system.url + path,
-        headers={"Authorization": f"Bearer {system.tokens.operator}"},
+        headers={"Authorization": f"Bearer {system.tokens.admin}"},
         timeout=10.0,
     )
     answer.raise_for_status()

@@ -64,6 +64,7 @@ class Tokens:
     robots: tuple[str, ...] = field(repr=False)
     learner: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     operator: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
+    admin: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
 
 class System:
@@ -153,6 +154,7 @@ class System:
                 ROBOT_TOKENS: " ".join(map("=".join, named)),
                 "ROBOT_RL_LEARNER_TOKEN": self.tokens.learner,
                 "ROBOT_RL_OPERATOR_TOKEN": self.tokens.operator,
+                "ROBOT_RL_ADMIN_TOKEN": self.tokens.admin,
             }
         daemons = dict(zip(self._daemons, self.tokens.robots, strict=True))
         return {"ROBOT_RL_TOKEN": daemons.get(name, self.tokens.learner)}

@@ -45,7 +45,7 @@ def _address(database: Database, settings: ServerSettings) -> str:
     if users.admin_has_password(database):
         return settings.origin
     maker = sessions.Maker(account=users.first_admin(database))
-    return sessions.issue_login(database, settings, maker)
+    return sessions.issue_login(database, settings.origin, maker)
 
 
 def listen(settings: ServerSettings) -> socket.socket:

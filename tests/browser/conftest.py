@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from robot_rl.server.accounts.sessions import issue_login
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import CONSOLE_FOLDER, ServerSettings
 from tests.browser.console import Console
@@ -81,10 +80,7 @@ def robot(server: RunningServer) -> Iterator[StandIn]:
 
 @pytest.fixture
 def stack(server: RunningServer, robot: StandIn) -> Stack:
-    def link() -> str:
-        return issue_login(server.database, server.settings)
-
-    return Stack(url=server.url, login_link=link)
+    return Stack(url=server.url, login_link=server.login_link)
 
 
 @pytest.fixture

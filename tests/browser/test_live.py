@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
-from robot_rl.server.accounts.sessions import issue_login
 from safety.faults import FaultCode
 from tests.browser.conftest import Stack
 from tests.browser.console import DEADMAN, STOP_KEY, Console
@@ -168,7 +167,7 @@ def test_the_stop_key_works_while_typing_and_in_a_dialog(console: Console, robot
 
 def test_a_robot_that_starts_says_what_is_waited_for(page: Page, server: RunningServer) -> None:
     """Its link is there before control, arm and cameras have reported."""
-    link = issue_login(server.database, server.settings)
+    link = server.login_link()
     with dial_robot(server) as robot:
         page.goto(link)
         page.wait_for_url(re.compile(r"/robots/[^/]+/live"))

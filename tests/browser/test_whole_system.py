@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from robot_rl.rehearsal.client import LiveClient
+from robot_rl.rehearsal.demo import login_link
 from robot_rl.rehearsal.report import RehearsalReport
 from robot_rl.rehearsal.system import System, SystemSettings
 from tests.browser.console import Console
@@ -27,16 +27,6 @@ def system(rehearsed: tuple[RehearsalReport, Path]) -> Iterator[System]:
     )
     with System(settings) as running:
         yield running
-
-
-def login_link(system: System) -> str:
-    answer = httpx.post(
-        f"{system.url}/api/login-links",
-        headers={"Authorization": f"Bearer {system.tokens.operator}"},
-        timeout=10.0,
-    )
-    answer.raise_for_status()
-    return str(answer.json()["url"])
 
 
 class Watcher:

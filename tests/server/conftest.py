@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from robot_rl.schema.message import new_id
 from robot_rl.server import migration
+from robot_rl.server.accounts.sessions import Maker, issue_login
 from robot_rl.server.accounts.tokens import keep_grants
 from robot_rl.server.app import create_app
 from robot_rl.server.blobs import FolderBlobs
@@ -103,6 +104,10 @@ class RunningServer:
     @property
     def live(self) -> str:
         return self.url.replace("http", "ws", 1) + "/api/live"
+
+    def login_link(self) -> str:
+        """As the server prints it: of its first admin."""
+        return issue_login(self.database, self.url, Maker(account=self.settings.user))
 
     def token(self, role: str, name: str | None = None) -> str:
         secret = secrets.token_urlsafe(32)

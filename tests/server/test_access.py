@@ -17,7 +17,6 @@ from robot_rl.errors import PlainError
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import access
 from robot_rl.server.accounts import tokens
-from robot_rl.server.accounts.sessions import issue_login
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
 from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
@@ -31,7 +30,7 @@ def server(shared_server: RunningServer) -> RunningServer:
 
 @contextmanager
 def sign_in(server: RunningServer) -> Iterator[httpx.Client]:
-    link = issue_login(server.database, server.settings)
+    link = server.login_link()
     headers = {"Origin": server.url}
     with httpx.Client(base_url=server.url, headers=headers, timeout=30) as browser:
         answer = browser.get(link)
@@ -49,7 +48,7 @@ def refusal(address: str, headers: dict[str, str]) -> int | None:
 
 
 def test_a_link_signs_in_once(server: RunningServer) -> None:
-    link = issue_login(server.database, server.settings)
+    link = server.login_link()
     with httpx.Client(timeout=30) as browser:
         answer = browser.get(link)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -67,7 +66,7 @@ def test_a_link_signs_in_once(server: RunningServer) -> None:
 
 
 def test_an_old_link_is_refused(server: RunningServer) -> None:
-    link = issue_login(server.database, server.settings)
+    link = server.login_link()
     with server.database.transaction() as connection:
         connection.execute(
             update(LoginLinkTable).values(expires_t_utc=utc_now() - timedelta(seconds=1))

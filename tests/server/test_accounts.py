@@ -16,7 +16,6 @@ from robot_rl.server import audit
 from robot_rl.server.accounts import attempts, tokens, users
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.accounts.roles import Role
-from robot_rl.server.accounts.sessions import issue_login
 from robot_rl.server.accounts.tokens import NewToken
 from robot_rl.server.database import Database
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
@@ -55,7 +54,7 @@ def browser(server: RunningServer) -> Iterator[httpx.Client]:
 def admin(server: RunningServer) -> Iterator[httpx.Client]:
     """Signed in as the first admin, by the link that the server prints."""
     with browser_of(server) as opened:
-        opened.get(issue_login(server.database, server.settings))
+        opened.get(server.login_link())
         yield opened
 
 

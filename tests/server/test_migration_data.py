@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 
 from robot_rl.schema.message import new_id
 from robot_rl.server import migration
+from robot_rl.server.accounts import sessions, tokens, users
 from robot_rl.server.embedded import EmbeddedPostgres
 from tests.server.conftest import temporary_database
 
@@ -59,3 +60,35 @@ def test_steps_that_came_before_they_were_counted_are_counted(
                 {"id": episode_id},
             ).scalar_one()
     assert found == after
+
+
+def test_tokens_keep_their_right_and_sessions_end_with_accounts(
+    postgres: EmbeddedPostgres,
+) -> None:
+    """Up and down again: what is signed in belongs to nobody that the other schema knows."""
+    with temporary_database(postgres, "template1") as database:
+        with database.transaction() as connection:
+            command.upgrade(migration.configuration(connection), "0008")
+            connection.execute(
+                text("INSERT INTO tokens (sha256, name, role) VALUES ('a', 'panda_1', 'robot')")
+            )
+            connection.execute(
+                text(
+                    'INSERT INTO sessions (sha256, "user", role, expires_t_utc) '
+                    "VALUES ('b', 'operator', 'admin', now())"
+                )
+            )
+        migration.upgrade(database)
+        (token,) = tokens.listed(database)
+        assert (token.name, token.role, token.task, token.made_by) == (
+            "panda_1",
+            "robot",
+            None,
+            tokens.ENVIRONMENT,
+        )
+        assert sessions.listed(database, None, None) == ()
+        users.ensure_admin(database, "operator")
+        with database.transaction() as connection:
+            command.downgrade(migration.configuration(connection), "0008")
+            kept = connection.execute(text("SELECT name, role FROM tokens")).all()
+        assert [tuple(row) for row in kept] == [("panda_1", "robot")]

@@ -11,7 +11,6 @@ from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server import audit
 from robot_rl.server.accounts.secret_hash import hash_of, new_secret
 from robot_rl.server.database import Database
-from robot_rl.server.settings import ServerSettings
 from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 
 LOGIN_LINK_LIFE = timedelta(minutes=15)
@@ -52,20 +51,18 @@ class Session(Message):
     """Whether it is the caller's own."""
 
 
-def issue_login(database: Database, settings: ServerSettings, maker: Maker | None = None) -> str:
-    """A link that signs a browser in, once, within 15 minutes; without `maker` as the settings'
-    user.
-    """
+def issue_login(database: Database, origin: str, maker: Maker) -> str:
+    """A link on the server at `origin` that signs a browser in, once, within 15 minutes."""
     secret = new_secret()
     with database.transaction() as connection:
         connection.execute(
             insert(LoginLinkTable).values(
                 sha256=hash_of(secret),
                 expires_t_utc=utc_now() + LOGIN_LINK_LIFE,
-                **(maker or Maker(account=settings.user)).values(),
+                **maker.values(),
             )
         )
-    return f"{settings.origin}/login?token={secret}"
+    return f"{origin}/login?token={secret}"
 
 
 def redeem_login(database: Database, secret: str, browser: SeenBrowser) -> str | None:

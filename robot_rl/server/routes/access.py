@@ -109,7 +109,7 @@ def post_login_link(services: WithServices, caller: Caller) -> LoginUrl:
     maker = Maker(
         account=caller.account, token_sha256=None if caller.account else caller.token_sha256
     )
-    url = sessions.issue_login(services.database, services.settings, maker)
+    url = sessions.issue_login(services.database, services.settings.origin, maker)
     with services.database.transaction() as connection:
         audit.note(connection, caller.name, "login_link.issue", caller.name)
     return LoginUrl(url=url)

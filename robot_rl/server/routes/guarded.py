@@ -20,8 +20,8 @@ STRANGERS_LIMIT_BYTES = 4 * 2**10  # a name and a password
 
 
 class GuardedRoute(APIRoute):
-    """A route that takes a body of a signed-in caller only, and no more than its limit; who signs in
-    sends little.
+    """A route that takes a body of a signed-in caller only, and no more than its limit; a stranger
+    may send the little that signing in takes.
 
     What FastAPI itself parses is JSON, and bounded for all routes alike; `upload_limit_bytes` is
     for handlers that read the request themselves, a piece at a time.
@@ -33,7 +33,7 @@ class GuardedRoute(APIRoute):
         handle = super().get_route_handler()
         parsed = self.body_field is not None
         limit = JSON_LIMIT_BYTES if parsed else self.upload_limit_bytes
-        open_ = any(roles.is_open(method, self.path) for method in self.methods)
+        open_ = any(roles.is_open(method, self.path) for method in self.methods or ())
         if open_:
             limit = STRANGERS_LIMIT_BYTES
 

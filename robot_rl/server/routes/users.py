@@ -80,7 +80,7 @@ async def delete_user(name: str, services: WithServices, caller: Caller) -> None
 def post_link(name: str, services: WithServices, caller: Caller) -> LoginUrl:
     """A link to hand over: it signs one browser in as that person, once."""
     account = users.get(services.database, name).name
-    url = sessions.issue_login(services.database, services.settings, Maker(account=account))
+    url = sessions.issue_login(services.database, services.settings.origin, Maker(account=account))
     with services.database.transaction() as connection:
         audit.note(connection, caller.name, "login_link.issue", account)
     return LoginUrl(url=url)
