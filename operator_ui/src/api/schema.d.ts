@@ -2151,6 +2151,37 @@ export interface components {
             password?: components["schemas"]["Password"] | null;
             role: components["schemas"]["Role"];
         };
+        /**
+         * OpenSession
+         * @description A browser that is signed in.
+         */
+        OpenSession: {
+            /** Address */
+            address: string;
+            /** Browser */
+            browser: string;
+            /**
+             * Created T Utc
+             * Format: date-time
+             */
+            created_t_utc: string;
+            /**
+             * Expires T Utc
+             * Format: date-time
+             */
+            expires_t_utc: string;
+            /** Here */
+            here: boolean;
+            /** Last Used T Utc */
+            last_used_t_utc: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Session Id
+             * Format: uuid
+             */
+            session_id: string;
+        };
         /** OutboxStatus */
         OutboxStatus: {
             /** Accepting */
@@ -2613,43 +2644,12 @@ export interface components {
             sha256: string;
         };
         /**
-         * Session
-         * @description A browser that is signed in.
-         */
-        Session: {
-            /** Address */
-            address: string;
-            /** Browser */
-            browser: string;
-            /**
-             * Created T Utc
-             * Format: date-time
-             */
-            created_t_utc: string;
-            /**
-             * Expires T Utc
-             * Format: date-time
-             */
-            expires_t_utc: string;
-            /** Here */
-            here: boolean;
-            /** Last Used T Utc */
-            last_used_t_utc: string | null;
-            /** Name */
-            name: string;
-            /**
-             * Session Id
-             * Format: uuid
-             */
-            session_id: string;
-        };
-        /**
          * SessionList
          * @description Newest first.
          */
         SessionList: {
             /** Sessions */
-            sessions: components["schemas"]["Session"][];
+            sessions: components["schemas"]["OpenSession"][];
         };
         /**
          * SetLimitProfile

@@ -9,7 +9,7 @@ KEPT_KEYS = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class AttemptLimit:
     """So many attempts that failed, of whoever shares these parts of an attempt."""
 
     failures: int
@@ -19,9 +19,9 @@ class Limit:
 
 
 LIMITS = (
-    Limit(failures=5, within_s=300.0, by_name=True, by_address=True),
-    Limit(failures=30, within_s=300.0, by_name=False, by_address=True),
-    Limit(failures=100, within_s=3600.0, by_name=True, by_address=False),
+    AttemptLimit(failures=5, within_s=300.0, by_name=True, by_address=True),
+    AttemptLimit(failures=30, within_s=300.0, by_name=False, by_address=True),
+    AttemptLimit(failures=100, within_s=3600.0, by_name=True, by_address=False),
 )
 
 
@@ -29,7 +29,9 @@ LIMITS = (
 class SignInAttempts:
     """Counts failures by name and address. Kept in memory: a restart forgets them."""
 
-    _failed: OrderedDict[tuple[Limit, str, str], list[float]] = field(default_factory=OrderedDict)
+    _failed: OrderedDict[tuple[AttemptLimit, str, str], list[float]] = field(
+        default_factory=OrderedDict
+    )
 
     def begin(self, name: str, address: str, now_s: float) -> None:
         """Counts the attempt as failed until it has succeeded, so that many at once are no way
@@ -50,7 +52,7 @@ class SignInAttempts:
         for limit in LIMITS:
             self._times(limit, name, address, now_s).pop()
 
-    def _times(self, limit: Limit, name: str, address: str, now_s: float) -> list[float]:
+    def _times(self, limit: AttemptLimit, name: str, address: str, now_s: float) -> list[float]:
         """The failures that still count, of this attempt's kind."""
         key = (limit, name if limit.by_name else "", address if limit.by_address else "")
         times = [t_s for t_s in self._failed.pop(key, []) if t_s > now_s - limit.within_s]

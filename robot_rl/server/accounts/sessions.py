@@ -37,7 +37,7 @@ class SeenBrowser:
     address: str
 
 
-class Session(Message):
+class OpenSession(Message):
     """A browser that is signed in."""
 
     session_id: UUID
@@ -106,7 +106,7 @@ def open_session(connection: Connection, maker: Maker, browser: SeenBrowser, act
     return secret
 
 
-def listed(database: Database, name: str | None, here: str | None) -> tuple[Session, ...]:
+def listed(database: Database, name: str | None, here: str | None) -> tuple[OpenSession, ...]:
     """Those that are open, newest first; `here` is the hash of the caller's own."""
     sessions = BrowserSessionTable
     query = (
@@ -123,7 +123,7 @@ def listed(database: Database, name: str | None, here: str | None) -> tuple[Sess
         query = query.where(func.coalesce(sessions.account, TokenTable.name) == name)
     with database.engine.connect() as connection:
         return tuple(
-            Session(
+            OpenSession(
                 session_id=row.session_id,
                 name=row.name,
                 browser=row.browser,

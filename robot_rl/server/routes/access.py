@@ -15,7 +15,7 @@ from robot_rl.server import audit
 from robot_rl.server.access import Principal
 from robot_rl.server.accounts import sessions, users
 from robot_rl.server.accounts.roles import ADMINS
-from robot_rl.server.accounts.sessions import SESSION_LIFE, Maker, SeenBrowser, Session
+from robot_rl.server.accounts.sessions import SESSION_LIFE, Maker, OpenSession, SeenBrowser
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.services import Services
@@ -56,7 +56,7 @@ class LoginUrl(Message):
 class SessionList(Message):
     """Newest first."""
 
-    sessions: tuple[Session, ...]
+    sessions: tuple[OpenSession, ...]
 
 
 @router.post("/api/sign-in")
