@@ -1,17 +1,25 @@
-"""`db`: the schema of the episode database, and the way other commands open it."""
+"""`db`: the schema of the episode database, what it refers to, and how other commands open it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from robot_rl.commands.options import DATA, AsJson, Data, group, print_json
 from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
+    from robot_rl.server.blobs import BlobStore
     from robot_rl.server.database import Database
+    from robot_rl.server.integrity import Findings
 
-app = group("The database: its schema.")
+app = group("The database and its blobs: schema, soundness, room.")
+
+SHOWN = 20  # troubles a person reads; --json has all of them
 
 
 @app.command()
@@ -22,22 +30,92 @@ def upgrade(data: Data = DATA, as_json: AsJson = False) -> None:
 
     Example: `DATABASE_URL=postgresql://lab@db/robots robot-rl db upgrade`
     """
+    from pydantic import BaseModel
+
     from robot_rl.server import migration
 
+    class Schema(BaseModel):
+        """What `--json` prints."""
+
+        embedded: bool
+        schema_version: str
+
     with opened(data, make=True) as database:
-        _tell(database, migration.upgrade(database), as_json)
+        version = migration.upgrade(database)
+    if as_json:
+        print_json(Schema(embedded=database.embedded is not None, schema_version=version))
+    else:
+        print(_schema(version))
 
 
 @app.command()
-def check(data: Data = DATA, as_json: AsJson = False) -> None:
-    """Say whether the database is at the schema that this version needs.
+def check(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Look for the blobs, and do not read them.")
+    ] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the schema is this version's, and every blob there, whole and unchanged.
+
+    Reads all of the blobs, also while a server runs; ends with 1 when something has to be restored.
 
     Example: `robot-rl db check --data data`
     """
-    from robot_rl.server import migration
+    from pydantic import BaseModel
+
+    from robot_rl.server import integrity, migration
+
+    class Checked(BaseModel):
+        """What `--json` prints."""
+
+        embedded: bool
+        schema_version: str
+        found: integrity.Findings
 
     with opened(data) as database:
-        _tell(database, migration.check(database), as_json)
+        version = migration.check(database)
+        blobs = blobs_of(data)
+        with typer.progressbar(
+            length=integrity.referred(database), label="blobs", file=sys.stderr, hidden=as_json
+        ) as bar:
+            found = integrity.look(database, blobs, read=not quick, seen=lambda: bar.update(1))
+    embedded = database.embedded is not None
+    if as_json:
+        print_json(Checked(embedded=embedded, schema_version=version, found=found))
+    else:
+        print(_schema(version))
+        _tell(found)
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+def collect(
+    older_than_h: Annotated[
+        float, typer.Option(min=1, help="Hours that what nothing refers to is kept.")
+    ] = 24.0,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Remove blobs that nothing refers to, and what killed writers left. A server may run.
+
+    Example: `robot-rl db collect --older-than-h 48`
+    """
+    from robot_rl.server import collection, migration
+
+    with opened(data) as database:
+        migration.check(database)
+        removed = collection.collect(
+            database, blobs_of(data), kept_for=timedelta(hours=older_than_h)
+        )
+    if as_json:
+        print_json(removed)
+    else:
+        print(
+            f"removed {removed.orphans} blobs that nothing referred to "
+            f"({removed.orphan_bytes / 2**20:.1f} MiB), and {removed.leftovers} unfinished files"
+        )
 
 
 @contextmanager
@@ -62,17 +140,43 @@ def opened(data: Path, *, make: bool = False) -> "Iterator[Database]":
         database.close()
 
 
-def _tell(database: "Database", version: str, as_json: bool) -> None:
-    from pydantic import BaseModel
+def blobs_of(data: Path) -> "BlobStore":
+    """The blobs of the database that `opened` opens."""
+    from robot_rl.server.blobs import FolderBlobs
+    from robot_rl.server.settings import ServerSettings
 
-    class Schema(BaseModel):
-        """What `--json` prints."""
+    return FolderBlobs(ServerSettings(data=data).blob_folder)
 
-        embedded: bool
-        schema_version: str
 
-    embedded = database.embedded is not None
-    if as_json:
-        print_json(Schema(embedded=embedded, schema_version=version))
-    else:
-        print(f"the database is at schema {version}, which is the one this robot-rl needs")
+def _schema(version: str) -> str:
+    return f"the database is at schema {version}, which is the one this robot-rl needs"
+
+
+def _tell(found: "Findings") -> None:
+    done = "there, whole and unchanged" if found.read else "there, with their sizes"
+    good = found.blobs - len(found.troubles)
+    print(f"{good} of {found.blobs} blobs ({found.size_bytes / 2**30:.2f} GiB) are {done}")
+    for trouble in found.troubles[:SHOWN]:
+        print(f"  {trouble.problem}: {trouble.sha256} ({trouble.found} is there)")
+        for owner in trouble.owners:
+            print(f"    {owner}")
+    for gap in found.gaps[:SHOWN]:
+        print(
+            f"  episode {gap.episode_id} counts {gap.stored_steps} steps and its segments hold "
+            f"{gap.in_segments}"
+        )
+    more = max(0, len(found.troubles) - SHOWN) + max(0, len(found.gaps) - SHOWN)
+    if more:
+        print(f"  and {more} more: --json lists all")
+    if found.troubles:
+        print(
+            "put them back from a backup: `robot-rl db restore BACKUP --missing` (robots send "
+            "again only what they still keep)"
+        )
+    if found.gaps:
+        print("restore the database from a backup: `robot-rl db restore BACKUP --data NEW_FOLDER`")
+    if found.orphans or found.leftovers:
+        print(
+            f"nothing refers to {found.orphans} blobs ({found.orphan_bytes / 2**20:.1f} MiB), and "
+            f"{found.leftovers} files were never finished: `robot-rl db collect` removes them"
+        )

@@ -1,7 +1,6 @@
 """Files of policies while they are sent: a piece at a time, and on from where one was cut off."""
 
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from typing import BinaryIO
 
 from robot_rl.errors import BadInput
 from robot_rl.schema.policy import PartFile, PartHeld
-from robot_rl.server.blobs import COPIED_BYTES, BlobStore
+from robot_rl.server.blobs import BlobStore, content
 
 GIVEN_UP_S = 7 * 86400.0
 """After this long without another piece the beginning of a file is removed."""
@@ -64,7 +63,7 @@ class IncomingParts:
     def _finish(self, file: BinaryIO, path: Path, sha256: str, size_bytes: int) -> None:
         file.flush()
         try:
-            found, size = _content(file)
+            found, size = content(file)
             if (found, size) != (sha256, size_bytes):
                 raise BadPart(
                     f"{size} bytes with sha256 {found[:12]}… came and {size_bytes} bytes with "
@@ -88,12 +87,3 @@ def _size_and_time(path: Path) -> tuple[int, float]:
     except FileNotFoundError:
         return 0, time.time()
     return found.st_size, found.st_mtime
-
-
-def _content(file: BinaryIO) -> tuple[str, int]:
-    """SHA-256 and size, read a piece at a time: a backbone may be bigger than the memory."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    while piece := file.read(COPIED_BYTES):
-        digest.update(piece)
-    return digest.hexdigest(), file.tell()

@@ -12,10 +12,12 @@ from robot_rl.schema.policy import (
     PolicyStatus,
     PolicyVersion,
 )
+from robot_rl.server import blob_references
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.tables import (
     LearnerStateTable,
+    PolicyFileTable,
     PolicyPinTable,
     PolicyTable,
     PolicyUpdateTable,
@@ -35,9 +37,10 @@ def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> Pol
 
     Raises BadPolicy.
     """
-    for file in manifest.files:
-        _check_is_here(blobs, file)
     with database.transaction() as connection:
+        blob_references.hold(connection)
+        for file in manifest.files:
+            _check_is_here(blobs, file)
         _lock_task(connection, manifest.task)
         known = connection.execute(
             select(PolicyTable).where(PolicyTable.policy_id == manifest.policy_id)
@@ -59,6 +62,9 @@ def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> Pol
             )
             .returning(PolicyTable.stored_t_utc)
         ).scalar_one()
+        for file in manifest.files:
+            row = {"policy_id": manifest.policy_id, **file.model_dump()}
+            connection.execute(insert(PolicyFileTable).values(row))
         _store_update(connection, manifest, version)
     return PolicyVersion(
         version=version,

@@ -15,9 +15,9 @@ from robot_rl.schema.ingest import BatchAck, BatchHeader
 from robot_rl.schema.live.client_update import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import count_trainable, read_table
-from robot_rl.server import feed
+from robot_rl.server import blob_references, feed
 from robot_rl.server.batch import Item, Segment, Unstorable, check_batch
-from robot_rl.server.blobs import BlobStore
+from robot_rl.server.blobs import BlobMissing, BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.problems import never_storable, reason
 from robot_rl.server.robot_events import Effect, EventRecorder
@@ -56,7 +56,7 @@ def store_batch(
     Raises BadBatch, BadItem, OutOfOrder or VersionMismatch, and nothing is stored.
 
     Frames are stored before the transaction: they are addressed by content, so a batch that is
-    then refused or sent again leaves at most an unused file, and the cursor is locked briefly.
+    then refused or sent again leaves at most an unused blob, and the cursor is locked briefly.
     """
     items = check_batch(header, files)
     known = read_cursor(database, header.robot, header.boot_epoch).last_sequence
@@ -64,6 +64,7 @@ def store_batch(
         if isinstance(item.content, Segment) and item.last_sequence > known:
             blobs.put(item.content.data)
     with database.transaction() as connection:
+        blob_references.hold(connection)
         last = _lock_cursor(connection, header)
         if header.first_sequence > last + 1:
             raise OutOfOrder(
@@ -182,6 +183,8 @@ def _store_segment(
         table = table.slice(known)
         data = _encode(table)
         sha256, size_bytes = blobs.put(data), len(data)
+    elif not blobs.has(sha256):  # nothing referred to it until now, and it was collected
+        blobs.put(part.data)
     segment = SegmentStored(
         segment_id=new_id(),
         episode_id=ref.episode_id,
@@ -248,7 +251,10 @@ def _are_stored(connection: Connection, blobs: BlobStore, part: Segment, count: 
         first = max(row.first_index, ref.first_index)
         length = min(row.first_index + row.count, ref.first_index + count) - first
         sent = part.table.slice(first - ref.first_index, length)
-        here = read_table(blobs.get(row.sha256)).slice(first - row.first_index, length)
+        try:
+            here = read_table(blobs.get(row.sha256)).slice(first - row.first_index, length)
+        except BlobMissing as error:  # what the robot has may be all that is left of it
+            raise Unstorable(f"they were stored before and cannot be compared: {error}") from error
         names = set(sent.schema.names) & set(here.schema.names)  # an update may have added one
         if any(not sent[name].equals(here[name]) for name in names):
             return False

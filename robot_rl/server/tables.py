@@ -133,7 +133,7 @@ class SegmentTable(Base):
     episode_id: Mapped[UUID] = mapped_column(ForeignKey("episodes.episode_id"))
     first_index: Mapped[int]
     count: Mapped[int]
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
     size_bytes: Mapped[int]
     stored_t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (UniqueConstraint("episode_id", "first_index"),)
@@ -298,8 +298,19 @@ class PolicyTable(Base):
     backbone_sha256: Mapped[str] = mapped_column(String(64))
     created_t_utc: Mapped[datetime]
     stored_t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
+    thinned_t_utc: Mapped[datetime | None]  # since when its files are not kept
     manifest: Mapped[dict[str, Any]]
     __table_args__ = (UniqueConstraint("task", "version"),)
+
+
+class PolicyFileTable(Base):
+    """A file of a policy whose content is kept; none are left of a version that was thinned."""
+
+    __tablename__ = "policy_files"
+    policy_id: Mapped[UUID] = mapped_column(ForeignKey("policies.policy_id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
+    size_bytes: Mapped[int]
 
 
 class PolicyUpdateTable(Base):

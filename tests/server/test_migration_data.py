@@ -1,5 +1,6 @@
 """What migrations do to the data that is there already."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -92,3 +93,52 @@ def test_tokens_keep_their_right_and_sessions_end_with_accounts(
             command.downgrade(migration.configuration(connection), "0008")
             kept = connection.execute(text("SELECT name, role FROM tokens")).all()
         assert [tuple(row) for row in kept] == [("panda_1", "robot")]
+
+
+PARTS = {
+    "parts": [
+        {"role": "backbone", "kind": "smolvla", "sha256": "0" * 64, "files": []},
+        {
+            "role": "head",
+            "kind": "head",
+            "sha256": "1" * 64,
+            "files": [{"name": "head.safetensors", "sha256": "2" * 64, "size_bytes": 7}],
+        },
+    ]
+}
+BEFORE_PARTS = {
+    "sha256": "3" * 64,
+    "size_bytes": 8,
+    "backbone": {"kind": "keypoint_cnn", "sha256": "4" * 64, "size_bytes": 9},
+}
+
+
+def test_files_of_policies_are_listed_as_their_manifests_name_them(
+    postgres: EmbeddedPostgres,
+) -> None:
+    """Up, down and up again: the second time is as the first, and nothing else is lost."""
+    with temporary_database(postgres, "template1") as database:
+        with database.transaction() as connection:
+            command.upgrade(migration.configuration(connection), "0008")
+            for version, manifest in enumerate((PARTS, BEFORE_PARTS), start=1):
+                connection.execute(
+                    text(
+                        "INSERT INTO policies (policy_id, task, version, status, sha256, "
+                        "backbone_sha256, created_t_utc, manifest) VALUES "
+                        "(:id, 't', :version, 'candidate', 'x', 'y', now(), :manifest)"
+                    ),
+                    {"id": new_id(), "version": version, "manifest": json.dumps(manifest)},
+                )
+        listed = text(
+            "SELECT version, name, policy_files.sha256, size_bytes FROM policy_files "
+            "JOIN policies USING (policy_id) ORDER BY version, name"
+        )
+        for _ in range(2):
+            migration.upgrade(database)
+            with database.transaction() as connection:
+                assert [tuple(row) for row in connection.execute(listed)] == [
+                    (1, "head.safetensors", "2" * 64, 7),
+                    (2, "backbone.safetensors", "4" * 64, 9),
+                    (2, "head.safetensors", "3" * 64, 8),
+                ]
+                command.downgrade(migration.configuration(connection), "0008")
