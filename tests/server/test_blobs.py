@@ -30,7 +30,8 @@ def path_of(blobs: FolderBlobs, sha256: str) -> Path:
 def make_old(blobs: FolderBlobs) -> None:
     """As if everything in the store had been put there two days ago."""
     for path in blobs._folder.rglob("*"):
-        os.utime(path, (time.time() - 2 * 86400,) * 2)
+        two_days_ago = time.time() - 2 * 86400
+        os.utime(path, (two_days_ago, two_days_ago))
 
 
 def recorded(database: Database, blobs: FolderBlobs, steps: int = 6) -> Recording:
