@@ -25,7 +25,7 @@ _TABLES = (SegmentTable, PolicyFileTable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class BlobReference:
     """A blob that has to be there."""
 
     sha256: str
@@ -59,7 +59,7 @@ def keeping(database: Database, *, removing: bool) -> Iterator[None]:
             connection.execute(text(f"SELECT {unlock}({_KEEPING_KEY})"))
 
 
-def references(database: Database) -> Iterator[Reference]:
+def references(database: Database) -> Iterator[BlobReference]:
     """Each blob once, in order of its hash; what is stored meanwhile may be among them."""
     before = ""
     for found in merge(*(_of(database, table) for table in _TABLES), key=attrgetter("sha256")):
@@ -68,7 +68,7 @@ def references(database: Database) -> Iterator[Reference]:
         before = found.sha256
 
 
-def _of(database: Database, table: type[SegmentTable | PolicyFileTable]) -> Iterator[Reference]:
+def _of(database: Database, table: type[SegmentTable | PolicyFileTable]) -> Iterator[BlobReference]:
     """A page at a time: no transaction is open for as long as a caller reads blobs."""
     after = ""
     while True:
@@ -84,7 +84,7 @@ def _of(database: Database, table: type[SegmentTable | PolicyFileTable]) -> Iter
         if not page:
             return
         for row in page:
-            yield Reference(sha256=row.sha256, size_bytes=row.size_bytes)
+            yield BlobReference(sha256=row.sha256, size_bytes=row.size_bytes)
         after = page[-1].sha256
 
 

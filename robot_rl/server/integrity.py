@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from robot_rl.schema.message import Message, utc_now
 from robot_rl.server import blob_references, collection
-from robot_rl.server.blob_references import Reference
+from robot_rl.server.blob_references import BlobReference
 from robot_rl.server.blobs import BlobMissing, BlobStore, content
 from robot_rl.server.database import Database
 from robot_rl.server.tables import EpisodeTable, PolicyFileTable, PolicyTable, SegmentTable
@@ -123,7 +123,7 @@ def referred(database: Database) -> int:
         return sum(counts)
 
 
-def _found(blobs: BlobStore, reference: Reference, *, read: bool) -> str:
+def _found(blobs: BlobStore, reference: BlobReference, *, read: bool) -> str:
     """What is wrong with a blob; empty: nothing."""
     try:
         size = blobs.size_bytes(reference.sha256)
@@ -138,7 +138,7 @@ def _found(blobs: BlobStore, reference: Reference, *, read: bool) -> str:
     return "" if sha256 == reference.sha256 else f"bytes with sha256 {sha256[:12]}…"
 
 
-def _trouble(database: Database, reference: Reference, found: str) -> Trouble:
+def _trouble(database: Database, reference: BlobReference, found: str) -> Trouble:
     with database.engine.connect() as connection:
         owners = tuple(_owners(connection, reference.sha256))
     return Trouble(
