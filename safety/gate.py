@@ -162,7 +162,7 @@ class Gate:
             reject = Reject.MEASUREMENT
         admitted = Hold() if proposal is None or reject is not Reject.NONE else proposal
         inside = not self._workspace.outside
-        if self._workspace.look(self._seen.position_m, self.limits):
+        if self._workspace.look(self._seen.position_m, self._seen.velocity[:3], self.limits):
             if inside:  # what it still pulls with on the other axes may lever it further out
                 self._decay(now_ns, HOLD_DECAY_S)
             admitted, reject = self._come_back(admitted, reject)
@@ -435,5 +435,5 @@ class Gate:
             clip_rad=self._clips.clip_rad,
             gripper=self.gripper,
             gripper_hold=self.gripper_held,
-            hold=self._motion.active,
+            hold=self._motion.active or self._workspace.leaving,
         )

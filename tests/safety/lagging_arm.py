@@ -13,6 +13,7 @@ from safety.vocabulary import Mode
 
 MS = 1_000_000
 PERIOD_MS, MEASURED_MS = 5, 2
+START_M = (0.42, -0.1, 0.15)
 UPRIGHT = np.array([0.0, 1.0, 0.0, 0.0])
 STATE = ModeState(mode=Mode.TAKEOVER)
 
@@ -37,8 +38,9 @@ class LaggingArm:
 
     gate: Gate
     late_ms: dict[int, int] = field(default_factory=dict[int, int])  # tick → how late
-    position_m: np.ndarray = field(default_factory=lambda: np.array([0.42, -0.1, 0.15]))
+    position_m: np.ndarray = field(default_factory=lambda: np.array(START_M))
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    push_n: np.ndarray = field(default_factory=lambda: np.zeros(3))
     blind: bool = False  # no usable pose is measured
     t_ms: int = 0
     references: list[np.ndarray] = field(default_factory=list[np.ndarray])
@@ -78,7 +80,7 @@ class LaggingArm:
         reference_m = self._from_m + share * (self._to_m - self._from_m)
         damping = self.DAMPING + (self.HOLD_PER_S * self.MASS if self._holds else 0.0)
         force = self.STIFFNESS * (reference_m - self.position_m) - damping * self.velocity
-        self.velocity = self.velocity + passed_s * force / self.MASS
+        self.velocity = self.velocity + passed_s * (force + self.push_n) / self.MASS
         self.position_m = self.position_m + passed_s * self.velocity
 
     def _tick(self, twist: tuple[float, float, float] | None) -> None:
@@ -99,8 +101,9 @@ class LaggingArm:
         self._due_ms = on_grid + self.late_ms.get(len(self.references), 0)
 
 
-def new_arm(limits: ArmLimits) -> LaggingArm:
-    start = Measured(t_robot_ns=0, position_m=np.array([0.42, -0.1, 0.15]), quaternion=UPRIGHT)
-    arm = LaggingArm(Gate(limits, GateSettings(period_s=PERIOD_MS * 1e-3), start))
+def new_arm(limits: ArmLimits, at_m: tuple[float, float, float] = START_M) -> LaggingArm:
+    start = Measured(t_robot_ns=0, position_m=np.array(at_m), quaternion=UPRIGHT)
+    gate = Gate(limits, GateSettings(period_s=PERIOD_MS * 1e-3), start)
+    arm = LaggingArm(gate, position_m=np.array(at_m))
     arm.run(4, None)
     return arm
