@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from robot_rl.server import migration
 from robot_rl.server.accounts import sessions, users
 from robot_rl.server.app import create_app
+from robot_rl.server.connections import bounded_connections
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.services import Services
 from robot_rl.server.settings import ServerProblem, ServerSettings
@@ -100,7 +101,7 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             port=settings.port,
             # Never what happens to be installed beside it (robot-rl[metrics] brings uvloop).
             loop="asyncio",
-            http="h11",
+            http=bounded_connections(),
             log_level="warning",
             access_log=False,
             server_header=False,
