@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Select, func, literal, or_, select, update
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
@@ -21,12 +22,14 @@ from robot_rl.schema.message import utc_now
 from robot_rl.server.accounts.roles import Role
 from robot_rl.server.accounts.secret_hash import hash_of
 from robot_rl.server.accounts.tokens import ANY_ROBOT, usable
-from robot_rl.server.database import Database
+from robot_rl.server.database import AWAY, Database
+from robot_rl.server.remembered import Remembered
 from robot_rl.server.settings import ServerSettings, is_loopback
 from robot_rl.server.tables import BrowserSessionTable, TokenTable, UserTable
+from robot_rl.server.threads import IDENTITIES, BoundedThreads
 
-REMEMBERED_S = 2.0  # a revoked token is refused after this long at the latest
-REMEMBERED = 1024
+LOOK_UP_S = 0.5  # at who is known: a database that hangs holds up nobody who may stop a robot
+LOOK_UPS_WAITING = 1024
 LOOK_AGAIN_S = 2.0  # at callers whose socket stays open
 USES_KEPT_EVERY_S = 20.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,13 +64,14 @@ class Principal:
 
 
 class AccessGuard:
-    """Tells who sent a request, remembering answers for two seconds."""
+    """Tells who sent a request. While the database is away, callers stay who they were."""
 
     def __init__(self, database: Database, settings: ServerSettings) -> None:
         self._database = database
         self._settings = settings
         self._origins = frozenset(settings.origins)
-        self._remembered: dict[str, tuple[float, Principal]] = {}
+        self._remembered = Remembered[Principal]()
+        self._threads = BoundedThreads(IDENTITIES, LOOK_UPS_WAITING)
         self._forgotten = asyncio.Event()
         self._used: dict[str, datetime] = {}
 
@@ -75,18 +79,26 @@ class AccessGuard:
         """Who is calling; the database is asked only when needed. Raises AccessRefused."""
         key, otherwise = self._identify(connection)
         now = time.monotonic()
-        entry = self._remembered.get(key)
-        if entry is not None and entry[0] > now:
-            return entry[1]
+        fresh = self._remembered.fresh(key, now)
+        if fresh is not None:
+            return fresh
+        known = self._remembered.known(key, now)
         forgotten = self._forgotten
-        principal = await run_in_threadpool(self._look_up, key)
+        try:
+            async with asyncio.timeout(None if known is None else LOOK_UP_S):
+                principal = await self._threads.run(partial(self._look_up, key))
+        except (*AWAY, TimeoutError):
+            if known is None:
+                raise
+            if forgotten is not self._forgotten:  # rights have changed: it may be known no longer
+                return await self.admit(connection)
+            self._remembered.trust(key, now)
+            return known
         if principal is None:
-            self._remembered.pop(key, None)
+            self._remembered.forget(key)
             raise SignInNeeded(otherwise)
-        if len(self._remembered) >= REMEMBERED:
-            self._remembered.clear()
         if forgotten is self._forgotten:  # else rights have changed meanwhile
-            self._remembered[key] = (now + REMEMBERED_S, principal)
+            self._remembered.confirm(key, principal, now)
         self._used[key] = utc_now()
         return principal
 
@@ -103,7 +115,7 @@ class AccessGuard:
                     await forgotten.wait()
             try:
                 found = await self.admit(connection)
-            except (OperationalError, PoolTimeout):
+            except AWAY:
                 continue
             if found != principal:
                 raise SignInNeeded("the rights of this caller have changed")

@@ -10,7 +10,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 10.0
-"""A request's head must have come whole this long after its first byte or the connection's begin."""
+"""A head must have come whole this long after its first byte, or after the connection's begin."""
 WAITING_LIMIT = 128
 """Connections that have not asked for anything yet; one more, and the oldest of them is closed.
 

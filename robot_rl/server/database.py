@@ -5,10 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import ServerProblem, ServerSettings
+
+AWAY = (OperationalError, PoolTimeout)
+"""What is raised while the database cannot be reached or does not keep up."""
 
 CONNECT_TIMEOUT_S = 5
 POOL_SIZE = 8
@@ -54,7 +58,7 @@ def open_database(settings: ServerSettings) -> Database:
     except OperationalError as error:
         database.close()
         raise ServerProblem(
-            f"the database at {_place(database.url)} cannot be reached ({_first_line(error)}): "
+            f"the database at {_place(database.url)} cannot be reached ({reason(error)}): "
             "start it, or correct DATABASE_URL"
         ) from error
     return database
@@ -92,5 +96,7 @@ def _place(url: URL) -> str:
     return f"{url.host or 'the local socket'}:{url.port or 5432}/{url.database or ''}"
 
 
-def _first_line(error: OperationalError) -> str:
-    return str(error.orig).strip().splitlines()[0]
+def reason(error: SQLAlchemyError) -> str:
+    """What Postgres says of it, without the statement and its values."""
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return (str(said).strip() or type(said).__name__).splitlines()[0]

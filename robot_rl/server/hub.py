@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from robot_rl.schema.live.client_message import (
@@ -32,7 +33,7 @@ from robot_rl.schema.live.robot_message import (
     StopProgress,
 )
 from robot_rl.schema.live.telemetry import Telemetry
-from robot_rl.schema.message import Message, new_id
+from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
 from robot_rl.schema.video import VideoWanted
 from robot_rl.server.access import Principal
@@ -44,7 +45,7 @@ CLOSE_BAD_FRAME = 4001
 CLOSE_SIGNED_OUT = 4003
 CLOSE_OVERFLOW = 4008
 CLOSE_STOPPING = 1012
-ROBOT_QUEUE_LIMIT = 1024
+CLIENT_QUEUE_LIMIT = 64  # requests of one client that a robot has not taken yet
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Client:
     principal: Principal
     robot: str
     truth: bool
+    since_t_utc: datetime = field(default_factory=utc_now)
     outgoing: Mailbox[str] = field(default_factory=Mailbox[str])
     lockstep: bool = False
 
@@ -75,7 +77,7 @@ class RobotLink:
     """The connection of a robot's link."""
 
     hello: RobotHello
-    outgoing: Mailbox[str] = field(default_factory=lambda: Mailbox[str](ROBOT_QUEUE_LIMIT))
+    outgoing: Mailbox[str] = field(default_factory=lambda: Mailbox[str](CLIENT_QUEUE_LIMIT))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -276,7 +278,7 @@ class Hub:
             link.outgoing.put_first((Stop, client.client_id), frame)
         elif isinstance(message, Drive | Ready):
             link.outgoing.put_latest((type(message), client.client_id), frame)
-        elif not link.outgoing.put_queued(frame):
+        elif not link.outgoing.put_queued(frame, client.client_id):
             self.tell(client, f"robot {client.robot} does not keep up; this was not sent to it")
 
     def tell(self, client: Client, problem: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -125,7 +126,7 @@ async def robot(socket: WebSocket) -> None:
     await presence.robot_seen(services, hello)
     link = services.hub.join_robot(hello)
     try:
-        await _brief(services, link)
+        await services.promptly(partial(_brief, services, link))
         await _run(
             socket,
             principal,

@@ -1,7 +1,7 @@
 """What still has to be sent to one peer of the live hub: bounded, latest value wins."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 
 QUEUE_LIMIT = 256
@@ -19,15 +19,14 @@ class MailboxClosed(Exception):
 class Mailbox[F: (str, bytes)]:
     """Frames in the order of their arrival; one put in a slot replaces the one that waits there.
 
-    Memory is bounded by the number of slots and by `limit` queued frames: a slow reader
-    gets fewer, newer values, and is closed when even answers pile up.
+    Memory is bounded by the number of slots and by `limit` queued frames of each sender: a slow
+    reader gets fewer, newer values, and one sender's pile refuses nothing to another.
     """
 
     def __init__(self, limit: int = QUEUE_LIMIT) -> None:
         self._frames: OrderedDict[Hashable, F] = OrderedDict()
         self._limit = limit
-        self._queued = 0
-        self._number = 0
+        self._queued: Counter[Hashable] = Counter()
         self._ready = asyncio.Event()
         self._closed: MailboxClosed | None = None
 
@@ -40,13 +39,12 @@ class Mailbox[F: (str, bytes)]:
         self._frames[slot] = frame
         self._ready.set()
 
-    def put_queued(self, frame: F) -> bool:
-        """Never replaced; False when too many wait already."""
-        if self._queued >= self._limit:
+    def put_queued(self, frame: F, sender: Hashable = None) -> bool:
+        """Never replaced; False when too many of this sender wait already."""
+        if self._queued[sender] >= self._limit:
             return False
-        self._number += 1
-        self._queued += 1
-        self._frames[_Queued(self._number)] = frame
+        self._queued[sender] += 1
+        self._frames[_Queued(sender)] = frame
         self._ready.set()
         return True
 
@@ -70,7 +68,9 @@ class Mailbox[F: (str, bytes)]:
             if self._frames:
                 key, frame = self._frames.popitem(last=False)
                 if isinstance(key, _Queued):
-                    self._queued -= 1
+                    self._queued[key.sender] -= 1
+                    if not self._queued[key.sender]:
+                        del self._queued[key.sender]
                 return frame
             self._ready.clear()
             await self._ready.wait()
@@ -79,7 +79,7 @@ class Mailbox[F: (str, bytes)]:
 class _Queued:
     """Key of a frame that is never replaced."""
 
-    __slots__ = ("number",)
+    __slots__ = ("sender",)
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, sender: Hashable) -> None:
+        self.sender = sender

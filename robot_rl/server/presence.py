@@ -1,6 +1,9 @@
 """Who was connected when: robots and operator sessions, written beside the live traffic."""
 
-from sqlalchemy import func, insert, update
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert as upsert
 from starlette.concurrency import run_in_threadpool
 
@@ -13,7 +16,7 @@ from robot_rl.server.tables import OperatorSessionTable, RobotTable
 
 
 async def robot_seen(services: Services, hello: RobotHello) -> None:
-    await run_in_threadpool(_robot_seen, services.database, hello)
+    await services.promptly(lambda: run_in_threadpool(_robot_seen, services.database, hello))
 
 
 def _robot_seen(database: Database, hello: RobotHello) -> None:
@@ -33,30 +36,35 @@ def _robot_seen(database: Database, hello: RobotHello) -> None:
 
 
 async def client_joined(services: Services, client: Client) -> None:
-    await run_in_threadpool(_client_joined, services.database, client)
-
-
-def _client_joined(database: Database, client: Client) -> None:
-    with database.transaction() as connection:
-        connection.execute(
-            insert(OperatorSessionTable).values(
-                client_id=client.client_id,
-                user=client.principal.name,
-                role=client.principal.role,
-                robot=client.robot,
-                connected_t_utc=utc_now(),
-            )
-        )
+    await services.promptly(_session(services.database, client))
 
 
 def client_left(services: Services, client: Client) -> None:
-    services.spawn(run_in_threadpool(_client_left, services.database, client))
+    services.persist(_session(services.database, client, utc_now()))
 
 
-def _client_left(database: Database, client: Client) -> None:
-    with database.transaction() as connection:
-        connection.execute(
-            update(OperatorSessionTable)
-            .where(OperatorSessionTable.client_id == client.client_id)
-            .values(disconnected_t_utc=utc_now())
+def _session(
+    database: Database, client: Client, disconnected: datetime | None = None
+) -> Callable[[], Awaitable[None]]:
+    """Writes the whole row, because it may have been away at the beginning and be there now."""
+    return lambda: run_in_threadpool(_keep_session, database, client, disconnected)
+
+
+def _keep_session(database: Database, client: Client, disconnected: datetime | None) -> None:
+    row = upsert(OperatorSessionTable).values(
+        client_id=client.client_id,
+        user=client.principal.name,
+        role=client.principal.role,
+        robot=client.robot,
+        connected_t_utc=client.since_t_utc,
+        disconnected_t_utc=disconnected,
+    )
+    if disconnected is None:
+        row = row.on_conflict_do_nothing()
+    else:
+        row = row.on_conflict_do_update(
+            index_elements=[OperatorSessionTable.client_id],
+            set_={"disconnected_t_utc": disconnected},
         )
+    with database.transaction() as connection:
+        connection.execute(row)

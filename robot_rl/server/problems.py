@@ -7,10 +7,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from robot_rl.errors import BadInput, PlainError, Unavailable
+from robot_rl.server.database import AWAY, reason
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # SQLSTATE classes: a value that the column cannot hold, a rule of the tables, a limit of Postgres.
@@ -45,7 +46,7 @@ def plain(error: Exception) -> PlainError | None:
         return BadInput(first_problem(error.errors()))
     if isinstance(error, DBAPIError) and never_storable(error):
         return BadInput(f"the database cannot hold this: {reason(error)}")
-    if isinstance(error, OperationalError | PoolTimeout):
+    if isinstance(error, AWAY):
         return Unavailable("the database cannot be reached at the moment; try again")
     if isinstance(error, OSError) and error.errno in _FULL:
         return Unavailable("the server's disk is full: make room there, then try again")
@@ -55,11 +56,6 @@ def plain(error: Exception) -> PlainError | None:
 def never_storable(error: DBAPIError) -> bool:
     """Whether the same values would be refused again, whenever they came."""
     return _state(error)[:2] in _NEVER_STORABLE
-
-
-def reason(error: DBAPIError) -> str:
-    """What Postgres says of it, without the statement and its values."""
-    return str(error.orig).strip().splitlines()[0]
 
 
 def first_problem(errors: Any) -> str:

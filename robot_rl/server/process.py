@@ -20,6 +20,7 @@ from robot_rl.server.settings import ServerProblem, ServerSettings
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE_S = 1  # for requests that run when the server is stopped
+BACKLOG = 128  # the event loop accepts as many at a time
 PING_S = 5.0
 PONG_S = 15.0
 LIVE_FRAME_LIMIT_BYTES = 4 * 2**20  # one camera image at most
@@ -60,7 +61,7 @@ def listen(settings: ServerSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise ServerProblem(
@@ -108,6 +109,7 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             timeout_graceful_shutdown=GRACE_S,
             ws_ping_interval=PING_S,
             ws_ping_timeout=PONG_S,
+            backlog=BACKLOG,
             ws_max_size=LIVE_FRAME_LIMIT_BYTES,
             ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink
         )

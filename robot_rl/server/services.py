@@ -1,8 +1,9 @@
 """What the routes use: made when the application starts, closed when it stops."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,16 +14,22 @@ from robot_rl.server import policies
 from robot_rl.server.access import AccessGuard
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.blobs import BlobStore
-from robot_rl.server.database import Database
+from robot_rl.server.database import AWAY, Database, reason
 from robot_rl.server.feed import FeedNotifier
 from robot_rl.server.hub import Hub
 from robot_rl.server.incoming import IncomingParts
 from robot_rl.server.settings import ServerSettings
+from robot_rl.server.threads import HEAVY, HEAVY_WAITING, BoundedThreads, share_out
 
 PROGRESS_SHOWN_EVERY_S = 0.25  # to people; robots hear every one
 PROGRESS_KEPT_EVERY_S = 1.0
 LAST_WRITES_S = 1.0
 HASHED_AT_ONCE = 2  # passwords, at 64 MiB each
+PROMPT_S = 0.5
+AGAIN_S = 2.0
+PERSISTING = 256
+
+_log = logging.getLogger(__name__)
 
 
 class Services:
@@ -38,10 +45,12 @@ class Services:
         self.hashing = asyncio.Semaphore(HASHED_AT_ONCE)
         self.feed_notifier = FeedNotifier(database)
         self.hub = Hub()
+        self.heavy = BoundedThreads(HEAVY, HEAVY_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._learners: dict[str, _Learner] = {}
 
     def begin(self) -> None:
+        share_out()
         self._listening = asyncio.create_task(self.feed_notifier.listen())
         self._uses = asyncio.create_task(self.gate.keep_uses())
 
@@ -56,15 +65,39 @@ class Services:
             task.cancel()
         await asyncio.gather(self._listening, self._uses, return_exceptions=True)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
+            _, late = await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
+            for task in late:
+                task.cancel()
         for learner in self._learners.values():
-            await run_in_threadpool(policies.keep_progress, self.database, learner.progress)
+            try:
+                await run_in_threadpool(policies.keep_progress, self.database, learner.progress)
+            except AWAY:
+                _log.warning("the learner's last progress is not kept: the database is away")
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs beside the requests; an error in it is reported by the loop when it is collected."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def promptly(self, work: Callable[[], Awaitable[None]]) -> None:
+        """As `persist`, and waits for it a moment: live traffic never waits for the database."""
+        task = self.persist(work)
+        if task is not None:
+            await asyncio.wait({task}, timeout=PROMPT_S)
+
+    def persist(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None] | None:
+        """Runs beside the requests, again and again while the database is away.
+
+        None, and a line in the log, when too much waits for it already.
+        """
+        if len(self._tasks) >= PERSISTING:
+            _log.warning(
+                "the database is away and %d writes wait for it: one is left out", PERSISTING
+            )
+            return None
+        return self.spawn(_until_done(work))
 
     async def wanted_policy(self, task: str) -> PolicyVersion | None:
         return await run_in_threadpool(policies.wanted, self.database, task)
@@ -109,6 +142,15 @@ class Services:
             await self.show_training(task)
         else:
             self.hub.show_training(task, status.model_copy(update={"progress": learner.progress}))
+
+
+async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            return await work()
+        except AWAY as error:
+            _log.warning("the database is away, trying again: %s", reason(error))
+        await asyncio.sleep(AGAIN_S)
 
 
 class _Learner:

@@ -159,3 +159,18 @@ def shared_server(
 def server(database: Database, tmp_path: Path) -> Iterator[RunningServer]:
     with serving(ServerSettings(data=tmp_path / "data", port=0), database) as running:
         yield running
+
+
+@contextlib.contextmanager
+def away(embedded: EmbeddedPostgres, database: Database) -> Iterator[None]:
+    """Nobody reaches the database; Postgres itself runs on for the other tests."""
+    name = database.url.database
+    run_sql(embedded, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    run_sql(
+        embedded,
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    try:
+        yield
+    finally:
+        run_sql(embedded, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from robot_rl.schema.message import Message
 from robot_rl.server import audit
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
+from robot_rl.server.routes.heavy import answer_heavy
 
 router = guarded_router(prefix="/api/audit", tag="audit")
 
@@ -19,11 +20,13 @@ class AuditPage(Message):
     entries: tuple[audit.AuditEntry, ...]
 
 
-@router.get("")
-def get_audit(
+@router.get("", response_model=AuditPage)
+async def get_audit(
     services: WithServices,
     _: Caller,
     before: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> AuditPage:
-    return AuditPage(entries=audit.newest(services.database, limit, before))
+) -> Response:
+    return await answer_heavy(
+        services, lambda: AuditPage(entries=audit.newest(services.database, limit, before))
+    )

@@ -17,14 +17,15 @@ from robot_rl.server.episode import (
 from robot_rl.server.episodes import PAGE_LIMIT, EpisodeFilter, EpisodePage, Sort
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
+from robot_rl.server.routes.heavy import answer_heavy
 
 router = guarded_router(prefix="/api/episodes", tag="episodes")
 
 FOREVER = "private, max-age=31536000, immutable"
 
 
-@router.get("")
-def get_episodes(
+@router.get("", response_model=EpisodePage)
+async def get_episodes(
     services: WithServices,
     _: Caller,
     wanted: Annotated[EpisodeFilter, Depends()],
@@ -33,16 +34,19 @@ def get_episodes(
     limit: Annotated[int, Query(ge=1, le=PAGE_LIMIT)] = 100,
     after: str | None = None,
     offset: Annotated[int, Query(ge=0)] = 0,
-) -> EpisodePage:
+) -> Response:
     """A page of the table, with the counts of everything that the filter finds."""
-    return episodes.page(
-        services.database,
-        wanted,
-        sort=sort,
-        descending=descending,
-        limit=limit,
-        after=after,
-        offset=offset,
+    return await answer_heavy(
+        services,
+        lambda: episodes.page(
+            services.database,
+            wanted,
+            sort=sort,
+            descending=descending,
+            limit=limit,
+            after=after,
+            offset=offset,
+        ),
     )
 
 
@@ -53,10 +57,11 @@ def get_episode(episode_id: UUID, services: WithServices, _: Caller) -> EpisodeD
 
 
 @router.get("/{episode_id}/steps", response_model=EpisodeSteps)
-def get_steps(episode_id: UUID, services: WithServices, _: Caller) -> Response:
+async def get_steps(episode_id: UUID, services: WithServices, _: Caller) -> Response:
     """All steps without images, and the rewards derived for display."""
-    found = episode.steps(services.database, services.blobs, episode_id)
-    return Response(found.model_dump_json(), media_type="application/json")
+    return await answer_heavy(
+        services, lambda: episode.steps(services.database, services.blobs, episode_id)
+    )
 
 
 @router.get("/{episode_id}/frames/{camera}/{index}.jpg", response_class=Response)

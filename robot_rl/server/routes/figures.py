@@ -2,29 +2,30 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Response
 
 from robot_rl.server import figures
 from robot_rl.server.episodes import EpisodeFilter
 from robot_rl.server.figures import MetricsSummary, TrainingHistory
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
+from robot_rl.server.routes.heavy import answer_heavy
 
 router = guarded_router(prefix="/api", tag="figures")
 
 
-@router.get("/metrics")
-def get_metrics(
+@router.get("/metrics", response_model=MetricsSummary)
+async def get_metrics(
     services: WithServices,
     _: Caller,
     wanted: Annotated[EpisodeFilter, Depends()],
     newest: Annotated[int | None, Query(ge=1)] = None,
-) -> MetricsSummary:
+) -> Response:
     """Success, help and time of the (newest) episodes found, in all and by version."""
-    return figures.summary(services.database, wanted, newest)
+    return await answer_heavy(services, lambda: figures.summary(services.database, wanted, newest))
 
 
-@router.get("/training")
-def get_training(task: str, services: WithServices, _: Caller) -> TrainingHistory:
+@router.get("/training", response_model=TrainingHistory)
+async def get_training(task: str, services: WithServices, _: Caller) -> Response:
     """Versions with their losses, and how long each correction took to act."""
-    return figures.training(services.database, task)
+    return await answer_heavy(services, lambda: figures.training(services.database, task))
