@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_rl.errors import PlainError
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.server import access
+from robot_rl.server import access, remembered
 from robot_rl.server.accounts import tokens
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant, ServerProblem, ServerSettings
@@ -140,7 +140,7 @@ def test_signing_out_closes_what_the_session_has_open(
 def test_rights_that_end_close_what_is_open(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
-    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(remembered, "FRESH_S", 0.0)
     monkeypatch.setattr(access, "LOOK_AGAIN_S", 0.05)
     with sign_in(server) as browser:
         cookie = f"{server.settings.cookie}={browser.cookies[server.settings.cookie]}"
@@ -212,7 +212,7 @@ def replace_token(server: RunningServer, role: str, name: str) -> str:
 def test_a_replaced_token_is_refused(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(access, "REMEMBERED_S", 0.0)
+    monkeypatch.setattr(remembered, "FRESH_S", 0.0)
     headers = server.bearer("learner", "gpu_box")
     assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
     other = server.bearer("learner", "second_box")
