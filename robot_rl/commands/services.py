@@ -1,6 +1,7 @@
 """`server`, `daemon` and `learner`: the three parts, each on its own."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,11 +25,18 @@ _LEARNER_NICE = 10  # the robot's processes come first on a shared machine
 
 def server(
     data: Data = DATA,
-    host: Annotated[str, typer.Option(help="Loopback only, until there are accounts.")] = (
+    host: Annotated[str, typer.Option(help="Beyond loopback with TLS and accounts only.")] = (
         "127.0.0.1"
     ),
     port: Port = DEFAULT_PORT,
     quiet: Annotated[bool, typer.Option(help="Print no sign-in link.")] = False,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where a proxy, or its own TLS, makes it reached.")
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file, for TLS without a proxy.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
 ) -> None:
     """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use.
 
@@ -61,6 +69,9 @@ def server(
         port=port,
         grants=grants,
         print_login=not quiet,
+        public_url=public_url,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
     )
     preflight.port_free(host, port)
 

@@ -24,7 +24,7 @@ from robot_rl.server.accounts.secret_hash import hash_of
 from robot_rl.server.accounts.tokens import ANY_ROBOT, usable
 from robot_rl.server.database import AWAY, Database
 from robot_rl.server.remembered import Remembered
-from robot_rl.server.settings import ServerSettings, is_loopback
+from robot_rl.server.settings import ServerSettings
 from robot_rl.server.tables import BrowserSessionTable, TokenTable, UserTable
 from robot_rl.server.threads import IDENTITIES, BoundedThreads
 
@@ -140,14 +140,11 @@ class AccessGuard:
 
     def check_origin(self, connection: HTTPConnection) -> None:
         """A browser names the page's origin: it must be the console's own."""
-        host = connection.headers.get("host", "")
-        if not _is_own_host(host):
-            raise AccessRefused(f"the server is not reached by the name {host!r}")
         origin = connection.headers.get("origin")
         if origin is None or origin in self._origins:
             return
         parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or parts.netloc != host:
+        if parts.scheme not in {"http", "https"} or parts.netloc != connection.headers.get("host"):
             raise AccessRefused(f"a page of {origin} may not use this server")
 
     def _require_origin(self, connection: HTTPConnection) -> None:
@@ -233,9 +230,3 @@ def _write_uses(database: Database, used: Mapping[str, datetime]) -> None:
             table = tables[key[0]]
             same = update(table).where(table.sha256 == key[1:])
             connection.execute(same.values(last_used_t_utc=t_utc))
-
-
-def _is_own_host(host: str) -> bool:
-    """Against DNS rebinding: on loopback the server answers to loopback names only."""
-    name = urlsplit(f"//{host}").hostname
-    return name is not None and is_loopback(name)

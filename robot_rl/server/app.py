@@ -10,6 +10,7 @@ from robot_rl.server.accounts.tokens import renew_grants
 from robot_rl.server.accounts.users import ensure_admin
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, open_database
+from robot_rl.server.perimeter import Perimeter
 from robot_rl.server.problems import answer_problems
 from robot_rl.server.routes import (
     access,
@@ -66,4 +67,5 @@ def create_app(settings: ServerSettings, database: Database | None = None) -> Fa
     openapi.install(app)
     console.mount(app, settings.console)
     answer_problems(app)
+    app.add_middleware(Perimeter, settings=settings)
     return app

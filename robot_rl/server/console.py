@@ -20,11 +20,7 @@ POLICY = (
     "img-src 'self' blob: data:; worker-src 'self' blob:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+HEADERS = {"Content-Security-Policy": POLICY}
 FOREVER = "public, max-age=31536000, immutable"  # Vite puts a hash into the names of its assets
 
 

@@ -35,11 +35,21 @@ def run(settings: ServerSettings) -> None:
         try:
             migration.prepare(database)
             users.ensure_admin(database, settings.user)
+            _check_accounts(database, settings)
             if settings.print_login:
                 print(f"Open the console: {_address(database, settings)}", flush=True)
             configured(settings, create_app(settings, database)).run(sockets=[listener])
         finally:
             database.close()
+
+
+def _check_accounts(database: Database, settings: ServerSettings) -> None:
+    if settings.secure and not users.admin_has_password(database):
+        admin = users.first_admin(database)
+        raise ServerProblem(
+            f"the server is reached at {settings.origin} only when an admin has a password: "
+            f"run `robot-rl users set-password {admin}`, then start it again"
+        )
 
 
 def _address(database: Database, settings: ServerSettings) -> str:
@@ -111,6 +121,10 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             ws_ping_timeout=PONG_S,
             backlog=BACKLOG,
             ws_max_size=LIVE_FRAME_LIMIT_BYTES,
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+            proxy_headers=settings.behind_proxy,  # who calls, by the word of a proxy beside it
+            forwarded_allow_ips="127.0.0.1,::1",
             ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink
         )
     )

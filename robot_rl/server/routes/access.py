@@ -156,7 +156,9 @@ async def post_logout(
     if session is not None:
         await run_in_threadpool(_sign_out, services, session, caller)
         services.gate.forget()
-    response.delete_cookie(services.settings.cookie, httponly=True, samesite="strict")
+    response.delete_cookie(
+        services.settings.cookie, httponly=True, samesite="strict", secure=services.settings.secure
+    )
 
 
 def _sign_out(services: Services, session: str, caller: Principal) -> None:
@@ -206,4 +208,5 @@ def _set_cookie(response: Response, services: Services, session: str) -> None:
         max_age=int(SESSION_LIFE.total_seconds()),
         httponly=True,
         samesite="strict",
+        secure=services.settings.secure,
     )
