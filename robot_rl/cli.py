@@ -13,6 +13,7 @@ from robot_rl.commands import (
     compare,
     database,
     doctor,
+    interchange,
     policy_check,
     policy_server,
     records,
@@ -46,6 +47,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(database.app, name="db")
 records.episodes.command("compare")(compare.compare_runs)
+records.episodes.command("export")(interchange.export_episodes)
 records.policies.command("check")(policy_check.check_policy)
 app.add_typer(reward.app, name="reward")
 app.add_typer(records.episodes, name="episodes")

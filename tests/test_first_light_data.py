@@ -1,14 +1,7 @@
-"""Data written by the first release goes on: database, outbox, learner's state, policies.
-
-`data/first_light.tar.gz` holds what commit c5fa4a7 wrote: a rehearsal of `small_lift.toml` in
-`small_cell.toml` (one demonstration, an evaluation before and after, three training episodes with
-two interventions), its tables as CSV at schema 0002, its blobs, the learner's state, one policy as
-the robot had it, and an outbox with two whole episodes and a cut one that no server has seen.
-"""
+"""Data written by the first release goes on: database, outbox, learner's state, policies."""
 
 import asyncio
 import shutil
-import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from alembic import command
 from sqlalchemy import text
 
 from benchmarks.recording import write_episode
@@ -30,10 +22,9 @@ from robot_rl.learner.feed import ServerClient
 from robot_rl.learner.learner import Learner
 from robot_rl.learner.settings import LearnerSettings
 from robot_rl.server import migration
-from robot_rl.server.database import Database
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import ServerSettings
-from robot_rl.server.tables import Base
+from tests.first_light import load_tables, unpacked
 from tests.server.conftest import (
     RunningServer,
     postgres,  # noqa: F401 (a fixture)
@@ -43,18 +34,13 @@ from tests.server.conftest import (
 
 pytestmark = pytest.mark.slow  # starts Postgres, loads torch
 
-ARCHIVE = Path(__file__).parent / "data" / "first_light.tar.gz"
-SCHEMA = "0002"
 STEPS, TRAINABLE, VERSIONS = 186, 120, 4
 """As the rehearsal's report said: steps stored, steps available to the learner, versions."""
 
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("first_light")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
+    return unpacked(tmp_path_factory.mktemp("first_light"))
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +58,10 @@ def server(
     settings = ServerSettings(data=tmp_path / "data", port=0)
     shutil.copytree(old / "blobs", settings.blob_folder)
     with temporary_database(postgres, "template1") as database:
-        _load(database, old / "tables")
+        load_tables(database, old / "tables")
         migration.upgrade(database)
         with serving(settings, database) as running:
             yield running
-
-
-def _load(database: Database, tables: Path) -> None:
-    """The schema of then, and its rows."""
-    with database.transaction() as connection:
-        command.upgrade(migration.configuration(connection), SCHEMA)
-        for table in reversed(Base.metadata.sorted_tables):
-            if (tables / f"{table.name}.csv").exists():
-                connection.execute(text(f"DELETE FROM {table.name}"))
-        cursor = connection.connection.cursor()
-        for table in Base.metadata.sorted_tables:
-            file = tables / f"{table.name}.csv"
-            if not file.exists():
-                continue  # a table of later
-            names, rows = file.read_text().split("\n", 1)
-            columns = ",".join(f'"{name}"' for name in names.split(","))
-            statement = f"COPY {table.name} ({columns}) FROM STDIN (FORMAT csv)"
-            with cursor.copy(statement) as copy:  # pyright: ignore[reportAttributeAccessIssue]
-                copy.write(rows)
 
 
 def test_an_old_database_migrates_and_shows_every_episode(server: RunningServer) -> None:

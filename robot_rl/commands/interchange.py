@@ -1,0 +1,117 @@
+"""`episodes export`: recorded episodes in formats that other programs read."""
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+import typer
+
+from robot_rl.commands.database import opened
+from robot_rl.commands.options import DATA, AsJson, Data, print_json
+
+_TOLD_EVERY_S = 2.0
+
+_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
+
+
+def export_episodes(
+    out: Annotated[Path, typer.Option(help="A new folder, or one that an export began.")],
+    format: Annotated[  # noqa: A002 (the name of the option)
+        Literal["lerobot", "parquet"], typer.Option(help="LeRobotDataset v3, or plain Parquet.")
+    ] = "lerobot",
+    task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
+    robot: Annotated[str | None, typer.Option(help="Only of this robot.")] = None,
+    outcome: Annotated[
+        Literal["success", "failure", "aborted"] | None, typer.Option(help="Only with this end.")
+    ] = None,
+    purpose: Annotated[
+        Literal["training", "evaluation", "demonstration"] | None,
+        typer.Option(help="Only recorded for this."),
+    ] = None,
+    failure_class: Annotated[str | None, typer.Option(help="Only labelled so.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Started at this time (UTC) or later.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=_TIMES, help="Started before this time (UTC).")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Only with these words.")] = None,
+    ids: Annotated[
+        list[UUID] | None, typer.Option("--id", help="Only this one; may be given several times.")
+    ] = None,
+    excluded: Annotated[bool, typer.Option(help="Also those taken out of training.")] = False,
+    codec: Annotated[
+        Literal["h264", "av1"], typer.Option(help="Of the videos of LeRobot's format.")
+    ] = "h264",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side.")] = 1,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Write recorded episodes into a folder. A call that was cut off goes on where it was.
+
+    Example: `robot-rl episodes export --task lift_cube --outcome success --out lift_cube_v3`
+    """
+    from robot_rl.interchange import job
+    from robot_rl.interchange.writers import writer_of
+    from robot_rl.schema.episode import Outcome, Purpose
+    from robot_rl.server import migration
+    from robot_rl.server.episodes import EpisodeFilter
+    from robot_rl.server.recorded import StoredEpisodes, select_recorded
+    from robot_rl.server.settings import ServerSettings
+
+    wanted = EpisodeFilter(
+        task=task,
+        robot=robot,
+        outcome=Outcome(outcome) if outcome else None,
+        purpose=Purpose(purpose) if purpose else None,
+        failure_class=failure_class,
+        since=since.replace(tzinfo=UTC) if since else None,
+        until=until.replace(tzinfo=UTC) if until else None,
+        text=text,
+        excluded=None if excluded else False,
+    )
+    with opened(data) as database:
+        migration.check(database)
+        plan = job.begin(
+            out,
+            job.ExportPlan(
+                format=format,
+                codec=codec,
+                request=_in_words(wanted.model_dump(mode="json"), ids or []),
+                episodes=select_recorded(database, wanted, ids or ()),
+            ),
+        )
+        source = StoredEpisodes(
+            database_url=database.url.render_as_string(hide_password=False),
+            blobs=ServerSettings(data=data).blob_folder,
+        )
+        writer = writer_of(format)
+        job.run(out, plan, writer, source, workers=workers, progress=_progress_told())
+    if as_json:
+        print_json(plan)
+    else:
+        print(f"{len(plan.episodes)} episodes are in {out}")
+
+
+def _in_words(wanted: dict[str, object], ids: list[UUID]) -> str:
+    """What names the request: the same words, the same export."""
+    said = [f"{name} {value}" for name, value in wanted.items() if value is not None]
+    return ", ".join([*said, *(f"id {each}" for each in sorted(map(str, ids)))]) or "all episodes"
+
+
+def _progress_told() -> Callable[[int, int], None]:
+    """Say every few seconds how far it is."""
+    told = 0.0
+
+    def tell(done: int, count: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= _TOLD_EVERY_S or done == count:
+            told = now
+            print(f"{done} of {count} episodes", file=sys.stderr, flush=True)
+
+    return tell
