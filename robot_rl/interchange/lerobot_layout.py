@@ -51,7 +51,7 @@ class Layout(Message):
         return PictureSize(height=height, width=width)
 
 
-class EpisodeFacts(Message):
+class DatasetEpisode(Message):
     """What robot-rl keeps of an episode beside what LeRobot knows, in the table of episodes."""
 
     episode_id: str = ""
@@ -74,7 +74,7 @@ class EpisodePart(Message):
     length: int = Field(ge=1)
     instruction: str
     layout: Layout
-    facts: EpisodeFacts
+    facts: DatasetEpisode
     statistics: dict[str, dict[str, list[float]]]
 
 

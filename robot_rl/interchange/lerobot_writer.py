@@ -23,7 +23,7 @@ from robot_rl.interchange.lerobot_layout import (
     FILES_PER_CHUNK,
     OURS,
     PICTURES,
-    EpisodeFacts,
+    DatasetEpisode,
     EpisodePart,
     Layout,
 )
@@ -213,9 +213,9 @@ def _kind(dtype: str) -> pa.DataType:
     }[dtype]
 
 
-def _facts(episode: ExportedEpisode) -> EpisodeFacts:
+def _facts(episode: ExportedEpisode) -> DatasetEpisode:
     started = episode.started
-    return EpisodeFacts(
+    return DatasetEpisode(
         episode_id=str(episode.episode_id),
         robot=started.robot,
         task=started.task,
