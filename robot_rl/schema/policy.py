@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from robot_rl.schema.message import Message
+from robot_rl.schema.message import Message, Name, Text
 
 PIECE_BYTES = 2 * 2**20
 """At most this much of a file is sent in one request."""
@@ -214,16 +214,16 @@ class PolicyVersion(Message):
 class LearnerProgress(Message):
     """`POST /api/learner/progress`, about once a second, and per step in lock-step."""
 
-    task: str
+    task: Name
     feed_cursor: int
     env_steps: int  # training steps available in the replay
     learner_step: int
     steps_per_s: float
     demonstration_steps: int
     replay_steps: int
-    losses: dict[str, float]
+    losses: dict[Name, float]
     version: int | None
     offline: bool = False  # it still learns from what it had before the first recorded step
     encoder_updates: int = 0  # of a refresh of its encoder that is under way
     paused: bool  # it has made every update that its steps allow, and waits for more
-    message: str = ""
+    message: Text = ""

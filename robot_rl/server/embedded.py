@@ -8,6 +8,8 @@ import warnings
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from robot_rl.server.settings import ServerProblem
 
 POSTGRES_VERSION = 18
@@ -36,13 +38,34 @@ class EmbeddedPostgres:
             ) from error
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
-            self._server = _start(self._folder)
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            self.start()
+        except ServerProblem:
             self._lock.close()
+            raise
+
+    def start(self) -> None:
+        """Again, when it has died; joins one that runs. Raises ServerProblem."""
+        try:
+            self._server = _start(self._folder)
+            if not self.runs():
+                raise RuntimeError("the one that died is not gone yet")
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
             raise ServerProblem(
                 f"the embedded Postgres in {self._folder} did not start "
-                f"({_first_line(error)}): see {self._folder / 'log'}, or give a DATABASE_URL"
+                f"({_first_line(error)}): see {self.log}, or give a DATABASE_URL"
             ) from error
+
+    def runs(self) -> bool:
+        """Whether its first process is there; it says nothing of whether it answers."""
+        process = self._server.get_postmaster_info().process
+        try:
+            return process is not None and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    @property
+    def log(self) -> Path:
+        return self._folder / "log"
 
     @property
     def url(self) -> str:
@@ -58,7 +81,8 @@ class EmbeddedPostgres:
         except BlockingIOError:
             pass  # another process still works on it and will stop it
         else:
-            self._server.stop()
+            if self.runs():
+                self._server.stop()
         self._lock.close()
 
 

@@ -38,7 +38,10 @@ def run(settings: ServerSettings) -> None:
             _check_accounts(database, settings)
             if settings.print_login:
                 print(f"Open the console: {_address(database, settings)}", flush=True)
-            configured(settings, create_app(settings, database)).run(sockets=[listener])
+            server = configured(settings, create_app(settings, database))
+            server.run(sockets=[listener])
+            if server.problem is not None:
+                raise server.problem
         finally:
             database.close()
 
@@ -82,7 +85,23 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 class LiveServer(uvicorn.Server):
-    """Ends long polls and WebSockets itself before uvicorn waits for them."""
+    """Ends long polls and WebSockets itself before uvicorn waits for them.
+
+    problem: why it ended by itself.
+    """
+
+    problem: ServerProblem | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._services.database_watch.on_lost = self._give_up
+
+    def _give_up(self, problem: ServerProblem) -> None:
+        self.problem, self.should_exit = problem, True
+
+    @property
+    def _services(self) -> Services:
+        return self.config.app.state.services  # type: ignore[union-attr]
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -98,8 +117,7 @@ class LiveServer(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        services: Services = self.config.app.state.services  # type: ignore[union-attr]
-        services.hang_up()
+        self._services.hang_up()
         await super().shutdown(sockets)
 
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.schema.live.client_update import TrainingStatus
@@ -15,6 +17,7 @@ from robot_rl.server.access import AccessGuard
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import AWAY, Database, reason
+from robot_rl.server.database_watch import DatabaseWatch
 from robot_rl.server.feed import FeedNotifier
 from robot_rl.server.hub import Hub
 from robot_rl.server.incoming import IncomingParts
@@ -44,6 +47,7 @@ class Services:
         self.sign_in_attempts = SignInAttempts()
         self.hashing = asyncio.Semaphore(HASHED_AT_ONCE)
         self.feed_notifier = FeedNotifier(database)
+        self.database_watch = DatabaseWatch(database)
         self.hub = Hub()
         self.heavy = BoundedThreads(HEAVY, HEAVY_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -53,6 +57,7 @@ class Services:
         share_out()
         self._listening = asyncio.create_task(self.feed_notifier.listen())
         self._uses = asyncio.create_task(self.gate.keep_uses())
+        self._watching = asyncio.create_task(self.database_watch.run())
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
@@ -61,9 +66,10 @@ class Services:
 
     async def end(self) -> None:
         self.hang_up()
-        for task in (self._listening, self._uses):
+        background = (self._listening, self._uses, self._watching)
+        for task in background:
             task.cancel()
-        await asyncio.gather(self._listening, self._uses, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
             for task in late:
@@ -71,8 +77,8 @@ class Services:
         for learner in self._learners.values():
             try:
                 await run_in_threadpool(policies.keep_progress, self.database, learner.progress)
-            except AWAY:
-                _log.warning("the learner's last progress is not kept: the database is away")
+            except (DBAPIError, PoolTimeout) as error:
+                _log.warning("the learner's last progress is not kept: %s", reason(error))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs beside the requests; an error in it is reported by the loop when it is collected."""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -24,7 +23,7 @@ from robot_rl.server.app import create_app
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database, connect
 from robot_rl.server.embedded import EmbeddedPostgres
-from robot_rl.server.process import configured, listen
+from robot_rl.server.process import LiveServer, configured, listen
 from robot_rl.server.settings import Grant, ServerSettings
 
 TEMPLATE = "robot_rl_template"
@@ -95,7 +94,7 @@ class RunningServer:
     settings: ServerSettings
     database: Database
     app: FastAPI
-    uvicorn: uvicorn.Server
+    uvicorn: LiveServer
 
     @property
     def url(self) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from robot_rl import errors
 from robot_rl.errors import PlainError
+from robot_rl.schema.policy import LearnerProgress
 from robot_rl.server.database import Database
 from robot_rl.server.problems import answer_problems
 from tests.server.conftest import RunningServer
@@ -102,3 +103,14 @@ def test_a_note_that_cannot_be_stored_is_refused_in_words(
         )
     assert answer.status_code == 422
     assert "NUL" in answer.json()["detail"]
+
+
+def test_a_poisoned_progress_is_refused_and_breaks_no_shutdown(server: RunningServer) -> None:
+    progress = LearnerProgress(
+        task="lift_cube", feed_cursor=0, env_steps=0, learner_step=0, steps_per_s=1.0,
+        demonstration_steps=0, replay_steps=0, losses={}, version=None, paused=False,
+    ).model_dump(mode="json")  # fmt: skip
+    with server.client("learner") as learner:
+        for poison in ({"message": "a\0b"}, {"task": "\0"}, {"losses": {"\0": 1.0}}):
+            answer = learner.post("/api/learner/progress", json=progress | poison)
+            assert answer.status_code == 422, answer.text

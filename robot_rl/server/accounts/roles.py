@@ -87,6 +87,7 @@ OPEN = frozenset(
         "GET /login",
         "POST /api/sign-in",
         "GET /api/health",
+        "GET /api/health/ready",
         "GET /api/openapi.json",
         "GET /{path:path}",  # the console's own files
     }
