@@ -216,6 +216,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Ready
+         * @description As `/api/health`, but 503 while the database is away: for load balancers.
+         */
+        get: operations["get_ready_api_health_ready_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ingest": {
         parameters: {
             query?: never;
@@ -1617,10 +1637,23 @@ export interface components {
             /** Torque Step Nm Ms */
             torque_step_nm_ms: number;
         };
-        /** Health */
+        /**
+         * Health
+         * @description live: the server takes requests, and robots can be stopped. ready: its database answers.
+         *     problem: one sentence; empty when it is ready.
+         */
         Health: {
+            /**
+             * Live
+             * @default true
+             */
+            live: boolean;
+            /** Problem */
+            problem: string;
             /** Protocol */
             protocol: number;
+            /** Ready */
+            ready: boolean;
         };
         /**
          * IdentityAdmitted
@@ -1878,11 +1911,8 @@ export interface components {
             losses: {
                 [key: string]: number;
             };
-            /**
-             * Message
-             * @default
-             */
-            message: string;
+            /** @default  */
+            message: components["schemas"]["Text"];
             /**
              * Offline
              * @default false
@@ -1894,8 +1924,7 @@ export interface components {
             replay_steps: number;
             /** Steps Per S */
             steps_per_s: number;
-            /** Task */
-            task: string;
+            task: components["schemas"]["Name"];
             /** Version */
             version: number | null;
         };
@@ -3517,6 +3546,26 @@ export interface operations {
         };
     };
     get_health_api_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    get_ready_api_health_ready_get: {
         parameters: {
             query?: never;
             header?: never;
