@@ -45,6 +45,16 @@ export function useSession() {
   });
 }
 
+/** Why the server's database cannot be used now, in a sentence; empty while it can. */
+export function useServerProblem(): string {
+  const health = useQuery({
+    queryKey: ["health"],
+    queryFn: async () => body(await api.GET("/api/health")),
+    refetchInterval: 3_000,
+  });
+  return health.data?.problem ?? "";
+}
+
 export function useRobots(signedIn: boolean) {
   return useQuery({
     queryKey: ["robots"],

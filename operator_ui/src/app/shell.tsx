@@ -3,8 +3,8 @@ import { ActionIcon, Anchor, Group, Text, useMantineColorScheme } from "@mantine
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { useRobots, useSession } from "@/api/queries";
-import { Moon, Sun } from "@/app/icons";
+import { useRobots, useServerProblem, useSession } from "@/api/queries";
+import { Moon, Sun, Warning } from "@/app/icons";
 import classes from "@/app/shell.module.css";
 import { SignIn } from "@/app/signin";
 import { HardwareStop, StopRobot } from "@/app/stop";
@@ -54,6 +54,18 @@ function Navigation({ robots }: { robots: readonly string[] }) {
   );
 }
 
+function ServerProblem() {
+  const { t } = useTranslation();
+  const problem = useServerProblem();
+  if (!problem) return null;
+  return (
+    <div className={classes.problem} role="alert" data-testid="server-problem">
+      <Warning size={18} />
+      <span>{t("app.server_problem", { problem })}</span>
+    </div>
+  );
+}
+
 export function Shell() {
   const { t } = useTranslation();
   const session = useSession();
@@ -88,6 +100,7 @@ export function Shell() {
         <HardwareStop connections={connections} />
       </header>
       <StopRobot connections={connections} />
+      <ServerProblem />
       <main id="content" className={classes.main}>
         <Outlet />
       </main>
