@@ -292,11 +292,13 @@ def _policy_server(task: "Task", address: str) -> list[Finding]:
 
     name = "policy server"
     try:
-        away = look_at_server(task, address)
+        look = look_at_server(task, address)
     except PlainError as error:
         return [problem(name, str(error), "serve the policy of this task (docs/vla.md)")]
-    if away:
-        return [problem(name, away, f"`robot-rl policy-server --task {task.name}` there")]
+    if look.used_here:  # it serves one robot at a time, and checked the task when that came
+        return [ok(name, f"{address}, in use by the daemon on this PC")]
+    if look.away:
+        return [problem(name, look.away, f"`robot-rl policy-server --task {task.name}` there")]
     return [ok(name, f"{address}, serves {task.name}")]
 
 

@@ -59,7 +59,7 @@ def starting_policy(task: "Task", cell: "Cell | None" = None) -> None:
     if task.policy.server is not None:
         from robot_rl.policy.remote_task import look_at_server
 
-        if away := look_at_server(task, task.policy.server):
+        if away := look_at_server(task, task.policy.server).away:
             print(f"{away}; the robot holds until it is there", file=sys.stderr, flush=True)
         return
     if task.policy.kind == "lerobot":

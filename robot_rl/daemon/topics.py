@@ -12,7 +12,7 @@ import numpy as np
 from hardware.memory import Record, Ring, Slot
 
 NO_ARM = -1  # DRIVE.arm
-MAX_CHUNK = 64  # actions in one chunk
+MAX_CHUNK = 64  # actions of a chunk that control follows; what a policy plans beyond is cut off
 NO_CRITIC = -1.0  # CHUNK.risk, and CHUNK.risk_threshold of one that only warns
 MESSAGE_BYTES = 2040
 PROFILES = "S256"  # names of limit profiles with a space between (config.limit_profile)

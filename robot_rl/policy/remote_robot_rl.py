@@ -44,6 +44,7 @@ class RobotRlDialect:
         self._client = new_id()
         self._serves: Serves | None = None
         self._number = 0
+        self.busy_with = ""  # the name of the robot that is served in place of this one
 
     def headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {self._token}"}
@@ -51,7 +52,7 @@ class RobotRlDialect:
     def greeting(self) -> bytes:
         hello = PolicyHello(
             client=self._client,
-            name=socket.gethostname(),
+            name=own_name(),
             task=self._task.name,
             identity=self._identity,
         )
@@ -68,6 +69,7 @@ class RobotRlDialect:
             )
         said = checked(plain, FROM_SERVER)
         if isinstance(said, NotServed):
+            self.busy_with = said.busy_with or ""
             raise NoAnswer(said.why) if said.later else Unfit(f"does not serve it: {said.why}")
         if not isinstance(said, Serves):
             raise BadMessage(f"it begins with {said.kind}")
@@ -134,6 +136,11 @@ class RobotRlDialect:
                 f"serves another policy ({serves.sha256[:12]}…) than the one that this robot "
                 f"started with ({known.sha256[:12]}…): start the daemon anew to use it"
             )
+
+
+def own_name() -> str:
+    """Of this PC, for people."""
+    return socket.gethostname()
 
 
 def in_columns(rows: object, columns: tuple[str, ...]) -> NDArray[np.float64]:

@@ -8,8 +8,9 @@ import numpy as np
 import simplejpeg
 
 from robot_rl.config.identity import task_facts
+from robot_rl.config.policy_mapping import PolicyMapping
 from robot_rl.config.task import Task
-from robot_rl.policy.folder import MANIFEST, MODEL, read_manifest
+from robot_rl.policy.folder import MANIFEST, file_sha256, read_manifest
 from robot_rl.policy.head import ActingPolicy
 from robot_rl.policy.images import StoredImages
 from robot_rl.policy.interface import BadObservation, Observation, Policy
@@ -21,6 +22,7 @@ from robot_rl.schema.identity import DataIdentity
 from robot_rl.schema.policy_server import Serves
 
 _SIDE_PX = 256  # of the image that a policy is tried on
+_DECIDING = (".json", ".safetensors")  # files of a LeRobot policy: weights, settings, processors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def load_served(task: Task) -> ServedPolicy:
         state=state,
         chunk=chunk,
         policy=Path(task.policy.folder).name,
-        sha256=_sha256(task),
+        sha256=policy_sha256(task),
     )
     return ServedPolicy(policy=policy, serves=serves)
 
@@ -113,7 +115,7 @@ def _tried(policy: Policy, task: Task, cameras: tuple[str, ...], state: tuple[st
     return len(chunk.actions)
 
 
-def _sha256(task: Task) -> str:
+def policy_sha256(task: Task) -> str:
     """Of what decides what the policy answers."""
     digest = hashlib.sha256()
     if task.policy.kind == "head":
@@ -122,13 +124,18 @@ def _sha256(task: Task) -> str:
         return digest.hexdigest()
     from huggingface_hub import snapshot_download
 
-    from robot_rl.policy.lerobot_config import MAPPING, resolve
+    from robot_rl.policy.lerobot_config import resolve, task_mapping
+    from robot_rl.policy.lerobot_loading import pick_device
 
     source = Path(resolve(task.policy.folder, task.path.parent))
     if not source.is_dir():
         source = Path(snapshot_download(str(source), local_files_only=True))
-    for name in ("config.json", MAPPING, MODEL):
-        if (source / name).is_file():
-            with (source / name).open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+    for path in sorted(source.rglob("*")):
+        if path.suffix in _DECIDING and path.is_file():
+            digest.update(f"{path.relative_to(source)} {file_sha256(path)}\n".encode())
+    mapping = task_mapping(task)
+    if mapping.statistics:
+        digest.update(f"{file_sha256(Path(mapping.statistics))}\n".encode())
+    told = mapping.model_dump_json(include={*PolicyMapping.model_fields} - {"statistics"})
+    digest.update(f"{told} {pick_device(task.policy.device)} {task.policy.dtype}".encode())
     return digest.hexdigest()

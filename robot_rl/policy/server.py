@@ -104,26 +104,20 @@ class PolicyServer:
         """One connection, from its greeting to its end."""
         try:
             hello = await self._greeted(socket)
-            if hello is None:
-                return
-            self._robot = (hello, socket)
-            self._say(f"{hello.name} is served")
-            try:
-                await self._answer_all(socket)
-            finally:
-                if self._robot is not None and self._robot[1] is socket:
-                    self._robot = None
-                    self._say(f"{hello.name} is gone")
+            if hello is not None:
+                await self._serve(hello, socket)
         except (BadMessage, TimeoutError) as error:
             await socket.close(CloseCode.PROTOCOL_ERROR, str(error)[:_REASON])
         except ConnectionClosed:
             pass  # the robot is gone
 
     async def _greeted(self, socket: ServerConnection) -> PolicyHello | None:
-        """None: it is not served, and knows why. Raises BadMessage, TimeoutError."""
+        """Whom `_robot` is from then on; None: it is not served, and knows why. Raises BadMessage,
+        TimeoutError.
+        """
         async with asyncio.timeout(_GREETING_S):
             plain = unpack_plain(await socket.recv())
-        why = ""
+        why, busy_with = "", None
         spoken = protocol_of(plain)
         if spoken is not None and spoken != POLICY_PROTOCOL:
             why = (
@@ -137,18 +131,29 @@ class PolicyServer:
             served = self._robot
             if served is None or served[0].client == hello.client:
                 if served is not None:  # it has lost its connection, and is here again
-                    self._robot = None
                     served[1].transport.abort()
-                await self._begin_anew()
-                await socket.send(pack(self._serves))
+                self._robot = (hello, socket)  # before anything is waited for: it is one robot
                 return hello
+            busy_with = served[0].name
             why = (
                 f"{served[0].name} is served, and a policy server serves one robot at a time; "
                 "start another server for this one"
             )
         later = spoken == POLICY_PROTOCOL
-        await socket.send(pack(NotServed(why=why, later=later)))
+        await socket.send(pack(NotServed(why=why, later=later, busy_with=busy_with)))
         return None
+
+    async def _serve(self, hello: PolicyHello, socket: ServerConnection) -> None:
+        """The robot of `_robot`, until it is gone. Raises BadMessage, ConnectionClosed."""
+        self._say(f"{hello.name} is served")
+        try:
+            await self._begin_anew()
+            await socket.send(pack(self._serves))
+            await self._answer_all(socket)
+        finally:
+            if self._robot is not None and self._robot[1] is socket:
+                self._robot = None
+                self._say(f"{hello.name} is gone")
 
     async def _begin_anew(self) -> None:
         """What another robot saw concerns nobody any more."""

@@ -14,8 +14,8 @@ POLICY_PROTOCOL = 1
 """Raised when a message below changes in a way that an older peer would misread."""
 QUESTION_LIMIT_BYTES = 32 * 2**20
 ANSWER_LIMIT_BYTES = 2**20
-MAX_CHUNK = 1000
-"""Actions of one answer."""
+LONGEST_ANSWER = 1000
+"""Actions."""
 
 type Sequence = Annotated[int, Field(ge=0)]
 type Jpeg = Annotated[bytes, Field(min_length=1, max_length=4 * 2**20)]
@@ -42,20 +42,21 @@ class Serves(Message):
     action: Annotated[tuple[Name, ...], Field(min_length=1, max_length=64)]  # columns
     cameras: Annotated[tuple[Name, ...], Field(max_length=16)]
     state: Annotated[tuple[Name, ...], Field(max_length=1000)]
-    chunk: Annotated[int, Field(ge=1, le=MAX_CHUNK)]  # actions of an answer
+    chunk: Annotated[int, Field(ge=1, le=LONGEST_ANSWER)]  # actions of an answer
     policy: Name  # which one, for people
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # of the policy's files
 
 
 class NotServed(Message):
     """In place of `Serves`: why this robot is not served. The connection ends. `later`: the same
-    may succeed then.
+    may succeed then. `busy_with`: the name of the robot that is served.
     """
 
     kind: Literal["not_served"] = "not_served"
     protocol: int = POLICY_PROTOCOL
     why: Text
     later: bool
+    busy_with: Name | None = None
 
 
 class PolicyQuestion(Message):
@@ -78,7 +79,7 @@ class PolicyAnswer(Message):
 
     kind: Literal["answer"] = "answer"
     number: Sequence
-    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=MAX_CHUNK)]
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=LONGEST_ANSWER)]
     took_s: Annotated[float, Field(ge=0)]
 
 

@@ -39,7 +39,7 @@ def by(folder: Path | str, **keys: Any) -> Task:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("policies") / "act"
-    write_tiny("act", folder)
+    write_tiny(folder)
     return folder
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_or_foreign_checkpoint(
 def test_missing_statistics_are_named_and_can_be_given(tmp_path: Path) -> None:
     stats = stats_of(len(PROPRIOCEPTION), ACTION_SIZE)
     del stats["observation.state"], stats["action"]["std"]
-    write_tiny("act", tmp_path / "act", stats=stats)
+    write_tiny(tmp_path / "act", stats=stats)
     with pytest.raises(BadCheckpoint, match=r"normalises observation.state by MEAN_STD.*lack mean"):
         load_starting_policy(by(tmp_path / "act"), CELL)
     given = {
@@ -150,7 +150,7 @@ def test_a_device_that_is_not_there(whole: Path) -> None:
 def test_actions_that_are_no_numbers_are_found_before_it_acts(tmp_path: Path) -> None:
     stats = stats_of(len(PROPRIOCEPTION), ACTION_SIZE)
     stats["action"]["mean"][0] = torch.nan
-    write_tiny("act", tmp_path / "act", stats=stats)
+    write_tiny(tmp_path / "act", stats=stats)
     with pytest.raises(BadCheckpoint, match="its actions are not finite"):
         load_starting_policy(by(tmp_path / "act"), CELL)
 

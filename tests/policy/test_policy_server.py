@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import msgpack
@@ -172,6 +173,34 @@ def test_one_robot_at_a_time() -> None:
         first.act(seen(), RNG(0))
         first.close()
         assert len(eventually(second).actions) == 3
+
+
+class SlowToForget(Echo):
+    """Its first reset takes until `go_on` is set."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns)
+        self.forgets, self.go_on = threading.Event(), threading.Event()
+
+    def reset(self) -> None:
+        self.forgets.set()
+        assert self.go_on.wait(PATIENCE_S)
+        super().reset()
+
+
+def test_a_robot_that_comes_while_another_is_greeted_is_not_served() -> None:
+    echo = SlowToForget(COLUMNS)
+    with (
+        policy_server(echo, serves_of(TASK)) as port,
+        ThreadPoolExecutor(1) as beside,
+        ExitStack() as robots,
+    ):
+        first = beside.submit(robots.enter_context, asking(port))
+        assert echo.forgets.wait(PATIENCE_S)
+        second = robots.enter_context(asking(port))
+        echo.go_on.set()
+        assert "one robot at a time" in second.away
+        assert len(first.result(PATIENCE_S).act(seen(), RNG(0)).actions) == 3
 
 
 def test_it_starts_without_a_server_holds_and_finds_it_later() -> None:

@@ -1,24 +1,31 @@
 """What a policy server loads, and that a robot gets from it what it would have got beside it."""
 
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
 
+from robot_rl.commands.checkup import starting_policy
 from robot_rl.commands.policy_server import policy_server as command
 from robot_rl.config import Task, load_task
+from robot_rl.config.task import StartingPolicy
 from robot_rl.errors import BadInput, PlainError
 from robot_rl.policy.checkpoint import load_policy
 from robot_rl.policy.images import StoredImages
 from robot_rl.policy.interface import BadObservation, Observation
 from robot_rl.policy.manifest import BadCheckpoint
 from robot_rl.policy.remote import TOKEN, RemotePolicy
-from robot_rl.policy.served import load_served, task_to_serve
+from robot_rl.policy.served import load_served, policy_sha256, task_to_serve
 from robot_rl.policy.starting import load_starting_policy, starting_folder, write_untrained
+from robot_rl.rehearsal.system import free_port
 from robot_rl.schema.step import state_names
 from safety.vocabulary import ONLY_ARM
 from tests.policy.policy_servers import SECRET, policy_server
+from tests.policy.tiny_lerobot import write_tiny
 
 PLAIN = load_task("lift_cube")
 
@@ -84,6 +91,63 @@ def test_another_policy_has_another_hash(tmp_path: Path) -> None:
         assert len(found) == 1, "loaded again, it is the same"
         hashes |= found
     assert len(hashes) == 2
+
+
+def test_so_has_one_whose_files_mapping_or_numbers_differ(tmp_path: Path) -> None:
+    write_tiny(tmp_path)
+    folder = {"folder": str(tmp_path), "kind": "lerobot"}
+    columns = ("dx", "dy", "dz", "gripper")
+
+    def served(**keys: object) -> str:
+        policy = StartingPolicy.model_validate({**folder, **keys})
+        return policy_sha256(PLAIN.model_copy(update={"policy": policy}))
+
+    found = [
+        served(),
+        served(action={"columns": columns, "gripper": "closes"}),
+        served(action={"columns": columns}),
+        served(dtype="bfloat16"),
+        served(statistics=str(tmp_path / "config.json")),
+    ]
+    assert served() == found[0]
+    for name in ("config.json", "policy_postprocessor.json", "model.safetensors"):
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes() + b" ")
+        found.append(served())
+    (tmp_path / "README.md").write_text("of no matter")
+    assert served() == found[-1]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.slow
+@pytest.mark.beside
+@pytest.mark.timeout(300)
+def test_the_command_serves_until_it_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TOKEN, SECRET)
+    write_untrained(tmp_path, PLAIN, 3)
+    port = free_port()
+    options = ("--task", "lift_cube", "--policy", str(tmp_path), "--port", str(port))
+    command = [sys.executable, "-m", "robot_rl.cli", "policy-server", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            assert f"for lift_cube on ws://127.0.0.1:{port}, 1 actions" in server.stdout.readline()
+            remote = load_starting_policy(with_server(port))
+            assert isinstance(remote, RemotePolicy)
+            there = remote.act(moment(), np.random.default_rng(0), deterministic=True)
+            here = load_policy(tmp_path).act(moment(), np.random.default_rng(0), deterministic=True)
+            np.testing.assert_array_equal(there.actions, here.actions)
+            (said,) = starting_policy(with_server(port))  # of `robot-rl doctor`
+            assert said.state == "ok"
+            assert said.text == f"ws://127.0.0.1:{port}, in use by the daemon on this PC"
+            remote.close()
+        finally:
+            server.terminate()
+        told = server.stdout.read()
+    assert server.returncode == 0, told
+    assert f"{socket.gethostname()} is served" in told
 
 
 def test_a_policy_that_needs_another_camera_is_not_served(tmp_path: Path) -> None:

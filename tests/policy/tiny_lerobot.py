@@ -1,47 +1,16 @@
-"""Real ACT and diffusion policies, as small as LeRobot's classes allow, with random weights."""
+"""A real ACT policy, as small as LeRobot's classes allow, with random weights."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from lerobot.configs import FeatureType, PolicyFeature
 from lerobot.policies.act.configuration_act import ACTConfig
 from lerobot.policies.act.modeling_act import ACTPolicy
-from lerobot.policies.diffusion.configuration_diffusion import DiffusionConfig
-from lerobot.policies.diffusion.modeling_diffusion import DiffusionPolicy
 from lerobot.policies.factory import make_pre_post_processors
 
 from robot_rl.policy.manifest import PROPRIOCEPTION
 
 ACTION_SIZE = 4
-_KINDS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "act": (
-        ACTConfig,
-        ACTPolicy,
-        {
-            "chunk_size": 8,
-            "dim_model": 32,
-            "n_heads": 2,
-            "dim_feedforward": 64,
-            "n_encoder_layers": 1,
-            "n_vae_encoder_layers": 1,
-            "latent_dim": 8,
-        },
-    ),
-    "diffusion": (
-        DiffusionConfig,
-        DiffusionPolicy,
-        {
-            "n_obs_steps": 2,
-            "horizon": 8,
-            "down_dims": (16, 32),
-            "spatial_softmax_num_keypoints": 4,
-            "diffusion_step_embed_dim": 16,
-            "use_separate_rgb_encoder_per_camera": False,
-            "num_train_timesteps": 4,
-        },
-    ),
-}
 
 
 def stats_of(state: int, action: int) -> dict[str, dict[str, torch.Tensor]]:
@@ -61,17 +30,15 @@ def stats_of(state: int, action: int) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def write_tiny(
-    kind: str,
     folder: Path,
     *,
     seed: int = 0,
     cameras: tuple[str, ...] = ("front", "wrist"),
     stats: dict[str, dict[str, torch.Tensor]] | None = None,
 ) -> None:
-    """A whole policy folder of an `act` or `diffusion` policy, saved by LeRobot itself."""
-    config_class, policy_class, shape = _KINDS[kind]
+    """A whole policy folder, saved by LeRobot itself."""
     state = len(PROPRIOCEPTION)
-    config = config_class(
+    config = ACTConfig(
         input_features={
             **{
                 f"observation.images.{camera}": PolicyFeature(FeatureType.VISUAL, (3, 64, 64))
@@ -83,11 +50,17 @@ def write_tiny(
         n_action_steps=4,
         pretrained_backbone_weights=None,
         device="cpu",
-        **shape,
+        chunk_size=8,
+        dim_model=32,
+        n_heads=2,
+        dim_feedforward=64,
+        n_encoder_layers=1,
+        n_vae_encoder_layers=1,
+        latent_dim=8,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        policy = policy_class(config)
+        policy = ACTPolicy(config)
     found = stats_of(state, ACTION_SIZE) if stats is None else stats
     before, after = make_pre_post_processors(config, dataset_stats=found)
     for each in (policy, before, after):

@@ -11,6 +11,7 @@ from robot_rl.daemon.actor.continuity import Continuity, Sent
 from robot_rl.daemon.actor.policy import PolicyHolder
 from robot_rl.daemon.actor.sensors import SensorReading
 from robot_rl.daemon.actor.thinking import Question, Thinker, Thought
+from robot_rl.daemon.topics import MAX_CHUNK
 from robot_rl.policy.images import StoredImages
 from robot_rl.policy.interface import BadObservation, Chunk, Observation
 from robot_rl.policy.success_classifier import SuccessClassifier
@@ -161,15 +162,16 @@ class Inference:
         self._put()
 
     def _in_shape(self, answer: Thought) -> Thought:
-        """Actions of another shape become one that is no number: control rejects it and holds, and
-        the episode is marked.
+        """With no more actions than control takes. Those of another shape become one that is no
+        number: control rejects it and holds, and the episode is marked.
         """
         if answer.chunk is None:
             return answer
         found, columns = answer.chunk.actions.shape, self._task.action.size
         if len(found) == 2 and found[0] > 0 and found[1] == columns:
             self._misshapen = ()
-            return answer
+            taken = answer.chunk.actions[:MAX_CHUNK]
+            return replace(answer, chunk=answer.chunk.with_actions(taken))
         if found != self._misshapen:
             self._misshapen = found
             self._say(

@@ -68,10 +68,10 @@ class ActorPorts:
         epoch: int,
         first: int = 0,
     ) -> None:
-        """Publish a chunk (steps, columns), followed from its action `first` on; what is longer
-        than a chunk may be is cut off.
+        """Publish a chunk (steps, columns) of MAX_CHUNK steps at most, followed from its action
+        `first` on.
         """
-        count = min(len(actions), topics.MAX_CHUNK)
+        count = len(actions)
         record = np.zeros((), self._chunk.dtype)
         record["chunk_id"] = decided.chunk_id
         record["observation_ns"], record["valid_from_ns"] = observed_ns, valid_from_ns

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from hardware.memory import Frames
+from robot_rl.daemon.actor.continuity import Continuity, Sent
+from robot_rl.daemon.topics import MAX_CHUNK
 from robot_rl.policy.interface import Chunk
 from safety.faults import FaultCode
 from tests.daemon.actor.rig import Rig
@@ -40,6 +42,27 @@ def test_an_answer_of_another_shape_reaches_control_as_no_number(
     assert int(chunk["count"]) == 1
     assert np.isnan(chunk["actions"][0]).all()
     assert sum("shape" in sentence for sentence in rig.said.sentences) == 1, rig.said.sentences
+
+
+def test_what_control_does_not_take_of_a_long_answer_is_not_counted_on(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    act, sent = rig.policy.policy.act, []
+    follow = Continuity.follow
+
+    def long(*arguments: Any, **fields: Any) -> Chunk:
+        return replace(act(*arguments, **fields), actions=np.zeros((MAX_CHUNK + 6, 7)))
+
+    def followed(found: Continuity, chunk: Chunk, **fields: Any) -> Sent:
+        sent.append(len(chunk.actions))
+        return follow(found, chunk, **fields)
+
+    monkeypatch.setattr(rig.policy.policy, "act", long)
+    monkeypatch.setattr(Continuity, "follow", followed)
+    rig.start()
+    rig.run(2)
+    assert int(rig.chunks.read()["count"]) == MAX_CHUNK
+    assert set(sent) == {MAX_CHUNK}
 
 
 def test_a_camera_whose_newest_image_is_too_old_is_not_waited_for(
