@@ -35,7 +35,7 @@ help: ## List the targets
 
 # --- Set-up -----------------------------------------------------------------------------------
 
-setup: install $(STAMPS)/browser ## Prepare this machine: Python, libraries, Node, console, browser
+setup: install $(STAMPS)/browser $(STAMPS)/s3 ## Prepare this machine: Python, libraries, Node, console, browser
 
 install: $(STAMPS)/system $(STAMPS)/python $(UI_STAMPS)
 
@@ -47,6 +47,10 @@ $(STAMPS)/python: requirements.lock pyproject.toml .python-version deploy/setup-
 # prerequisite makes .venv before its stamps are written into it.
 $(STAMPS)/system: deploy/setup-system.sh | .venv
 	sh deploy/setup-system.sh runtime $@
+
+$(STAMPS)/s3: deploy/setup-s3-server.sh deploy/s3-server.lock $(STAMPS)/python
+	sh deploy/setup-s3-server.sh
+	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/browser: deploy/setup-system.sh | .venv
 	sh deploy/setup-system.sh browser $@
@@ -93,7 +97,7 @@ test: setup ## Set up, then run every check and test once
 	$(MAKE) --no-print-directory tests; second=$$?; \
 	$(SIDE_BY_SIDE) safety-coverage ui-check; exit $$((first | second | $$?))
 
-check: install ## The quick checks: no browser, no slow tests
+check: install $(STAMPS)/s3 ## The quick checks: no browser, no slow tests
 	@$(MAKE) --no-print-directory --keep-going lint types imports
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
 

@@ -8,6 +8,7 @@ import typer
 
 from robot_rl.commands import (
     accounts,
+    backups,
     bench,
     clone,
     compare,
@@ -45,6 +46,8 @@ for _command in (
     study.study,
 ):
     app.command()(_command)
+database.app.command()(backups.backup)
+database.app.command()(backups.restore)
 app.add_typer(database.app, name="db")
 records.episodes.command("compare")(compare.compare_runs)
 records.episodes.command("export")(interchange.export_episodes)

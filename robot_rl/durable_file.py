@@ -32,8 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with temporary.open("xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
         put(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -44,6 +43,12 @@ def clear(path: Path) -> None:
     """Remove what writers of this name left beside it that were killed. None may be writing now."""
     for left in path.parent.glob(f".{path.name}.*{PART}"):
         left.unlink(missing_ok=True)
+
+
+def sync(file: BinaryIO) -> None:
+    """What was written to it is on the disk when this returns."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def put(temporary: Path, path: Path) -> None:

@@ -123,13 +123,11 @@ def _from_folder(folder: Path, most: int) -> "Iterator[list[RecordedStep]]":
 def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[RecordedStep]]":
     from uuid import UUID
 
-    from robot_rl.commands.database import opened
+    from robot_rl.commands.database import blobs_of, opened
     from robot_rl.schema.episode import Outcome, Purpose
     from robot_rl.server import identities, migration
-    from robot_rl.server.blobs import FolderBlobs
     from robot_rl.server.episode import records
     from robot_rl.server.episodes import EpisodeFilter, page
-    from robot_rl.server.settings import ServerSettings
 
     wanted = EpisodeFilter(
         task=task.name,
@@ -139,7 +137,7 @@ def _from_database(data: Path, task: "Task", most: int) -> "Iterator[list[Record
     )
     with opened(data) as database:
         migration.check(database)
-        blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
+        blobs = blobs_of(data)
         fitting = identities.trained_on(database, task)
         found: list[UUID] = []  # the newest first
         after: str | None = None

@@ -141,11 +141,11 @@ def opened(data: Path, *, make: bool = False) -> "Iterator[Database]":
 
 
 def blobs_of(data: Path) -> "BlobStore":
-    """The blobs of the database that `opened` opens."""
-    from robot_rl.server.blobs import FolderBlobs
-    from robot_rl.server.settings import ServerSettings
+    """The blobs of the database that `opened` opens. Raises PlainError."""
+    from robot_rl.server.blob_store import open_blobs
+    from robot_rl.server.settings import ServerSettings, blob_url_from_environment
 
-    return FolderBlobs(ServerSettings(data=data).blob_folder)
+    return open_blobs(ServerSettings(data=data, blob_url=blob_url_from_environment()))
 
 
 def _schema(version: str) -> str:

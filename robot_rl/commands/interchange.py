@@ -61,7 +61,7 @@ def export_episodes(
     from robot_rl.server import migration
     from robot_rl.server.episodes import EpisodeFilter
     from robot_rl.server.recorded import StoredEpisodes, select_recorded
-    from robot_rl.server.settings import ServerSettings
+    from robot_rl.server.settings import ServerSettings, blob_url_from_environment
 
     wanted = EpisodeFilter(
         task=task,
@@ -88,6 +88,7 @@ def export_episodes(
         source = StoredEpisodes(
             database_url=database.url.render_as_string(hide_password=False),
             blobs=ServerSettings(data=data).blob_folder,
+            blob_url=blob_url_from_environment(),
         )
         writer = writer_of(format)
         job.run(out, plan, writer, source, workers=workers, progress=_progress_told())

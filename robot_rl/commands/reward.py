@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robot_rl.commands.clone import progress_told
-from robot_rl.commands.database import opened
+from robot_rl.commands.database import blobs_of, opened
 from robot_rl.commands.options import DATA, AsJson, Data, Seed, TaskName, group, print_json
 
 if TYPE_CHECKING:
@@ -86,14 +86,12 @@ def _from_database(
 ) -> "list[LabelledEpisode]":
     from robot_rl.learner.labelled_frames import SaidOfEpisode, labelled_episode
     from robot_rl.server import migration
-    from robot_rl.server.blobs import FolderBlobs
     from robot_rl.server.episode import records
     from robot_rl.server.labelled import labelled_rows
-    from robot_rl.server.settings import ServerSettings
 
     with opened(data) as database:
         migration.check(database)
-        blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
+        blobs = blobs_of(data)
         found = (
             labelled_episode(
                 records(database, blobs, row.episode_id),

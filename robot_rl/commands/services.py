@@ -38,7 +38,8 @@ def server(
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key.")] = None,
 ) -> None:
-    """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use.
+    """The server: REST, live hub, console. `DATABASE_URL` names a Postgres server to use,
+    `BLOB_URL` a bucket (`s3://BUCKET/PREFIX`) for frames and weights.
 
     Tokens for the other parts: `robot-rl tokens make`, or `ROBOT_RL_ROBOT_TOKEN`,
     `ROBOT_RL_LEARNER_TOKEN`, `ROBOT_RL_OPERATOR_TOKEN`, `ROBOT_RL_ADMIN_TOKEN`; of several robots
@@ -51,6 +52,7 @@ def server(
         ROBOT_TOKENS,
         Grant,
         ServerSettings,
+        blob_url_from_environment,
         database_url_from_environment,
         robot_grants,
     )
@@ -65,6 +67,7 @@ def server(
     settings = ServerSettings(
         data=data,
         database_url=database_url_from_environment(),
+        blob_url=blob_url_from_environment(),
         host=host,
         port=port,
         grants=grants,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from robot_rl.server import console, live, migration, openapi
 from robot_rl.server.accounts.tokens import renew_grants
 from robot_rl.server.accounts.users import ensure_admin
-from robot_rl.server.blobs import FolderBlobs
+from robot_rl.server.blob_store import open_blobs
 from robot_rl.server.database import Database, open_database
 from robot_rl.server.perimeter import Perimeter
 from robot_rl.server.problems import answer_problems
@@ -41,7 +41,7 @@ def create_app(settings: ServerSettings, database: Database | None = None) -> Fa
             migration.prepare(opened)
             renew_grants(opened, settings.grants)
             ensure_admin(opened, settings.user)
-            services = Services(settings, opened, FolderBlobs(settings.blob_folder))
+            services = Services(settings, opened, open_blobs(settings))
             services.begin()
             app.state.services = services
             try:

@@ -93,7 +93,7 @@ def look(
     troubles: list[Trouble] = []
     count = size_bytes = 0
     for reference in blob_references.references(database):
-        found = _found(blobs, reference, read=read)
+        found = wrong_with(blobs, reference, read=read)
         if found:
             trouble = _trouble(database, reference, found)
             troubles += [trouble] if trouble.owners else []  # it was thinned meanwhile
@@ -123,7 +123,7 @@ def referred(database: Database) -> int:
         return sum(counts)
 
 
-def _found(blobs: BlobStore, reference: BlobReference, *, read: bool) -> str:
+def wrong_with(blobs: BlobStore, reference: BlobReference, *, read: bool) -> str:
     """What is wrong with a blob; empty: nothing."""
     try:
         size = blobs.size_bytes(reference.sha256)

@@ -22,29 +22,33 @@ def upgrade(database: Database) -> str:
     """
     with database.transaction() as connection:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is not None and found not in _known():
-            raise _unknown(found)
+        here = MigrationContext.configure(connection).get_current_revision()
+        if here is not None and here not in _known():
+            raise _unknown(here)
         command.upgrade(configuration(connection), "head")
         return _wanted()
 
 
+def found(database: Database) -> str | None:
+    """The schema's version; None when there are no tables."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def check(database: Database) -> str:
     """The schema's version, which is the one this program needs. Raises ServerProblem."""
-    with database.engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    wanted = _wanted()
-    if found == wanted:
+    here, wanted = found(database), _wanted()
+    if here == wanted:
         return wanted
-    if found is None:
+    if here is None:
         raise ServerProblem(
             f"the database has no robot-rl tables and schema {wanted} is needed: "
             "run `robot-rl db upgrade`"
         )
-    if found not in _known():
-        raise _unknown(found)
+    if here not in _known():
+        raise _unknown(here)
     raise ServerProblem(
-        f"the database is at schema {found} and {wanted} is needed: "
+        f"the database is at schema {here} and {wanted} is needed: "
         "back it up, then run `robot-rl db upgrade`"
     )
 
@@ -56,9 +60,9 @@ def prepare(database: Database) -> str:
     return check(database)
 
 
-def _unknown(found: str) -> ServerProblem:
+def _unknown(here: str) -> ServerProblem:
     return ServerProblem(
-        f"the database is at schema {found}, which this version of robot-rl does not know "
+        f"the database is at schema {here}, which this version of robot-rl does not know "
         f"(it needs {_wanted()}): install the newer robot-rl that made it"
     )
 

@@ -12,7 +12,8 @@ from robot_rl.errors import NotFound
 from robot_rl.interchange.episode import ExportedEpisode, NotExportable
 from robot_rl.schema.episode import EpisodeStarted, Outcome
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.server.blobs import FolderBlobs
+from robot_rl.server.blob_store import blobs_at
+from robot_rl.server.blobs import BlobStore
 from robot_rl.server.database import Database, connect
 from robot_rl.server.episode import EpisodeMissing, records
 from robot_rl.server.episodes import EpisodeFilter, conditions
@@ -52,17 +53,18 @@ class StoredEpisodes:
 
     database_url: str
     blobs: Path
+    blob_url: str | None = None
 
     def read(self, episode_id: UUID) -> ExportedEpisode:
         """Raises NotExportable or EpisodeMissing."""
         database = connect(self.database_url, None)
         try:
-            return read_recorded(database, FolderBlobs(self.blobs), episode_id)
+            return read_recorded(database, blobs_at(self.blobs, self.blob_url), episode_id)
         finally:
             database.engine.dispose()
 
 
-def read_recorded(database: Database, blobs: FolderBlobs, episode_id: UUID) -> ExportedEpisode:
+def read_recorded(database: Database, blobs: BlobStore, episode_id: UUID) -> ExportedEpisode:
     """Raises NotExportable or EpisodeMissing."""
     with database.engine.connect() as connection:
         row = connection.execute(

@@ -13,6 +13,7 @@ from robot_rl.errors import PlainError
 DEFAULT_PORT = 8420
 CONSOLE_FOLDER = Path(__file__).resolve().parent / "console"
 DATABASE_URL_VARIABLE = "DATABASE_URL"
+BLOB_URL_VARIABLE = "BLOB_URL"
 ROBOT_TOKENS = "ROBOT_RL_ROBOT_TOKENS"
 _PUBLIC_URL = re.compile(r"https://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]+)?")
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::"})
@@ -48,6 +49,7 @@ class ServerSettings:
 
     data: folder of the embedded database and of the blobs.
     database_url: a Postgres server to use instead of the embedded one.
+    blob_url: a bucket to keep blobs in, `s3://BUCKET/PREFIX`, instead of the data folder.
     origins: further web origins that may use a session, as the console's development server.
     public_url: where people and robots reach it, `https://NAME[:PORT]`: its own TLS, or a proxy's.
     tls_certificate, tls_key: PEM files, for TLS without a proxy.
@@ -55,6 +57,7 @@ class ServerSettings:
 
     data: Path = Path("data")
     database_url: str | None = field(default=None, repr=False)
+    blob_url: str | None = None
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     console: Path = CONSOLE_FOLDER
@@ -144,6 +147,10 @@ class ServerSettings:
 
 def database_url_from_environment() -> str | None:
     return os.environ.get(DATABASE_URL_VARIABLE) or None
+
+
+def blob_url_from_environment() -> str | None:
+    return os.environ.get(BLOB_URL_VARIABLE) or None
 
 
 def is_loopback(host: str) -> bool:

@@ -83,6 +83,13 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
 
 
 @pytest.fixture
+def empty(postgres: EmbeddedPostgres) -> Iterator[Database]:
+    """A database without tables."""
+    with temporary_database(postgres, "template1") as made:
+        yield made
+
+
+@pytest.fixture
 def blobs(tmp_path: Path) -> FolderBlobs:
     return FolderBlobs(tmp_path / "blobs")
 

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from robot_rl.errors import Unavailable
 from robot_rl.server import blob_references, integrity, policies
-from robot_rl.server.blobs import BlobDamaged, BlobMissing, FolderBlobs
+from robot_rl.server.blobs import BlobDamaged, BlobMissing, BlobStore, FolderBlobs
 from robot_rl.server.collection import collect
 from robot_rl.server.database import Database
 from robot_rl.server.recording import store_batch
@@ -34,7 +34,7 @@ def make_old(blobs: FolderBlobs) -> None:
         os.utime(path, (two_days_ago, two_days_ago))
 
 
-def recorded(database: Database, blobs: FolderBlobs, steps: int = 6) -> Recording:
+def recorded(database: Database, blobs: BlobStore, steps: int = 6) -> Recording:
     recording = Recording()
     recording.episode(steps)
     for batch in recording.batches(3):
@@ -42,7 +42,7 @@ def recorded(database: Database, blobs: FolderBlobs, steps: int = 6) -> Recordin
     return recording
 
 
-def look(database: Database, blobs: FolderBlobs, *, read: bool = True) -> integrity.Findings:
+def look(database: Database, blobs: BlobStore, *, read: bool = True) -> integrity.Findings:
     return integrity.look(database, blobs, read=read)
 
 
