@@ -57,6 +57,7 @@ app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")
 app.add_typer(accounts.users, name="users")
 app.add_typer(accounts.tokens, name="tokens")
+app.add_typer(accounts.audit, name="audit")
 
 
 def _end_on_signal(number: int, _frame: FrameType | None) -> None:

@@ -73,3 +73,10 @@ def test_a_token_from_first_to_last(server: RunningServer) -> None:
     assert "revoked" in run("tokens", "list")
     with pytest.raises(PlainError, match="is not the id of a token"):
         run("tokens", "revoke", "nonsense")
+
+
+def test_the_audit_is_printed() -> None:
+    run("tokens", "make", "robot", "panda_1")
+    lines = run("audit", "export", "--format", "jsonl", "--since", "2020-01-01").splitlines()
+    assert [json.loads(line)["action"] for line in lines] == ["token.make", "audit.export"]
+    assert run("audit", "export", "--until", "2020-01-01").startswith("entry_id,t_utc,actor,")

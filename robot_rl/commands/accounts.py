@@ -1,10 +1,10 @@
-"""`users` and `tokens`: who may sign in, and what machines show, beside a server or without one."""
+"""`users`, `tokens`, `audit`: who may sign in, what machines show, and who did what."""
 
 import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 users = group("People who may sign in. A server that runs takes a change within seconds.")
 tokens = group("Tokens of robots, learners and scripts.")
+
+audit = group("The audit: who did what.")
 
 type RoleOfPeople = Literal["viewer", "operator", "engineer", "admin"]
 type AnyRole = Literal["robot", "learner", "viewer", "operator", "engineer", "admin"]
@@ -131,15 +133,15 @@ def link_user(name: Person, server: Server = DEFAULT_SERVER, data: Data = DATA) 
 
     Example: `robot-rl users link ada --server https://robots.lab.example`
     """
-    from robot_rl.server import audit
     from robot_rl.server.accounts import users as people
     from robot_rl.server.accounts.sessions import Maker, issue_login
+    from robot_rl.server.audit import note
 
     with _checked(data) as database:
         account = people.get(database, name).name
         url = issue_login(database, server, Maker(account=account))
         with database.transaction() as connection:
-            audit.note(connection, getpass.getuser(), "login_link.issue", account)
+            note(connection, getpass.getuser(), "login_link.issue", account)
     print(url)
 
 
@@ -226,6 +228,32 @@ def revoke_token(
     with _checked(data) as database:
         kept.revoke(database, token_id, by=getpass.getuser())
     print(f"token {token_id} is refused from now on")
+
+
+@audit.command("export")
+def export_audit(
+    form: Annotated[
+        Literal["csv", "jsonl"], typer.Option("--format", help="A table, or an object a line.")
+    ] = "csv",
+    since: Annotated[datetime | None, typer.Option(help="From this time on, in UTC.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Up to this time, in UTC.")] = None,
+    data: Data = DATA,
+) -> None:
+    """Print the audit, oldest first: sign-ins, control acts, labels, policies, people, tokens.
+
+    Example: `robot-rl audit export --format jsonl --since 2026-01-01 > audit.jsonl`
+    """
+    from robot_rl.server.audit import AuditFormat, exported, note
+
+    with _checked(data) as database:
+        with database.transaction() as connection:
+            note(connection, getpass.getuser(), "audit.export", form)
+        for piece in exported(database, AuditFormat(form), _utc(since), _utc(until)):
+            sys.stdout.write(piece)
+
+
+def _utc(given: datetime | None) -> datetime | None:
+    return None if given is None else given.replace(tzinfo=UTC)
 
 
 def _password(from_stdin: bool) -> str:

@@ -251,22 +251,24 @@ class Hub:
                 ClientGone(client_id=client.client_id).model_dump_json(),
             )
 
-    def from_client(self, client: Client, message: ClientMessage) -> None:
-        """Passes a client's message to the robot, which decides; here, only who may ask."""
+    def from_client(self, client: Client, message: ClientMessage) -> bool:
+        """Passes a client's message to the robot, which decides; here, only who may ask. Whether it
+        went on.
+        """
         is_stop = isinstance(message, Stop)
         if not is_stop and client.principal.role not in MAY_DRIVE:
             if isinstance(message, Drive | Ready):
-                return  # no request: every page says now and then that its dead-man is let go
+                return False  # no request: every page says now and then that its dead-man is let go
             self.tell(client, f"a {client.principal.role} may watch and stop, and no more")
-            return
+            return False
         preempts = isinstance(message, AcquireLease) and bool(message.preempt)
         if preempts and client.principal.role not in MAY_PREEMPT:
             self.tell(client, "only an engineer may take control from somebody without asking")
-            return
+            return False
         link = self._station(client.robot).link
         if link is None:
             self.tell(client, f"robot {client.robot} is not connected")
-            return
+            return False
         if isinstance(message, JoinLockstep):
             client.lockstep = True
         elif isinstance(message, LeaveLockstep):
@@ -280,6 +282,8 @@ class Hub:
             link.outgoing.put_latest((type(message), client.client_id), frame)
         elif not link.outgoing.put_queued(frame, client.client_id):
             self.tell(client, f"robot {client.robot} does not keep up; this was not sent to it")
+            return False
+        return True
 
     def tell(self, client: Client, problem: str) -> None:
         client.send_latest(Problem(message=problem))

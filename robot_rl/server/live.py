@@ -247,7 +247,8 @@ async def _read_client(socket: WebSocket, services: Services, joined: Client) ->
         except ValidationError as error:
             services.hub.tell(joined, f"a frame was not understood: {_sentence(error)}")
             continue
-        services.hub.from_client(joined, message)
+        sent = services.hub.from_client(joined, message)
+        services.control_audit.heard(joined, message, sent=sent)
 
 
 @router.websocket("/api/live/robots/{robot}/video")

@@ -16,6 +16,7 @@ from robot_rl.server import policies
 from robot_rl.server.access import AccessGuard
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.blobs import BlobStore
+from robot_rl.server.control_audit import ControlAudit
 from robot_rl.server.database import AWAY, Database, reason
 from robot_rl.server.database_watch import DatabaseWatch
 from robot_rl.server.feed import FeedNotifier
@@ -49,6 +50,7 @@ class Services:
         self.feed_notifier = FeedNotifier(database)
         self.database_watch = DatabaseWatch(database)
         self.hub = Hub()
+        self.control_audit = ControlAudit(database)
         self.heavy = BoundedThreads(HEAVY, HEAVY_WAITING)
         self._tasks: set[asyncio.Task[None]] = set()
         self._learners: dict[str, _Learner] = {}
@@ -58,6 +60,7 @@ class Services:
         self._listening = asyncio.create_task(self.feed_notifier.listen())
         self._uses = asyncio.create_task(self.gate.keep_uses())
         self._watching = asyncio.create_task(self.database_watch.run())
+        self._auditing = asyncio.create_task(self.control_audit.write())
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
@@ -66,10 +69,11 @@ class Services:
 
     async def end(self) -> None:
         self.hang_up()
-        background = (self._listening, self._uses, self._watching)
+        background = (self._listening, self._uses, self._watching, self._auditing)
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await self.control_audit.flush()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=LAST_WRITES_S)
             for task in late:

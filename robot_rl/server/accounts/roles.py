@@ -47,6 +47,7 @@ RIGHTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         "POST /api/tokens": ADMINS,
         "DELETE /api/tokens/{token_id}": ADMINS,
         "GET /api/audit": ENGINEERS,
+        "GET /api/audit/export": ENGINEERS,
         # what was recorded
         "POST /api/ingest": ROBOTS,
         "GET /api/ingest/cursor": ROBOTS,
