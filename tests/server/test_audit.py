@@ -154,7 +154,7 @@ def test_as_a_table_no_spreadsheet_runs_it(database: Database, noted: list[Audit
 
 
 def test_a_time_bounds_it(database: Database, noted: list[AuditEntry]) -> None:
-    first, second, third = (entry.t_utc for entry in noted)
+    _, second, third = (entry.t_utc for entry in noted)
     text = "".join(exported(database, AuditFormat.JSONL, second, third))
     assert [json.loads(line)["actor"] for line in text.splitlines()] == ["=cmd()"]
 
