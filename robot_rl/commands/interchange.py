@@ -1,4 +1,4 @@
-"""`episodes export`: recorded episodes in formats that other programs read."""
+"""`episodes export` and `import`: recorded episodes in formats of other programs."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from robot_rl.commands.database import opened
-from robot_rl.commands.options import DATA, AsJson, Data, print_json
+from robot_rl.commands.options import DATA, AsJson, Data, TaskName, print_json
 
 _TOLD_EVERY_S = 2.0
 
@@ -96,6 +96,49 @@ def export_episodes(
         print_json(plan)
     else:
         print(f"{len(plan.episodes)} episodes are in {out}")
+
+
+def import_episodes(
+    folder: Annotated[Path, typer.Argument(help="Of a LeRobotDataset v3.")],
+    task: TaskName,
+    mapped: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="OURS=THEIRS, or OURS=NUMBER; several times. OURS may be dq*."),
+    ] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="Its data is as that of this cell: a file, or a name.")
+    ] = None,
+    robot: Annotated[str, typer.Option(help="The name that the episodes get.")] = "imported",
+    data: Data = DATA,
+) -> None:
+    """Store the episodes of a LeRobotDataset as demonstrations of a task. Each is stored once.
+
+    Example: `robot-rl episodes import lift_v3 --task lift_cube --map front=observation.images.top`
+    """
+    from robot_rl.config import load_task
+    from robot_rl.config.document import load_cell
+    from robot_rl.interchange.lerobot_import import Import
+    from robot_rl.interchange.lerobot_reader import DatasetFolder
+    from robot_rl.interchange.mapping import assign, parse_map
+    from robot_rl.server import migration
+    from robot_rl.server.blobs import FolderBlobs
+    from robot_rl.server.imported import import_all
+    from robot_rl.server.settings import ServerSettings
+
+    dataset, wanted = DatasetFolder(folder), load_task(task)
+    assignment = assign(wanted, dataset.offered, parse_map(mapped or []))
+    recorded_in = None if cell is None else load_cell(cell)
+    job = Import(dataset=dataset, task=wanted, assignment=assignment, robot=robot, cell=recorded_in)
+    job.check()
+    tell, new = _progress_told(), 0
+    with opened(data) as database:
+        migration.check(database)
+        blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
+        for done, was_new in enumerate(import_all(database, blobs, job), start=1):
+            new += was_new
+            tell(done, len(dataset.episodes))
+    known = len(dataset.episodes) - new
+    print(f"{new} episodes were stored as demonstrations of {wanted.name}, {known} were there")
 
 
 def _in_words(wanted: dict[str, object], ids: list[UUID]) -> str:

@@ -136,3 +136,13 @@ def decode(path: Path, start_s: float, count: int, rate: float) -> Iterator[Imag
 
 def _time_s(frame: Any) -> float:
     return float(frame.pts * frame.time_base)
+
+
+def decode_picture(data: bytes) -> Image:
+    """Of a JPEG, PNG or another single picture. Raises BadVideo."""
+    try:
+        with av.open(io.BytesIO(data), "r") as container:
+            frame = next(iter(container.decode(video=0)))
+    except (FFmpegError, StopIteration, IndexError) as error:
+        raise BadVideo(f"it is not a readable picture: {error}") from error
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

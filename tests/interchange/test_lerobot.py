@@ -1,4 +1,4 @@
-"""LeRobot's own loader and trainer on what we write."""
+"""LeRobot's own loader and trainer on what we write, and what LeRobot writes in our database."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from robot_rl.interchange import video
+from robot_rl.interchange.lerobot_import import Import
+from robot_rl.interchange.lerobot_reader import BadDataset, DatasetFolder
+from robot_rl.interchange.mapping import assign
 from robot_rl.schema.step import state_vector
+from robot_rl.schema.transition import is_example
+from robot_rl.server.imported import import_all
 from tests.interchange.conftest import RecordedLab
 from tests.interchange.test_export import export, plan_of, psnr
 
@@ -120,3 +125,104 @@ def test_lerobot_trains_on_it(folder: Path, tmp_path: Path) -> None:
 
 def _same(found: Any, wanted: Any) -> None:
     np.testing.assert_array_equal(found.numpy(), np.asarray(wanted, np.float32))
+
+
+STATE = ("x", "y", "z", "elbow.pos")
+ACTIONS = ("vx", "vy", "vz", "grip")
+MAPPED = (
+    ("front", "top"),
+    ("wrist", "observation.images.hand"),
+    ("tcp_position_x_m", "x"),
+    ("tcp_position_y_m", "y"),
+    ("tcp_position_z_m", "z"),
+    ("q1_rad", "elbow.pos"),
+    ("tcp_quaternion_w", "1"),
+    ("tcp_*", "0"),
+    ("force_*", "0"),
+    ("torque_*", "0"),
+    ("gripper_m", "0"),
+    ("dq1_rad_s", "0"),
+    ("dx", "vx"),
+    ("dy", "vy"),
+    ("dz", "action.2"),
+    ("r?", "0"),
+    ("gripper", "grip"),
+)
+
+
+def _written_by_lerobot(folder: Path, rng: np.random.Generator, largest: float) -> list[Any]:
+    """Two episodes of another arm, two cameras; the frames as LeRobot was given them."""
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    pictures = {"dtype": "video", "shape": (64, 96, 3), "names": ["height", "width", "channels"]}
+    made = LeRobotDataset.create(
+        "somebody/reach",
+        fps=10,
+        root=folder,
+        robot_type="so101",
+        features={
+            "observation.images.top": pictures,
+            "observation.images.hand": pictures,
+            "observation.state": {"dtype": "float32", "shape": (4,), "names": list(STATE)},
+            "action": {"dtype": "float32", "shape": (4,), "names": list(ACTIONS)},
+        },
+    )
+    frames: list[Any] = []
+    for length in (7, 5):
+        for index in range(length):
+            shade = np.full((64, 96, 3), 30 * index + 20, np.uint8)
+            frames.append(
+                {
+                    "observation.images.top": shade,
+                    "observation.images.hand": 255 - shade,
+                    "observation.state": rng.normal(size=4).astype(np.float32),
+                    "action": rng.uniform(-largest, largest, 4).astype(np.float32),
+                    "task": "reach for the cup",
+                }
+            )
+            made.add_frame(dict(frames[-1]))
+        made.save_episode(parallel_encoding=False)
+    made.finalize()
+    return frames
+
+
+def test_a_dataset_that_lerobot_wrote_is_imported(
+    lab: RecordedLab, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    folder = tmp_path / "reach"
+    given = _written_by_lerobot(folder, rng, 1.0)
+    found = DatasetFolder(folder)
+    job = Import(
+        dataset=found,
+        task=lab.task,
+        assignment=assign(lab.task, found.offered, dict(MAPPED)),
+        robot="imported",
+    )
+    job.check()
+    assert list(import_all(lab.database, lab.blobs, job)) == [True, True]
+    assert list(import_all(lab.database, lab.blobs, job)) == [False, False]
+    wanted = iter(given)
+    for number, length in enumerate((7, 5)):
+        episode = lab.source.read(job.id_of(number))
+        assert (len(episode.steps), len(episode.records)) == (length, length + 1)
+        assert (episode.outcome, episode.started.instruction) == ("success", "reach for the cup")
+        for record, frame in zip(episode.steps, wanted, strict=False):
+            arm = record.step.arms["arm"]
+            seen = (*arm.tcp_position_m, *arm.q_rad)
+            assert seen == pytest.approx(tuple(frame["observation.state"]))
+            vx, vy, vz, grip = frame["action"]
+            assert record.step.human_action == pytest.approx((vx, vy, vz, 0, 0, 0, grip))
+            assert is_example(record.step, demonstration=True)
+            top = video.decode_jpeg(record.images["front"])
+            assert psnr(top, frame["observation.images.top"]) > 31
+
+
+def test_actions_in_other_units_are_refused(
+    lab: RecordedLab, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    _written_by_lerobot(tmp_path / "far", rng, 40.0)
+    found = DatasetFolder(tmp_path / "far")
+    assignment = assign(lab.task, found.offered, dict(MAPPED))
+    job = Import(dataset=found, task=lab.task, assignment=assignment, robot="imported")
+    with pytest.raises(BadDataset, match="and those of a task are changes in −1 … 1"):
+        job.check()
