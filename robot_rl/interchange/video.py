@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -140,9 +141,12 @@ def _time_s(frame: Any) -> float:
 
 def decode_picture(data: bytes) -> Image:
     """Of a JPEG, PNG or another single picture. Raises BadVideo."""
+    found: list[av.VideoFrame] = []
     try:
         with av.open(io.BytesIO(data), "r") as container:
-            frame = next(iter(container.decode(video=0)))
-    except (FFmpegError, StopIteration, IndexError) as error:
+            found += islice(container.decode(video=0), 1)
+    except (FFmpegError, IndexError) as error:
         raise BadVideo(f"it is not a readable picture: {error}") from error
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    if not found:
+        raise BadVideo("it is not a readable picture: it holds none")
+    return np.asarray(found[0].to_ndarray(format="rgb24"), np.uint8)

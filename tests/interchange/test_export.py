@@ -221,3 +221,10 @@ def test_the_command(lab: RecordedLab, tmp_path: Path, monkeypatch: pytest.Monke
         run("--task", "no_such_task")
     with pytest.raises(PlainError, match="no ended episode 00000000-0000-0000-0000-000000000000"):
         run("--id", str(UUID(int=0)))
+
+
+def test_a_single_picture_is_read(lab: RecordedLab) -> None:
+    jpeg = lab.source.read(lab.ids[0]).steps[0].images["front"]
+    assert psnr(video.decode_picture(jpeg), video.decode_jpeg(jpeg)) > 40
+    with pytest.raises(BadVideo, match="it is not a readable picture"):
+        video.decode_picture(b"no picture")
