@@ -1,6 +1,10 @@
 """Episodes that were recorded, made up: what trials and tests of outbox and uplink append."""
 
+import struct
 from uuid import UUID
+
+import numpy as np
+import simplejpeg
 
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
@@ -9,6 +13,7 @@ from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import ArmObservation, FrameStamp, Step
 from safety.vocabulary import Source
 
+_NOTE_BYTES = 65_000  # most of one comment in a JPEG
 PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
 
 
@@ -46,9 +51,20 @@ def ended(episode: UUID, steps: int) -> EpisodeEnded:
     )
 
 
-def recorded(
-    episode: UUID, index: int, *, acted: bool = True, jpeg: bytes = b"jpeg"
-) -> RecordedStep:
+def picture(note: bytes) -> bytes:
+    """A JPEG of eight by eight pixels as long as a camera's, with `note` in comments: each differs,
+    and anybody can decode it.
+    """
+    pixels = simplejpeg.encode_jpeg(np.full((8, 8, 3), 128, np.uint8), quality=50)
+    parts = [note[at : at + _NOTE_BYTES] for at in range(0, len(note), _NOTE_BYTES)]
+    comments = b"".join(b"\xff\xfe" + struct.pack(">H", len(part) + 2) + part for part in parts)
+    return pixels[:2] + comments + pixels[2:]
+
+
+JPEG = picture(b"jpeg")
+
+
+def recorded(episode: UUID, index: int, *, acted: bool = True, jpeg: bytes = JPEG) -> RecordedStep:
     arm = ArmObservation(
         tcp_position_m=(0.4, 0.0, 0.2),
         tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
@@ -68,7 +84,7 @@ def recorded(
         executed_action=(0.0,) * 7 if acted else None,
         source=Source.HUMAN if index % 2 else Source.POLICY,
     )
-    return RecordedStep(step=step, images={"front": jpeg, "wrist": b"w" + jpeg})
+    return RecordedStep(step=step, images={"front": jpeg, "wrist": jpeg})
 
 
 def write_episode(writer: OutboxWriter, steps: int, *, robot: str = "panda-sim") -> UUID:

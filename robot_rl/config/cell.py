@@ -20,6 +20,7 @@ from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
 from robot_rl.config.collision import CollisionSection
 from robot_rl.config.limit_profile import DeclaredProfile, declared
 from robot_rl.config.section import ArmName, Positive, Section
+from robot_rl.schema.message import MAX_CAMERAS, CameraName
 from safety.faults import FaultCode, bound_ms
 from safety.vocabulary import ONLY_ARM
 
@@ -89,7 +90,9 @@ class Cell(Section):
     # Of a cell with several, by name:
     several: Annotated[dict[ArmName, CellArm], Field(alias="arms")] = Field(default_factory=dict)
     control: Control = Control()
-    cameras: dict[str, CameraSettings] = Field(default_factory=dict)
+    cameras: Annotated[dict[CameraName, CameraSettings], Field(max_length=MAX_CAMERAS)] = Field(
+        default_factory=dict
+    )
     teleop: tuple[TeleopSettings, ...] = ()
 
     @model_validator(mode="after")

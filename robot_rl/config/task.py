@@ -24,6 +24,7 @@ from robot_rl.config.section import (
     Section,
     Triple,
 )
+from robot_rl.schema.message import Name, Text
 from robot_rl.schema.transition import GRIPPER_AT_START
 from safety.vocabulary import ONLY_ARM
 
@@ -168,7 +169,7 @@ class Task(Section):
 
     path: Path
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    instruction: str
+    instruction: Text
     step_s: Annotated[float, Field(ge=0.02, le=1.0)] = 0.1
     action_delay_s: NotNegative = 0.05
     max_steps: Annotated[int, Field(ge=5, le=10_000)]
@@ -180,7 +181,7 @@ class Task(Section):
     reset: ResetRoutine
     interventions: InterventionRules = InterventionRules()
     simulation: Simulation | None = None
-    failure_classes: Annotated[tuple[str, ...], Field(max_length=9)]
+    failure_classes: Annotated[tuple[Name, ...], Field(max_length=9)]
     cameras: tuple[str, ...]
     policy: StartingPolicy
     inference: InferenceSection = InferenceSection()

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.identity import DataIdentity
-from robot_rl.schema.message import Message
+from robot_rl.schema.message import MAX_CAMERAS, CameraName, Count, Int64, Message, Name, Text
 from safety.vocabulary import Source
 
 
@@ -32,10 +32,10 @@ class Purpose(StrEnum):
 class Provenance(Message):
     """What shaped the data; data of another identity is never mixed silently."""
 
-    cell_sha256: str
-    task_sha256: str
-    calibration_sha256: str
-    code_version: str
+    cell_sha256: Name
+    task_sha256: Name
+    calibration_sha256: Name
+    code_version: Name
     identity: DataIdentity | None = None  # None in data from before it was kept
 
     @property
@@ -51,17 +51,17 @@ class EpisodeStarted(Message):
     kind: Literal["episode_started"] = "episode_started"
     episode_id: UUID
     run_id: UUID
-    robot: str
-    task: str
-    instruction: str
+    robot: Name
+    task: Name
+    instruction: Text
     purpose: Purpose
-    seed: int
+    seed: Int64
     step_s: float
-    cameras: tuple[str, ...]
-    joints: int
-    operator: str | None
+    cameras: Annotated[tuple[CameraName, ...], Field(max_length=MAX_CAMERAS)]
+    joints: Count
+    operator: Name | None
     provenance: Provenance
-    t_robot_ns: int
+    t_robot_ns: Int64
     t_utc: datetime
 
 
@@ -73,16 +73,16 @@ class EpisodeEnded(Message):
     kind: Literal["episode_ended"] = "episode_ended"
     episode_id: UUID
     outcome: Outcome
-    cause: str
-    labeller: str  # operator name, "simulator", "classifier" or "robot"
-    steps: Annotated[int, Field(ge=0)]
-    human_steps: Annotated[int, Field(ge=0)]
-    failure_class: str | None = None
-    note: str = ""
+    cause: Text
+    labeller: Name  # operator name, "simulator", "classifier" or "robot"
+    steps: Count
+    human_steps: Count
+    failure_class: Name | None = None
+    note: Text = ""
     complete: bool = True
     # Left out where there was no classifier: recorded data stays the same.
     classifier_success: bool | None = Field(default=None, exclude_if=lambda value: value is None)
-    t_robot_ns: int
+    t_robot_ns: Int64
     t_utc: datetime
 
 
@@ -90,15 +90,15 @@ class InterventionEnded(Message):
     kind: Literal["intervention_ended"] = "intervention_ended"
     intervention_id: UUID
     episode_id: UUID
-    operator: str
-    device: str
-    reason: str
-    first_index: int
-    last_index: int
-    correction_steps: int
+    operator: Name
+    device: Name
+    reason: Text
+    first_index: Count
+    last_index: Count
+    correction_steps: Count
     started_t_utc: datetime
     ended_t_utc: datetime
-    ended_t_robot_ns: int
+    ended_t_robot_ns: Int64
 
 
 class RiskEvent(StrEnum):
@@ -116,10 +116,10 @@ class SafetyEvent(Message):
     episode_id: UUID | None
     # stop, preemption, reject, reset, rewind, limit_profile, a RiskEvent, or the FaultCode that
     # latched
-    code: str
-    cause: str
-    by: str
-    t_robot_ns: int
+    code: Name
+    cause: Text
+    by: Name
+    t_robot_ns: Int64
     t_utc: datetime
 
 
@@ -130,7 +130,7 @@ class HandoverFigures(Message):
     torque_step: of the fastest changing joint. force: measured at the TCP, N.
     """
 
-    arm: str
+    arm: Name
     before: Source
     after: Source
     jump_m: float
@@ -148,7 +148,7 @@ class HandoverEnded(Message):
     handover_id: UUID
     episode_id: UUID | None
     figures: HandoverFigures
-    t_robot_ns: int
+    t_robot_ns: Int64
     t_utc: datetime
 
 
@@ -158,8 +158,8 @@ class ResetEnded(Message):
     kind: Literal["reset_ended"] = "reset_ended"
     reset_id: UUID
     episode_id: UUID | None
-    seed: int
-    by: str  # who confirmed it: operator name or "simulator"
+    seed: Int64
+    by: Name  # who confirmed it: operator name or "simulator"
     started_t_utc: datetime
     ended_t_utc: datetime
 
@@ -168,10 +168,10 @@ class PolicyActivated(Message):
     """The robot swapped to a policy version at a safe boundary."""
 
     kind: Literal["policy_activated"] = "policy_activated"
-    version: int
-    sha256: str
+    version: Count
+    sha256: Name
     episode_id: UUID | None
-    t_robot_ns: int
+    t_robot_ns: Int64
     t_utc: datetime
 
 

@@ -8,13 +8,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from robot_rl.schema.message import Message
+from robot_rl.schema.message import Message, Name, Text
 
 
 class DataIdentity(Message):
     """Name of a fact → its value as text: "step_s" → "0.1". Numbers have one way of writing."""
 
-    facts: dict[str, str]
+    facts: dict[Name, Text]
 
     @property
     def sha256(self) -> str:

@@ -11,18 +11,20 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.episode import RobotEvent
-from robot_rl.schema.message import PROTOCOL_VERSION, Message
+from robot_rl.schema.message import PROTOCOL_VERSION, Count, Message, Name
+
+type Sequence = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class SegmentRef(Message):
     """A segment in this batch; `part` names the file part that holds it."""
 
     kind: Literal["segment"] = "segment"
-    part: str
+    part: Name
     episode_id: UUID
-    first_index: Annotated[int, Field(ge=0)]
+    first_index: Count
     count: Annotated[int, Field(ge=1, le=64)]
-    sha256: str
+    sha256: Name
 
 
 type BatchItem = Annotated[SegmentRef | RobotEvent, Field(discriminator="kind")]
@@ -34,10 +36,10 @@ class BatchHeader(Message):
     """
 
     protocol: int = PROTOCOL_VERSION
-    robot: str
+    robot: Name
     boot_epoch: UUID
-    first_sequence: Annotated[int, Field(ge=1)]
-    last_sequence: Annotated[int, Field(ge=1)]
+    first_sequence: Sequence
+    last_sequence: Sequence
     sent_t_utc: datetime
     items: tuple[BatchItem, ...]  # in recorded order
 
@@ -49,12 +51,12 @@ class ItemRefused(Message):
     """
 
     detail: str  # one plain sentence that names the item
-    first_sequence: Annotated[int, Field(ge=1)]
-    last_sequence: Annotated[int, Field(ge=1)]
+    first_sequence: Sequence
+    last_sequence: Sequence
 
 
 class BatchAck(Message):
     """Everything up to `last_sequence` is stored for good; the robot may delete it."""
 
     boot_epoch: UUID
-    last_sequence: Annotated[int, Field(ge=0)]
+    last_sequence: Count

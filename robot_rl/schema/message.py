@@ -32,6 +32,20 @@ type Text = Annotated[str, Field(max_length=TEXT_LIMIT), AfterValidator(_storabl
 """What a person wrote, checked where it comes in: what is recorded can then also be stored."""
 type Name = Annotated[Text, Field(max_length=200)]
 """A name, a class or a reason: one line."""
+type Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""A number that the database holds."""
+type Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+type CameraName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+"""It becomes a part of a column's name, of a path and of an address."""
+MAX_CAMERAS = 16
+"""Of one robot."""
+MAX_JOINTS = 64
+"""Of one arm."""
+
+
+def storable(text: str) -> str:
+    """As much of what a program says as is kept: its words are no reason to lose the event."""
+    return text.replace("\0", "")[:TEXT_LIMIT]
 
 
 class Message(BaseModel):

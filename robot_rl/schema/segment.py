@@ -27,7 +27,7 @@ FORMAT_VERSION = "1"
 
 _F = pa.float64()
 _VECTOR = pa.list_(_F)
-_ARM = [
+ARM = [
     ("tcp_position_m", _VECTOR),
     ("tcp_quaternion_wxyz", _VECTOR),
     ("tcp_twist", _VECTOR),
@@ -37,8 +37,8 @@ _ARM = [
     ("dq_rad_s", _VECTOR),
 ]
 _EVIDENCE = pa.struct([("simulator_success", pa.bool_()), ("classifier_probability", _F)])
-_STAMP = pa.struct([("number", pa.int64()), ("capture_ns", pa.int64())])
-_COLUMNS: dict[str, pa.DataType] = {
+STAMP = pa.struct([("number", pa.int64()), ("capture_ns", pa.int64())])
+COLUMNS: dict[str, pa.DataType] = {
     "episode_id": pa.string(),
     "index": pa.int64(),
     "t_robot_ns": pa.int64(),
@@ -120,18 +120,18 @@ def encode_segment(records: Sequence[RecordedStep]) -> bytes:
         if row["intervention_id"] is not None:
             row["intervention_id"] = str(row["intervention_id"])
         for arm, measured in row.pop("arms").items():
-            row[_arm_column(arm)] = measured
+            row[arm_column(arm)] = measured
         stamps = row.pop("frames")
         for camera in cameras:
             row[f"stamp_{camera}"] = stamps.get(camera)
             row[f"frame_{camera}"] = record.images.get(camera)
         rows.append(row)
-    fields = [pa.field(name, kind) for name, kind in _COLUMNS.items()]
+    fields = [pa.field(name, kind) for name, kind in COLUMNS.items()]
     fields[_ARMS_AT:_ARMS_AT] = [
-        pa.field(_arm_column(arm), _arm_type(seen)) for arm, seen in first.arms.items()
+        pa.field(arm_column(arm), _arm_type(seen)) for arm, seen in first.arms.items()
     ]
     for camera in cameras:
-        fields += [pa.field(f"stamp_{camera}", _STAMP), pa.field(f"frame_{camera}", pa.binary())]
+        fields += [pa.field(f"stamp_{camera}", STAMP), pa.field(f"frame_{camera}", pa.binary())]
     schema = pa.schema(fields, metadata={"robot_rl.segment": FORMAT_VERSION})
     table = pa.Table.from_pylist(rows, schema=schema)
     sink = io.BytesIO()
@@ -165,14 +165,14 @@ def cameras_of(table: pa.Table) -> list[str]:
 def _arm_type(seen: ArmObservation) -> pa.DataType:
     """What an arm measured. Its sensors have names of their own."""
     sensors = [("sensors", pa.struct([(name, _F) for name in seen.sensors]))]
-    return pa.struct([*_ARM, *(sensors if seen.sensors else [])])
+    return pa.struct([*ARM, *(sensors if seen.sensors else [])])
 
 
-def _arm_column(arm: str) -> str:
+def arm_column(arm: str) -> str:
     return ONLY_ARM if arm == ONLY_ARM else f"{ONLY_ARM}_{arm}"
 
 
-def _arms_of(table: pa.Table) -> list[str]:
+def arms_of(table: pa.Table) -> list[str]:
     names: list[str] = table.schema.names
     several = [name.removeprefix("arm_") for name in names if name.startswith("arm_")]
     return [ONLY_ARM, *several] if ONLY_ARM in names else several
@@ -204,30 +204,20 @@ def decode_segment(data: bytes, *, images: bool = True) -> list[RecordedStep]:
     """The steps of a segment, in order; `images` False leaves the JPEGs out. Raises BadSegment."""
     table = read_table(data)
     if not images:
-        table = _without_images(table)
-    return list(_decode(table))
+        table = without_images(table)
+    return list(decode_rows(table))
 
 
-def check_steps(table: pa.Table) -> Iterator[Step]:
-    """The steps, each as it is checked. Raises BadSegment, or BadStep at the first bad one."""
-    for camera in cameras_of(table):
-        kind = table.schema.field(f"frame_{camera}").type
-        if kind != pa.binary():
-            raise BadSegment(f"the images of {camera!r} are {kind} and not bytes")
-    for record in _decode(_without_images(table)):
-        yield record.step
-
-
-def _without_images(table: pa.Table) -> pa.Table:
+def without_images(table: pa.Table) -> pa.Table:
     return table.drop_columns([f"frame_{camera}" for camera in cameras_of(table)])
 
 
-def _decode(table: pa.Table) -> Iterator[RecordedStep]:
+def decode_rows(table: pa.Table) -> Iterator[RecordedStep]:
     """Images where the table has them."""
     cameras = [
         name.removeprefix("stamp_") for name in table.schema.names if name.startswith("stamp_")
     ]
-    arms = _arms_of(table)
+    arms = arms_of(table)
     for position, row in enumerate(table.to_pylist()):
         jpegs: dict[str, bytes] = {}
         stamps: dict[str, Any] = {}
@@ -238,7 +228,7 @@ def _decode(table: pa.Table) -> Iterator[RecordedStep]:
             stamp = row.pop(f"stamp_{camera}")
             if stamp is not None:
                 stamps[camera] = stamp
-        measured = {arm: row.pop(_arm_column(arm)) for arm in arms}
+        measured = {arm: row.pop(arm_column(arm)) for arm in arms}
         try:
             step = Step.model_validate({**row, "arms": measured, "frames": stamps})
         except ValidationError as error:

@@ -8,7 +8,20 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from robot_rl.schema.message import Action, Message, Name, Quaternion, Vector3, Vector6
+from robot_rl.schema.message import (
+    MAX_CAMERAS,
+    MAX_JOINTS,
+    Action,
+    CameraName,
+    Count,
+    Int64,
+    Message,
+    Name,
+    Quaternion,
+    Text,
+    Vector3,
+    Vector6,
+)
 from safety.vocabulary import ONLY_ARM, Phase, Source
 
 
@@ -22,6 +35,9 @@ class RiskChoice(StrEnum):
     NONE_SAFE = "none_safe"  # none is safe: the least risky, its own perhaps; the gate holds
 
 
+type Joints = Annotated[tuple[float, ...], Field(max_length=MAX_JOINTS)]
+
+
 class ArmObservation(Message):
     """One arm's part of the named state vector, measured at the step's time. `state_names` gives
     the order used by policies.
@@ -32,10 +48,10 @@ class ArmObservation(Message):
     tcp_twist: Vector6  # m/s, rad/s in base
     wrench: Vector6  # N, Nm at the TCP, in base
     gripper_m: float
-    q_rad: tuple[float, ...]
-    dq_rad_s: tuple[float, ...]
+    q_rad: Joints
+    dq_rad_s: Joints
     # What else it measures, by name. Left out where there is nothing: recorded data stays the same.
-    sensors: dict[str, float] = Field(default_factory=dict, exclude_if=lambda value: not value)
+    sensors: dict[Name, float] = Field(default_factory=dict, exclude_if=lambda value: not value)
 
 
 class FrameStamp(Message):
@@ -43,8 +59,8 @@ class FrameStamp(Message):
     column.
     """
 
-    number: int
-    capture_ns: int
+    number: Int64
+    capture_ns: Int64
 
 
 class RewardEvidence(Message):
@@ -58,11 +74,11 @@ class Step(Message):
     """A record of the step grid; an episode of N steps has N + 1, the last without action."""
 
     episode_id: UUID
-    index: Annotated[int, Field(ge=0)]
-    t_robot_ns: int
+    index: Count
+    t_robot_ns: Int64
     t_utc: datetime
-    arms: Annotated[dict[str, ArmObservation], Field(min_length=1)]  # by name
-    frames: dict[str, FrameStamp]
+    arms: Annotated[dict[Name, ArmObservation], Field(min_length=1)]  # by name
+    frames: Annotated[dict[CameraName, FrameStamp], Field(max_length=MAX_CAMERAS)]
     proposed_action: Action | None = None
     human_action: Action | None = None
     executed_action: Action | None = None
@@ -84,16 +100,16 @@ class Step(Message):
     risk_threshold: float | None = None
     risk_calibrated: float | None = None
     risk_choice: RiskChoice | None = None  # where the one that was taken came from
-    limits: Annotated[int, Field(ge=0)] = 0
+    limits: Count = 0
     # Active at any time in its window.
     limit_profiles: Annotated[tuple[Name, ...], Field(max_length=16)] = ()
-    reject_reason: str = ""
-    policy_version: Annotated[int, Field(ge=0)] | None = None
-    chunk_id: int | None = None
-    chunk_index: int | None = None
+    reject_reason: Text = ""
+    policy_version: Count | None = None
+    chunk_id: Int64 | None = None
+    chunk_index: Int64 | None = None
     inference_s: float | None = None
-    operator: str | None = None
-    stale_cameras: tuple[str, ...] = ()
+    operator: Name | None = None
+    stale_cameras: Annotated[tuple[CameraName, ...], Field(max_length=MAX_CAMERAS)] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,19 +1,21 @@
 """A batch as a robot sent it, checked item by item before anything of it is stored."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from robot_rl.errors import BadInput, VersionMismatch
 from robot_rl.schema.episode import RobotEvent
 from robot_rl.schema.ingest import BatchHeader, SegmentRef
-from robot_rl.schema.message import PROTOCOL_VERSION, TEXT_LIMIT, unstorable_text
-from robot_rl.schema.segment import BadSegment, BadStep, check_steps, read_table
-
-_INT64 = range(-(2**63), 2**63)
+from robot_rl.schema.message import PROTOCOL_VERSION
+from robot_rl.schema.segment import BadSegment, BadStep, read_table
+from robot_rl.schema.segment_check import action_columns, check_steps, state_shape
+from robot_rl.schema.step import Step
+from robot_rl.server.problems import bad_field, first_problem
 
 
 class BadBatch(BadInput):
@@ -37,11 +39,17 @@ class BadItem(BadInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Steps of a batch whose bytes are what the header says."""
+    """Steps of a batch whose bytes are what the header says.
+
+    times_ns: of each step; state_shape, action_columns: of all, where there is an action.
+    """
 
     ref: SegmentRef
     data: bytes = field(repr=False)
     table: pa.Table = field(repr=False)
+    times_ns: tuple[int, ...]
+    state_shape: str
+    action_columns: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,62 @@ class Item:
 
     def refused(self, sentence: str) -> BadItem:
         return BadItem(sentence, self.first_sequence, self.last_sequence)
+
+
+def read_header(text: str) -> BatchHeader:
+    """Raises BadItem where items only are at fault, VersionMismatch or BadInput."""
+    try:
+        return BatchHeader.model_validate_json(text)
+    except ValidationError as error:
+        outline = _outline(text)
+        if outline is not None:
+            check_protocol(outline.protocol)  # of another one: it is right that it looks otherwise
+            _refuse_item(outline, error.errors(include_url=False, include_input=False))
+        raise bad_field("header", error) from error
+
+
+class _ItemOutline(BaseModel):
+    """How many rows an item stands for, whatever else it holds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = "item"
+    count: int = 1
+
+    @property
+    def rows(self) -> int:
+        return self.count if self.kind == "segment" else 1
+
+
+class _Outline(BaseModel):
+    """Of a header, what it takes to say which of its rows are bad."""
+
+    protocol: int
+    first_sequence: int
+    items: tuple[_ItemOutline, ...]
+
+
+def _outline(text: str) -> _Outline | None:
+    """None for what is no header at all."""
+    try:
+        return _Outline.model_validate_json(text)
+    except ValidationError:
+        return None
+
+
+def _refuse_item(outline: _Outline, errors: list[ErrorDetails]) -> None:
+    """Raises BadItem for the first bad item, where nothing else is bad."""
+    for error in errors:
+        match error["loc"]:
+            case ("items", int(position), *_):
+                before = outline.items[:position]
+                item = outline.items[position]
+            case _:
+                return
+        first = outline.first_sequence + sum(each.rows for each in before)
+        where = [part for part in error["loc"][2:] if part != item.kind]
+        sentence = first_problem([{**error, "loc": where or ("its kind",)}])
+        raise BadItem(f"the {item.kind[:80]}: {sentence}", first, first + item.rows - 1)
 
 
 def check_batch(header: BatchHeader, files: Mapping[str, bytes]) -> tuple[Item, ...]:
@@ -72,11 +136,7 @@ def check_batch(header: BatchHeader, files: Mapping[str, bytes]) -> tuple[Item, 
     for item, count in zip(header.items, counts, strict=True):
         last = first + count - 1
         try:
-            if isinstance(item, SegmentRef):
-                content = _segment(item, files[item.part])
-            else:
-                content = item
-                _check_event(item)
+            content = _segment(item, files[item.part]) if isinstance(item, SegmentRef) else item
         except BadStep as error:
             at = first + error.position
             raise BadItem(f"{_name(item)}: {error}", at, at) from error
@@ -124,6 +184,8 @@ def _segment(ref: SegmentRef, data: bytes) -> Segment:
     table = read_table(data)
     if table.num_rows != ref.count:
         raise Unstorable(f"it holds {table.num_rows} steps and its header says {ref.count}")
+    steps: list[Step] = []
+    columns: int | None = None
     for position, step in enumerate(check_steps(table)):
         if (step.episode_id, step.index) != (ref.episode_id, ref.first_index + position):
             raise BadStep(
@@ -131,38 +193,22 @@ def _segment(ref: SegmentRef, data: bytes) -> Segment:
                 f"it holds step {step.index} of episode {step.episode_id} where its header says "
                 f"step {ref.first_index + position}",
             )
-        problem = _problem_in(step.model_dump())
-        if problem:
-            raise BadStep(position, problem)
-    return Segment(ref=ref, data=data, table=table)
-
-
-def _check_event(event: RobotEvent) -> None:
-    """Raises Unstorable."""
-    problem = _problem_in(event.model_dump())
-    if problem:
-        raise Unstorable(problem)
-
-
-def _problem_in(content: Mapping[str, Any]) -> str:
-    """What the database cannot hold of it, empty when it can hold everything."""
-    for name, value in _values(content):
-        if isinstance(value, str) and (problem := unstorable_text(value, TEXT_LIMIT)):
-            return f"{name} {problem}"
-        if isinstance(value, int) and value not in _INT64:
-            return f"{name} is {value}, which does not fit into 64 bits"
-    return ""
-
-
-def _values(content: Any, name: str = "it") -> Iterator[tuple[str, Any]]:
-    if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _values(value, str(key))
-    elif isinstance(content, tuple | list):
-        for value in content:
-            yield from _values(value, name)
-    else:
-        yield name, content
+        steps.append(step)
+        given = action_columns(step)
+        if None not in (columns, given) and given != columns:
+            raise BadStep(
+                position,
+                f"step {step.index}: its actions have {given} columns, and those before {columns}",
+            )
+        columns = given or columns
+    return Segment(
+        ref=ref,
+        data=data,
+        table=table,
+        times_ns=tuple(step.t_robot_ns for step in steps),
+        state_shape=state_shape(steps[0].arms),
+        action_columns=columns,
+    )
 
 
 def _name(item: SegmentRef | RobotEvent) -> str:

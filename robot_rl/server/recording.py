@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
@@ -15,6 +16,7 @@ from robot_rl.schema.ingest import BatchAck, BatchHeader
 from robot_rl.schema.live.client_update import InterventionTrained
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import count_trainable, read_table
+from robot_rl.schema.segment_check import clock_problem
 from robot_rl.server import blob_references, feed
 from robot_rl.server.batch import Item, Segment, Unstorable, check_batch
 from robot_rl.server.blobs import BlobMissing, BlobStore
@@ -154,7 +156,8 @@ def _store_segment(
         select(
             *(EpisodeTable.robot, EpisodeTable.task, EpisodeTable.cameras),
             *(EpisodeTable.stored_steps, EpisodeTable.policy_versions, EpisodeTable.risk_max),
-            EpisodeTable.limit_profiles,
+            *(EpisodeTable.limit_profiles, EpisodeTable.last_t_robot_ns),
+            *(EpisodeTable.state_shape, EpisodeTable.action_columns),
         )
         .where(EpisodeTable.episode_id == ref.episode_id)
         .with_for_update()
@@ -178,6 +181,7 @@ def _store_segment(
         )
     if known == ref.count:
         return None
+    _check_continues(part, known, episode)
     table, sha256, size_bytes = part.table, ref.sha256, len(part.data)
     if known > 0:  # sent again together with newer steps
         table = table.slice(known)
@@ -216,11 +220,31 @@ def _store_segment(
             + table.column("source").to_pylist().count("human"),
             policy_versions=versions,
             risk_max=max(risks, default=None),
+            last_t_robot_ns=part.times_ns[-1],
+            state_shape=part.state_shape,
+            action_columns=part.action_columns or episode.action_columns,
             limit_profiles=[*dict.fromkeys([*episode.limit_profiles, *_profiles(table)])],
             **({"policy_version": acted[-1]} if acted else {}),
         )
     )
     return episode.task, segment
+
+
+def _check_continues(part: Segment, known: int, episode: Row[Any]) -> None:
+    """Raises Unstorable when its steps, from position `known` on, cannot follow the episode's."""
+    if problem := clock_problem(part.times_ns[known], episode.last_t_robot_ns):
+        raise Unstorable(f"step {part.ref.first_index + known}: {problem}")
+    if episode.state_shape not in (None, part.state_shape):
+        raise Unstorable(
+            f"its steps measure {part.state_shape}, and those before {episode.state_shape}"
+        )
+    if None not in (part.action_columns, episode.action_columns) and (
+        part.action_columns != episode.action_columns
+    ):
+        raise Unstorable(
+            f"its actions have {part.action_columns} columns, and those before "
+            f"{episode.action_columns}"
+        )
 
 
 def _profiles(table: pa.Table) -> Iterator[str]:

@@ -98,6 +98,10 @@ class EpisodeTable(Base):
     policy_version: Mapped[int | None]  # the last that acted
     risk_max: Mapped[float | None]
     limit_profiles: Mapped[list[str]] = mapped_column(server_default=sql("'{}'"))  # as they came
+    # Of its steps: what the next ones must be like
+    last_t_robot_ns: Mapped[int | None]
+    state_shape: Mapped[str | None]
+    action_columns: Mapped[int | None]
     # When it has ended
     steps: Mapped[int | None]
     cause: Mapped[str | None]

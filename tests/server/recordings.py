@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 
+from benchmarks.recording import picture
 from robot_rl.schema.episode import (
     EpisodeEnded,
     EpisodeStarted,
@@ -47,8 +48,8 @@ PROVENANCE = Provenance(
 
 
 def jpeg(camera: str, index: int, size: int = 4000) -> bytes:
-    """Not an image, but as big as one and different for every frame."""
-    return hashlib.shake_256(f"{camera} {index}".encode()).digest(size)
+    """As big as a camera's, and different for every frame."""
+    return picture(hashlib.shake_256(f"{camera} {index}".encode()).digest(size))
 
 
 def arm() -> ArmObservation:
@@ -218,6 +219,12 @@ class Recording:
         outcome = Outcome.SUCCESS if success else Outcome.FAILURE
         self.end(episode_id, steps, outcome=outcome, human_steps=len(driven))
         return episode_id
+
+    def spoil(self, row: int, **values: Any) -> None:
+        """Change an event past every check that a robot makes."""
+        event = self.rows[row]
+        assert not isinstance(event, RecordedStep)
+        self.rows[row] = event.model_copy(update=values)
 
     def batch(self, first: int = 1, last: int | None = None) -> "Batch":
         """Rows `first` to `last`, counted from 1, both included."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import struct
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from robot_rl.schema.message import TEXT_LIMIT, new_id, utc_now
 from robot_rl.schema.segment import BadSegment, RecordedStep, read_table
 from robot_rl.server.tables import Base, EpisodeTable, FeedTable, SegmentTable
 from tests.server.conftest import RunningServer
-from tests.server.recordings import ROBOT, Batch, Recording, post
+from tests.server.recordings import ROBOT, Batch, Recording, arm, post
 from tests.server.test_ingest import cursor
 
 OTHER = "panda_2"
@@ -62,8 +63,8 @@ def episode_row(server: RunningServer, episode_id: UUID) -> Any:
 @pytest.mark.parametrize(
     ("note", "sentence"),
     [
-        ("it slipped\0", "note holds a NUL character"),
-        ("x" * 900_000, f"note has 900000 characters, at most {TEXT_LIMIT} are kept"),
+        ("it slipped\0", "note: Value error, the text holds a NUL character"),
+        ("x" * 900_000, f"note: String should have at most {TEXT_LIMIT} characters"),
     ],
 )
 def test_a_note_that_cannot_be_stored(
@@ -72,17 +73,20 @@ def test_a_note_that_cannot_be_stored(
     recording = Recording()
     episode_id = recording.start()
     recording.step(episode_id, 0, last=True)
-    recording.end(episode_id, 0, note=note)
+    recording.end(episode_id, 0)
+    recording.spoil(2, note=note)
     said = refused(post(robot, recording.batch()), 3)
-    assert f"the episode_ended of episode {episode_id}: {sentence}" in said
+    assert f"the episode_ended: {sentence}" in said
     assert (cursor(robot, recording), count(server, FeedTable)) == (0, 0)
     assert post(robot, recording.batch(1, 2)).json()["last_sequence"] == 2
 
 
 def test_a_number_that_does_not_fit(server: RunningServer, robot: httpx.Client) -> None:
     recording = Recording()
-    recording.start(seed=2**63)
-    assert "seed is 9223372036854775808" in refused(post(robot, recording.batch()), 1)
+    recording.start()
+    recording.spoil(0, seed=2**63)
+    said = refused(post(robot, recording.batch()), 1)
+    assert "seed: Input should be less than or equal to 9223372036854775807" in said
 
 
 def test_an_event_of_an_episode_that_a_restored_backup_does_not_know(
@@ -132,13 +136,45 @@ def with_part(batch: Batch, name: str, data: bytes) -> Batch:
     return Batch(header=header, files={**batch.files, name: data})
 
 
+def of_size(jpeg: bytes, height: int) -> bytes:
+    """The same picture, which says of itself that it is so high."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + struct.pack(">H", height) + jpeg[at + 2 :]
+
+
 SPOILS: dict[str, tuple[Spoil, str]] = {
     "NaN action": (lambda row: row.update(executed_action=[math.nan] * 7), "finite number"),
     "invalid source": (lambda row: row.update(source="ghost"), "source: Input should be"),
     "missing arm": (lambda row: row.update(arm=None), "arm: Input should be"),
     "another step's number": (lambda row: row.update(index=77), "it holds step 77"),
     "another episode": (lambda row: row.update(episode_id=str(new_id())), "of episode"),
-    "NUL": (lambda row: row.update(operator="a\0"), "operator holds a NUL character"),
+    "NUL": (lambda row: row.update(operator="a\0"), "operator: Value error, the text holds a NUL"),
+    "text": (lambda row: row.update(reject_reason="x" * 4001), "at most 4000 characters"),
+    "negative number": (lambda row: row.update(limits=-1), "greater than or equal to 0"),
+    "short action": (lambda row: row.update(executed_action=[0.1] * 3), "3 and 7 columns"),
+    "other action": (
+        lambda row: row.update(executed_action=[0.1] * 3, proposed_action=None),
+        "its actions have 3 columns, and those before 7",
+    ),
+    "joints": (lambda row: row["arm"].update(q_rad=[0.0] * 6), "6 joint positions and 7 speeds"),
+    "other joints": (
+        lambda row: row["arm"].update(q_rad=[0.0] * 6, dq_rad_s=[0.0] * 6),
+        "it measures arm: 6 joints; before: arm: 7 joints",
+    ),
+    "clock": (lambda row: row.update(t_robot_ns=5), "the robot's clock never goes back"),
+    "no picture": (lambda row: row.update(frame_front=b"x" * 99), "picture of front is no JPEG"),
+    "half a picture": (
+        lambda row: row.update(frame_front=row["frame_front"][:-60]),
+        "picture of front is a JPEG that is cut off",
+    ),
+    "huge picture": (
+        lambda row: row.update(frame_front=of_size(row["frame_front"], 60_000)),
+        "has 8 × 60000 pixels, at most 4096 × 4096",
+    ),
+    "long picture": (
+        lambda row: row.update(frame_front=b"\xff\xd8" + bytes(5 * 2**20)),
+        "picture of front has 5242882 bytes, at most 4194304 are kept",
+    ),
 }
 
 
@@ -176,6 +212,84 @@ def test_a_small_file_that_would_decode_to_a_huge_one_is_not_decoded(compression
     with pytest.raises(BadSegment, match="compressed"):
         read_table(data)
     assert pa.total_allocated_bytes() == before
+
+
+def renamed(table: pa.Table, name: str, to: str) -> pa.Table:
+    return table.rename_columns([to if each == name else each for each in table.schema.names])
+
+
+def replaced(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def nothing_much(rows: int) -> pa.Array:
+    """Lists of millions of empty values each, in no bytes."""
+    each = 2**26
+    return pa.FixedSizeListArray.from_arrays(pa.nulls(rows * each), each)
+
+
+TABLES: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "camera": (lambda t: renamed(t, "frame_front", "frame_../etc"), "it has a camera '../etc'"),
+    "long camera": (lambda t: renamed(t, "stamp_front", "stamp_" + "x" * 99), "1 to 64 letters"),
+    "values without bytes": (
+        lambda t: replaced(t, "stale_cameras", nothing_much(t.num_rows)),
+        "its column stale_cameras is of fixed_size_list",
+    ),
+    "unknown column": (lambda t: t.append_column("x", t["index"]), "a column 'x', which no step"),
+    "twice": (lambda t: t.append_column("index", t["index"]), "two columns of one name"),
+    "an arm of text": (
+        lambda t: replaced(t, "arm", pa.array(["up"] * t.num_rows)),
+        "its column arm is of string, and must be a struct",
+    ),
+    "pictures of text": (
+        lambda t: replaced(t, "frame_front", pa.array(["up"] * t.num_rows)),
+        "its column frame_front is of string, and must be of binary",
+    ),
+    "big steps": (
+        lambda t: replaced(t, "limit_profiles", pa.array([["x" * 1000] * 100] * t.num_rows)),
+        "beside their pictures, at most 65536 each are kept",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_columns_are_those_of_a_step(server: RunningServer, robot: httpx.Client, name: str) -> None:
+    change, sentence = TABLES[name]
+    recording = Recording()
+    recording.episode(5)
+    batch = recording.batch()
+    (part, data), *_ = batch.files.items()
+    whole = read_table(data)
+    table = change(whole).replace_schema_metadata(whole.schema.metadata)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    bad = with_part(batch, part, sink.getvalue().to_pybytes())
+    assert sentence in refused(post(robot, bad), 2, 7)
+    assert post(robot, batch).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"t_robot_ns": 1}, "the robot's clock never goes back"),
+        ({"executed_action": (0.1,) * 3, "proposed_action": None}, "have 3 columns, and those"),
+        ({"arms": {"left": arm()}}, "measure left: 7 joints, and those before arm: 7 joints"),
+    ],
+)
+def test_steps_continue_those_of_earlier_batches(
+    server: RunningServer, robot: httpx.Client, values: dict[str, Any], sentence: str
+) -> None:
+    recording = Recording()
+    episode_id = recording.start()
+    for index in range(3):
+        recording.step(episode_id, index)
+    assert post(robot, recording.batch()).status_code == 200
+    recording.step(episode_id, 3, **values)
+    assert sentence in refused(post(robot, recording.batch(5)), 5)
+    recording.rows.pop()
+    recording.step(episode_id, 3)
+    assert post(robot, recording.batch(5)).status_code == 200
 
 
 def test_rows_that_are_counted_and_not_sent_are_not_acknowledged(

@@ -20,7 +20,7 @@ from robot_rl.schema.episode import (
     RobotEvent,
     SafetyEvent,
 )
-from robot_rl.schema.message import new_id, utc_now
+from robot_rl.schema.message import new_id, storable, utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class EventLog:
             EpisodeEnded(
                 episode_id=episode_id,
                 outcome=ending.outcome,
-                cause=ending.cause,
+                cause=storable(ending.cause),
                 labeller=ending.labeller,
                 steps=done.steps,
                 human_steps=done.human_steps,
@@ -130,7 +130,7 @@ class EventLog:
                 event_id=new_id(),
                 episode_id=self._episode_at(t_ns),
                 code=code,
-                cause=cause,
+                cause=storable(cause),
                 by=by,
                 t_robot_ns=t_ns,
                 t_utc=utc_now(),

@@ -1,17 +1,14 @@
 """The durable path, robot → server (robot_rl/schema/ingest.py)."""
 
-from contextlib import suppress
 from uuid import UUID
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.errors import AccessRefused, BadInput
-from robot_rl.schema.ingest import BatchAck, BatchHeader
+from robot_rl.schema.ingest import BatchAck
 from robot_rl.server.access import Principal
-from robot_rl.server.batch import check_protocol
-from robot_rl.server.problems import bad_field
+from robot_rl.server.batch import read_header
 from robot_rl.server.recording import read_cursor, store_batch
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
@@ -31,7 +28,10 @@ async def post_batch(request: Request, services: WithServices, caller: Caller) -
     answer is an `ItemRefused`; 426: another protocol.
     """
     form = await read_form(request, limit_files=PARTS_LIMIT)
-    header = _header(form.fields.get("header"))
+    text = form.fields.get("header")
+    if text is None:
+        raise BadInput("the batch has no field `header`")
+    header = await run_in_threadpool(read_header, text)
     _check_name(caller, header.robot)
     stored = await run_in_threadpool(
         store_batch, services.database, services.blobs, header, form.files
@@ -48,21 +48,6 @@ def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Cal
     """Up to where an outbox is stored: where a robot goes on after it was away."""
     _check_name(caller, robot)
     return read_cursor(services.database, robot, boot_epoch)
-
-
-def _header(text: str | None) -> BatchHeader:
-    if text is None:
-        raise BadInput("the batch has no field `header`")
-    try:
-        return BatchHeader.model_validate_json(text)
-    except ValidationError as error:
-        with suppress(ValidationError):  # of another protocol: it is right that it looks otherwise
-            check_protocol(_Protocol.model_validate_json(text).protocol)
-        raise bad_field("header", error) from error
-
-
-class _Protocol(BaseModel):
-    protocol: int
 
 
 def _check_name(caller: Principal, robot: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.power_cut import TORN_BYTES, cut_copy, log_bytes
-from benchmarks.recording import recorded, started, write_episode
+from benchmarks.recording import JPEG, recorded, started, write_episode
 from robot_rl.daemon.outbox import file as outbox_file
 from robot_rl.daemon.outbox import outbox
 from robot_rl.daemon.outbox.file import UnreadableRow
@@ -42,7 +42,7 @@ def test_what_is_appended_comes_out_in_order_and_whole(tmp_path: Path) -> None:
         step = contents[3]
         assert isinstance(step, RecordedStep)
         assert step.step.index == 2
-        assert step.images == {"front": b"jpeg", "wrist": b"wjpeg"}
+        assert step.images == {"front": JPEG, "wrist": JPEG}
         assert reader.counts().pending_training == 5  # the last record has no action
         assert reader.delete_through(pending.rows[3].number) == 3
         left = reader.pending(0, 2)
