@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 
@@ -181,7 +180,13 @@ def _store_segment(
         )
     if known == ref.count:
         return None
-    _check_continues(part, known, episode)
+    _check_continues(
+        part,
+        known,
+        last_ns=episode.last_t_robot_ns,
+        shape=episode.state_shape,
+        columns=episode.action_columns,
+    )
     table, sha256, size_bytes = part.table, ref.sha256, len(part.data)
     if known > 0:  # sent again together with newer steps
         table = table.slice(known)
@@ -230,20 +235,17 @@ def _store_segment(
     return episode.task, segment
 
 
-def _check_continues(part: Segment, known: int, episode: Row[Any]) -> None:
+def _check_continues(
+    part: Segment, known: int, *, last_ns: int | None, shape: str | None, columns: int | None
+) -> None:
     """Raises Unstorable when its steps, from position `known` on, cannot follow the episode's."""
-    if problem := clock_problem(part.times_ns[known], episode.last_t_robot_ns):
+    if problem := clock_problem(part.times_ns[known], last_ns):
         raise Unstorable(f"step {part.ref.first_index + known}: {problem}")
-    if episode.state_shape not in (None, part.state_shape):
+    if shape not in (None, part.state_shape):
+        raise Unstorable(f"its steps measure {part.state_shape}, and those before {shape}")
+    if None not in (part.action_columns, columns) and part.action_columns != columns:
         raise Unstorable(
-            f"its steps measure {part.state_shape}, and those before {episode.state_shape}"
-        )
-    if None not in (part.action_columns, episode.action_columns) and (
-        part.action_columns != episode.action_columns
-    ):
-        raise Unstorable(
-            f"its actions have {part.action_columns} columns, and those before "
-            f"{episode.action_columns}"
+            f"its actions have {part.action_columns} columns, and those before {columns}"
         )
 
 

@@ -1,6 +1,7 @@
 """What a robot would record: episodes, segments and batches, from a seed."""
 
 import hashlib
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,6 +51,12 @@ PROVENANCE = Provenance(
 def jpeg(camera: str, index: int, size: int = 4000) -> bytes:
     """As big as a camera's, and different for every frame."""
     return picture(hashlib.shake_256(f"{camera} {index}".encode()).digest(size))
+
+
+def of_size(jpeg: bytes, height: int) -> bytes:
+    """The same picture, which says of itself that it is so high."""
+    at = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:at] + struct.pack(">H", height) + jpeg[at + 2 :]
 
 
 def arm() -> ArmObservation:

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import struct
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from robot_rl.schema.message import TEXT_LIMIT, new_id, utc_now
 from robot_rl.schema.segment import BadSegment, RecordedStep, read_table
 from robot_rl.server.tables import Base, EpisodeTable, FeedTable, SegmentTable
 from tests.server.conftest import RunningServer
-from tests.server.recordings import ROBOT, Batch, Recording, arm, post
+from tests.server.recordings import ROBOT, Batch, Recording, arm, of_size, post
 from tests.server.test_ingest import cursor
 
 OTHER = "panda_2"
@@ -134,12 +133,6 @@ def with_part(batch: Batch, name: str, data: bytes) -> Batch:
     )
     header = batch.header.model_copy(update={"items": items})
     return Batch(header=header, files={**batch.files, name: data})
-
-
-def of_size(jpeg: bytes, height: int) -> bytes:
-    """The same picture, which says of itself that it is so high."""
-    at = jpeg.index(b"\xff\xc0") + 5
-    return jpeg[:at] + struct.pack(">H", height) + jpeg[at + 2 :]
 
 
 SPOILS: dict[str, tuple[Spoil, str]] = {

@@ -1,18 +1,22 @@
 """The outbox and the uplink against the real server and a real Postgres."""
 
 import asyncio
+import math
+from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import text
 
-from benchmarks.recording import ended, recorded, started, write_episode
+from benchmarks.recording import JPEG, ended, recorded, started, write_episode
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
-from robot_rl.schema.episode import SafetyEvent
+from robot_rl.schema.episode import RobotEvent, SafetyEvent
 from robot_rl.schema.message import new_id, utc_now
+from robot_rl.schema.segment import RecordedStep
 from tests.server.conftest import (  # noqa: F401 (fixtures)
     RunningServer,
     blobs,
@@ -20,6 +24,7 @@ from tests.server.conftest import (  # noqa: F401 (fixtures)
     postgres,
     server,
 )
+from tests.server.recordings import of_size
 
 pytestmark = pytest.mark.slow  # starts Postgres
 
@@ -68,37 +73,70 @@ def deliver(
     return asyncio.run(work())
 
 
-def test_what_the_real_server_can_never_store_holds_up_nothing(
+def of_lost(**values: object) -> SafetyEvent:
+    """An event of an episode that a restored backup does not know."""
+    return SafetyEvent(
+        event_id=new_id(), episode_id=new_id(), code="stop", cause="", by="ada", t_robot_ns=1,
+        t_utc=utc_now(),
+    ).model_copy(update=values)  # fmt: skip
+
+
+def step(episode: UUID, *, picture: bytes | None = None, **values: object) -> RecordedStep:
+    """The second one of an episode, changed past every check that a robot makes."""
+    whole = recorded(episode, 1)
+    images = whole.images if picture is None else {"front": picture}
+    return RecordedStep(step=whole.step.model_copy(update=values), images=images)
+
+
+type Poison = Callable[[UUID], RecordedStep | RobotEvent]
+POISONS: dict[str, Poison] = {
+    "an event of a lost episode": lambda episode: of_lost(),
+    "a step of a lost episode": lambda episode: step(new_id()),
+    "NUL": lambda episode: of_lost(episode_id=episode, cause="it slipped\0"),
+    "900 kB": lambda episode: of_lost(episode_id=episode, cause="x" * 900_000),
+    "a number without bounds": lambda episode: of_lost(episode_id=episode, t_robot_ns=2**63),
+    "NaN": lambda episode: step(episode, executed_action=(math.nan,) * 7),
+    "no arm": lambda episode: step(episode, arms={}),
+    "another source": lambda episode: step(episode, source="ghost"),
+    "another camera": lambda episode: step(episode, stale_cameras=("../etc",)),
+    "a short action": lambda episode: step(episode, executed_action=(0.1,) * 3),
+    "the clock goes back": lambda episode: step(episode, t_robot_ns=-1),
+    "no picture": lambda episode: step(episode, picture=b"x" * 5000),
+    "a huge picture": lambda episode: step(episode, picture=of_size(JPEG, 60_000)),
+}
+
+
+def test_poisons_cost_themselves_and_nothing_else(
     tmp_path: Path,
     server: RunningServer,  # noqa: F811
 ) -> None:
     path = tmp_path / "outbox.sqlite"
+    episodes: list[UUID] = []
     with OutboxWriter(path, linger_s=0.0) as writer:
-        write_episode(writer, 5)
-        for note in ("it slipped\0", "x" * 900_000):
+        for poison in POISONS.values():
             episode = new_id()
             writer.append_event(started(episode))
-            writer.append_step(recorded(episode, 0, acted=False))
-            writer.append_event(ended(episode, 0).model_copy(update={"note": note}))
-        for _ in range(4):
-            lost = SafetyEvent(
-                event_id=new_id(), episode_id=new_id(), code="stop", cause="", by="ada",
-                t_robot_ns=1, t_utc=utc_now(),
-            )  # fmt: skip
-            writer.append_event(lost)
-        write_episode(writer, 5)
+            writer.append_step(recorded(episode, 0))
+            content = poison(episode)
+            if isinstance(content, RecordedStep):
+                writer.append_step(content)
+            else:
+                writer.append_event(content)
+            writer.append_event(ended(episode, 1))
+            episodes.append(episode)
+        good = write_episode(writer, 5)
     said: list[str] = []
     deliver(path, server, said)
     with server.database.engine.connect() as connection:
         rows = connection.execute(
-            text("SELECT stored_steps, outcome FROM episodes ORDER BY started_t_utc, episode_id")
-        ).all()
-    assert [tuple(row) for row in rows] == [(6, "success"), (1, None), (1, None), (6, "success")]
+            text("SELECT episode_id, stored_steps, outcome FROM episodes")
+        ).all()  # fmt: skip
+    stored = {row.episode_id: (row.stored_steps, row.outcome) for row in rows}
+    assert stored == {good: (6, "success"), **dict.fromkeys(episodes, (1, "success"))}
     reader = OutboxReader(path)
     counts = reader.counts()
     reader.close()
-    assert (counts.pending, counts.set_aside) == (0, 6), said
-    assert any("NUL" in line for line in said)
+    assert (counts.pending, counts.set_aside) == (0, len(POISONS)), said
 
 
 def test_the_real_server_stores_everything_once(tmp_path: Path, server: RunningServer) -> None:  # noqa: F811
