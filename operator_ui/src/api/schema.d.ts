@@ -909,12 +909,10 @@ export interface components {
          *     the order used by policies.
          */
         ArmObservation: {
-            /** Dq Rad S */
-            dq_rad_s: number[];
+            dq_rad_s: components["schemas"]["Joints"];
             /** Gripper M */
             gripper_m: number;
-            /** Q Rad */
-            q_rad: number[];
+            q_rad: components["schemas"]["Joints"];
             /** Sensors */
             sensors?: {
                 [key: string]: number;
@@ -998,8 +996,7 @@ export interface components {
              * Format: uuid
              */
             boot_epoch: string;
-            /** Last Sequence */
-            last_sequence: number;
+            last_sequence: components["schemas"]["Count"];
         };
         /** BeginReset */
         BeginReset: {
@@ -1018,6 +1015,7 @@ export interface components {
             /** @default null */
             seed: components["schemas"]["Seed"] | null;
         };
+        CameraName: string;
         /**
          * ClassifierAgreement
          * @description Over the newest episodes that a classifier judged and that a person labelled a success or a
@@ -1125,6 +1123,7 @@ export interface components {
              */
             request_id: string;
         };
+        Count: number;
         Counter: number;
         /**
          * Credentials
@@ -1141,7 +1140,7 @@ export interface components {
         DataIdentity: {
             /** Facts */
             facts: {
-                [key: string]: string;
+                [key: string]: components["schemas"]["Text"];
             };
         };
         /**
@@ -1274,8 +1273,7 @@ export interface components {
          *     false). `classifier_success`: what the success classifier made of its images, whoever labelled.
          */
         EpisodeEnded: {
-            /** Cause */
-            cause: string;
+            cause: components["schemas"]["Text"];
             /** Classifier Success */
             classifier_success?: boolean | null;
             /**
@@ -1288,27 +1286,19 @@ export interface components {
              * Format: uuid
              */
             episode_id: string;
-            /** Failure Class */
-            failure_class?: string | null;
-            /** Human Steps */
-            human_steps: number;
+            failure_class?: components["schemas"]["Name"] | null;
+            human_steps: components["schemas"]["Count"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "episode_ended";
-            /** Labeller */
-            labeller: string;
-            /**
-             * Note
-             * @default
-             */
-            note: string;
+            labeller: components["schemas"]["Name"];
+            /** @default  */
+            note: components["schemas"]["Text"];
             outcome: components["schemas"]["Outcome"];
-            /** Steps */
-            steps: number;
-            /** T Robot Ns */
-            t_robot_ns: number;
+            steps: components["schemas"]["Count"];
+            t_robot_ns: components["schemas"]["Int64"];
             /**
              * T Utc
              * Format: date-time
@@ -1413,45 +1403,38 @@ export interface components {
         /** EpisodeStarted */
         EpisodeStarted: {
             /** Cameras */
-            cameras: string[];
+            cameras: components["schemas"]["CameraName"][];
             /**
              * Episode Id
              * Format: uuid
              */
             episode_id: string;
-            /** Instruction */
-            instruction: string;
-            /** Joints */
-            joints: number;
+            instruction: components["schemas"]["Text"];
+            joints: components["schemas"]["Count"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             kind: "episode_started";
-            /** Operator */
-            operator: string | null;
+            operator: components["schemas"]["Name"] | null;
             provenance: components["schemas"]["Provenance"];
             purpose: components["schemas"]["Purpose"];
-            /** Robot */
-            robot: string;
+            robot: components["schemas"]["Name"];
             /**
              * Run Id
              * Format: uuid
              */
             run_id: string;
-            /** Seed */
-            seed: number;
+            seed: components["schemas"]["Int64"];
             /** Step S */
             step_s: number;
-            /** T Robot Ns */
-            t_robot_ns: number;
+            t_robot_ns: components["schemas"]["Int64"];
             /**
              * T Utc
              * Format: date-time
              */
             t_utc: string;
-            /** Task */
-            task: string;
+            task: components["schemas"]["Name"];
         };
         /** EpisodeStatus */
         EpisodeStatus: {
@@ -1622,10 +1605,8 @@ export interface components {
          *     column.
          */
         FrameStamp: {
-            /** Capture Ns */
-            capture_ns: number;
-            /** Number */
-            number: number;
+            capture_ns: components["schemas"]["Int64"];
+            number: components["schemas"]["Int64"];
         };
         /** HTTPValidationError */
         HTTPValidationError: {
@@ -1635,8 +1616,7 @@ export interface components {
         /** HandoverRow */
         HandoverRow: {
             after: components["schemas"]["Source"];
-            /** Arm */
-            arm: string;
+            arm: components["schemas"]["Name"];
             before: components["schemas"]["Source"];
             /** Force Before N */
             force_before_n: number;
@@ -1705,6 +1685,7 @@ export interface components {
             /** Task */
             task: string;
         };
+        Int64: number;
         /**
          * InterventionDecided
          * @description A person said what a takeover is for training; the newest counts. Comes after its
@@ -1737,12 +1718,9 @@ export interface components {
         };
         /** InterventionEnded */
         InterventionEnded: {
-            /** Correction Steps */
-            correction_steps: number;
-            /** Device */
-            device: string;
-            /** Ended T Robot Ns */
-            ended_t_robot_ns: number;
+            correction_steps: components["schemas"]["Count"];
+            device: components["schemas"]["Name"];
+            ended_t_robot_ns: components["schemas"]["Int64"];
             /**
              * Ended T Utc
              * Format: date-time
@@ -1753,8 +1731,7 @@ export interface components {
              * Format: uuid
              */
             episode_id: string;
-            /** First Index */
-            first_index: number;
+            first_index: components["schemas"]["Count"];
             /**
              * Intervention Id
              * Format: uuid
@@ -1765,12 +1742,9 @@ export interface components {
              * @enum {string}
              */
             kind: "intervention_ended";
-            /** Last Index */
-            last_index: number;
-            /** Operator */
-            operator: string;
-            /** Reason */
-            reason: string;
+            last_index: components["schemas"]["Count"];
+            operator: components["schemas"]["Name"];
+            reason: components["schemas"]["Text"];
             /**
              * Started T Utc
              * Format: date-time
@@ -1872,6 +1846,7 @@ export interface components {
              */
             request_id: string;
         };
+        Joints: number[];
         /**
          * Label
          * @description Ends a running episode with this outcome, or labels the one that waits for a label.
@@ -2416,15 +2391,11 @@ export interface components {
          * @description What shaped the data; data of another identity is never mixed silently.
          */
         Provenance: {
-            /** Calibration Sha256 */
-            calibration_sha256: string;
-            /** Cell Sha256 */
-            cell_sha256: string;
-            /** Code Version */
-            code_version: string;
+            calibration_sha256: components["schemas"]["Name"];
+            cell_sha256: components["schemas"]["Name"];
+            code_version: components["schemas"]["Name"];
             identity?: components["schemas"]["DataIdentity"] | null;
-            /** Task Sha256 */
-            task_sha256: string;
+            task_sha256: components["schemas"]["Name"];
         };
         /**
          * Purpose
@@ -2807,10 +2778,8 @@ export interface components {
             arms: {
                 [key: string]: components["schemas"]["ArmObservation"];
             };
-            /** Chunk Id */
-            chunk_id?: number | null;
-            /** Chunk Index */
-            chunk_index?: number | null;
+            chunk_id?: components["schemas"]["Int64"] | null;
+            chunk_index?: components["schemas"]["Int64"] | null;
             commanded_action?: components["schemas"]["Action"] | null;
             /**
              * Episode Id
@@ -2825,8 +2794,7 @@ export interface components {
                 [key: string]: components["schemas"]["FrameStamp"];
             };
             human_action?: components["schemas"]["Action"] | null;
-            /** Index */
-            index: number;
+            index: components["schemas"]["Count"];
             /** Inference S */
             inference_s?: number | null;
             /** Intervention Id */
@@ -2836,22 +2804,14 @@ export interface components {
              * @default []
              */
             limit_profiles: components["schemas"]["Name"][];
-            /**
-             * Limits
-             * @default 0
-             */
-            limits: number;
-            /** Operator */
-            operator?: string | null;
+            /** @default 0 */
+            limits: components["schemas"]["Count"];
+            operator?: components["schemas"]["Name"] | null;
             phase?: components["schemas"]["Phase"] | null;
-            /** Policy Version */
-            policy_version?: number | null;
+            policy_version?: components["schemas"]["Count"] | null;
             proposed_action?: components["schemas"]["Action"] | null;
-            /**
-             * Reject Reason
-             * @default
-             */
-            reject_reason: string;
+            /** @default  */
+            reject_reason: components["schemas"]["Text"];
             /** Risk */
             risk?: number | null;
             /** Risk Calibrated */
@@ -2867,9 +2827,8 @@ export interface components {
              * Stale Cameras
              * @default []
              */
-            stale_cameras: string[];
-            /** T Robot Ns */
-            t_robot_ns: number;
+            stale_cameras: components["schemas"]["CameraName"][];
+            t_robot_ns: components["schemas"]["Int64"];
             /**
              * T Utc
              * Format: date-time

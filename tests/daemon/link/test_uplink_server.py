@@ -24,7 +24,7 @@ from tests.server.conftest import (  # noqa: F401 (fixtures)
     postgres,
     server,
 )
-from tests.server.recordings import of_size
+from tests.server.recordings import arm, of_size
 
 pytestmark = pytest.mark.slow  # starts Postgres
 
@@ -62,7 +62,7 @@ def deliver(
                 linger_s=0.0, poll_s=0.005, longest_backoff_s=0.02,
             )  # fmt: skip
             running = asyncio.create_task(uplink.run())
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(600):
                 while reader.counts().pending:  # noqa: ASYNC110 (another process would be asked so)
                     await asyncio.sleep(0.01)
             uplink.drain()
@@ -97,7 +97,7 @@ POISONS: dict[str, Poison] = {
     "a number without bounds": lambda episode: of_lost(episode_id=episode, t_robot_ns=2**63),
     "NaN": lambda episode: step(episode, executed_action=(math.nan,) * 7),
     "no arm": lambda episode: step(episode, arms={}),
-    "another source": lambda episode: step(episode, source="ghost"),
+    "joints": lambda episode: step(episode, arms={"arm": arm()}),
     "another camera": lambda episode: step(episode, stale_cameras=("../etc",)),
     "a short action": lambda episode: step(episode, executed_action=(0.1,) * 3),
     "the clock goes back": lambda episode: step(episode, t_robot_ns=-1),
