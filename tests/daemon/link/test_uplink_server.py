@@ -17,6 +17,7 @@ from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import RobotEvent, SafetyEvent
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
+from robot_rl.schema.step import ArmObservation
 from tests.server.conftest import (  # noqa: F401 (fixtures)
     RunningServer,
     blobs,
@@ -24,7 +25,7 @@ from tests.server.conftest import (  # noqa: F401 (fixtures)
     postgres,
     server,
 )
-from tests.server.recordings import arm, of_size
+from tests.server.recordings import of_size
 
 pytestmark = pytest.mark.slow  # starts Postgres
 
@@ -88,6 +89,12 @@ def step(episode: UUID, *, picture: bytes | None = None, **values: object) -> Re
     return RecordedStep(step=whole.step.model_copy(update=values), images=images)
 
 
+def less_of(episode: UUID) -> ArmObservation:
+    """An arm that says how fast a joint moves, and not where it is."""
+    arm = recorded(episode, 1).step.arms["arm"]
+    return arm.model_copy(update={"q_rad": arm.q_rad[1:]})
+
+
 type Poison = Callable[[UUID], RecordedStep | RobotEvent]
 POISONS: dict[str, Poison] = {
     "an event of a lost episode": lambda episode: of_lost(),
@@ -97,7 +104,7 @@ POISONS: dict[str, Poison] = {
     "a number without bounds": lambda episode: of_lost(episode_id=episode, t_robot_ns=2**63),
     "NaN": lambda episode: step(episode, executed_action=(math.nan,) * 7),
     "no arm": lambda episode: step(episode, arms={}),
-    "joints": lambda episode: step(episode, arms={"arm": arm()}),
+    "a joint less": lambda episode: step(episode, arms={"arm": less_of(episode)}),
     "another camera": lambda episode: step(episode, stale_cameras=("../etc",)),
     "a short action": lambda episode: step(episode, executed_action=(0.1,) * 3),
     "the clock goes back": lambda episode: step(episode, t_robot_ns=-1),
