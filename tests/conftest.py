@@ -91,16 +91,17 @@ def rehearsed() -> Iterator["tuple[RehearsalReport, Path]"]:
     """
     from robot_rl.rehearsal.session import rehearse
     from robot_rl.rehearsal.settings import RehearsalSettings
+    from tests.rehearsal.short_task import short_task
 
-    settings = RehearsalSettings(
-        cell="simulation",
-        task="lift_cube",
-        episodes=6,
-        evaluations=1,
-        demonstrations=1,
-        kill=("learner", "server"),
-        seed=3,
-    )
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
         data = Path(folder)
+        settings = RehearsalSettings(
+            cell="simulation",
+            task=os.fspath(short_task(data)),
+            episodes=6,
+            evaluations=1,
+            demonstrations=1,
+            kill=("learner", "server"),
+            seed=3,
+        )
         yield rehearse(settings, data, quiet=True), data

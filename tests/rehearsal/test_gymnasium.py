@@ -1,5 +1,6 @@
 """A task that nobody here wrote, gym-hil's PandaPickCube, through the whole system."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from robot_rl.rehearsal.expert import View
 from robot_rl.rehearsal.gym_pick_cube import GymPickCubeExpert
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
+from tests.rehearsal.short_task import short_task
 
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 OPEN_M = 0.085
@@ -51,17 +53,17 @@ def test_a_cube_in_the_air_is_nearer_to_done() -> None:
 @pytest.mark.beside
 @pytest.mark.timeout(900)
 def test_two_rehearsals_of_it_are_whole_and_equal() -> None:
-    settings = RehearsalSettings(
-        cell="gym_pick_cube",
-        task="gym_pick_cube",
-        episodes=2,
-        evaluations=1,
-        demonstrations=1,
-        reaction_s=0.0,
-        noise=0.0,
-        seed=3,
-    )
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
+        settings = RehearsalSettings(
+            cell="gym_pick_cube",
+            task=os.fspath(short_task(Path(folder), "gym_pick_cube")),
+            episodes=2,
+            evaluations=1,
+            demonstrations=1,
+            reaction_s=0.0,
+            noise=0.0,
+            seed=3,
+        )
         first = rehearse(settings, Path(folder) / "one", quiet=True)
         second = rehearse(settings, Path(folder) / "two", quiet=True)
     assert first.episodes == 5

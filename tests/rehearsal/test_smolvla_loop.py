@@ -1,14 +1,15 @@
 """A VLA in the loop: a tiny SmolVLA drives, is corrected, learns and is swapped."""
 
-import shutil
+import re
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from robot_rl.config import load_task
+from robot_rl.config import Task, load_task
 from robot_rl.rehearsal.session import rehearse
 from robot_rl.rehearsal.settings import RehearsalSettings
+from tests.rehearsal.short_task import MAX_STEPS
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +28,11 @@ publish_every_steps = 20
 """
 
 
+def short(task: Task) -> str:
+    """Its file, with short episodes, and its starting policy still named from beside it."""
+    return re.sub(r"(?m)^max_steps = .*$", f"max_steps = {MAX_STEPS}", task.path.read_text())
+
+
 def test_a_smolvla_drives_is_corrected_learns_and_is_swapped() -> None:
     from robot_rl.policy.checkpoint import load_policy
     from robot_rl.policy.starting import write_untrained_on
@@ -38,7 +44,7 @@ def test_a_smolvla_drives_is_corrected_learns_and_is_swapped() -> None:
         task = load_task("lift_cube")
         write_untrained_on(folder / "lift_cube", folder / "tiny_smolvla", task, seed=0)
         assert load_policy(folder / "lift_cube").backbone.kind == "smolvla"
-        shutil.copy(task.path, folder / "lift_cube.toml")
+        (folder / "lift_cube.toml").write_text(short(task))
         report = rehearse(
             RehearsalSettings(
                 cell="simulation",
@@ -66,7 +72,7 @@ def test_a_whole_smolvla_is_fine_tuned_while_it_drives() -> None:
         write_tiny_smolvla(folder / "tiny_smolvla", seed=0)
         task = load_task("lift_cube")
         write_tunable(folder / "lift_cube", folder / "tiny_smolvla", task)
-        text, _, _ = task.path.read_text().partition("[learner]")
+        text, _, _ = short(task).partition("[learner]")
         (folder / "lift_cube.toml").write_text(text + FINE_TUNED)
         report = rehearse(
             RehearsalSettings(

@@ -1,5 +1,6 @@
 """Two robots feed one learner; and with the operator's labels alone, the simulator says nothing."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from robot_rl.rehearsal.settings import RehearsalSettings
 from robot_rl.rehearsal.timeline import frozen_evaluations
 from robot_rl.schema.segment import decode_segment
 from robot_rl.schema.step import Step
+from tests.rehearsal.short_task import short_task
 
 ARROW = b"ARROW1"
 
@@ -36,17 +38,17 @@ def check_both(report: RehearsalReport, episodes: int) -> None:
 @pytest.mark.beside
 @pytest.mark.timeout(900)
 def test_two_robots_feed_one_learner_with_labels_alone() -> None:
-    settings = RehearsalSettings(
-        cell="gym_pick_cube",
-        task="gym_pick_cube",
-        robots=2,
-        episodes=2,
-        evaluations=2,
-        reward="operator",
-        seed=3,
-    )
     with tempfile.TemporaryDirectory(prefix="robot-rl-test-") as folder:
         data = Path(folder)
+        settings = RehearsalSettings(
+            cell="gym_pick_cube",
+            task=os.fspath(short_task(data, "gym_pick_cube")),
+            robots=2,
+            episodes=2,
+            evaluations=2,
+            reward="operator",
+            seed=3,
+        )
         report = rehearse(settings, data, quiet=True)
         steps = recorded(data)
     check_both(report, episodes=4)
