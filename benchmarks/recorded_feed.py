@@ -65,7 +65,7 @@ def recorded_feed(folder: Path, task: Task, *, episodes: int, steps: int) -> Ite
             preexec_fn=end_with_parent,
         )
     try:
-        _wait(url, server, folder / "log")
+        await_server(url, server, folder / "log")
         _record(url, task, episodes=episodes, steps=steps)
         yield url
     finally:
@@ -73,7 +73,7 @@ def recorded_feed(folder: Path, task: Task, *, episodes: int, steps: int) -> Ite
         server.wait(_STOP_S)
 
 
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def await_server(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
@@ -81,7 +81,7 @@ def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
                 return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise RuntimeError(f"the server of the recorded feed does not answer:\n{log.read_text()}")
+    raise RuntimeError(f"the server does not answer:\n{log.read_text()}")
 
 
 def _record(url: str, task: Task, *, episodes: int, steps: int) -> None:

@@ -416,5 +416,5 @@ def test_benchmarks_are_named() -> None:
     assert names == [
         *("control", "correction", "faults", "fuzz", "kills", "learner", "limit_profile"),
         *("lockstep", "memory", "outbox", "policy", "policy_server", "replay", "restart", "risk"),
-        *("startup", "takeover"),
+        *("startup", "stop", "takeover"),
     ]

@@ -55,6 +55,8 @@ _SHARED = (
     "risk_report",
     "scripted",
     "small_disk",
+    "stop_load",
+    "stop_robot",
     "torque_loop",
     "wall_clock",
     "watcher",
