@@ -100,7 +100,7 @@ def _server(folder: Path, episodes: int) -> Iterator[tuple[str, str, str]]:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "robot_rl.cli", "server", "--port", str(port), "--quiet"]
     environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-    environment |= {"ROBOT_RLROBOT_TOKENS": f"{ROBOT}={robot}", "ROBOT_RL_OPERATOR_TOKEN": person}
+    environment |= {"ROBOT_RL_ROBOT_TOKENS": f"{ROBOT}={robot}", "ROBOT_RL_OPERATOR_TOKEN": person}
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             [*command, "--data", str(folder)],

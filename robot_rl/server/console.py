@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from robot_rl.errors import NotFound
+from robot_rl.server.methods import CONSOLE, check_address, is_api, other_method
 
 NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>robot-rl</title>
 <body style="font: 1rem/1.5 system-ui; max-width: 40rem; margin: 4rem auto">
@@ -27,10 +27,11 @@ FOREVER = "public, max-age=31536000, immutable"  # Vite puts a hash into the nam
 def mount(app: FastAPI, folder: Path) -> None:
     """The last route: takes every GET that no other one took."""
 
-    @app.get("/{path:path}", include_in_schema=False)
-    def page(path: str) -> Response:
-        if path == "api" or path.startswith("api/"):
-            raise NotFound(f"there is no /{path}")
+    @app.get(CONSOLE, include_in_schema=False)
+    def page(path: str, request: Request) -> Response:
+        check_address(path)
+        if is_api(f"/{path}"):
+            return other_method(request)
         root = folder.resolve()
         file = (root / path).resolve()
         if path and file.is_relative_to(root) and file.is_file():

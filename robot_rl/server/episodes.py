@@ -203,6 +203,8 @@ def _position(text: str, sort: str) -> _Position:
         raise BadPage("`after` must be the `next` of the page before") from error
     if position.sort != sort:
         raise BadPage(f"`after` is of the order by {position.sort}, and {sort} was asked for")
+    if isinstance(position.value, datetime) != (sort == "started"):
+        raise BadPage(f"`after` holds no value of the order by {sort}")
     return position
 
 

@@ -9,9 +9,11 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
 
 from robot_rl.errors import BadInput, PlainError, Unavailable
 from robot_rl.server.database import AWAY, reason
+from robot_rl.server.methods import answer_no_route
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # SQLSTATE classes: a value that the column cannot hold, a rule of the tables, a limit of Postgres.
@@ -22,6 +24,7 @@ def answer_problems(app: FastAPI) -> None:
     """One handler for all that can be put into words; a defect is logged with its traceback."""
     for kind in (PlainError, RequestValidationError, DBAPIError, PoolTimeout, OSError):
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(HTTPException, answer_no_route)
     app.add_exception_handler(Exception, _fail)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from robot_rl import errors
 from robot_rl.errors import PlainError
+from robot_rl.schema.message import new_id
 from robot_rl.schema.policy import LearnerProgress
 from robot_rl.server.database import Database
 from robot_rl.server.problems import answer_problems
@@ -114,3 +115,87 @@ def test_a_poisoned_progress_is_refused_and_breaks_no_shutdown(server: RunningSe
         for poison in ({"message": "a\0b"}, {"task": "\0"}, {"losses": {"\0": 1.0}}):
             answer = learner.post("/api/learner/progress", json=progress | poison)
             assert answer.status_code == 422, answer.text
+
+
+HUGE = 2**63
+AWKWARD = [
+    ("GET", "/%00", 404),
+    ("GET", "/a%00b/c", 404),
+    ("GET", f"/{'x' * 5000}", 404),
+    ("GET", f"/{'x/' * 3000}", 404),
+    ("GET", "/assets/%ff%fe", 200),
+    ("GET", "/api/nothing", 404),
+    ("GET", "/api/policies/%00/wanted", 422),
+    ("GET", "/api/learner/status?task=%00", 422),
+    ("GET", "/api/feed?task=%00", 422),
+    ("GET", f"/api/feed?task=t&after={HUGE}", 422),
+    ("GET", "/api/training?task=%00", 422),
+    ("GET", f"/api/episodes?offset={HUGE}", 422),
+    ("GET", f"/api/episodes?policy_version={HUGE}", 422),
+    ("GET", f"/api/episodes?policy_version={10**40}", 422),
+    ("GET", "/api/episodes?text=%00", 422),
+    ("GET", "/api/episodes?robot=%00", 422),
+    ("GET", f"/api/metrics?newest={HUGE}", 422),
+    ("GET", f"/api/policies?limit={HUGE}", 422),
+    ("POST", f"/api/policies/t/{HUGE}/pin", 422),
+    ("POST", f"/api/policies/t/{-HUGE * 4}/reject", 422),
+    ("GET", f"/api/episodes/{new_id()}/frames/front/{HUGE}.jpg", 422),
+    ("GET", "/api/policies/parts/%00", 404),
+    ("GET", "/api/audit?before=0001-01-01T00:00:00Z", 200),
+    ("GET", "/api/users/%00", 404),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), AWKWARD)
+def test_an_awkward_address_is_answered_in_words(
+    shared_server: RunningServer, method: str, path: str, status: int
+) -> None:
+    with shared_server.client("admin") as admin:
+        answer = admin.request(method, path)
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        detail = answer.json()["detail"]
+        assert isinstance(detail, str)
+        assert detail
+
+
+@pytest.mark.parametrize(
+    ("sort", "value"), [("steps", '"2026-01-01T00:00:00Z"'), ("started", "3"), ("risk", str(HUGE))]
+)
+def test_a_page_after_a_value_of_another_kind(
+    shared_server: RunningServer, sort: str, value: str
+) -> None:
+    after = f'{{"sort":"{sort}","value":{value},"episode_id":"{new_id()}"}}'
+    with shared_server.client("viewer") as viewer:
+        answer = viewer.get("/api/episodes", params={"sort": sort, "after": after})
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("DELETE", "/api/policies", {"GET", "POST"}),
+        ("GET", "/api/sign-in", {"POST"}),
+        ("POST", "/episodes", {"GET"}),
+        ("PUT", "/api/health", {"GET"}),
+    ],
+)
+def test_another_method_is_told_which_there_are(
+    shared_server: RunningServer, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = httpx.request(method, f"{shared_server.url}{path}")
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == allowed
+    assert "GET" in answer.json()["detail"] or "POST" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("content", [rb'{"outcome": "failure", "note": "\ud800"}', b"[1", b"\xff"])
+def test_a_body_that_is_no_text(shared_server: RunningServer, content: bytes) -> None:
+    with shared_server.client("engineer") as engineer:
+        answer = engineer.post(
+            f"/api/episodes/{new_id()}/labels",
+            content=content,
+            headers={"Content-Type": "application/json"},
+        )
+    assert answer.status_code in {400, 422}, answer.text
+    assert isinstance(answer.json()["detail"], str)
