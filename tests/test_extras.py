@@ -74,6 +74,8 @@ def test_all_is_every_role() -> None:
         ("fastapi", "'robot-rl[server]'"),
         ("sqlalchemy.exc", "'robot-rl[server]'"),
         ("gym_hil", "'robot-rl[sim]'"),
+        ("mcap.writer", "'robot-rl[export]'"),
+        ("rerun", "'robot-rl[export]'"),
         ("cv2", "'robot-rl[robot]' or 'robot-rl[learner]'"),
     ],
 )

@@ -6,14 +6,18 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROLES = ("robot", "learner", "server", "sim")
+BESIDE = ("export",)
+"""Extras that no role needs."""
 _PROJECT = "robot-rl"
-_BROUGHT_BY = {"cv2": "lerobot"}  # libraries that come with another one
+_BROUGHT_BY = {"cv2": "lerobot", "rerun": "rerun-sdk"}  # libraries that come with another one
 
 
 def extras_that_bring(module: str) -> tuple[str, ...]:
-    """The roles that need this top-level module; none when it is none of this project's."""
+    """The roles that need this top-level module, else what is installed beside them; none when it
+    is none of this project's.
+    """
     wanted = canonicalize_name(_BROUGHT_BY.get(module, module))
-    return tuple(role for role in ROLES if wanted in closure(role))
+    return tuple(extra for extra in (*ROLES, *BESIDE) if wanted in closure(extra))
 
 
 def closure(extra: str) -> set[str]:

@@ -21,7 +21,8 @@ _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 def export_episodes(
     out: Annotated[Path, typer.Option(help="A new folder, or one that an export began.")],
     format: Annotated[  # noqa: A002 (the name of the option)
-        Literal["lerobot", "parquet"], typer.Option(help="LeRobotDataset v3, or plain Parquet.")
+        Literal["lerobot", "parquet", "mcap", "rerun"],
+        typer.Option(help="LeRobotDataset v3, plain Parquet, or a file for a viewer."),
     ] = "lerobot",
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
     robot: Annotated[str | None, typer.Option(help="Only of this robot.")] = None,

@@ -21,7 +21,7 @@ from robot_rl.interchange.episode import EpisodeSource
 from robot_rl.interchange.video import Codec
 from robot_rl.schema.message import Message
 
-type Format = Literal["lerobot", "parquet"]
+type Format = Literal["lerobot", "parquet", "mcap", "rerun"]
 
 PLAN = "export.json"
 """What was asked for; left beside what is finished."""
@@ -43,7 +43,7 @@ class ExportPlan(Message):
 
 
 class Writer(Protocol):
-    """One format. Both are called again, with the same result, where they were cut off."""
+    """One format. Both are called again where they were cut off."""
 
     def write(self, folder: Path, plan: ExportPlan, number: int, source: EpisodeSource) -> None:
         """Episode `number` of the plan. Its part is written last."""

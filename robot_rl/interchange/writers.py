@@ -13,3 +13,11 @@ def writer_of(name: Format) -> Writer:
             from robot_rl.interchange.parquet_writer import ParquetWriter
 
             return ParquetWriter()
+        case "mcap":
+            from robot_rl.interchange.mcap_writer import McapWriter
+
+            return McapWriter()
+        case "rerun":
+            from robot_rl.interchange.rerun_writer import RerunWriter
+
+            return RerunWriter()
