@@ -25,6 +25,10 @@ class BadDownload(RuntimeError):
     """What arrived is not what was announced."""
 
 
+class TamperedDownload(BadDownload):
+    """A whole file came, and it is another one: it would come again."""
+
+
 class Downloads:
     """The newest announced version is what counts: those in between are never fetched."""
 
@@ -44,14 +48,19 @@ class Downloads:
         self._offer, self._acting, self._actor, self._log = offer, acting, actor, log
         self._wanted: PolicyVersion | None = None
         self._given_to: int | None = None  # the actor that was offered the wanted version
+        self._refused: set[str] = set()  # digests of versions with a file that is another one
         self._said = ""
         self._changed = asyncio.Event()
 
     def announce(self, policy: PolicyVersion) -> None:
         """Fetch this version next, in place of any other that was waiting."""
-        if policy.manifest.task == self._task and policy.status is not PolicyStatus.REJECTED:
+        usable = policy.status is not PolicyStatus.REJECTED and not self._is_refused(policy)
+        if policy.manifest.task == self._task and usable:
             self._wanted = policy
             self._changed.set()
+
+    def _is_refused(self, policy: PolicyVersion) -> bool:
+        return policy.manifest.sha256 in self._refused
 
     async def run(self) -> None:
         """Ask for the wanted version, then follow the announcements, for ever.
@@ -79,7 +88,7 @@ class Downloads:
         except (httpx.HTTPError, ValidationError) as error:
             self._say(f"the server does not say which policy to run: {error!r}")
             return
-        if policy is None or policy.status is PolicyStatus.REJECTED:
+        if policy is None or policy.status is PolicyStatus.REJECTED or self._is_refused(policy):
             return
         known = self._wanted is not None and _same(self._wanted, policy)
         if known and self._given_to == self._actor():
@@ -118,9 +127,11 @@ class Downloads:
         return PolicyVersion.model_validate_json(response.content)
 
     async def _fetch(self, policy: PolicyVersion) -> None:
-        """Fetch until it is here, or until another version is wanted."""
+        """Fetch until it is here, refused, or until another version is wanted."""
         backoff_s = _FIRST_BACKOFF_S
         while self._wanted is policy and not await self._fetch_once(policy):
+            if self._is_refused(policy):
+                return
             await self._announced_within(backoff_s)
             backoff_s = min(2 * backoff_s, _LONGEST_BACKOFF_S)
 
@@ -128,6 +139,14 @@ class Downloads:
         """Fetch and offer; False, with the reason in the log, when it must be tried again."""
         try:
             folder = await fetch_policy(self._client, self._store, policy)
+        except TamperedDownload as error:
+            self._refused.add(policy.manifest.sha256)
+            self._say(
+                f"policy {policy.version} is refused: {error}; it is not fetched again (run "
+                "`robot-rl db check` on the server; a new version, or this daemon started anew, is "
+                "fetched)"
+            )
+            return False
         except (httpx.HTTPError, BadDownload, OSError) as error:
             self._say(f"policy {policy.version} cannot be fetched: {error!r}")
             return False
@@ -158,7 +177,7 @@ async def fetch_policy(
 ) -> Path:
     """The folder of a version, complete and verified; only what is lacking is fetched.
 
-    Raises BadDownload, httpx.HTTPError or OSError.
+    Raises BadDownload, TamperedDownload, httpx.HTTPError or OSError.
     """
     if store.whole(policy):
         return store.folder_of(policy)
@@ -172,6 +191,7 @@ async def _fetch_file(client: httpx.AsyncClient, store: VersionStore, file: Part
     """Go on where an earlier try was cut off; verify the whole, then keep it."""
     path = store.partial(file)
     with path.open("ab") as partial:
+        begun = partial.tell()
         if partial.tell() < file.size_bytes:
             await _append(client, file, partial)
         size = partial.tell()
@@ -181,7 +201,8 @@ async def _fetch_file(client: httpx.AsyncClient, store: VersionStore, file: Part
     found = await asyncio.to_thread(file_sha256, path)
     if found != file.sha256 or size != file.size_bytes:
         path.unlink()
-        raise BadDownload(
+        # What was begun before may have been damaged here.
+        raise (BadDownload if begun else TamperedDownload)(
             f"{_address(file)} has {size} bytes with sha256 {found[:12]}…; {file.size_bytes} bytes "
             f"with {file.sha256[:12]}… were announced"
         )

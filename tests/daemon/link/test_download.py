@@ -324,6 +324,27 @@ def test_a_newer_version_does_not_wait_for_one_that_cannot_be_had(
     assert "policy 1 cannot be fetched" in robot.said[0]
 
 
+def test_a_version_that_was_tampered_with_is_fetched_once(files: Files, robot: Robot) -> None:
+    """Another digest is fetched; the same one, announced again, is not."""
+    bad, good = files.publish(1), files.publish(2)
+    files.broken[weights(bad)] = "other bytes"
+
+    def announce(downloads: Downloads) -> None:
+        downloads.announce(bad)
+
+        def failed() -> None:
+            downloads.announce(bad)
+            downloads.announce(good)
+
+        robot.when_it_fails = failed
+
+    robot.run(announce, until=[2])
+    assert files.asked.count(weights(bad)) == 1
+    (said,) = robot.said
+    assert "policy 1 is refused" in said
+    assert "not fetched again" in said
+
+
 def test_an_offer_that_finds_no_room_is_made_again(files: Files, robot: Robot) -> None:
     files.publish(1)
     robot.busy = 2
@@ -409,5 +430,11 @@ def test_lock_step_follows_what_is_wanted_when_it_is_asked_to(
             robot.actor = 2
             await downloads.follow()
             assert robot.offered == [1, 3, 3], "a new actor knows nothing"
+            tampered = files.publish(4)
+            files.broken[weights(tampered)] = "other bytes"
+            for _ in range(3):
+                await downloads.follow()
+            assert files.asked.count(weights(tampered)) == 1
+            assert robot.offered == [1, 3, 3]
 
     asyncio.run(go())
