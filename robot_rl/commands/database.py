@@ -118,6 +118,34 @@ def collect(
         )
 
 
+@app.command()
+def thin(
+    older_than_h: Annotated[
+        float, typer.Option(min=1, help="Hours that the weights of every version are kept.")
+    ] = 1.0,
+    dry: Annotated[bool, typer.Option("--dry", help="Only say how many.")] = False,
+    data: Data = DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Give up the weights of old policy versions. Manifests and figures are kept for ever.
+
+    Kept are versions that are pinned, act, acted last on a robot, were evaluated, or are the newest
+    of their minute. `robot-rl db collect` then makes the room. A server does both once a day.
+
+    Example: `robot-rl db thin --dry`
+    """
+    from robot_rl.server import migration, retention
+
+    with opened(data) as database:
+        migration.check(database)
+        found = retention.thin(database, kept_for=timedelta(hours=older_than_h), dry=dry)
+    if as_json:
+        print_json(found)
+    else:
+        would = "would lose" if dry else "lost"
+        print(f"{found.versions} of {found.of} versions that had weights {would} them")
+
+
 @contextmanager
 def opened(data: Path, *, make: bool = False) -> "Iterator[Database]":
     """The database of `DATABASE_URL`, else the embedded one, whether or not a server runs on it.

@@ -1,6 +1,8 @@
 """Policy versions: stored once, numbered per task, never changed but for their status."""
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from robot_rl.errors import BadInput
@@ -41,7 +43,7 @@ def store(database: Database, blobs: BlobStore, manifest: PolicyManifest) -> Pol
         blob_references.hold(connection)
         for file in manifest.files:
             _check_is_here(blobs, file)
-        _lock_task(connection, manifest.task)
+        lock_task(connection, manifest.task)
         known = connection.execute(
             select(PolicyTable).where(PolicyTable.policy_id == manifest.policy_id)
         ).one_or_none()
@@ -87,7 +89,7 @@ def _check_is_here(blobs: BlobStore, file: PartFile) -> None:
         )
 
 
-def _lock_task(connection: Connection, task: str) -> None:
+def lock_task(connection: Connection, task: str) -> None:
     """Version numbers of a task are given one at a time."""
     connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtext('robot_rl policy versions'), hashtext(:task))"),
@@ -141,14 +143,24 @@ def newest(database: Database, task: str | None, limit: int) -> tuple[PolicyVers
 def wanted(database: Database, task: str) -> PolicyVersion | None:
     """What robots of a task should run: the pinned version, else the newest not rejected."""
     with database.engine.connect() as connection:
-        pin = pinned(connection, task)
-        query = select(PolicyTable).where(PolicyTable.task == task)
-        if pin is not None:
-            query = query.where(PolicyTable.version == pin)
-        else:
-            query = query.where(PolicyTable.status != PolicyStatus.REJECTED)
-        row = connection.execute(query.order_by(PolicyTable.version.desc()).limit(1)).one_or_none()
+        version = pinned(connection, task) or connection.execute(newest_offered(task)).scalar()
+        query = select(PolicyTable).where(PolicyTable.task == task, PolicyTable.version == version)
+        row = connection.execute(query).one_or_none()
     return None if row is None else _version(row)
+
+
+def newest_offered(task: str) -> Select[int]:
+    """The version that robots are told to run while none is pinned."""
+    return (
+        select(PolicyTable.version)
+        .where(
+            PolicyTable.task == task,
+            PolicyTable.status != PolicyStatus.REJECTED,
+            PolicyTable.thinned_t_utc.is_(None),
+        )
+        .order_by(PolicyTable.version.desc())
+        .limit(1)
+    )
 
 
 def pinned(connection: Connection, task: str) -> int | None:
@@ -158,7 +170,12 @@ def pinned(connection: Connection, task: str) -> int | None:
 
 def pin(connection: Connection, task: str, version: int, author: str) -> None:
     """Holds a task's robots at one version. Raises BadPolicy."""
-    _check_exists(connection, task, version)
+    lock_task(connection, task)
+    if _check_exists(connection, task, version).thinned_t_utc is not None:
+        raise BadPolicy(
+            f"the weights of version {version} of {task} are not kept any more "
+            "(docs/deployment.md): pin another one"
+        )
     values = {"version": version, "author": author, "t_utc": utc_now()}
     connection.execute(
         upsert(PolicyPinTable)
@@ -183,12 +200,14 @@ def reject(connection: Connection, task: str, version: int) -> None:
     )
 
 
-def _check_exists(connection: Connection, task: str, version: int) -> None:
-    query = select(PolicyTable.policy_id).where(
+def _check_exists(connection: Connection, task: str, version: int) -> Row[Any]:
+    query = select(PolicyTable.thinned_t_utc).where(
         PolicyTable.task == task, PolicyTable.version == version
     )
-    if connection.execute(query).one_or_none() is None:
+    found = connection.execute(query).one_or_none()
+    if found is None:
         raise BadPolicy(f"there is no version {version} of {task}")
+    return found
 
 
 def _version(row: Row) -> PolicyVersion:  # pyright: ignore[reportMissingTypeArgument]

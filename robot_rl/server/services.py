@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from robot_rl.schema.live.client_update import TrainingStatus
 from robot_rl.schema.policy import LearnerProgress, PolicyVersion
-from robot_rl.server import policies
+from robot_rl.server import policies, upkeep
 from robot_rl.server.access import AccessGuard
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.blobs import BlobStore
@@ -61,6 +61,7 @@ class Services:
         self._uses = asyncio.create_task(self.gate.keep_uses())
         self._watching = asyncio.create_task(self.database_watch.run())
         self._auditing = asyncio.create_task(self.control_audit.write())
+        self._upkeep = asyncio.create_task(upkeep.run(self.database, self.blobs))
 
     def hang_up(self) -> None:
         """Lets everything that waits for a long time end at once: long polls and WebSockets."""
@@ -69,7 +70,7 @@ class Services:
 
     async def end(self) -> None:
         self.hang_up()
-        background = (self._listening, self._uses, self._watching, self._auditing)
+        background = (self._listening, self._uses, self._watching, self._auditing, self._upkeep)
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
