@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from robot_rl.commands.database import opened
+from robot_rl.commands.database import blobs_of, opened
 from robot_rl.commands.options import DATA, AsJson, Data, TaskName, print_json
 
 _TOLD_EVERY_S = 2.0
@@ -122,9 +122,7 @@ def import_episodes(
     from robot_rl.interchange.lerobot_reader import DatasetFolder
     from robot_rl.interchange.mapping import assign, parse_map
     from robot_rl.server import migration
-    from robot_rl.server.blobs import FolderBlobs
     from robot_rl.server.imported import import_all
-    from robot_rl.server.settings import ServerSettings
 
     dataset, wanted = DatasetFolder(folder), load_task(task)
     assignment = assign(wanted, dataset.offered, parse_map(mapped or []))
@@ -134,8 +132,7 @@ def import_episodes(
     tell, new = _progress_told(), 0
     with opened(data) as database:
         migration.check(database)
-        blobs = FolderBlobs(ServerSettings(data=data).blob_folder)
-        for done, was_new in enumerate(import_all(database, blobs, job), start=1):
+        for done, was_new in enumerate(import_all(database, blobs_of(data), job), start=1):
             new += was_new
             tell(done, len(dataset.episodes))
     known = len(dataset.episodes) - new
