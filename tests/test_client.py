@@ -23,7 +23,7 @@ from tests.interchange.test_export import export, plan_of
 from tests.server.conftest import RunningServer, serving
 from tests.server.test_openapi import COPY
 
-GUIDE = Path(__file__).parents[1] / "docs" / "engineer_guide.md"
+GUIDE = Path(__file__).parents[1] / "docs/engineer_guide.md"
 SERVER = "http://127.0.0.1:8420"
 
 
