@@ -1,6 +1,6 @@
 """A typed client of the server for scripts and notebooks; needs httpx and pydantic alone.
 
-    with Client("http://127.0.0.1:8420", token) as lab:
+    with LabClient("http://127.0.0.1:8420", token) as lab:
         for episode in lab.episodes(task="lift_cube", outcome="success"):
             steps = lab.steps(episode.episode_id)
 
@@ -25,17 +25,17 @@ TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 PAGE = 500
 
 
-class RequestRefused(PlainError):
+class AskRefused(PlainError):
     """The server does not answer, or answers no: one plain sentence."""
 
 
-class Answer(BaseModel):
+class LabAnswer(BaseModel):
     """Part of what the server says; what a newer server says besides is left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Episode(Answer):
+class ListedEpisode(LabAnswer):
     """`steps` counts actions; None while the episode runs."""
 
     episode_id: UUID
@@ -65,7 +65,7 @@ class Episode(Answer):
     excluded: bool
 
 
-class Label(Answer):
+class GivenLabel(LabAnswer):
     label_id: UUID
     outcome: Outcome
     failure_class: str | None
@@ -74,7 +74,7 @@ class Label(Answer):
     t_utc: datetime
 
 
-class Steps(Answer):
+class AllSteps(LabAnswer):
     """All records of an episode without images; a reward beside each, None where none is known."""
 
     episode_id: UUID
@@ -83,22 +83,22 @@ class Steps(Answer):
     rewards: tuple[float | None, ...]
 
 
-class _Page(Answer):
-    episodes: tuple[Episode, ...]
+class _Page(LabAnswer):
+    episodes: tuple[ListedEpisode, ...]
     next: str | None
 
 
-class _Detail(Answer):
-    episode: Episode
-    labels: tuple[Label, ...]
+class _Detail(LabAnswer):
+    episode: ListedEpisode
+    labels: tuple[GivenLabel, ...]
 
 
-class _Policies(Answer):
+class _Policies(LabAnswer):
     policies: tuple[PolicyVersion, ...]
 
 
-class Client:
-    """Every call raises RequestRefused."""
+class LabClient:
+    """Every call raises AskRefused."""
 
     def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         self._http = httpx.Client(
@@ -135,7 +135,7 @@ class Client:
         since: datetime | None = None,
         until: datetime | None = None,
         text: str | None = None,
-    ) -> Iterator[Episode]:
+    ) -> Iterator[ListedEpisode]:
         """Those for which all of it holds, the newest first; as many as there are."""
         wanted = {
             "task": task,
@@ -161,15 +161,15 @@ class Client:
             if after is None:
                 return
 
-    def episode(self, episode_id: UUID) -> Episode:
+    def episode(self, episode_id: UUID) -> ListedEpisode:
         return self._detail(episode_id).episode
 
-    def labels(self, episode_id: UUID) -> tuple[Label, ...]:
+    def labels(self, episode_id: UUID) -> tuple[GivenLabel, ...]:
         """Oldest first; the last one counts."""
         return self._detail(episode_id).labels
 
-    def steps(self, episode_id: UUID) -> Steps:
-        return Steps.model_validate_json(self._ask("GET", f"/api/episodes/{episode_id}/steps"))
+    def steps(self, episode_id: UUID) -> AllSteps:
+        return AllSteps.model_validate_json(self._ask("GET", f"/api/episodes/{episode_id}/steps"))
 
     def frame(self, episode_id: UUID, camera: str, index: int) -> bytes:
         """The JPEG of a step, as it was recorded."""
@@ -182,10 +182,10 @@ class Client:
         *,
         failure_class: str | None = None,
         note: str = "",
-    ) -> Label:
+    ) -> GivenLabel:
         """Relabel an episode: earlier labels stay, the learner gets this one."""
         said = {"outcome": outcome, "failure_class": failure_class, "note": note}
-        return Label.model_validate_json(
+        return GivenLabel.model_validate_json(
             self._ask("POST", f"/api/episodes/{episode_id}/labels", json=said)
         )
 
@@ -202,12 +202,12 @@ class Client:
         try:
             response = self._http.request(method, path, **more)
         except httpx.TransportError as error:
-            raise RequestRefused(
+            raise AskRefused(
                 f"the server at {self._http.base_url} does not answer ({error}): is it running?"
             ) from error
         if response.is_success:
             return response.content
-        raise RequestRefused(f"{method} {path}: {response.status_code}, {_sentence(response)}")
+        raise AskRefused(f"{method} {path}: {response.status_code}, {_sentence(response)}")
 
 
 def _sentence(response: httpx.Response) -> str:

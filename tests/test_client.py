@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from robot_rl import client
-from robot_rl.client import Client, RequestRefused
+from robot_rl.client import AskRefused, LabClient
 from robot_rl.server.settings import ServerSettings
 from tests.interchange.conftest import (
     RecordedLab,
@@ -34,13 +34,13 @@ def server(lab: RecordedLab) -> Iterator[RunningServer]:  # noqa: F811
 
 
 @pytest.fixture
-def asking(server: RunningServer) -> Iterator[Client]:
-    with Client(server.url, server.token("engineer")) as made:
+def asking(server: RunningServer) -> Iterator[LabClient]:
+    with LabClient(server.url, server.token("engineer")) as made:
         yield made
 
 
 def test_the_client_reads_what_is_stored(
-    asking: Client,
+    asking: LabClient,
     lab: RecordedLab,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -58,7 +58,7 @@ def test_the_client_reads_what_is_stored(
     assert [each.version for each in asking.policies("lift_cube")] == [4, 3, 2, 1]
 
 
-def test_a_label_is_given(asking: Client, lab: RecordedLab) -> None:  # noqa: F811
+def test_a_label_is_given(asking: LabClient, lab: RecordedLab) -> None:  # noqa: F811
     before = asking.labels(lab.ids[-1])
     given = asking.label(lab.ids[-1], "aborted", note="the cell was open")
     assert asking.labels(lab.ids[-1]) == (*before, given)
@@ -70,17 +70,17 @@ def test_a_label_is_given(asking: Client, lab: RecordedLab) -> None:  # noqa: F8
     assert standing == "aborted"
 
 
-def test_what_the_server_refuses_is_said(asking: Client, server: RunningServer) -> None:
-    with pytest.raises(RequestRefused, match="404, there is no episode 00000000-"):
+def test_what_the_server_refuses_is_said(asking: LabClient, server: RunningServer) -> None:
+    with pytest.raises(AskRefused, match="404, there is no episode 00000000-"):
         asking.steps(client.UUID(int=0))
     with (
-        Client(server.url, "a wrong token") as stranger,
-        pytest.raises(RequestRefused, match=r"GET /api/policies: 401, \w"),
+        LabClient(server.url, "a wrong token") as stranger,
+        pytest.raises(AskRefused, match=r"GET /api/policies: 401, \w"),
     ):
         stranger.policies()
     with (
-        Client("http://127.0.0.1:1", "none") as nobody,
-        pytest.raises(RequestRefused, match=r"does not answer .* is it running"),
+        LabClient("http://127.0.0.1:1", "none") as nobody,
+        pytest.raises(AskRefused, match=r"does not answer .* is it running"),
     ):
         nobody.policies()
 
@@ -92,9 +92,9 @@ SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (client.Episode, "EpisodeRow"),
-        (client.Label, "LabelRow"),
-        (client.Steps, "EpisodeSteps"),
+        (client.ListedEpisode, "EpisodeRow"),
+        (client.GivenLabel, "LabelRow"),
+        (client.AllSteps, "EpisodeSteps"),
         (client._Page, "EpisodePage"),
         (client._Detail, "EpisodeDetail"),
         (client._Policies, "PolicyPage"),
@@ -104,7 +104,7 @@ def test_the_client_expects_what_the_interface_says(model: type[BaseModel], name
     """Each field, its type, and that it is always there."""
     wanted = model.model_json_schema(mode="serialization")
     told = SCHEMAS[name]
-    renamed = {"Episode": "EpisodeRow", "Label": "LabelRow"}
+    renamed = {"ListedEpisode": "EpisodeRow", "GivenLabel": "LabelRow"}
     for field, kind in wanted["properties"].items():
         assert _kind(kind, renamed) == _kind(told["properties"][field], {}), field
         assert field in told["required"] or "default" in told["properties"][field]
@@ -134,7 +134,7 @@ def test_what_the_client_asks_is_in_the_interface() -> None:
     }
     assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in asked} <= templates
     known = {each["name"] for each in DOCUMENT["paths"]["/api/episodes"]["get"]["parameters"]}
-    parameters = set(Client.episodes.__annotations__) - {"return"}
+    parameters = set(LabClient.episodes.__annotations__) - {"return"}
     assert parameters | {"limit", "after"} <= known
 
 
