@@ -5,13 +5,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 import typer
 
 from robot_rl.commands.database import blobs_of, opened
 from robot_rl.commands.options import DATA, AsJson, Data, TaskName, print_json
+
+if TYPE_CHECKING:
+    from robot_rl.server.database import Database
 
 _TOLD_EVERY_S = 2.0
 
@@ -86,6 +89,9 @@ def export_episodes(
                 episodes=select_recorded(database, wanted, ids or ()),
             ),
         )
+        if not plan.finished:
+            told = {"format": plan.format, "episodes": str(len(plan.episodes))}
+            _note(database, "episodes.export", str(out), told | {"request": plan.request})
         source = StoredEpisodes(
             database_url=database.url.render_as_string(hide_password=False),
             blobs=ServerSettings(data=data).blob_folder,
@@ -132,11 +138,23 @@ def import_episodes(
     tell, new = _progress_told(), 0
     with opened(data) as database:
         migration.check(database)
+        told = {"episodes": str(len(dataset.episodes)), "task": wanted.name, "robot": robot}
+        _note(database, "episodes.import", str(folder), told)
         for done, was_new in enumerate(import_all(database, blobs_of(data), job), start=1):
             new += was_new
             tell(done, len(dataset.episodes))
     known = len(dataset.episodes) - new
     print(f"{new} episodes were stored as demonstrations of {wanted.name}, {known} were there")
+
+
+def _note(database: "Database", action: str, target: str, told: dict[str, str]) -> None:
+    """In the audit, under the name of who gave the command."""
+    import getpass
+
+    from robot_rl.server import audit
+
+    with database.transaction() as connection:
+        audit.note(connection, getpass.getuser(), action, target, told)
 
 
 def _in_words(wanted: dict[str, object], ids: list[UUID]) -> str:

@@ -20,6 +20,7 @@ from robot_rl.interchange.video import BadVideo, Codec, PictureSize
 from robot_rl.interchange.writers import writer_of
 from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import state_vector
+from robot_rl.server import audit
 from tests.interchange.conftest import RecordedLab
 
 FORMATS: tuple[Format, ...] = ("lerobot", "parquet")
@@ -217,6 +218,9 @@ def test_the_command(lab: RecordedLab, tmp_path: Path, monkeypatch: pytest.Monke
     one = ("--format", "parquet", "--id", str(lab.ids[1]))
     assert run(*one) == f"1 episodes are in {out}\n"
     assert run(*one) == f"1 episodes are in {out}\n"
+    (entry,) = audit.newest(lab.database, 10, None)[:1]
+    assert (entry.action, entry.target) == ("episodes.export", str(out))
+    assert entry.detail["format"] == "parquet"
     with pytest.raises(PlainError, match="there is no ended episode that is as asked for"):
         run("--task", "no_such_task")
     with pytest.raises(PlainError, match="no ended episode 00000000-0000-0000-0000-000000000000"):

@@ -1,5 +1,6 @@
 """LeRobot's own loader and trainer on what we write, and what LeRobot writes in our database."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,12 @@ from robot_rl.interchange.lerobot_reader import BadDataset, DatasetFolder
 from robot_rl.interchange.mapping import assign
 from robot_rl.schema.step import state_vector
 from robot_rl.schema.transition import is_example
+from robot_rl.server.identities import admit
 from robot_rl.server.imported import import_all
+from robot_rl.server.settings import ServerSettings
 from tests.interchange.conftest import RecordedLab
 from tests.interchange.test_export import export, plan_of, psnr
+from tests.server.conftest import serving
 
 if TYPE_CHECKING:
     from lerobot.datasets.lerobot_dataset import LeRobotDataset
@@ -215,6 +219,31 @@ def test_a_dataset_that_lerobot_wrote_is_imported(
             assert is_example(record.step, demonstration=True)
             top = video.decode_jpeg(record.images["front"])
             assert psnr(top, frame["observation.images.top"]) > 31
+
+
+def test_a_learner_trains_on_it_once_an_engineer_admits_it(
+    lab: RecordedLab, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Another arm's data does not mix by itself."""
+    from robot_rl.learner.feed import ServerClient
+    from robot_rl.learner.recorded import fetch_demonstrations
+
+    _written_by_lerobot(tmp_path / "admitted", rng, 1.0)
+    found = DatasetFolder(tmp_path / "admitted")
+    assignment = assign(lab.task, found.offered, dict(MAPPED))
+    job = Import(dataset=found, task=lab.task, assignment=assignment, robot="another")
+    assert list(import_all(lab.database, lab.blobs, job)) == [True, True]
+    with serving(ServerSettings(data=lab.folder, port=0), lab.database) as running:
+        token, stop = running.token("learner"), threading.Event()
+        learner = ServerClient(running.url, token, stop, say=lambda _: None)
+        before = {each[0].step.episode_id for each in fetch_demonstrations(learner, lab.task)}
+        imported = {job.id_of(0), job.id_of(1)}
+        assert not before & imported
+        provenance = lab.source.read(job.id_of(0)).started.provenance
+        admit(lab.database, lab.task, provenance.data_sha256, "ada")
+        after = {each[0].step.episode_id for each in fetch_demonstrations(learner, lab.task)}
+        learner.close()
+    assert imported <= after
 
 
 def test_actions_in_other_units_are_refused(
