@@ -38,6 +38,8 @@ BACK_NS = 700_000_000
 """A hold that was pushed away comes back by so slowly, against its own brake."""
 HELD_NS = 500_000_000
 """Within this a hold stands, whatever moved before."""
+BALANCED = 1e-3
+"""So well does the engine's own balance of forces hold at rest: 1e-4 was seen beside a contact."""
 OVERSHOOT = 1.2
 """The speed limit is the reference's: the arm follows it as a spring and a damper do."""
 PLAIN = Limit.SPEED | Limit.ACCELERATION
@@ -126,7 +128,8 @@ class FuzzCell:
         self._before_nm = physics.torque_nm.copy()
         self._wrench, self._crept = np.zeros(6), np.zeros(6)
         self._stated_wrench = np.repeat([stated.force_limit_n, stated.torque_limit_nm], 3)
-        self._dq_before = np.zeros(JOINTS)
+        self._stated_wrench *= 1.0 + BALANCED
+        self._dq_before, self._held = np.zeros(JOINTS), True  # of the last step
         self._inertia = np.zeros((physics.model.nv, physics.model.nv))
         self._rested = 0
         self._acting: tuple[float, ...] = (False, *np.zeros(6).tolist())
@@ -249,9 +252,8 @@ class FuzzCell:
         else:
             self._wrench[:] = touch.wrench
         self._wrench += outside.push  # at rest the arm resists both together
-        most = self._stated_wrench
         if self._rested >= measure.REST_TICKS and (touch.hit or outside.jammed):
-            most = most + np.abs(self._creep())
+            self._wrench -= self._creep()
         bounds, cell = self._arrays, self.stated.cartesian
         beyond_m = float(
             np.maximum(physics.position_m - bounds[1], bounds[0] - physics.position_m).max()
@@ -285,7 +287,7 @@ class FuzzCell:
             bounds[4],
             bounds[5],
             self._torque_step,
-            most,
+            self._stated_wrench,
             self._rested,
             self._carried,
             calm,
@@ -302,6 +304,7 @@ class FuzzCell:
         self._twists[:-1] = self._twists[1:]
         self._twists[-1] = physics.twist
         self._dq_before[:] = physics.dq
+        self._held = self.loop.holding
         if self._energy is not None:
             self._look_at_energy()
 
@@ -336,18 +339,20 @@ class FuzzCell:
             self._shoved_m = within_m
             return
         self._shoved_m = min(self._shoved_m, within_m)
-        self._note(Quantity.CLEARANCE, nearer_m - self._shoved_m, self._clearance.margin_m)
+        self._note(Quantity.CLEARANCE, nearer_m, max(self._shoved_m, self._clearance.margin_m))
 
     def _creep(self) -> Vector:
         """Wrench (6,) of damping and inertia at the speed that an arm at rest still has: they add
-        to what the law's spring pulls with.
+        to what the law's spring pulls with. So does what the fingers are moved with: it is felt in
+        a vice, and by what a finger touches.
         """
-        physics, gains = self.physics, self.stated.gains
-        mujoco.mj_fullM(physics.model, self._inertia, physics.data.qM)
-        rate_per_s = gains.hold_rate_per_s if self.loop.holding else 0.0
-        change = (physics.dq - self._dq_before) / physics.dt_s + rate_per_s * physics.dq
-        torque = physics.jacobian.T @ (gains.damping * physics.twist)
-        torque += self._inertia[:JOINTS, :JOINTS] @ change
+        physics, data, gains = self.physics, self.physics.data, self.stated.gains
+        mujoco.mj_fullM(physics.model, self._inertia, data.qM)
+        # The torque of this step was chosen at the speed after the last one.
+        torque = physics.jacobian.T @ (gains.damping * self._twists[-1])
+        torque += self._inertia[:JOINTS] @ data.qacc - data.qfrc_passive[:JOINTS]
+        if self._held:
+            torque += gains.hold_rate_per_s * (self._inertia[:JOINTS, :JOINTS] @ self._dq_before)
         if not measure.external(physics.jacobian, torque, self._crept):
             self._crept[:] = 0.0
         return self._crept

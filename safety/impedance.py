@@ -8,8 +8,9 @@ N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so
 at rest stays below K c wherever b is zero. The error is clipped here again although the gate has
 done so: the arm moves between two commands. h M dq, with the joint-space inertia M, brakes a
 holding arm (h is 0 otherwise): its motion dies out at the rate h, without turning, whatever its
-pose. d brakes a joint that is faster than a reference may ask for, by the brake law's damping: an
-arm overshoots what it follows. Both are zero at rest and only dissipate, so that no bound depends
+pose; h is less where the torque could not be taken back by the time the arm stands. d brakes a joint
+beyond `FAST_SHARE` of its speed limit, by the brake law's damping: an arm overshoots what it
+follows. Both are zero at rest and only dissipate, so that no bound depends
 on them. a, at most 1, weakens
 the pull as a whole where a joint has not the torque for it: with one joint at its limit and the
 others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint back
@@ -25,7 +26,6 @@ from numpy.typing import NDArray
 
 from safety import rotation
 from safety.compiled import kernel
-from safety.joint_space import SPEED_SHARE
 from safety.limits import ArmLimits, LimitError
 from safety.standstill import STILL_RAD_S
 from safety.vocabulary import Limit
@@ -54,8 +54,15 @@ JOINT_AHEAD_S = 0.1
 """A joint is judged by where it will be: the torque rate needs this long to stop it. So it comes
 back with its own damping: no faster than its depth in the zone in this time."""
 
+FAST_SHARE = 0.8
+"""Of a joint's speed limit, beyond which it is braked: near a singularity it gains 40 rad/s^2 while
+the hand hardly moves."""
+
 JOINT_BACK_RAD_S = 0.05
 """A barrier that yielded to a brake takes its zone back at this speed; 0.04 m/s at 0.8 m."""
+
+_MOMENTUM = 12
+"""Row of `scratch`: M dq."""
 
 _YIELDED = 11
 """Row of `scratch`: by how much (rad) each joint's barrier begins later than its zone."""
@@ -79,6 +86,7 @@ class Law(NamedTuple):
     joint_max: FloatArray
     torque_limit: FloatArray
     torque_step: FloatArray
+    torque_rate: FloatArray
     joint_fast: FloatArray
     joint_back_step: float
     brake_stiffness: FloatArray
@@ -110,7 +118,8 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
         joint_max=np.array(limits.joints.position_max_rad),
         torque_limit=np.array(limits.joints.torque_nm),
         torque_step=np.array(limits.joints.torque_rate_nm_s) * period_s,
-        joint_fast=SPEED_SHARE * np.array(limits.joints.velocity_rad_s),
+        torque_rate=np.array(limits.joints.torque_rate_nm_s),
+        joint_fast=FAST_SHARE * np.array(limits.joints.velocity_rad_s),
         joint_back_step=JOINT_BACK_RAD_S * period_s,
         brake_stiffness=np.array(limits.brake.stiffness_nm_rad),
         brake_damping=np.array(limits.brake.damping_nm_s_rad),
@@ -119,7 +128,7 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
 
 def scratch() -> FloatArray:
     """Work space of both laws, which pass on in it what the barriers yielded; one per loop."""
-    return np.zeros((12, 7))
+    return np.zeros((13, 7))
 
 
 @kernel
@@ -258,6 +267,21 @@ def _share(constants: Law, pull: FloatArray, rest: FloatArray) -> float:
 
 
 @kernel
+def _hold_rate(constants: Law, dq: FloatArray, inertia: FloatArray, momentum: FloatArray) -> float:
+    """The rate (1/s) at which a hold brakes, and M dq (7,). A torque that falls to zero just as the
+    motion ends, at half the torque rate R, is sqrt(R p) for the momentum p: with more than that it
+    could not be taken back in time, and would throw the arm back.
+    """
+    rate = constants.hold_rate
+    for j in range(7):
+        momentum[j] = 0.0
+        for k in range(7):
+            momentum[j] += inertia[j, k] * dq[k]
+        rate = min(rate, np.sqrt(0.5 * constants.torque_rate[j] / max(abs(momentum[j]), 1e-9)))
+    return rate
+
+
+@kernel
 def impedance_torque(
     constants: Law,
     q: FloatArray,
@@ -305,6 +329,8 @@ def impedance_torque(
             speed += jacobian[i, j] * dq[j]
         wrench[i] = constants.stiffness[i] * error[i]
         damped[i] = constants.damping[i] * speed
+    momentum = work[_MOMENTUM]
+    hold_rate = _hold_rate(constants, dq, inertia, momentum) if hold else 0.0
     # From here on `posture` overwrites `error`; the wrench takes the projected posture torque:
     # J^T F + N^T t = J^T (F - (J J^T + r I)^-1 J t) + t
     for j in range(7):
@@ -329,9 +355,7 @@ def impedance_torque(
         for i in range(6):
             pull[j] += jacobian[i, j] * wrench[i]
             torque -= jacobian[i, j] * damped[i]
-        if hold:
-            for k in range(7):
-                torque -= constants.hold_rate * inertia[j, k] * dq[k]
+        torque -= hold_rate * momentum[j]
         too_fast = abs(dq[j]) - constants.joint_fast[j]
         if too_fast > 0.0:
             torque -= np.sign(dq[j]) * constants.brake_damping[j] * too_fast

@@ -38,6 +38,12 @@ def test_nothing_is_exceeded(physics: FeltPhysics, stated: ArmLimits) -> None:
     assert found.refused == 0
 
 
+def test_a_force_at_rest_is_told_from_what_moves(physics: FeltPhysics, stated: ArmLimits) -> None:
+    """A caught hand that presses with K c while its fingers move: they are felt in the vice."""
+    found = fuzz.segment(physics, stated, 32, 4.0)
+    assert 0.99 < found.worst[Quantity.STATIC_FORCE.name][0] <= 1.0
+
+
 def test_control_without_the_workspace(physics: FeltPhysics, stated: ArmLimits) -> None:
     ratio, shown = fuzz.shown_without(physics, stated, OFF["workspace"], segments=2)
     assert shown is Quantity.POSITION

@@ -160,7 +160,7 @@ def test_a_barrier_that_yielded_is_not_driven_by_noise(constants: Law, side: flo
     assert Limit.JOINT not in joint.acted
 
 
-def test_a_joint_that_is_faster_than_a_reference_may_ask_is_braked(constants: Law) -> None:
+def test_a_joint_near_its_speed_limit_is_braked(constants: Law) -> None:
     """By nothing up to there, and from there on by the brake's damping."""
     joint = Joint(constants, 1.0)
     fast_rad_s = float(constants.joint_fast[JOINT])

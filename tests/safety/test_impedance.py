@@ -86,8 +86,9 @@ def free(arm_limits: ArmLimits) -> Law:
     """Constants without torque limits and with wide clips: the bare law."""
     constants = law(arm_limits, POSTURE, 0.002)
     wide = np.full(6, 10.0)
+    much = np.full(7, 1e9)
     return constants._replace(
-        clip_minus=wide, clip_plus=wide, torque_limit=np.full(7, 1e9), torque_step=np.full(7, 1e9)
+        clip_minus=wide, clip_plus=wide, torque_limit=much, torque_step=much, torque_rate=much
     )
 
 
@@ -379,6 +380,28 @@ def test_a_hold_takes_all_motion_away_at_its_rate(only_hold: Law, rng: np.random
 def test_control_without_a_hold_rate_motion_stays(only_hold: Law, rng: np.random.Generator) -> None:
     with pytest.raises(AssertionError):
         assert_dies_out(only_hold._replace(hold_rate=0.0), rng)
+
+
+def thrown_back(constants: Law, start: np.ndarray) -> float:
+    """Of a holding arm's speed the share with which it goes back, its torque rate limited."""
+    dt, q, dq, torque = 2e-3, POSTURE.copy(), start.copy(), np.zeros(7)
+    back = 0.0
+    for _ in range(100):
+        target, facing, _ = kinematics(q)
+        torque, _ = torque_at(constants, q, dq, target, facing, torque, hold=True)
+        dq = dq + dt * torque / INERTIA
+        q = q + dt * dq
+        back = max(back, float((-dq / start).max()))
+    return back
+
+
+def test_a_hold_does_not_throw_the_arm_back(only_hold: Law, arm_limits: ArmLimits) -> None:
+    """More torque than can be taken back before the arm stands would."""
+    real = law(arm_limits, POSTURE, 0.002)
+    limited = only_hold._replace(torque_step=real.torque_step)
+    start = np.array([0.5, -1.5, 0.4, 0.3, 0.1, 0.1, 0.1])
+    assert thrown_back(limited._replace(torque_rate=real.torque_rate), start) < 0.05
+    assert thrown_back(limited, start) > 0.15, "what it is without"
 
 
 def test_at_rest_a_hold_changes_no_torque(bounded: Law, rng: np.random.Generator) -> None:
