@@ -8,15 +8,14 @@ N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so
 at rest stays below K c wherever b is zero. The error is clipped here again although the gate has
 done so: the arm moves between two commands. h M dq, with the joint-space inertia M, brakes a
 holding arm (h is 0 otherwise): its motion dies out at the rate h, without turning, whatever its
-pose; h is less where the torque could not be taken back by the time the arm stands. d brakes a joint
-beyond `FAST_SHARE` of its speed limit, by the brake law's damping: an arm overshoots what it
-follows. Both are zero at rest and only dissipate, so that no bound depends
-on them. a, at most 1, weakens
-the pull as a whole where a joint has not the torque for it: with one joint at its limit and the
-others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint back
-from the end of its range, see `_barrier`; elsewhere it is zero. A brake that ends there starts no
-motion: b then begins where the brake held the joint, see `yield_to`. Kernels write into `out` and
-`scratch` and allocate nothing; `scratch` keeps how far each joint's b has yielded.
+pose; h is less where the torque could not be taken back by the time the arm stands. d brakes a
+joint beyond `FAST_SHARE` of its speed limit, by the brake law's damping: an arm overshoots what it
+follows. Both are zero at rest and only dissipate, so that no bound depends on them. a, at most 1,
+weakens the pull as a whole where a joint has not the torque for it: with one joint at its limit and
+the others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint
+back from the end of its range, see `_barrier`; elsewhere it is zero. A brake that ends there starts
+no motion: b then begins where the brake held the joint, see `yield_to`. Kernels write into `out`
+and `scratch` and allocate nothing; `scratch` keeps how far each joint's b has yielded.
 """
 
 from typing import NamedTuple
