@@ -90,6 +90,8 @@ def run(
     """Writes what is lacking. Raises PlainError, also when the disk is full."""
     if plan.finished:
         return
+    for left in folder.rglob(f".*{durable_file.PART}"):  # by a call that was killed
+        left.unlink()
     lacking = [n for n in range(len(plan.episodes)) if not part_path(folder, n).exists()]
     done = len(plan.episodes) - len(lacking)
     progress(done, len(plan.episodes))

@@ -83,6 +83,9 @@ def test_an_export_that_was_cut_off_ends_as_one_that_was_not(
     with pytest.raises(KeyboardInterrupt):
         export(cut, plan, CutOff(lab.source, lab.ids[3]))
     assert not (cut / "meta").exists()
+    killed = cut / ("videos" if format == "lerobot" else "steps") / ".a file.0123.part"
+    killed.parent.mkdir(exist_ok=True)
+    killed.write_bytes(b"half of it")
     # Episodes recorded meanwhile do not come in: the list is that of the first call.
     export(cut, plan.model_copy(update={"episodes": lab.ids[:2]}), lab.source)
     assert contents(cut) == contents(whole)
