@@ -13,8 +13,8 @@ class InferenceSection(Section):
     # What control follows was observed so long ago at most. Not given: 1 s, or ten steps where
     # those are longer.
     observation_age_s: Annotated[float, Field(gt=0, le=10)] | None = None
-    # Where the policy cannot go on from what runs by itself: whether a chunk begins as a mixture
-    # with the one before it.
+    # Where the policy cannot go on from what runs by itself: whether a chunk begins on the path of
+    # the one before it, and leads from there to its own.
     blend: bool = True
     # A policy that thinks longer while it should drive is given up, and its episode is aborted.
     answer_s: Annotated[float, Field(ge=1, le=600)] = 10.0

@@ -3,7 +3,8 @@
 A question is put while the chunk before its answer still runs. How late answers were of late says
 how many actions of that chunk will have run when the answer is there: these are frozen. The answer
 is followed from there on. A policy that can go on from what runs is told of it (LeRobot's real-time
-chunking, arXiv 2506.07339); the answer of any other one begins as a mixture with what ran.
+chunking, arXiv 2506.07339); the answer of any other one begins where the older chunk's path is, and
+leads to its own.
 """
 
 from collections import deque
@@ -109,20 +110,31 @@ class Continuity:
         return (grid_ns - sent.grid_ns) // self._task.step_ns
 
     def _blended(self, chunk: Chunk, grid_ns: int, first: int) -> Chunk:
-        """From `first` on as many actions pass from the one chunk to the other as were frozen; an
-        order to a gripper has no middle.
+        """From `first` on as many actions lead from the path of the one chunk to that of the other
+        as were frozen, and more where −1 … 1 is not enough. Actions are increments: mixed one by
+        one, or followed as they are, they would keep for good what ran meanwhile and was not
+        planned, and the arm would end beside its goal. An order to a gripper has no middle.
         """
         sent = self._sent
         assert sent is not None  # something was planned
-        before = sent.chunk.actions[self._shift(sent, grid_ns) + first :]
-        steps = min(first, len(before), len(chunk.actions) - first)
-        actions = chunk.actions.copy()
-        share = (np.arange(1, steps + 1) / (first + 1))[:, None]
-        now: NDArray[np.float64] = actions[first : first + steps]
-        mixed = share * now + (1.0 - share) * before[:steps]
-        action = self._task.action
-        grippers = list(action.gripper_columns)
-        mixed[:, grippers] = now[:, grippers]
-        if np.isfinite(mixed).all():  # else the gate refuses the new chunk as it is
-            actions[first : first + steps] = mixed
+        count = len(chunk.actions)
+        before = sent.chunk.actions[self._shift(sent, grid_ns) :][:count]
+        older = np.zeros_like(chunk.actions)  # after its end the arm holds
+        older[: len(before)] = before
+        older, newer = _path(older), _path(chunk.actions)
+        share = np.minimum(1.0, np.arange(1, count - first + 1) / first)[:, None]
+        wanted = share * newer[first:] + (1.0 - share) * older[first:]
+        if not np.isfinite(wanted).all():
+            return chunk  # the gate refuses it as it is
+        actions, at = chunk.actions.copy(), older[first - 1]
+        for place, there in enumerate(wanted, first):
+            actions[place] = np.clip(there - at, -1.0, 1.0)
+            at = at + actions[place]
+        grippers = list(self._task.action.gripper_columns)
+        actions[:, grippers] = chunk.actions[:, grippers]
         return chunk.with_actions(actions)
+
+
+def _path(actions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where each action ends, from where the first one begins, as control holds them to −1 … 1."""
+    return np.cumsum(np.clip(actions, -1.0, 1.0), axis=0)

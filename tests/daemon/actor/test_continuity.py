@@ -82,14 +82,29 @@ def test_nothing_is_frozen_beyond_the_plan_or_its_age() -> None:
 
 
 def test_an_answer_passes_over_from_the_chunk_before() -> None:
+    """The paths after 3 … 7 actions: 0.9, 1.2, 1.5, 1.8, 2.1 and −0.3, −0.4, −0.5, −0.6, −0.7."""
     found = Continuity(task())
-    follow(found, chunk(1.0), 0, 310)
-    sent = follow(found, chunk(-1.0), 4, 310)
+    follow(found, chunk(0.3), 0, 310)
+    sent = follow(found, chunk(-0.1), 4, 310)
     assert sent.first == 3
-    assert sent.chunk.actions[3:7, 0] == pytest.approx([0.5, 0.0, -0.5, -1.0])
+    passed = np.diff([0.9, 2 / 3, 1 / 6, -0.6, -0.7])
+    assert sent.chunk.actions[3:7, 0] == pytest.approx(passed)
     assert set(sent.chunk.actions[:, 6]) == {-1.0}, "an order to the gripper has no middle"
-    again = follow(found, chunk(-1.0), 8, 310)
-    assert again.chunk.actions[3:6, 0] == pytest.approx([-1.0] * 3)
+    again = follow(found, chunk(-0.1), 12, 310)
+    assert again.chunk.actions[3:6, 0] == pytest.approx([-0.1] * 3)
+
+
+@pytest.mark.parametrize("late_ms", [110, 210, 310, 510])
+def test_the_arm_ends_where_the_newest_chunk_does_whatever_ran_meanwhile(late_ms: int) -> None:
+    """What ran and was not planned for stayed before: at 300 ms an expert no longer lifted."""
+    found = Continuity(task(observation_age_s=1.5))
+    older = follow(found, chunk(0.6), 0, late_ms).chunk.actions[4:, :6]
+    newer = chunk(-0.2)
+    sent = follow(found, newer, 4, late_ms)
+    ran = older[: sent.first].sum(0) + sent.chunk.actions[sent.first :, :6].sum(0)
+    assert sent.first > 0
+    assert ran == pytest.approx(newer.actions[:, :6].sum(0))
+    assert np.abs(sent.chunk.actions).max() <= 1.0
 
 
 def test_an_answer_in_time_is_followed_as_it_is() -> None:
@@ -137,4 +152,4 @@ def test_another_version_begins_where_the_one_before_is() -> None:
     assert running is not None
     assert running.memory is None, "it cannot go on from what another one computed"
     sent = follow(found, chunk(-1.0), 4, 310, loaded=SECOND)
-    assert sent.chunk.actions[3:7, 0] == pytest.approx([0.5, 0.0, -0.5, -1.0])
+    assert sent.chunk.actions[3:7, 0] == pytest.approx([-1.0] * 4), "as fast as it may"
