@@ -75,6 +75,8 @@ def bench(
         int | None,
         typer.Option(min=1, help="Of `faults`, `policy`, `policy_server`, `takeover`: of each."),
     ] = None,
+    robots: Annotated[int | None, typer.Option(min=1, help="Of `ingest`: how many record.")] = None,
+    seconds: Annotated[int | None, typer.Option(min=2, help="Of `ingest`: for how long.")] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")
     ] = None,
@@ -114,6 +116,7 @@ def bench(
         known = f"choose one of: {', '.join(peers)}" if peers else "leave --against out"
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
     given = {"faults": faults, "repeats": repeats}
+    given |= {"robots": robots, "seconds": seconds}
     given |= {"hours": hours, "keep": keep, "without": without}
     chosen = {option: value for option, value in given.items() if value is not None}
     run = module.run if against is None else peers[against]
