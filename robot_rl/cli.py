@@ -15,6 +15,7 @@ from robot_rl.commands import (
     database,
     doctor,
     interchange,
+    outbox,
     policy_check,
     policy_server,
     records,
@@ -54,6 +55,7 @@ records.episodes.command("export")(interchange.export_episodes)
 records.episodes.command("import")(interchange.import_episodes)
 records.policies.command("check")(policy_check.check_policy)
 app.add_typer(reward.app, name="reward")
+app.add_typer(outbox.app, name="outbox")
 app.add_typer(records.episodes, name="episodes")
 app.add_typer(records.policies, name="policies")
 app.add_typer(accounts.users, name="users")

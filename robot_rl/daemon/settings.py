@@ -6,6 +6,7 @@ from uuid import UUID
 
 from robot_rl.config import Cell, Task, check_fit
 from robot_rl.daemon.memory_folder import new_memory_folder
+from robot_rl.daemon.outbox.file import OUTBOX
 from robot_rl.schema.message import new_id
 
 TURN_NS = 50_000_000
@@ -70,7 +71,7 @@ class DaemonSettings:
 
     @property
     def outbox_file(self) -> Path:
-        return self.data_folder / "outbox.sqlite"
+        return self.data_folder / OUTBOX
 
     @property
     def policy_folder(self) -> Path:

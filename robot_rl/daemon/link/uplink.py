@@ -115,6 +115,9 @@ class Uplink:
                     await self._rest(_HURRIED_POLL_S if self._hurried else self._poll_s)
             except (sqlite3.Error, OSError, BadOutbox) as error:
                 self._say(f"the outbox cannot be read: {error}")
+                if type(error) is sqlite3.DatabaseError:  # damaged; the others may pass
+                    self._reader.doubt()
+                    self._waiting = None
                 if self._draining:
                     return
                 await self._rest(1.0)

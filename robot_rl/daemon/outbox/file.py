@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from robot_rl.daemon.outbox.salvage import begins_epoch, salvage
 from robot_rl.errors import BadInput
 from robot_rl.schema.episode import (
     EpisodeEnded,
@@ -29,6 +30,8 @@ from robot_rl.schema.step import Step
 from robot_rl.schema.transition import TRAINED_ON, is_trainable
 from safety.vocabulary import Source
 
+OUTBOX = "outbox.sqlite"
+"""Its name in the robot's data folder."""
 BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
 _VERSION = 2
 
@@ -136,15 +139,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open, begin an epoch and close what a crash left open. A damaged file is moved aside."""
-    try:
-        connection = connect(path)
-        _check(connection)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise  # full, read-only or busy: the file itself may be sound
-        move_aside(path)
-        connection = connect(path)
+    """Open, begin an epoch and close what a crash left open. A damaged file is built anew."""
+    connection = _sound(path, thorough=True)
     with transaction(connection):
         _close_unfinished(connection)
         begin_epoch(connection, last_number(connection) + 1)
@@ -154,12 +150,52 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 def reopen(path: Path) -> sqlite3.Connection:
     """Open again after an error in the same process: the running episode goes on."""
-    try:
-        return connect(path)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:
-        return open_for_writing(path)
+    return _sound(path, thorough=False)
+
+
+def doubt(path: Path) -> None:
+    """Have the writer build the file anew: a reader found a page that cannot be read."""
+    _doubts(path).touch()
+
+
+def is_doubted(path: Path) -> bool:
+    return _doubts(path).exists()
+
+
+def _doubts(path: Path) -> Path:
+    return path.with_name(f"{path.name}.doubted")
+
+
+def _sound(path: Path, *, thorough: bool) -> sqlite3.Connection:
+    """The file, built anew from what can be read of it when it is damaged.
+
+    thorough: looked through after a crash.
+    """
+    fresh = path.with_name(f"{path.name}.rebuilt")
+    if fresh.exists() and not path.exists():  # the power failed between the two renames below
+        fresh.rename(path)
+    if not is_doubted(path):
+        try:
+            connection = connect(path)
+            if thorough:
+                _check(connection)
+            return connection
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # full, read-only or busy: the file itself may be sound
+    for suffix in ("", "-wal", "-shm"):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    connection = connect(fresh)
+    kept_as = _aside(path)
+    with transaction(connection):
+        salvage(path, kept_as.name, connection)
+        for number in (*begins_epoch(connection), last_number(connection) + 1):
+            begin_epoch(connection, number)
+    connection.close()
+    move_aside(path, kept_as)
+    fresh.rename(path)
+    _doubts(path).unlink(missing_ok=True)
+    return connect(path)
 
 
 def close_cleanly(connection: sqlite3.Connection) -> None:
@@ -169,15 +205,18 @@ def close_cleanly(connection: sqlite3.Connection) -> None:
     connection.close()
 
 
-def move_aside(path: Path) -> Path:
-    """Rename a damaged file and what belongs to it; returns where it lies now."""
+def _aside(path: Path) -> Path:
+    """Where a damaged file will lie."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    return path.with_name(f"{path.name}.damaged-{stamp}")
+
+
+def move_aside(path: Path, target: Path) -> None:
+    """Rename a damaged file and what belongs to it."""
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
             part.rename(target.with_name(target.name + suffix))
-    return target
 
 
 def last_number(connection: sqlite3.Connection) -> int:
@@ -256,6 +295,10 @@ def read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> Outbox
     """A row of (number, kind, training, body, cameras, images). Raises UnreadableRow."""
     try:
         return _read_row(row)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnreadableRow(row[0], f"{where}: {first['msg']}") from error
     except ValueError as error:
         raise UnreadableRow(row[0], str(error)) from error
 

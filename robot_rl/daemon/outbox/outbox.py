@@ -25,6 +25,7 @@ from robot_rl.daemon.outbox.file import (
     close_cleanly,
     insert_event,
     insert_step,
+    is_doubted,
     last_number,
     open_for_writing,
     reopen,
@@ -252,6 +253,8 @@ class OutboxWriter:
             self._changed.notify_all()
 
     def _look_at_the_disk(self) -> None:
+        if is_doubted(self._path):
+            raise sqlite3.DatabaseError("a part of it cannot be read, and it is built anew")
         free = self._free_bytes = free_bytes(self._path.parent)
         if free < self._min_free_bytes:
             self._report(

@@ -12,6 +12,7 @@ from robot_rl.daemon.outbox.file import (
     UnreadableRow,
     begin_epoch,
     connect,
+    doubt,
     epoch_of,
     last_number,
     read_row,
@@ -157,6 +158,10 @@ class OutboxReader:
     def changed(self) -> int:
         """A number that changes when the writer has committed; costs microseconds."""
         return int(self._open().execute("PRAGMA data_version").fetchone()[0])
+
+    def doubt(self) -> None:
+        """A part of the file cannot be read: the writer builds it anew."""
+        doubt(self._path)
 
     def close(self) -> None:
         if self._connection is not None:
