@@ -20,6 +20,13 @@ export function body<T>(answer: { data?: T; error?: unknown; response: Response 
   throw new ServerError(response.status, sentence(error) ?? response.statusText);
 }
 
+/** For an answer without a body. */
+export function done(answer: { error?: unknown; response: Response }): void {
+  const { error, response } = answer;
+  if (response.ok) return;
+  throw new ServerError(response.status, sentence(error) ?? response.statusText);
+}
+
 function sentence(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("detail" in error)) return null;
   return typeof error.detail === "string" ? error.detail : JSON.stringify(error.detail);

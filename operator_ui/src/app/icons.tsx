@@ -37,6 +37,12 @@ export const Gear = drawing(
 export const Hand = drawing(
   <path d="M8 12V5.5a1.5 1.5 0 0 1 3 0V11m0-6.5a1.5 1.5 0 0 1 3 0V11m0-4.5a1.5 1.5 0 0 1 3 0V14c0 4-2.5 7-6 7-3 0-4.4-1.6-5.8-4.4L3.5 13a1.5 1.5 0 0 1 2.6-1.4L8 14" />,
 );
+export const Person = drawing(
+  <>
+    <circle cx="12" cy="8" r="4" />
+    <path d="M4 21c0-4.4 3.6-7 8-7s8 2.6 8 7" />
+  </>,
+);
 export const Bars = drawing(<path d="M9 5v14M15 5v14" />);
 export const Play = drawing(<path d="M7 4.5v15l12-7.5z" />);
 export const Rewind = drawing(<path d="M11.5 5v14L3 12zM20.5 5v14L12 12z" />);

@@ -68,8 +68,36 @@ const metrics = createRoute({
   component: lazyRouteComponent(() => import("@/training/metrics"), "MetricsPage"),
 });
 
+const account = createRoute({
+  getParentRoute: () => root,
+  path: "/account",
+  component: lazyRouteComponent(() => import("@/people/account"), "AccountPage"),
+});
+
+const users = createRoute({
+  getParentRoute: () => root,
+  path: "/users",
+  component: lazyRouteComponent(() => import("@/people/users"), "UsersPage"),
+});
+
+const tokens = createRoute({
+  getParentRoute: () => root,
+  path: "/tokens",
+  component: lazyRouteComponent(() => import("@/people/tokens"), "TokensPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([fleet, live, episodes, episode, policies, metrics]),
+  routeTree: root.addChildren([
+    fleet,
+    live,
+    episodes,
+    episode,
+    policies,
+    metrics,
+    account,
+    users,
+    tokens,
+  ]),
   defaultErrorComponent: Failed,
   defaultPreload: "intent",
   scrollRestoration: true,

@@ -4,7 +4,7 @@ import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useRobots, useServerProblem, useSession } from "@/api/queries";
-import { Moon, Sun, Warning } from "@/app/icons";
+import { Moon, Person, Sun, Warning } from "@/app/icons";
 import classes from "@/app/shell.module.css";
 import { SignIn } from "@/app/signin";
 import { HardwareStop, StopRobot } from "@/app/stop";
@@ -92,9 +92,16 @@ export function Shell() {
         </Anchor>
         <Navigation robots={robots} />
         <Group gap="xs" className={classes.person}>
-          <Text size="sm" c="var(--console-quiet)" visibleFrom="lg">
-            {session.data?.name}
-          </Text>
+          <Link
+            to="/account"
+            className={classes.link}
+            aria-label={t("people.account_of", { name: session.data?.name ?? "" })}
+          >
+            <Person />
+            <Text span size="sm" visibleFrom="lg">
+              {session.data?.name}
+            </Text>
+          </Link>
           <ThemeToggle />
         </Group>
         <HardwareStop connections={connections} />

@@ -3,7 +3,7 @@ import { Autocomplete, Button, Group, SegmentedControl, Text, TextInput } from "
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Outcome } from "@/api/messages";
-import { type EpisodeDetail, useExclude, useRelabel, useRobots } from "@/api/queries";
+import { type EpisodeDetail, useExclude, useRelabel, useRobots, useSession } from "@/api/queries";
 import { Panel } from "@/app/panel";
 import { OutcomeMark } from "@/review/outcome";
 import classes from "@/review/review.module.css";
@@ -74,6 +74,7 @@ export function Labels({ detail }: { detail: EpisodeDetail }) {
   const [failure, setFailure] = useState(episode.failure_class ?? "");
   const [note, setNote] = useState("");
   const classesKnown = useFailureClasses(detail);
+  const role = useSession().data?.role;
   const save = () =>
     relabel.mutate(
       {
@@ -86,6 +87,10 @@ export function Labels({ detail }: { detail: EpisodeDetail }) {
   return (
     <Panel title={t("labels.title")} testid="labels">
       <History detail={detail} />
+      {role !== "engineer" && role !== "admin" ? (
+        <Text size="sm">{t("labels.engineers")}</Text>
+      ) : (
+      <>
       <form
         className={classes.form}
         onSubmit={(event) => {
@@ -129,6 +134,8 @@ export function Labels({ detail }: { detail: EpisodeDetail }) {
         </Text>
       </form>
       <Exclusion detail={detail} />
+      </>
+      )}
     </Panel>
   );
 }
