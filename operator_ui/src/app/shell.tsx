@@ -1,12 +1,11 @@
 /** What every page stands in: navigation, the state of the connection, STOP. */
 import { ActionIcon, Anchor, Group, Text, useMantineColorScheme } from "@mantine/core";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { useMemo } from "react";
+import { lazy, Suspense, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { useRobots, useServerProblem, useSession } from "@/api/queries";
 import { Moon, Person, Sun, Warning } from "@/app/icons";
 import classes from "@/app/shell.module.css";
-import { SignIn } from "@/app/signin";
 import { HardwareStop, StopRobot } from "@/app/stop";
 import { useConnections } from "@/live/robots";
 
@@ -66,6 +65,9 @@ function ServerProblem() {
   );
 }
 
+// Whoever is signed in already does not load it.
+const SignIn = lazy(() => import("@/app/signin").then(({ SignIn }) => ({ default: SignIn })));
+
 export function Shell() {
   const { t } = useTranslation();
   const session = useSession();
@@ -77,7 +79,13 @@ export function Shell() {
   const stopped = useMemo(() => (here ? [here] : robots), [here, robots]);
   const connections = useConnections(signedIn ? stopped : NONE);
   if (session.isPending) return <p className={classes.loading}>{t("app.loading")}</p>;
-  if (!signedIn) return <SignIn onRetry={() => void session.refetch()} />;
+  if (!signedIn) {
+    return (
+      <Suspense fallback={<p className={classes.loading}>{t("app.loading")}</p>}>
+        <SignIn onRetry={() => void session.refetch()} />
+      </Suspense>
+    );
+  }
   return (
     <div className={classes.shell}>
       <a href="#content" className={classes.skip}>

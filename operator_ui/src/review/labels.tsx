@@ -90,51 +90,51 @@ export function Labels({ detail }: { detail: EpisodeDetail }) {
       {role !== "engineer" && role !== "admin" ? (
         <Text size="sm">{t("labels.engineers")}</Text>
       ) : (
-      <>
-      <form
-        className={classes.form}
-        onSubmit={(event) => {
-          event.preventDefault();
-          save();
-        }}
-      >
-        <SegmentedControl
-          size="xs"
-          fullWidth
-          aria-label={t("episodes.outcome")}
-          value={outcome}
-          data={OUTCOMES.map((value) => ({ value, label: t(`outcome.${value}`) }))}
-          onChange={setOutcome}
-        />
-        {outcome === "failure" && (
-          <Autocomplete
-            size="xs"
-            label={t("episodes.failure_class")}
-            data={[...classesKnown]}
-            value={failure}
-            onChange={setFailure}
-          />
-        )}
-        <TextInput
-          size="xs"
-          label={t("control.note")}
-          value={note}
-          onChange={(event) => setNote(event.currentTarget.value)}
-        />
-        {relabel.error && (
-          <Text size="sm" role="alert">
-            {relabel.error.message}
-          </Text>
-        )}
-        <Button type="submit" size="xs" loading={relabel.isPending} data-testid="relabel">
-          {t("labels.save")}
-        </Button>
-        <Text size="xs" c="var(--console-quiet)">
-          {t("labels.help")}
-        </Text>
-      </form>
-      <Exclusion detail={detail} />
-      </>
+        <>
+          <form
+            className={classes.form}
+            onSubmit={(event) => {
+              event.preventDefault();
+              save();
+            }}
+          >
+            <SegmentedControl
+              size="xs"
+              fullWidth
+              aria-label={t("episodes.outcome")}
+              value={outcome}
+              data={OUTCOMES.map((value) => ({ value, label: t(`outcome.${value}`) }))}
+              onChange={setOutcome}
+            />
+            {outcome === "failure" && (
+              <Autocomplete
+                size="xs"
+                label={t("episodes.failure_class")}
+                data={[...classesKnown]}
+                value={failure}
+                onChange={setFailure}
+              />
+            )}
+            <TextInput
+              size="xs"
+              label={t("control.note")}
+              value={note}
+              onChange={(event) => setNote(event.currentTarget.value)}
+            />
+            {relabel.error && (
+              <Text size="sm" role="alert">
+                {relabel.error.message}
+              </Text>
+            )}
+            <Button type="submit" size="xs" loading={relabel.isPending} data-testid="relabel">
+              {t("labels.save")}
+            </Button>
+            <Text size="xs" c="var(--console-quiet)">
+              {t("labels.help")}
+            </Text>
+          </form>
+          <Exclusion detail={detail} />
+        </>
       )}
     </Panel>
   );
