@@ -1,10 +1,7 @@
-"""Figures over episodes, as pure functions; each docstring is the definition that is shown."""
+"""Figures over episodes, from totals that the database counts; docstrings are the definitions."""
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from robot_rl.schema.episode import Outcome
 
 Z_95 = 1.959963984540054
 """Normal quantile of a two-sided 95 % interval."""
@@ -32,20 +29,37 @@ class Proportion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EpisodeFacts:
-    """What the figures need of one episode that has ended and is not excluded.
+class Totals:
+    """What the figures are made of, over episodes that have ended and are not excluded.
 
-    success: None where nothing can be said of it (`judge`). steps, human_steps: actions.
-    evaluation: recorded with frozen weights, for measuring.
+    judged: of which can be said whether they are a success. The latest label decides. An aborted
+    episode counts as not successful, whoever or whatever stopped it: else a policy that is stopped
+    before it fails would look better than it is. Only one that a system fault cut off does not
+    count: the robot's programs crashed in the middle or lost part of its record, which says nothing
+    about the policy. (Ended on purpose, they abort it.) Of a fault that the robot latched, the
+    database cannot tell whether the policy caused it, so it counts; a person who knows that it did
+    not excludes the episode.
+    successes: of these; alone: of these, without a human step.
+    evaluated: judged ones that were recorded with frozen weights, for measuring. Training episodes
+    are none: there a person steps in where the policy is about to fail. evaluated_alone: their
+    successes without a human step; one in which a person drove counts as a failure of the policy.
+    steps, human_steps: actions. human_s, robot_s: their time.
+    longest_streak: most successes without a human step in a row, in order of time; episodes that
+    are not judged neither go on with a streak nor end it.
     """
 
-    success: bool | None
-    steps: int
-    human_steps: int
-    interventions: int
-    step_s: float
-    evaluation: bool
-    policy_version: int | None
+    episodes: int = 0
+    judged: int = 0
+    successes: int = 0
+    alone: int = 0
+    evaluated: int = 0
+    evaluated_alone: int = 0
+    steps: int = 0
+    human_steps: int = 0
+    takeovers: int = 0
+    human_s: float = 0.0
+    robot_s: float = 0.0
+    longest_streak: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,91 +97,24 @@ def wilson(successes: int, trials: int, z: float = Z_95) -> Proportion:
     return Proportion(successes=successes, trials=trials, low=low, high=high)
 
 
-def judge(outcome: Outcome | None, *, complete: bool) -> bool | None:
-    """Whether an episode counts as a success; None: it does not count.
-
-    The latest label decides. An aborted episode counts as not successful, whoever or whatever
-    stopped it: else a policy that is stopped before it fails would look better than it is. Only
-    one that a system fault cut off does not count: the robot's programs crashed in the middle or
-    lost part of its record, which says nothing about the policy. (Ended on purpose, they abort it.)
-    Of a fault that the robot latched, the database cannot tell whether the policy caused it, so it
-    counts; a person who knows that it did not excludes the episode.
+def summary_of(totals: Totals) -> Summary:
+    """intervention_rate: human steps per step. mean_time_between_interventions_s: time under the
+    policy's control per takeover. None where there is nothing to divide by.
     """
-    if outcome is Outcome.ABORTED:
-        return False if complete else None
-    return None if outcome is None else outcome is Outcome.SUCCESS
-
-
-def autonomous_success(episodes: Iterable[EpisodeFacts]) -> Proportion:
-    """Successes without a human step, among evaluation episodes that were labelled or aborted.
-
-    Training episodes do not count: there a person steps in where the policy is about to fail.
-    An evaluation episode in which a person drove counts as a failure of the policy.
-    """
-    counted = [e for e in episodes if e.evaluation and e.success is not None]
-    return wilson(sum(e.success is True and e.human_steps == 0 for e in counted), len(counted))
-
-
-def assisted_success(episodes: Iterable[EpisodeFacts]) -> Proportion:
-    """Successes, with or without help, among all episodes that were labelled or aborted."""
-    counted = [e for e in episodes if e.success is not None]
-    return wilson(sum(e.success is True for e in counted), len(counted))
-
-
-def intervention_rate(episodes: Iterable[EpisodeFacts]) -> float | None:
-    """Human steps per step."""
-    human, steps = 0, 0
-    for episode in episodes:
-        human += episode.human_steps
-        steps += episode.steps
-    return human / steps if steps else None
-
-
-def mean_time_between_interventions_s(episodes: Iterable[EpisodeFacts]) -> float | None:
-    """Time under the policy's control per takeover; None while there was no takeover."""
-    autonomous_s, takeovers = 0.0, 0
-    for episode in episodes:
-        autonomous_s += (episode.steps - episode.human_steps) * episode.step_s
-        takeovers += episode.interventions
-    return autonomous_s / takeovers if takeovers else None
-
-
-def longest_streak(episodes: Iterable[EpisodeFacts]) -> int:
-    """Most successes without a human step in a row; episodes in order of time.
-
-    Episodes that do not count (`judge`) neither go on with a streak nor end it.
-    """
-    longest = current = 0
-    for episode in episodes:
-        if episode.success is None:
-            continue
-        current = current + 1 if episode.success and episode.human_steps == 0 else 0
-        longest = max(longest, current)
-    return longest
-
-
-def summarise(episodes: Sequence[EpisodeFacts]) -> Summary:
-    """All figures of episodes in order of time."""
-    human_s = sum(e.human_steps * e.step_s for e in episodes)
-    alone = sum(e.success is True and e.human_steps == 0 for e in episodes)
-    takeovers = sum(e.interventions for e in episodes)
+    autonomous_s = totals.robot_s - totals.human_s
     return Summary(
-        episodes=len(episodes),
-        autonomous_success=autonomous_success(episodes),
-        assisted_success=assisted_success(episodes),
-        intervention_rate=intervention_rate(episodes),
-        takeovers_per_episode=takeovers / len(episodes) if episodes else None,
-        human_s=human_s,
-        robot_s=sum(e.steps * e.step_s for e in episodes),
-        human_minutes_per_autonomous_success=human_s / 60 / alone if alone else None,
-        mean_time_between_interventions_s=mean_time_between_interventions_s(episodes),
-        longest_streak=longest_streak(episodes),
+        episodes=totals.episodes,
+        autonomous_success=wilson(totals.evaluated_alone, totals.evaluated),
+        assisted_success=wilson(totals.successes, totals.judged),
+        intervention_rate=_per(totals.human_steps, totals.steps),
+        takeovers_per_episode=_per(totals.takeovers, totals.episodes),
+        human_s=totals.human_s,
+        robot_s=totals.robot_s,
+        human_minutes_per_autonomous_success=_per(totals.human_s / 60, totals.alone),
+        mean_time_between_interventions_s=_per(autonomous_s, totals.takeovers),
+        longest_streak=totals.longest_streak,
     )
 
 
-def by_version(episodes: Iterable[EpisodeFacts]) -> dict[int | None, list[EpisodeFacts]]:
-    """Episodes grouped by the last version that acted in them, in order of version."""
-    groups: dict[int | None, list[EpisodeFacts]] = {}
-    for episode in episodes:
-        groups.setdefault(episode.policy_version, []).append(episode)
-    return dict(sorted(groups.items(), key=lambda item: -1 if item[0] is None else item[0]))
+def _per(amount: float, count: int) -> float | None:
+    return amount / count if count else None

@@ -5,7 +5,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field, ValidationError
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 
 from robot_rl.errors import BadInput
 from robot_rl.schema.episode import Outcome, Purpose
@@ -16,6 +17,7 @@ from robot_rl.server.tables import EpisodeTable
 type Sort = Literal["started", "steps", "interventions", "human_steps", "risk", "policy_version"]
 
 PAGE_LIMIT = 500
+_LEXEME = "('(?:[^']|'')*')"  # as Postgres writes it
 
 _SORTS: dict[str, ColumnElement[Any]] = {
     "started": EpisodeTable.__table__.c.started_t_utc,
@@ -145,9 +147,14 @@ def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(EpisodeTable.started_t_utc < wanted.until)
     if wanted.text and wanted.text.strip():
-        query = func.websearch_to_tsquery("simple", wanted.text)
-        found.append(EpisodeTable.search.op("@@")(query))
+        found.append(EpisodeTable.search.op("@@")(_words(wanted.text)))
     return found
+
+
+def _words(text: str) -> ColumnElement[Any]:
+    """As people type into a search box ("…", -, or); each word is the beginning of one."""
+    query = cast(func.websearch_to_tsquery("simple", text), Text)
+    return cast(func.regexp_replace(query, _LEXEME, r"\1:*", "g"), TSQUERY)
 
 
 def page(

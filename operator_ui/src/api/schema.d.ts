@@ -2072,7 +2072,8 @@ export interface components {
         };
         /**
          * MetricsSummary
-         * @description `classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
+         * @description `versions`: the newest first; `next_below` goes into `below` of the page of older ones.
+         *     `classifier`: how well it agrees with people, over the newest episodes. `risk`: what the risk
          *     critic held back, and what people did about it.
          */
         MetricsSummary: {
@@ -2080,6 +2081,8 @@ export interface components {
             classifier: components["schemas"]["ClassifierAgreement"];
             /** Definitions Version */
             definitions_version: number;
+            /** Next Below */
+            next_below: number | null;
             risk: components["schemas"]["RiskCounts"];
             /** Versions */
             versions: components["schemas"]["VersionFigures"][];
@@ -4707,6 +4710,8 @@ export interface operations {
         parameters: {
             query?: {
                 newest?: number | null;
+                below?: number | null;
+                versions?: number;
                 task?: string | null;
                 robot?: string | null;
                 run_id?: string | null;

@@ -1,10 +1,10 @@
 /** The figures of training, in all and by policy version, each with its definition. */
-import { Card, SimpleGrid, Table, Text, Title } from "@mantine/core";
+import { Button, Card, Group, SimpleGrid, Table, Text, Title } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Figures, type MetricsSummary, useMetrics } from "@/api/queries";
 
 const REFRESH_MS = 5_000;
-const ALL = {};
 
 type Classifier = MetricsSummary["classifier"];
 type Share = Figures["autonomous_success"];
@@ -83,7 +83,8 @@ function Risk({ risk }: { risk: MetricsSummary["risk"] }) {
 
 export function MetricsPage() {
   const { t } = useTranslation();
-  const { data, error } = useMetrics(ALL, REFRESH_MS);
+  const [below, setBelow] = useState<number | null>(null);
+  const { data, error } = useMetrics(below === null ? {} : { below }, REFRESH_MS);
   if (error) return <Text role="alert">{error.message}</Text>;
   if (!data) return <Text>{t("app.loading")}</Text>;
   return (
@@ -132,6 +133,18 @@ export function MetricsPage() {
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      <Group mt="xs">
+        {below !== null && (
+          <Button variant="default" onClick={() => setBelow(null)}>
+            {t("metrics.newest_versions")}
+          </Button>
+        )}
+        {data.next_below !== null && (
+          <Button variant="default" onClick={() => setBelow(data.next_below)}>
+            {t("metrics.older_versions")}
+          </Button>
+        )}
+      </Group>
     </>
   );
 }

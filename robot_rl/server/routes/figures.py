@@ -6,7 +6,7 @@ from fastapi import Depends, Query, Response
 
 from robot_rl.server import figures
 from robot_rl.server.episodes import EpisodeFilter
-from robot_rl.server.figures import MetricsSummary, TrainingHistory
+from robot_rl.server.figures import VERSIONS, VERSIONS_LIMIT, MetricsSummary, TrainingHistory
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
 from robot_rl.server.routes.heavy import answer_heavy
@@ -20,9 +20,14 @@ async def get_metrics(
     _: Caller,
     wanted: Annotated[EpisodeFilter, Depends()],
     newest: Annotated[int | None, Query(ge=1)] = None,
+    below: int | None = None,
+    versions: Annotated[int, Query(ge=1, le=VERSIONS_LIMIT)] = VERSIONS,
 ) -> Response:
     """Success, help and time of the (newest) episodes found, in all and by version."""
-    return await answer_heavy(services, lambda: figures.summary(services.database, wanted, newest))
+    return await answer_heavy(
+        services,
+        lambda: figures.summary(services.database, wanted, newest, below=below, limit=versions),
+    )
 
 
 @router.get("/training", response_model=TrainingHistory)
