@@ -30,6 +30,7 @@ def test_an_admin_makes_people_and_tokens(
     users.add(server.database, "ada", Role.ADMIN, PASSWORD, by="test")
     console = Console(page, stack.url)
     page.goto(stack.url)
+    expect(page.get_by_test_id("signin")).to_be_visible()
     issues = {"signin": serious_issues(console)}
     sign_in(page, "ada", "wrong")
     expect(page.get_by_role("alert")).to_contain_text("do not fit")
