@@ -174,7 +174,7 @@ def _owners(connection: Connection, sha256: str) -> Iterator[Steps | Weights]:
 
 
 def _gaps(connection: Connection) -> Iterator[Gap]:
-    """Counted and by their ends: segments of an episode cannot overlap (migration 0011)."""
+    """Counted and by their ends: recording lets no segments of an episode overlap."""
     of = (
         select(
             SegmentTable.episode_id,

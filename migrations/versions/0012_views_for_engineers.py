@@ -3,14 +3,14 @@
 `v_episodes`, `v_interventions`, `v_labels`. A later change of a column that they show drops them
 first and makes them anew.
 
-Revision ID: 0014
-Revises: 0012
+Revision ID: 0012
+Revises: 0011
 """
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0012"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
