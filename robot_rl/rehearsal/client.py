@@ -27,6 +27,7 @@ from robot_rl.schema.live.robot_message import (
 )
 from robot_rl.schema.live.telemetry import Telemetry
 from robot_rl.schema.message import new_id
+from robot_rl.schema.policy import LearnerProgress
 
 RESTARTED_NS = 1_000_000_000
 _UPDATE: TypeAdapter[ClientUpdate] = TypeAdapter(ClientUpdate)
@@ -49,6 +50,12 @@ class Seen:
     turn_t_ns: int | None = None  # a lock-step turn that waits for our answer
     answers: dict[UUID, CommandResult] = field(default_factory=dict[UUID, CommandResult])
     trained: list[InterventionTrained] = field(default_factory=list[InterventionTrained])
+
+    @property
+    def offline(self) -> LearnerProgress | None:
+        """How far the learner is while it learns offline; the robot may wait for that."""
+        progress = None if self.training is None else self.training.progress
+        return progress if progress is not None and progress.offline else None
 
     def observe_time(self, t_ns: int) -> None:
         """Telemetry may come a little after a newer time; far back is a robot started again."""

@@ -148,10 +148,8 @@ class Pilot:
         deadline = time.monotonic() + _START_S
         heard = None
         while self._client.seen.telemetry is None:
-            said = self._client.seen.training
-            progress = None if said is None else said.progress
-            if progress is not None and progress.offline and progress != heard:
-                heard, deadline = progress, time.monotonic() + _START_S
+            if self.seen.offline not in (None, heard):
+                heard, deadline = self.seen.offline, time.monotonic() + _START_S
             if time.monotonic() > deadline:
                 raise LiveLost(
                     f"the robot sent no telemetry within {_START_S:.0f} s; see the daemon's log"
@@ -215,7 +213,7 @@ class Pilot:
         self._mind = Mind(demonstrating=plan.purpose is Purpose.DEMONSTRATION)
         self._outcome, self._labelled = OutcomeSeen(mistaken=self._errs(plan)), False
         next_call = self._next_tick = progress = time.monotonic()
-        last_t = -1
+        last_t, heard = -1, None
         while not self._done():
             now = time.monotonic()
             if now >= next_call:
@@ -224,6 +222,8 @@ class Pilot:
             telemetry = self.seen.telemetry
             if telemetry is not None and telemetry.t_ns != last_t:
                 last_t, progress = telemetry.t_ns, now
+            if self.seen.offline not in (None, heard):  # in lock-step the robot waits for it
+                heard, progress = self.seen.offline, now
             if now - progress > _PATIENCE_S:
                 raise LiveLost(f"the robot has not moved on for {_PATIENCE_S:.0f} s; see its log")
             try:

@@ -145,6 +145,29 @@ def test_it_waits_for_what_the_learner_learns_offline(
             pilot.join()
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_episode_waits_for_what_the_learner_learns_offline(
+    heard: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In lock-step the robot is heard before it may move, and an offline stage takes minutes."""
+    robot = Learning(minutes=10, heard=heard)
+    monkeypatch.setattr(
+        pilot_module,
+        "time",
+        SimpleNamespace(monotonic=lambda: robot.clock_s, sleep=lambda _s: None),
+    )
+    pilot = pilot_of(robot, Purpose.TRAINING, lockstep=True)
+    monkeypatch.setattr(pilot, "_done", lambda: robot.minutes <= 0)
+    monkeypatch.setattr(pilot, "_live", lambda: robot.pump(0.0))
+    plan = EpisodePlan(purpose=Purpose.TRAINING, seed=0)
+    if heard:
+        pilot.run(plan)
+        assert pilot.tally.episodes == 1
+    else:
+        with pytest.raises(LiveLost, match="not moved on for 120 s"):
+            pilot.run(plan)
+
+
 def test_turns_are_left_out_only_where_nothing_could_be_done() -> None:
     """Wherever the operator may take over it looks in every turn."""
 
