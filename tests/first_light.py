@@ -3,10 +3,14 @@
 `data/first_light.tar.gz` holds what commit c5fa4a7 wrote: a rehearsal of `small_lift.toml` in
 `small_cell.toml` (one demonstration, an evaluation before and after, three training episodes with
 two interventions), its tables as CSV at schema 0002, its blobs, the learner's state, one policy as
-the robot had it, and an outbox with two whole episodes and a cut one that no server has seen.
+the robot had it, and an outbox with two whole episodes and a cut one that no server has seen. The
+outbox was written by a test of then, which marked the wrist's pictures with a letter before the
+JPEG; `unpacked` takes it away, since a server no longer takes what is no picture.
 """
 
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 from alembic import command
@@ -18,12 +22,25 @@ from robot_rl.server.tables import Base
 
 ARCHIVE = Path(__file__).parent / "data" / "first_light.tar.gz"
 SCHEMA = "0002"
+OUTBOX_STEPS = 25
+_JPEG_BYTES = 632  # of each of the outbox's pictures
 
 
 def unpacked(folder: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
+    with closing(sqlite3.connect(folder / "outbox.sqlite")) as outbox, outbox:
+        changed = outbox.execute(
+            "UPDATE rows SET cameras = ?, images = CAST(substr(images, 1, ?) "
+            "|| substr(images, ? + 2) AS BLOB) WHERE cameras = ?",
+            (_cameras(_JPEG_BYTES), _JPEG_BYTES, _JPEG_BYTES, _cameras(_JPEG_BYTES + 1)),
+        ).rowcount
+    assert changed == OUTBOX_STEPS
     return folder
+
+
+def _cameras(wrist_bytes: int) -> str:
+    return f'[["front", {_JPEG_BYTES}], ["wrist", {wrist_bytes}]]'
 
 
 def load_tables(database: Database, tables: Path) -> None:
