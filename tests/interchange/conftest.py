@@ -9,6 +9,7 @@ import pytest
 
 from robot_rl.config import load_task
 from robot_rl.config.task import Task
+from robot_rl.interchange.video import ordinary_scheduling
 from robot_rl.server import migration
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import Database
@@ -20,6 +21,13 @@ from tests.server.conftest import (
     postgres,  # noqa: F401 (a fixture)
     temporary_database,
 )
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """LeRobot's own AV1 encoder leaves the tests' process above everything else, too."""
+    with ordinary_scheduling():
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

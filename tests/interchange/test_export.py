@@ -1,7 +1,8 @@
 """An export goes on where it was cut off, says plainly what it cannot do, and loses nothing."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from robot_rl.cli import app
@@ -235,3 +237,17 @@ def test_a_single_picture_is_read(lab: RecordedLab) -> None:
     assert psnr(video.decode_picture(jpeg), video.decode_jpeg(jpeg)) > 40
     with pytest.raises(BadVideo, match="it is not a readable picture"):
         video.decode_picture(b"no picture")
+
+
+def test_an_av1_encoder_does_not_run_above_a_robots_control() -> None:
+    """As root, SVT-AV1 leaves the thread that opens it under SCHED_FIFO at priority 99."""
+    before = os.sched_getscheduler(0)
+    seen: list[int] = []
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for _ in range(3):
+            yield np.zeros((64, 64, 3), np.uint8)
+            seen.extend(os.sched_getscheduler(int(each)) for each in os.listdir("/proc/self/task"))
+
+    video.encode(pictures(), PictureSize(height=64, width=64), 30, "av1")
+    assert {*seen, os.sched_getscheduler(0)} == {before}
