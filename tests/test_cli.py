@@ -254,7 +254,7 @@ def test_a_port_in_use(taken_port: int, task: Path, tmp_path: Path) -> None:
 
 
 def test_a_host_that_others_can_reach() -> None:
-    refused(run("server", "--host", "0.0.0.0"), "0.0.0.0", "no accounts", "--host 127.0.0.1")
+    refused(run("server", "--host", "0.0.0.0"), "0.0.0.0", "with TLS only", "--host 127.0.0.1")
 
 
 # --- The machine ----------------------------------------------------------------------------------
