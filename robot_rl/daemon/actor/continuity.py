@@ -8,7 +8,7 @@ leads to its own.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +33,20 @@ class Sent:
     first: int = 0  # its actions before this one are not followed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Joint:
+    """Where one chunk passes over into the next; places count from the window of its T_k on."""
+
+    before: NDArray[np.float64]  # (steps, action): what runs where the next is not followed
+    first: int  # frozen actions
+    start: int  # the first action that is not over: more than `first` where the arm held meanwhile
+    part: float  # of that action, where it comes in mid-window: the gate skips what is used up
+
+
 class Continuity:
-    """State: the newest chunk that control follows, and how late the newest answers were."""
+    """State: the newest chunk that control follows, with what runs before its `first` action, and
+    how late the newest answers were.
+    """
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -69,22 +81,23 @@ class Continuity:
         """
         late_ns = now_ns - grid_ns
         self._late_ns.append(late_ns)
-        first = 0
-        if chunk.follows is not None or self._sent is not None:
-            first = self._first(chunk, grid_ns, epoch, late_ns)
-        if first and chunk.follows is None and self._task.inference.blend:
-            chunk = self._blended(chunk, grid_ns, first)
-        sent = Sent(chunk=chunk, loaded=loaded, grid_ns=grid_ns, epoch=epoch, first=first)
-        self._sent = sent if follows else None
-        return sent
-
-    def _first(self, chunk: Chunk, grid_ns: int, epoch: int, late_ns: int) -> int:
-        """What was foreseen, or more where the answer came later: the window that has begun already
-        keeps its action.
-        """
+        planned, begun = self._planned(grid_ns, epoch), self._used_up(late_ns)
         foreseen = 0 if chunk.follows is None else chunk.follows
-        planned = self._planned(grid_ns, epoch)
-        return min(max(foreseen, self._used_up(late_ns)), planned, len(chunk.actions) - 1)
+        # The window that has begun already keeps its action.
+        first = min(max(foreseen, begun), planned, len(chunk.actions) - 1)
+        joint = _Joint(
+            before=self._before(chunk, grid_ns, planned),
+            first=first,
+            start=max(first, begun - 1 if begun > planned else begun),
+            part=begun - (late_ns - self._task.action_delay_ns) / self._task.step_ns
+            if begun > planned
+            else 1.0,
+        )
+        if first and chunk.follows is None and self._task.inference.blend:
+            chunk = self._blended(chunk, joint)
+        sent = Sent(chunk=chunk, loaded=loaded, grid_ns=grid_ns, epoch=epoch, first=first)
+        self._sent = replace(sent, chunk=self._as_it_runs(chunk, joint)) if follows else None
+        return sent
 
     def _frozen(self, grid_ns: int, epoch: int) -> int:
         if not self._late_ns:
@@ -109,32 +122,48 @@ class Continuity:
     def _shift(self, sent: Sent, grid_ns: int) -> int:
         return (grid_ns - sent.grid_ns) // self._task.step_ns
 
-    def _blended(self, chunk: Chunk, grid_ns: int, first: int) -> Chunk:
-        """From `first` on as many actions lead from the path of the one chunk to that of the other
-        as were frozen, and more where −1 … 1 is not enough. Actions are increments: mixed one by
-        one, or followed as they are, they would keep for good what ran meanwhile and was not
-        planned, and the arm would end beside its goal. An order to a gripper has no middle.
+    def _before(self, chunk: Chunk, grid_ns: int, planned: int) -> NDArray[np.float64]:
+        """(steps, action) from T_k's own window on, of the chunk that runs: where that has ended or
+        is too old the arm holds.
         """
-        sent = self._sent
-        assert sent is not None  # something was planned
-        count = len(chunk.actions)
-        before = sent.chunk.actions[self._shift(sent, grid_ns) :][:count]
-        older = np.zeros_like(chunk.actions)  # after its end the arm holds
-        older[: len(before)] = before
-        older, newer = _path(older), _path(chunk.actions)
-        share = np.minimum(1.0, np.arange(1, count - first + 1) / first)[:, None]
-        wanted = share * newer[first:] + (1.0 - share) * older[first:]
-        if not np.isfinite(wanted).all():
+        before = np.zeros_like(chunk.actions)
+        if self._sent is not None and planned:
+            shift = self._shift(self._sent, grid_ns)
+            runs = self._sent.chunk.actions[shift : shift + planned][: len(before)]
+            before[: len(runs)] = runs
+        return before
+
+    def _blended(self, chunk: Chunk, joint: _Joint) -> Chunk:
+        """From the first action that is not over as many lead from the path of the one chunk to
+        that of the other as were frozen, and more where −1 … 1 is not enough. Actions are
+        increments: mixed one by one, or followed as they are, they would keep for good what ran
+        meanwhile and was not planned, and the arm would end beside its goal. An order to a gripper
+        has no middle.
+        """
+        if not np.isfinite(chunk.actions).all():
             return chunk  # the gate refuses it as it is
-        actions, at = chunk.actions.copy(), older[first - 1]
-        for place, there in enumerate(wanted, first):
+        start = min(joint.start, len(chunk.actions))
+        older = np.cumsum(joint.before, axis=0)
+        newer = np.cumsum(np.clip(chunk.actions, -1.0, 1.0), axis=0)
+        share = np.minimum(1.0, np.arange(1, len(newer) - start + 1) / joint.first)[:, None]
+        wanted = share * newer[start:] + (1.0 - share) * older[start:]
+        actions, at = chunk.actions.copy(), older[start - 1]
+        for place, there in enumerate(wanted, start):
             actions[place] = np.clip(there - at, -1.0, 1.0)
-            at = at + actions[place]
+            at = at + actions[place] * (joint.part if place == start else 1.0)
         grippers = list(self._task.action.gripper_columns)
         actions[:, grippers] = chunk.actions[:, grippers]
         return chunk.with_actions(actions)
 
-
-def _path(actions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where each action ends, from where the first one begins, as control holds them to −1 … 1."""
-    return np.cumsum(np.clip(actions, -1.0, 1.0), axis=0)
+    def _as_it_runs(self, chunk: Chunk, joint: _Joint) -> Chunk:
+        """With what the arm does in each window: before this chunk is followed it did what the one
+        before said. Control holds actions to −1 … 1, and the arm where one is no number.
+        """
+        finite = np.isfinite(chunk.actions).all(axis=1, keepdims=True)
+        actions = np.where(finite, np.clip(chunk.actions, -1.0, 1.0), 0.0)
+        actions[: joint.start] = joint.before[: joint.start]
+        grippers = list(self._task.action.gripper_columns)
+        orders = actions[:, grippers]
+        actions[joint.start : joint.start + 1] *= joint.part
+        actions[:, grippers] = orders
+        return chunk.with_actions(actions)

@@ -83,7 +83,7 @@ def test_nothing_is_frozen_beyond_the_plan_or_its_age() -> None:
 
 def test_an_answer_passes_over_from_the_chunk_before() -> None:
     """The paths after 3 … 7 actions: 0.9, 1.2, 1.5, 1.8, 2.1 and −0.3, −0.4, −0.5, −0.6, −0.7."""
-    found = Continuity(task())
+    found = Continuity(task(observation_age_s=1.5))
     follow(found, chunk(0.3), 0, 310)
     sent = follow(found, chunk(-0.1), 4, 310)
     assert sent.first == 3
@@ -98,7 +98,7 @@ def test_an_answer_passes_over_from_the_chunk_before() -> None:
 def test_the_arm_ends_where_the_newest_chunk_does_whatever_ran_meanwhile(late_ms: int) -> None:
     """What ran and was not planned for stayed before: at 300 ms an expert no longer lifted."""
     found = Continuity(task(observation_age_s=1.5))
-    older = follow(found, chunk(0.6), 0, late_ms).chunk.actions[4:, :6]
+    older = follow(found, chunk(0.6), 0, 50).chunk.actions[4:, :6]
     newer = chunk(-0.2)
     sent = follow(found, newer, 4, late_ms)
     ran = older[: sent.first].sum(0) + sent.chunk.actions[sent.first :, :6].sum(0)
@@ -138,11 +138,17 @@ def test_blending_can_be_switched_off() -> None:
     assert (sent.first, set(sent.chunk.actions[:, 0])) == (3, {-1.0})
 
 
-def test_what_is_no_number_is_not_mixed_away() -> None:
+@pytest.mark.parametrize("place", [0, 2, 3, 4, 15])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_what_is_no_number_is_not_mixed_away(value: float, place: int) -> None:
     found = Continuity(task())
     follow(found, chunk(1.0), 0, 310)
-    sent = follow(found, chunk(np.nan), 4, 310)
-    assert np.isnan(sent.chunk.actions[:, 0]).all()
+    broken = chunk(-0.1)
+    broken.actions[place, 1] = value
+    expected = broken.actions.copy()
+    sent = follow(found, broken, 4, 310)
+    assert sent.first == 3
+    assert np.array_equal(sent.chunk.actions, expected, equal_nan=True), "the gate refuses it"
 
 
 def test_another_version_begins_where_the_one_before_is() -> None:
