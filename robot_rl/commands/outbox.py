@@ -53,7 +53,7 @@ def show_row(
 
     Example: `robot-rl outbox show 4711 --out mend`
     """
-    from robot_rl.daemon.outbox.aside import NotSetAside, set_aside_rows
+    from robot_rl.daemon.outbox.aside import NotSetAside, images_of, set_aside_rows
 
     row = next((r for r in set_aside_rows(_file(data)) if r.number == number), None)
     if row is None:
@@ -63,7 +63,12 @@ def show_row(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{number}.json").write_text(row.body)
-        for position, jpeg in enumerate(row.images.values()):
+        try:
+            images = images_of(_file(data), number)
+        except NotSetAside as error:
+            print(error, file=sys.stderr)
+            return
+        for position, jpeg in enumerate(images.values()):
             (out / f"{number}-{position}.jpg").write_bytes(jpeg)
 
 

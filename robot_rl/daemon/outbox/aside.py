@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_rl.daemon.outbox.file import (
+    StoredRow,
     UnreadableRow,
     begin_epoch,
     connect,
     last_number,
     read_row,
+    split_images,
     transaction,
 )
 from robot_rl.daemon.outbox.salvage import LOST
 from robot_rl.errors import BadInput
 
-_COLUMNS = "number, kind, body, cameras, images, reason"
+_COLUMNS = "number, CAST(kind AS BLOB), CAST(body AS BLOB), CAST(reason AS BLOB)"
 
 
 class NotSetAside(BadInput):
@@ -27,13 +29,12 @@ class NotSetAside(BadInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAsideRow:
-    """`body`: the JSON of a step or an event, as it was recorded."""
+    """`body`: the JSON of a step or an event, as it was recorded; what is no text as \\xff."""
 
     number: int
     kind: str  # "step", "event" or "lost"
     reason: str
     body: str
-    images: dict[str, bytes]
 
     @property
     def episode_id(self) -> str | None:
@@ -51,6 +52,12 @@ def set_aside_rows(path: Path) -> list[SetAsideRow]:
         return _rows(connection)
 
 
+def images_of(path: Path, number: int) -> dict[str, bytes]:
+    """Camera → picture of a row. Raises NotSetAside where nobody can tell which is whose."""
+    with closing(connect(path)) as connection:
+        return _images(connection, number)
+
+
 def send_again(path: Path, numbers: Collection[int], mended: str | None = None) -> None:
     """Put rows behind all that waits, in the order in which they were recorded.
 
@@ -61,7 +68,7 @@ def send_again(path: Path, numbers: Collection[int], mended: str | None = None) 
         rows = _wanted(connection, numbers)
         begin_epoch(connection, last_number(connection) + 1)
         for row in rows:
-            _check(row, mended)
+            _check(connection, row, mended)
             connection.execute(
                 "INSERT INTO rows (kind, episode_id, training, body, cameras, images) "
                 "SELECT kind, ?, 0, ?, cameras, images FROM set_aside WHERE number = ?",
@@ -80,20 +87,28 @@ def drop(path: Path, numbers: Collection[int]) -> None:
 def _rows(connection: sqlite3.Connection) -> list[SetAsideRow]:
     found = connection.execute(f"SELECT {_COLUMNS} FROM set_aside ORDER BY number").fetchall()
     return [
-        SetAsideRow(
-            number=number, kind=kind, reason=reason, body=body, images=_images(cameras, images)
-        )
-        for number, kind, body, cameras, images, reason in found
+        SetAsideRow(number=number, kind=_text(kind), reason=_text(reason), body=_text(body))
+        for number, kind, body, reason in found
     ]
 
 
-def _images(cameras: str | None, blob: bytes | None) -> dict[str, bytes]:
-    images: dict[str, bytes] = {}
-    start = 0
-    for camera, size in json.loads(cameras or "[]"):
-        images[camera] = (blob or b"")[start : start + size]
-        start += size
-    return images
+def _text(stored: bytes) -> str:
+    """A damaged one too, so that it can be looked at."""
+    return stored.decode(errors="backslashreplace")
+
+
+def _images(connection: sqlite3.Connection, number: int) -> dict[str, bytes]:
+    cameras, images = connection.execute(
+        "SELECT CAST(cameras AS BLOB), CAST(images AS BLOB) FROM set_aside WHERE number = ?",
+        (number,),
+    ).fetchone()
+    try:
+        return split_images(cameras, images)
+    except ValueError as error:
+        raise NotSetAside(
+            f"row {number} is not sent, because it cannot be told which picture is of which "
+            f"camera; `robot-rl outbox drop {number}` deletes it"
+        ) from error
 
 
 def _wanted(connection: sqlite3.Connection, numbers: Collection[int]) -> list[SetAsideRow]:
@@ -106,11 +121,19 @@ def _wanted(connection: sqlite3.Connection, numbers: Collection[int]) -> list[Se
     return rows
 
 
-def _check(row: SetAsideRow, mended: str | None) -> None:
+def _check(connection: sqlite3.Connection, row: SetAsideRow, mended: str | None) -> None:
     if row.kind == LOST:
         raise NotSetAside(f"row {row.number} cannot be sent: {row.reason}")
+    if row.kind not in ("step", "event"):
+        raise NotSetAside(
+            f"row {row.number} is not sent, because it does not say whether it is a step or an "
+            f"event; `robot-rl outbox drop {row.number}` deletes it"
+        )
+    _images(connection, row.number)
+    body = (mended or row.body).encode()
+    stored: StoredRow = (row.number, row.kind.encode(), 0, body, None, None)
     try:
-        read_row((row.number, row.kind, 0, mended or row.body, None, None))
+        read_row(stored)
     except UnreadableRow as error:
         raise NotSetAside(
             f"row {row.number} is not sent, because it cannot be stored: {error}; mend what "

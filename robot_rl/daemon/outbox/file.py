@@ -8,15 +8,16 @@ server already has can then never give their sequence numbers to other rows.
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
-from robot_rl.daemon.outbox.salvage import begins_epoch, salvage
+from robot_rl.daemon.outbox.salvage import begins_epoch, go_on_counting, salvage
+from robot_rl.durable_file import sync_folder
 from robot_rl.errors import BadInput
 from robot_rl.schema.episode import (
     EpisodeEnded,
@@ -34,6 +35,7 @@ OUTBOX = "outbox.sqlite"
 """Its name in the robot's data folder."""
 BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
 _VERSION = 2
+_REPLACES = "replaces"  # a fact: how the damaged file is called that this one stands for
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -60,6 +62,17 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) ST
 """
 
 _EVENT: TypeAdapter[RobotEvent] = TypeAdapter(RobotEvent)
+_CAMERAS: TypeAdapter[list[tuple[str, NonNegativeInt]]] = TypeAdapter(
+    list[tuple[str, NonNegativeInt]]
+)
+
+type StoredRow = tuple[int, bytes, int, bytes, bytes | None, bytes | None]
+"""The columns STORED."""
+STORED = (
+    "number, CAST(kind AS BLOB), CAST(training AS INTEGER), CAST(body AS BLOB), "
+    "CAST(cameras AS BLOB), CAST(images AS BLOB)"
+)
+"""Of `rows`, as bytes: SQLite reads no other row either once a text is not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +155,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open, begin an epoch and close what a crash left open. A damaged file is built anew."""
     connection = _sound(path, thorough=True)
     with transaction(connection):
+        go_on_counting(connection)
         _close_unfinished(connection)
         begin_epoch(connection, last_number(connection) + 1)
         _remember(connection, "clean", "0")
@@ -171,9 +185,9 @@ def _sound(path: Path, *, thorough: bool) -> sqlite3.Connection:
 
     thorough: looked through after a crash.
     """
-    fresh = path.with_name(f"{path.name}.rebuilt")
-    if fresh.exists() and not path.exists():  # the power failed between the two renames below
-        fresh.rename(path)
+    rebuilt = path.with_name(f"{path.name}.rebuilt")
+    if rebuilt.exists():  # the power failed before it was in its place
+        _put_in_place(path, rebuilt)
     if not is_doubted(path):
         try:
             connection = connect(path)
@@ -183,19 +197,36 @@ def _sound(path: Path, *, thorough: bool) -> sqlite3.Connection:
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # full, read-only or busy: the file itself may be sound
-    for suffix in ("", "-wal", "-shm"):
-        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
-    connection = connect(fresh)
+    _rebuild(path).rename(rebuilt)
+    _put_in_place(path, rebuilt)
+    return connect(path)
+
+
+def _rebuild(path: Path) -> Path:
+    """A new file, of what can be read of the damaged one. It says how that one will be called."""
+    fresh = path.with_name(f"{path.name}.unfinished")
+    for part in _parts(fresh):
+        part.unlink(missing_ok=True)
     kept_as = _aside(path)
-    with transaction(connection):
+    with closing(connect(fresh)) as connection, transaction(connection):
         salvage(path, kept_as.name, connection)
+        go_on_counting(connection)
         for number in (*begins_epoch(connection), last_number(connection) + 1):
             begin_epoch(connection, number)
-    connection.close()
-    move_aside(path, kept_as)
-    fresh.rename(path)
+        _remember(connection, _REPLACES, kept_as.name)
+    return fresh
+
+
+def _put_in_place(path: Path, rebuilt: Path) -> None:
+    """Have a file that was built anew take the damaged one's place; begun again after a crash."""
+    with closing(connect(rebuilt)) as connection:
+        found = connection.execute("SELECT value FROM facts WHERE name = ?", (_REPLACES,))
+        kept_as = path.with_name(found.fetchone()[0])
+    # What lies here after the damaged file was moved is a reader's, which found none.
+    move_aside(path, _aside(path) if kept_as.exists() else kept_as)
+    rebuilt.rename(path)
+    sync_folder(path.parent)
     _doubts(path).unlink(missing_ok=True)
-    return connect(path)
 
 
 def close_cleanly(connection: sqlite3.Connection) -> None:
@@ -212,11 +243,16 @@ def _aside(path: Path) -> Path:
 
 
 def move_aside(path: Path, target: Path) -> None:
-    """Rename a damaged file and what belongs to it."""
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
+    """Rename a damaged file and what belongs to it, which another file here must never have."""
+    for part, kept in zip(_parts(path), _parts(target), strict=True):
         if part.exists():
-            part.rename(target.with_name(target.name + suffix))
+            part.rename(kept)
+    sync_folder(path.parent)
+
+
+def _parts(path: Path) -> list[Path]:
+    """The log of changes, its index, and the file itself."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "")]
 
 
 def last_number(connection: sqlite3.Connection) -> int:
@@ -291,8 +327,8 @@ def insert_event(connection: sqlite3.Connection, event: RobotEvent) -> None:
         connection.execute("DELETE FROM open_episodes WHERE episode_id = ?", (episode,))
 
 
-def read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> OutboxRow:
-    """A row of (number, kind, training, body, cameras, images). Raises UnreadableRow."""
+def read_row(row: StoredRow) -> OutboxRow:
+    """Raises UnreadableRow."""
     try:
         return _read_row(row)
     except ValidationError as error:
@@ -303,17 +339,25 @@ def read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> Outbox
         raise UnreadableRow(row[0], str(error)) from error
 
 
-def _read_row(row: tuple[int, str, int, str, str | None, bytes | None]) -> OutboxRow:
+def _read_row(row: StoredRow) -> OutboxRow:
     number, kind, training, body, cameras, blob = row
-    if kind != "step":
+    if kind != b"step":
         return OutboxRow(number=number, training=False, content=_EVENT.validate_json(body))
-    images: dict[str, bytes] = {}
-    start = 0
-    for camera, size in json.loads(cameras or "[]"):
-        images[camera] = (blob or b"")[start : start + size]
-        start += size
+    images = split_images(cameras, blob)
     step = RecordedStep(step=Step.model_validate_json(body), images=images)
     return OutboxRow(number=number, training=bool(training), content=step)
+
+
+def split_images(cameras: bytes | None, blob: bytes | None) -> dict[str, bytes]:
+    """Camera → picture. Raises ValueError where it cannot be told which bytes are whose."""
+    images: dict[str, bytes] = {}
+    start, data = 0, blob or b""
+    for camera, size in _CAMERAS.validate_json(cameras or b"[]"):
+        images[camera] = data[start : start + size]
+        start += size
+    if start != len(data):
+        raise ValueError(f"its pictures are {len(data)} bytes, and should be {start}")
+    return images
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -4,11 +4,12 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from robot_rl.daemon.outbox.file import (
+    STORED,
     OutboxRow,
+    StoredRow,
     UnreadableRow,
     begin_epoch,
     connect,
@@ -21,7 +22,6 @@ from robot_rl.daemon.outbox.file import (
 from robot_rl.schema.segment import RecordedStep
 
 _VACUUM_PAGES = 4096  # 16 MiB of unused pages before the file is made smaller
-_COLUMNS = "number, kind, training, body, cameras, images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ class OutboxReader:
             return None
         epoch, first, following = epoch_of(connection, found)
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM rows WHERE number >= ? AND number < ? ORDER BY number LIMIT ?",
+            f"SELECT {STORED} FROM rows WHERE number >= ? AND number < ? ORDER BY number LIMIT ?",
             (found, 2**62 if following is None else following, limit),
         ).fetchall()
         return PendingRows(epoch=epoch, first=first, rows=_readable(rows))
@@ -190,7 +190,7 @@ def _divide(connection: sqlite3.Connection, number: int) -> None:
         begin_epoch(connection, number)
 
 
-def _readable(found: list[Any]) -> tuple[OutboxRow, ...]:
+def _readable(found: list[StoredRow]) -> tuple[OutboxRow, ...]:
     """The rows before the first one that cannot be read."""
     rows: list[OutboxRow] = []
     for row in found:

@@ -35,6 +35,8 @@ def salvage(damaged: Path, kept_as: str, into: sqlite3.Connection) -> None:
         last = _number(old, "SELECT seq FROM sqlite_sequence WHERE name = 'rows'")
         last = last or _number(old, "SELECT max(number) FROM rows")
         if last is None:
+            if _all(old, "SELECT max(number) FROM rows") and _newest(into):
+                return  # all was sent, and only the count of rows is lost
             _tell(into, -1, -1, kept_as, "nothing of it can be read")
             return
         first = _number(old, "SELECT min(number) FROM rows") or max(1, last - _PROBES)
@@ -51,6 +53,24 @@ def salvage(damaged: Path, kept_as: str, into: sqlite3.Connection) -> None:
             _lost(into, gap, last, kept_as)
         into.execute("DELETE FROM sqlite_sequence WHERE name = 'rows'")
         into.execute("INSERT INTO sqlite_sequence VALUES ('rows', ?)", (last,))
+
+
+def go_on_counting(connection: sqlite3.Connection) -> None:
+    """Let no number be used twice, also where SQLite's own count of them is lost."""
+    newest = _newest(connection)
+    found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'rows'").fetchone()
+    if newest > (0 if found is None else found[0]):
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'rows'")
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('rows', ?)", (newest,))
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    """The highest number that is known to have been used; 0 where none is."""
+    return connection.execute(
+        "SELECT coalesce(max(number), 0) FROM (SELECT max(number) AS number FROM rows "
+        "UNION ALL SELECT max(first) - 1 FROM epochs UNION ALL SELECT max(number) FROM set_aside "
+        "UNION ALL SELECT 0)"
+    ).fetchone()[0]
 
 
 def begins_epoch(connection: sqlite3.Connection) -> list[int]:

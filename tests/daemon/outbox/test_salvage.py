@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from benchmarks.recording import ended, recorded, started, write_episode
 from robot_rl.cli import app
 from robot_rl.daemon.data_folder import take
-from robot_rl.daemon.outbox.aside import NotSetAside, send_again, set_aside_rows
+from robot_rl.daemon.outbox.aside import NotSetAside, images_of, send_again, set_aside_rows
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.errors import PlainError
@@ -155,7 +155,7 @@ def test_steps_are_sent_again_with_their_pictures(tmp_path: Path) -> None:
         episode = write_episode(writer, 2)
     reader = OutboxReader(path)
     reader.set_aside(2, 4, "the server had a defect")
-    assert len(set_aside_rows(path)[0].images["front"]) > 100
+    assert len(images_of(path, 2)["front"]) > 100
     send_again(path, [2, 3, 4])
     pending = reader.pending(5, 10)
     assert pending is not None
