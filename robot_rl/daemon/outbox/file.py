@@ -198,6 +198,7 @@ def _sound(path: Path, *, thorough: bool) -> sqlite3.Connection:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # full, read-only or busy: the file itself may be sound
     _rebuild(path).rename(rebuilt)
+    sync_folder(path.parent)
     _put_in_place(path, rebuilt)
     return connect(path)
 
@@ -222,6 +223,7 @@ def _put_in_place(path: Path, rebuilt: Path) -> None:
     with closing(connect(rebuilt)) as connection:
         found = connection.execute("SELECT value FROM facts WHERE name = ?", (_REPLACES,))
         kept_as = path.with_name(found.fetchone()[0])
+    # Nothing slow between these renames: a reader that opens meanwhile makes an empty file here.
     # What lies here after the damaged file was moved is a reader's, which found none.
     move_aside(path, _aside(path) if kept_as.exists() else kept_as)
     rebuilt.rename(path)
@@ -247,7 +249,6 @@ def move_aside(path: Path, target: Path) -> None:
     for part, kept in zip(_parts(path), _parts(target), strict=True):
         if part.exists():
             part.rename(kept)
-    sync_folder(path.parent)
 
 
 def _parts(path: Path) -> list[Path]:
