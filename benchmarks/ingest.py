@@ -25,13 +25,13 @@ from sqlalchemy import func, select
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
 from benchmarks.recorded_feed import await_server
-from benchmarks.recording import started
+from benchmarks.recording import AT_REST, started
 from robot_rl.rehearsal.children import end_with_parent
 from robot_rl.rehearsal.system import free_port
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
-from robot_rl.schema.step import ArmObservation, FrameStamp, Step
+from robot_rl.schema.step import FrameStamp, Step
 from robot_rl.server import integrity
 from robot_rl.server.blobs import FolderBlobs
 from robot_rl.server.database import open_database
@@ -164,17 +164,7 @@ class _Sender:
             index=index,
             t_robot_ns=t_ns,
             t_utc=utc_now(),
-            arms={
-                "arm": ArmObservation(
-                    tcp_position_m=(0.4, 0.0, 0.2),
-                    tcp_quaternion_wxyz=(0.0, 1.0, 0.0, 0.0),
-                    tcp_twist=(0.0,) * 6,
-                    wrench=(0.0,) * 6,
-                    gripper_m=0.08,
-                    q_rad=(0.0,) * 7,
-                    dq_rad_s=(0.0,) * 7,
-                )
-            },
+            arms={"arm": AT_REST},
             frames={camera: FrameStamp(number=index, capture_ns=t_ns) for camera in CAMERAS},
             proposed_action=action,
             executed_action=action,

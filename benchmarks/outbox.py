@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
+from benchmarks.recording import AT_REST
 from robot_rl.daemon.outbox.file import connect, last_number
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
-from robot_rl.schema.step import ArmObservation, FrameStamp, Step
+from robot_rl.schema.step import FrameStamp, Step
 from safety.vocabulary import Source
 
 JPEG_BYTES = 12_000  # an image of 256 × 256 at quality 80
@@ -110,17 +111,7 @@ def _steps(count: int):
                 index=index,
                 t_robot_ns=index * 100_000_000,
                 t_utc=utc_now(),
-                arms={
-                    "arm": ArmObservation(
-                        tcp_position_m=(0.4, 0.0, 0.2),
-                        tcp_quaternion_wxyz=(0.0, 1.0, 0.0, 0.0),
-                        tcp_twist=(0.0,) * 6,
-                        wrench=(0.0,) * 6,
-                        gripper_m=0.08,
-                        q_rad=(0.0,) * 7,
-                        dq_rad_s=(0.0,) * 7,
-                    )
-                },
+                arms={"arm": AT_REST},
                 frames=dict.fromkeys(CAMERAS, stamp),
                 executed_action=(0.0,) * 7,
                 source=Source.POLICY,

@@ -13,6 +13,15 @@ from robot_rl.schema.segment import RecordedStep
 from robot_rl.schema.step import ArmObservation, FrameStamp, Step
 from safety.vocabulary import Source
 
+AT_REST = ArmObservation(
+    tcp_position_m=(0.4, 0.0, 0.2),
+    tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
+    tcp_twist=(0.0,) * 6,
+    wrench=(0.0,) * 6,
+    gripper_m=0.08,
+    q_rad=(0.0,) * 7,
+    dq_rad_s=(0.0,) * 7,
+)
 _NOTE_BYTES = 65_000  # most of one comment in a JPEG
 PROVENANCE = Provenance(cell_sha256="c", task_sha256="t", calibration_sha256="k", code_version="v")
 
@@ -65,21 +74,12 @@ JPEG = picture(b"jpeg")
 
 
 def recorded(episode: UUID, index: int, *, acted: bool = True, jpeg: bytes = JPEG) -> RecordedStep:
-    arm = ArmObservation(
-        tcp_position_m=(0.4, 0.0, 0.2),
-        tcp_quaternion_wxyz=(1.0, 0.0, 0.0, 0.0),
-        tcp_twist=(0.0,) * 6,
-        wrench=(0.0,) * 6,
-        gripper_m=0.08,
-        q_rad=(0.0,) * 7,
-        dq_rad_s=(0.0,) * 7,
-    )
     step = Step(
         episode_id=episode,
         index=index,
         t_robot_ns=index * 100_000_000,
         t_utc=utc_now(),
-        arms={"arm": arm},
+        arms={"arm": AT_REST},
         frames={"front": FrameStamp(number=index, capture_ns=index * 100_000_000)},
         executed_action=(0.0,) * 7 if acted else None,
         source=Source.HUMAN if index % 2 else Source.POLICY,

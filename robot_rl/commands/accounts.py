@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from uuid import UUID
 
 import typer
 
@@ -19,6 +18,7 @@ from robot_rl.commands.options import (
     Data,
     Server,
     group,
+    id_of,
     print_json,
 )
 from robot_rl.errors import PlainError
@@ -219,12 +219,7 @@ def revoke_token(
     """
     from robot_rl.server.accounts import tokens as kept
 
-    try:
-        token_id = UUID(token)
-    except ValueError as error:
-        raise PlainError(
-            f"{token!r} is not the id of a token: `robot-rl tokens list` prints them"
-        ) from error
+    token_id = id_of(token, "a token", "robot-rl tokens list")
     with _checked(data) as database:
         kept.revoke(database, token_id, by=getpass.getuser())
     print(f"token {token_id} is refused from now on")

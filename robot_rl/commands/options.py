@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -35,6 +36,14 @@ def group(help_text: str) -> typer.Typer:
         rich_markup_mode="markdown",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+
+
+def id_of(said: str, what: str, shown_by: str) -> UUID:
+    """`what`: of which kind, with its article; `shown_by`: the command that prints such ids."""
+    try:
+        return UUID(said)
+    except ValueError as error:
+        raise PlainError(f"{said!r} is not the id of {what}: `{shown_by}` prints them") from error
 
 
 def token(role: str) -> str:

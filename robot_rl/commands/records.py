@@ -3,12 +3,11 @@
 import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
-from uuid import UUID
 
 import typer
 
 from robot_rl.commands.database import opened
-from robot_rl.commands.options import DATA, AsJson, Data, group, print_json
+from robot_rl.commands.options import DATA, AsJson, Data, group, id_of, print_json
 from robot_rl.errors import PlainError
 
 if TYPE_CHECKING:
@@ -80,16 +79,11 @@ def show_episode(
     from robot_rl.server import migration
     from robot_rl.server.episode import EpisodeMissing, detail
 
-    try:
-        identity = UUID(episode)
-    except ValueError as error:
-        raise PlainError(
-            f"{episode!r} is not the id of an episode: `robot-rl episodes list` prints them"
-        ) from error
+    episode_id = id_of(episode, "an episode", "robot-rl episodes list")
     with opened(data) as database:
         migration.check(database)
         try:
-            found = detail(database, identity)
+            found = detail(database, episode_id)
         except EpisodeMissing as error:
             raise PlainError(f"{error}: `robot-rl episodes list` prints those there are") from error
     if as_json:
