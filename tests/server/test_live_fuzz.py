@@ -69,6 +69,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # a frame may have 70 kB
 @pytest.mark.parametrize(("path", "role"), PATHS)
 def test_rubbish_breaks_nothing(
     shared_server: RunningServer, caplog: pytest.LogCaptureFixture, path: str, role: str
