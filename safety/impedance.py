@@ -269,14 +269,15 @@ def _share(constants: Law, pull: FloatArray, rest: FloatArray) -> float:
 def _hold_rate(constants: Law, dq: FloatArray, inertia: FloatArray, momentum: FloatArray) -> float:
     """The rate (1/s) at which a hold brakes, and M dq (7,). A torque that falls to zero just as the
     motion ends, at half the torque rate R, is sqrt(R p) for the momentum p: with more than that it
-    could not be taken back in time, and would throw the arm back.
+    could not be taken back in time, and would throw the arm back. Half of that torque takes longer
+    than the 85 ms within which a hold stands.
     """
     rate = constants.hold_rate
     for j in range(7):
         momentum[j] = 0.0
         for k in range(7):
             momentum[j] += inertia[j, k] * dq[k]
-        rate = min(rate, np.sqrt(0.5 * constants.torque_rate[j] / max(abs(momentum[j]), 1e-9)))
+        rate = min(rate, np.sqrt(constants.torque_rate[j] / max(abs(momentum[j]), 1e-9)))
     return rate
 
 
