@@ -103,3 +103,10 @@ def test_the_messages_are_those_of_the_schema() -> None:
     Label.model_validate(SENT[3])
     with pytest.raises(ValueError, match="lease_epoch"):
         Drive.model_validate(SENT[4])
+
+
+@pytest.mark.parametrize("field", ["robot", "task", "cell", "emergency_stop"])
+def test_what_a_robot_says_of_itself_can_be_stored(field: str) -> None:
+    """A NUL in one of them ended what keeps the robots, beside the link."""
+    with pytest.raises(ValueError, match="NUL"):
+        hello(**{field: "\0"})

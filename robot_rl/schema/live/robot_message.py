@@ -6,7 +6,15 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.live.telemetry import Telemetry
-from robot_rl.schema.message import PROTOCOL_VERSION, Message, Quaternion, Vector3
+from robot_rl.schema.message import (
+    PROTOCOL_VERSION,
+    CameraName,
+    Message,
+    Name,
+    Quaternion,
+    Text,
+    Vector3,
+)
 
 
 class RobotTime(Message):
@@ -76,13 +84,13 @@ class RobotHello(Message):
 
     kind: Literal["robot_hello"] = "robot_hello"
     protocol: int = PROTOCOL_VERSION
-    robot: str
-    task: str
-    cell: str
-    arms: tuple[str, ...]  # those that the task moves: a person drives one of them at a time
-    cameras: tuple[str, ...]
-    failure_classes: tuple[str, ...] = ()  # of the task, in the order of the number keys
-    emergency_stop: str  # where the hard-wired one is, in the cell's words
+    robot: Name
+    task: Name
+    cell: Name
+    arms: tuple[Name, ...]  # those that the task moves: a person drives one of them at a time
+    cameras: tuple[CameraName, ...]
+    failure_classes: tuple[Name, ...] = ()  # of the task, in the order of the number keys
+    emergency_stop: Text  # where the hard-wired one is, in the cell's words
     simulated: bool
     lockstep: bool
 
