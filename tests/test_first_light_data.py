@@ -32,7 +32,7 @@ from tests.server.conftest import (
     temporary_database,
 )
 
-pytestmark = pytest.mark.slow  # starts Postgres, loads torch
+pytestmark = [pytest.mark.slow, pytest.mark.beside]  # starts Postgres, loads torch
 
 STEPS, TRAINABLE, VERSIONS = 186, 120, 4
 """As the rehearsal's report said: steps stored, steps available to the learner, versions."""

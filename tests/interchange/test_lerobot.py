@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.slow,  # loads LeRobot
+    pytest.mark.beside,
     pytest.mark.timeout(600),
     pytest.mark.filterwarnings("ignore"),  # LeRobot's own
 ]

@@ -183,6 +183,7 @@ def test_compiled_networks_learn_the_same(name: str, seed: int) -> None:
 @TRACED
 @pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")  # inductor's own
 @pytest.mark.slow
+@pytest.mark.beside
 @pytest.mark.timeout(400)
 def test_compiled_by_inductor_they_learn_the_same(seed: int) -> None:
     if shutil.which("g++") is None:

@@ -83,7 +83,10 @@ class Start:
     source: Path
 
 
-@pytest.fixture(scope="module", params=["smolvla", pytest.param("act", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module",
+    params=["smolvla", pytest.param("act", marks=[pytest.mark.slow, pytest.mark.beside])],
+)
 def start(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Start:
     folder = tmp_path_factory.mktemp(request.param)
     write: Any = {"smolvla": write_tiny_smolvla, "act": write_tiny_act}[request.param]
