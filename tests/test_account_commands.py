@@ -68,7 +68,7 @@ def test_a_token_from_first_to_last(server: RunningServer) -> None:
     (token,) = json.loads(run("tokens", "list", "--json"))
     assert token["expires_t_utc"] is not None
     run("tokens", "revoke", token["token_id"])
-    server.app.state.services.gate._remembered.clear()  # it is, within two seconds
+    server.app.state.services.gate._remembered.doubt()  # it is, within two seconds
     assert httpx.get(server.url + "/api/me", headers=headers).status_code == 401
     assert "revoked" in run("tokens", "list")
     with pytest.raises(PlainError, match="is not the id of a token"):

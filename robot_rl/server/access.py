@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from robot_rl.errors import AccessRefused, SignInNeeded
+from robot_rl.errors import AccessRefused, SignInNeeded, Unavailable
 from robot_rl.schema.message import utc_now
 from robot_rl.server.accounts.roles import Role
 from robot_rl.server.accounts.secret_hash import hash_of
@@ -26,10 +26,11 @@ from robot_rl.server.database import AWAY, Database
 from robot_rl.server.remembered import Remembered
 from robot_rl.server.settings import ServerSettings
 from robot_rl.server.tables import BrowserSessionTable, TokenTable, UserTable
-from robot_rl.server.threads import IDENTITIES, BoundedThreads
+from robot_rl.server.threads import IDENTITIES, STRANGERS, BoundedThreads
 
 LOOK_UP_S = 0.5  # at who is known: a database that hangs holds up nobody who may stop a robot
 LOOK_UPS_WAITING = 1024
+STRANGERS_WAITING = 256
 LOOK_AGAIN_S = 2.0  # at callers whose socket stays open
 USES_KEPT_EVERY_S = 20.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -64,7 +65,10 @@ class Principal:
 
 
 class AccessGuard:
-    """Tells who sent a request. While the database is away, callers stay who they were."""
+    """Tells who sent a request. While the database is away, callers stay who they were.
+
+    Strangers wait in a line of their own: a burst of made-up tokens holds up nobody who is known.
+    """
 
     def __init__(self, database: Database, settings: ServerSettings) -> None:
         self._database = database
@@ -72,11 +76,15 @@ class AccessGuard:
         self._origins = frozenset(settings.origins)
         self._remembered = Remembered[Principal]()
         self._threads = BoundedThreads(IDENTITIES, LOOK_UPS_WAITING)
+        self._strangers = BoundedThreads(STRANGERS, STRANGERS_WAITING)
         self._forgotten = asyncio.Event()
         self._used: dict[str, datetime] = {}
 
     async def admit(self, connection: HTTPConnection) -> Principal:
-        """Who is calling; the database is asked only when needed. Raises AccessRefused."""
+        """Who is calling; the database is asked only when needed.
+
+        Raises AccessRefused; for a stranger, too, what AWAY names and Unavailable.
+        """
         key, otherwise = self._identify(connection)
         now = time.monotonic()
         fresh = self._remembered.fresh(key, now)
@@ -84,10 +92,11 @@ class AccessGuard:
             return fresh
         known = self._remembered.known(key, now)
         forgotten = self._forgotten
+        threads = self._threads if self._remembered.has_met(key) else self._strangers
         try:
             async with asyncio.timeout(None if known is None else LOOK_UP_S):
-                principal = await self._threads.run(partial(self._look_up, key))
-        except (*AWAY, TimeoutError):
+                principal = await threads.run(partial(self._look_up, key))
+        except (*AWAY, Unavailable, TimeoutError):
             if known is None:
                 raise
             if forgotten is not self._forgotten:  # rights have changed: it may be known no longer
@@ -106,7 +115,8 @@ class AccessGuard:
         """While the caller of an open socket may stay. Raises AccessRefused when that is over.
 
         At once after signing out, soon after a token was revoked, a role changed or a session
-        expired. A database that is away proves nothing: the robot can still be stopped then.
+        expired. A database that is away or overloaded proves nothing: the robot can still be
+        stopped then.
         """
         while True:
             forgotten = self._forgotten
@@ -115,7 +125,7 @@ class AccessGuard:
                     await forgotten.wait()
             try:
                 found = await self.admit(connection)
-            except AWAY:
+            except (*AWAY, Unavailable):
                 continue
             if found != principal:
                 raise SignInNeeded("the rights of this caller have changed")
@@ -173,7 +183,7 @@ class AccessGuard:
         """Rights have changed: everybody is looked up anew, and sockets of those who may no longer
         stay are closed. From the event loop only.
         """
-        self._remembered.clear()
+        self._remembered.doubt()
         forgotten, self._forgotten = self._forgotten, asyncio.Event()
         forgotten.set()
 

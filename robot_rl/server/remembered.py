@@ -1,5 +1,6 @@
 """Who called a moment ago: asked again every two seconds, good for hours while nobody can be."""
 
+import math
 from dataclasses import dataclass
 
 FRESH_S = 2.0  # a revoked token is refused after this long at the latest
@@ -38,10 +39,17 @@ class Remembered[P]:
 
     def trust(self, key: str, now: float) -> None:
         """Without an answer: nobody is asked again for a moment."""
-        self._entries[key].fresh_until = now + FRESH_S
+        if (entry := self._entries.get(key)) is not None:  # others may have pushed it out
+            entry.fresh_until = now + FRESH_S
 
     def forget(self, key: str) -> None:
         self._entries.pop(key, None)
 
-    def clear(self) -> None:
-        self._entries.clear()
+    def has_met(self, key: str) -> bool:
+        """Whether it was known once, and nobody has found since that it no longer is."""
+        return key in self._entries
+
+    def doubt(self) -> None:
+        """Everybody has to be asked about anew."""
+        for entry in self._entries.values():
+            entry.confirmed = entry.fresh_until = -math.inf

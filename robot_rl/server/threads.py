@@ -13,7 +13,8 @@ from robot_rl.errors import Unavailable
 
 HEAVY = 2  # metrics, exports, large lists
 HEAVY_WAITING = 64
-IDENTITIES = 4  # who is calling
+IDENTITIES = 2  # who is calling, of those who were known a moment ago
+STRANGERS = 2  # who is calling, of all others
 OTHERS = (
     10  # together no more than the database has connections (database.POOL_SIZE, POOL_OVERFLOW)
 )
@@ -25,13 +26,18 @@ class BoundedThreads:
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._limiter = CapacityLimiter(threads)
-        self._waiting = waiting
+        self._most = threads + waiting
+        self._inside = 0  # the limiter's own count of those who wait comes too late for a burst
 
     async def run[T](self, work: Callable[[], T]) -> T:
         """Cancelled, it leaves the call to end by itself. Raises Unavailable when too many wait."""
-        if self._limiter.statistics().tasks_waiting >= self._waiting:
+        if self._inside >= self._most:
             raise Unavailable("the server has too much to compute at the moment; try again")
-        return await to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
+        self._inside += 1
+        try:
+            return await to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
+        finally:
+            self._inside -= 1
 
 
 def share_out() -> None:
