@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
 
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server.database import Database
@@ -52,7 +53,11 @@ def note(
 
 
 def add(connection: Connection, entries: Iterable[AuditEntry]) -> None:
-    connection.execute(insert(AuditEntryTable), [entry.model_dump() for entry in entries])
+    """Those that are there already stay as they are."""
+    connection.execute(
+        insert(AuditEntryTable).on_conflict_do_nothing(),
+        [entry.model_dump() for entry in entries],
+    )
 
 
 def newest(database: Database, limit: int, before: datetime | None) -> tuple[AuditEntry, ...]:

@@ -5,6 +5,7 @@ import logging
 from collections import OrderedDict
 from uuid import UUID
 
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.schema.live.client_message import (
@@ -19,8 +20,9 @@ from robot_rl.schema.live.client_message import (
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import audit
 from robot_rl.server.audit import AuditEntry
-from robot_rl.server.database import AWAY, Database
+from robot_rl.server.database import AWAY, Database, reason
 from robot_rl.server.hub import Client
+from robot_rl.server.problems import never_storable
 
 WRITTEN_EVERY_S = 0.5
 WAITING = 4096  # entries, while the database is away
@@ -36,6 +38,7 @@ class ControlAudit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: OrderedDict[tuple[UUID, str], AuditEntry] = OrderedDict()
+        self._writing: tuple[AuditEntry, ...] = ()  # whether they are stored is not known yet
         self._lost = 0
 
     def heard(self, client: Client, message: ClientMessage, *, sent: bool) -> None:
@@ -45,7 +48,7 @@ class ControlAudit:
             return
         action, detail = said
         before = self._waiting.get((client.client_id, action))
-        if before is None and len(self._waiting) >= WAITING:
+        if before is None and len(self._writing) + len(self._waiting) >= WAITING:
             self._lost += 1
             return
         count = 1 if before is None else int(before.detail["count"]) + 1
@@ -66,20 +69,33 @@ class ControlAudit:
             await self.flush()
 
     async def flush(self) -> None:
-        """Writes what waits; while the database is away it goes on waiting."""
-        if not self._waiting:
+        """Writes what waits; while the database is away it goes on waiting.
+
+        Cut off, or with its answer lost, a write is made again: an entry is stored once all the
+        same, because it keeps its id and gets no further acts.
+        """
+        if not await self._written():
             return
-        entries = tuple(self._waiting.values())
-        try:
-            await run_in_threadpool(_store, self._database, entries)
-        except AWAY:
-            return
-        for key, entry in list(self._waiting.items()):
-            if entry in entries:
-                del self._waiting[key]
-        if self._lost:
-            _log.error("audit: %d acts were not recorded while the database was away", self._lost)
+        self._writing = tuple(self._waiting.values())
+        self._waiting.clear()
+        if await self._written() and self._lost:
+            _log.error("audit: %d acts were not recorded", self._lost)
             self._lost = 0
+
+    async def _written(self) -> bool:
+        if not self._writing:
+            return True
+        try:
+            await run_in_threadpool(_store, self._database, self._writing)
+        except AWAY:
+            return False
+        except DBAPIError as error:
+            _log.error("audit: the database refused what was to be kept: %s", reason(error))
+            if not never_storable(error):
+                return False
+            self._lost += len(self._writing)
+        self._writing = ()
+        return True
 
 
 def _store(database: Database, entries: tuple[AuditEntry, ...]) -> None:

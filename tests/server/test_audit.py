@@ -7,6 +7,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from robot_rl.schema.episode import Outcome
 from robot_rl.schema.live.client_message import (
@@ -102,6 +104,50 @@ def test_while_the_database_is_away_acts_wait_and_are_bounded(
 
     asyncio.run(keep())
     assert len(entries(database)) == 3
+
+
+def test_a_commit_whose_answer_was_lost_is_not_stored_twice(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = control_audit._store
+
+    def store_and_lose_the_answer(database: Database, written: tuple[AuditEntry, ...]) -> None:
+        store(database, written)
+        raise OperationalError("COMMIT", None, ConnectionError("the answer was lost"))
+
+    async def keep() -> None:
+        kept, person = ControlAudit(database), ada()
+        kept.heard(person, Stop(request_id=new_id()), sent=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(control_audit, "_store", store_and_lose_the_answer)
+            await kept.flush()
+        kept.heard(person, Stop(request_id=new_id()), sent=True)
+        await kept.flush()
+
+    asyncio.run(keep())
+    found = entries(database)
+    assert [(entry.action, entry.detail["count"]) for entry in found] == [("control.stop", "1")] * 2
+
+
+def test_entries_that_the_database_refuses_end_no_writing(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(database: Database, written: tuple[AuditEntry, ...]) -> None:
+        with database.transaction() as connection:
+            connection.execute(text("SELECT 1/0"))
+
+    async def keep() -> None:
+        kept = ControlAudit(database)
+        kept.heard(ada(), Stop(request_id=new_id()), sent=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(control_audit, "_store", refuse)
+            await kept.flush()
+        kept.heard(ada(), Clear(request_id=new_id()), sent=True)
+        await kept.flush()
+
+    asyncio.run(keep())
+    assert [entry.action for entry in entries(database)] == ["control.clear"]
+    assert "1 acts were not recorded" in caplog.text
 
 
 def test_what_a_person_asks_for_by_a_live_socket_is_kept(server: RunningServer) -> None:
