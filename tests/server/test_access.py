@@ -201,21 +201,40 @@ def replace_token(server: RunningServer, role: str, name: str) -> str:
     return secret
 
 
+def who(server: RunningServer, secret: str) -> tuple[str, str] | None:
+    """Role and name of whoever shows it; None where it is refused."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    answer = httpx.get(server.url + "/api/me", headers=headers)
+    if answer.status_code == 401:
+        return None
+    return answer.json()["role"], answer.json()["name"]
+
+
 def test_a_replaced_token_is_refused(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remembered, "FRESH_S", 0.0)
-    headers = server.bearer("learner", "gpu_box")
-    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
-    other = server.bearer("learner", "second_box")
-    secret = replace_token(server, "learner", "gpu_box")
-    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 401
-    old = headers["Authorization"].removeprefix("Bearer ")
-    for accepted in (other, {"Authorization": f"Bearer {secret}"}):
-        assert httpx.get(server.url + "/api/me", headers=accepted).status_code == 200
+    old = server.token("learner", "gpu_box")
+    assert who(server, old) == ("learner", "gpu_box")
+    new = replace_token(server, "learner", "gpu_box")
+    assert who(server, old) is None
+    assert who(server, new) == ("learner", "gpu_box")
     grant = Grant(role="learner", name="gpu_box", secret=old)
     tokens.renew_grants(server.database, [grant])  # the old one was put back
-    assert httpx.get(server.url + "/api/me", headers=headers).status_code == 200
+    assert who(server, old) == ("learner", "gpu_box")
+
+
+def test_tokens_of_the_environment_follow_it(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "FRESH_S", 0.0)
+    unset, moved = server.token("admin", "admin"), server.token("operator", "operator")
+    grant = Grant(role="robot", name="panda", secret=moved)
+    tokens.renew_grants(server.database, [grant, grant])
+    assert who(server, unset) is None
+    assert who(server, moved) == ("robot", "panda")
+    tokens.renew_grants(server.database, [])
+    assert who(server, moved) is None
 
 
 @pytest.mark.parametrize(

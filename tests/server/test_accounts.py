@@ -137,6 +137,28 @@ def test_the_memory_of_failures_is_bounded() -> None:
     assert len(counted._failed) <= attempts.KEPT_KEYS
 
 
+def test_refused_attempts_push_out_no_count() -> None:
+    counted = SignInAttempts()
+    (of_one, of_address, _) = attempts.LIMITS
+    for _ in range(of_one.failures):
+        counted.begin("ada", "10.0.0.1", 0.0)
+    for number in range(of_address.failures):
+        counted.begin(f"n{number}", "10.0.0.2", 0.0)
+    for number in range(2 * attempts.KEPT_KEYS):
+        with pytest.raises(TooOften):
+            counted.begin(f"other{number}", "10.0.0.2", 0.0)
+    with pytest.raises(TooOften):
+        counted.begin("ada", "10.0.0.1", 0.0)
+
+
+def test_a_sign_in_whose_count_is_gone_succeeds() -> None:
+    counted = SignInAttempts()
+    counted.begin("ada", "10.0.0.1", 0.0)
+    for number in range(attempts.KEPT_KEYS):
+        counted.begin(f"n{number}", f"a{number}", 0.0)
+    counted.succeeded("ada", "10.0.0.1", 0.0)
+
+
 type Change = Callable[[RunningServer], Any]
 ENDINGS: dict[str, Change] = {
     "removed": lambda server: users.remove(server.database, "ada", by=BY),
@@ -199,6 +221,17 @@ def test_my_sessions_are_listed_and_ended(
         assert browser.delete(f"/api/sessions/{mine[0]['session_id']}").status_code == 204
         assert other.get("/api/me").status_code == 401
         assert browser.get("/api/me").status_code == 200
+
+
+def test_a_token_of_the_same_name_neither_lists_nor_ends_a_persons_sessions(
+    server: RunningServer, admin: httpx.Client
+) -> None:
+    (own,) = admin.get("/api/sessions").json()["sessions"]
+    assert own["name"] == "operator"
+    with server.client("operator", "operator") as script:
+        assert script.get("/api/sessions").json()["sessions"] == []
+        assert script.delete(f"/api/sessions/{own['session_id']}").status_code == 404
+    assert admin.get("/api/me").status_code == 200
 
 
 def test_my_own_password_needs_the_current_one(

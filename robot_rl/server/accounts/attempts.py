@@ -37,26 +37,36 @@ class SignInAttempts:
         """Counts the attempt as failed until it has succeeded, so that many at once are no way
         around. Raises TooOften.
         """
-        entries = [self._times(limit, name, address, now_s) for limit in LIMITS]
-        for limit, times in zip(LIMITS, entries, strict=True):
+        for limit in LIMITS:
+            times = self._times(limit, name, address, now_s)
             if len(times) >= limit.failures:
                 wait_s = round(times[-limit.failures] + limit.within_s - now_s) + 1
                 raise TooOften(
                     f"too many attempts to sign in failed: try again in {wait_s} s, or ask an "
                     "admin for a sign-in link"
                 )
-        for times in entries:
-            times.append(now_s)
+        # Only what is admitted, and so costs a hash, takes room: refusals push out no count.
+        for limit in LIMITS:
+            self._keep(limit, name, address, [*self._times(limit, name, address, now_s), now_s])
 
     def succeeded(self, name: str, address: str, now_s: float) -> None:
+        """Its count may be gone: it is too old, or others have pushed it out."""
         for limit in LIMITS:
-            self._times(limit, name, address, now_s).pop()
+            self._keep(limit, name, address, self._times(limit, name, address, now_s)[:-1])
 
     def _times(self, limit: AttemptLimit, name: str, address: str, now_s: float) -> list[float]:
         """The failures that still count, of this attempt's kind."""
-        key = (limit, name if limit.by_name else "", address if limit.by_address else "")
-        times = [t_s for t_s in self._failed.pop(key, []) if t_s > now_s - limit.within_s]
-        self._failed[key] = times
-        while len(self._failed) > KEPT_KEYS:
+        times = self._failed.get(_key(limit, name, address), [])
+        return [t_s for t_s in times if t_s > now_s - limit.within_s]
+
+    def _keep(self, limit: AttemptLimit, name: str, address: str, times: list[float]) -> None:
+        key = _key(limit, name, address)
+        self._failed.pop(key, None)
+        if times:
+            self._failed[key] = times
+        if len(self._failed) > KEPT_KEYS:
             self._failed.popitem(last=False)
-        return times
+
+
+def _key(limit: AttemptLimit, name: str, address: str) -> tuple[AttemptLimit, str, str]:
+    return limit, name if limit.by_name else "", address if limit.by_address else ""

@@ -106,8 +106,11 @@ def open_session(connection: Connection, maker: Maker, browser: SeenBrowser, act
     return secret
 
 
-def listed(database: Database, name: str | None, here: str | None) -> tuple[OpenSession, ...]:
-    """Those that are open, newest first; `here` is the hash of the caller's own."""
+def listed(database: Database, owner: Maker | None, here: str | None) -> tuple[OpenSession, ...]:
+    """Those that are open, newest first; `here` is the hash of the caller's own.
+
+    Not by name: an account and tokens may share one.
+    """
     sessions = BrowserSessionTable
     query = (
         select(sessions.__table__, func.coalesce(sessions.account, TokenTable.name).label("name"))
@@ -119,8 +122,11 @@ def listed(database: Database, name: str | None, here: str | None) -> tuple[Open
         )
         .order_by(sessions.created_t_utc.desc())
     )
-    if name is not None:
-        query = query.where(func.coalesce(sessions.account, TokenTable.name) == name)
+    if owner is not None:
+        query = query.where(
+            sessions.account.is_not_distinct_from(owner.account),
+            sessions.token_sha256.is_not_distinct_from(owner.token_sha256),
+        )
     with database.engine.connect() as connection:
         return tuple(
             OpenSession(

@@ -1,6 +1,6 @@
 """Tokens of robots, learners and scripts: shown once, kept as hashes, listed, revoked, expiring."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -114,41 +114,36 @@ def usable() -> ColumnElement[bool]:
 
 
 def renew_grants(database: Database, grants: Sequence[Grant]) -> None:
-    """Stores the environment's tokens; its older ones of the same role and name are revoked.
+    """Makes the environment's tokens these, with these roles and names; its others are revoked.
 
     One that a person revoked stays so. Raises PlainError for an unknown role.
     """
     keep_grants(database, grants)
-    kept = [hash_of(grant.secret) for grant in grants]
+    of_environment = update(TokenTable).where(TokenTable.made_by == ENVIRONMENT)
+    given = TokenTable.sha256.in_([hash_of(grant.secret) for grant in grants])
     with database.transaction() as connection:
-        for role, name in {(grant.role, grant.name) for grant in grants}:
-            same = update(TokenTable).where(
-                TokenTable.role == role,
-                TokenTable.name == name,
-                TokenTable.made_by == ENVIRONMENT,
-            )
-            replaced = same.where(
-                TokenTable.sha256.not_in(kept), TokenTable.revoked_t_utc.is_(None)
-            )
-            connection.execute(replaced.values(revoked_t_utc=utc_now(), revoked_by=ENVIRONMENT))
-            back = same.where(TokenTable.sha256.in_(kept), TokenTable.revoked_by == ENVIRONMENT)
-            connection.execute(back.values(revoked_t_utc=None, revoked_by=None))
+        gone = of_environment.where(~given, TokenTable.revoked_t_utc.is_(None))
+        connection.execute(gone.values(revoked_t_utc=utc_now(), revoked_by=ENVIRONMENT))
+        back = of_environment.where(given, TokenTable.revoked_by == ENVIRONMENT)
+        connection.execute(back.values(revoked_t_utc=None, revoked_by=None))
 
 
-def keep_grants(database: Database, grants: Iterable[Grant]) -> None:
-    """Stores tokens beside those that are there. Raises PlainError for an unknown role."""
+def keep_grants(database: Database, grants: Sequence[Grant]) -> None:
+    """Stores tokens beside those that are there; of one given twice the first counts.
+
+    Raises PlainError for an unknown role.
+    """
     with database.transaction() as connection:
-        for grant in grants:
+        for secret, grant in {each.secret: each for each in reversed(grants)}.items():
+            called = {"name": grant.name, "role": role_of(grant.role)}
             connection.execute(
                 upsert(TokenTable)
-                .values(
-                    sha256=hash_of(grant.secret),
-                    token_id=new_id(),
-                    name=grant.name,
-                    role=role_of(grant.role),
-                    made_by=ENVIRONMENT,
+                .values(sha256=hash_of(secret), token_id=new_id(), made_by=ENVIRONMENT, **called)
+                .on_conflict_do_update(
+                    index_elements=[TokenTable.sha256],
+                    set_=called,
+                    where=TokenTable.made_by == ENVIRONMENT,
                 )
-                .on_conflict_do_nothing()
             )
 
 

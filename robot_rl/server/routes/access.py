@@ -106,10 +106,7 @@ async def get_login(token: str, request: Request, services: WithServices) -> Res
 @router.post("/api/login-links")
 def post_login_link(services: WithServices, caller: Caller) -> LoginUrl:
     """A new link for the caller's own name and role, to sign in with another browser."""
-    maker = Maker(
-        account=caller.account, token_sha256=None if caller.account else caller.token_sha256
-    )
-    url = sessions.issue_login(services.database, services.settings.origin, maker)
+    url = sessions.issue_login(services.database, services.settings.origin, _maker(caller))
     with services.database.transaction() as connection:
         audit.note(connection, caller.name, "login_link.issue", caller.name)
     return LoginUrl(url=url)
@@ -174,8 +171,8 @@ def get_sessions(
     """Browsers that are signed in as the caller."""
     if everybody and caller.role not in ADMINS:
         raise AccessRefused("only an admin may see everybody's sessions")
-    name = None if everybody else caller.name
-    found = sessions.listed(services.database, name, caller.session_sha256)
+    owner = None if everybody else _maker(caller)
+    found = sessions.listed(services.database, owner, caller.session_sha256)
     return SessionList(sessions=found)
 
 
@@ -187,11 +184,18 @@ async def delete_session(session_id: UUID, services: WithServices, caller: Calle
 
 
 def _end_session(services: Services, session_id: UUID, caller: Principal) -> None:
-    name = None if caller.role in ADMINS else caller.name
-    open_now = sessions.listed(services.database, name, None)
+    owner = None if caller.role in ADMINS else _maker(caller)
+    open_now = sessions.listed(services.database, owner, None)
     if session_id not in {each.session_id for each in open_now}:
-        raise NotFound(f"there is no open session {session_id} of {name or 'anybody'}")
+        whose = "anybody" if owner is None else caller.name
+        raise NotFound(f"there is no open session {session_id} of {whose}")
     sessions.end_session(services.database, session_id, by=caller.name)
+
+
+def _maker(caller: Principal) -> Maker:
+    return Maker(
+        account=caller.account, token_sha256=None if caller.account else caller.token_sha256
+    )
 
 
 def _browser(request: Request) -> SeenBrowser:
