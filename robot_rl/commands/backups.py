@@ -61,8 +61,7 @@ def restore(
     from robot_rl.server import backup as backups
     from robot_rl.server import integrity, migration
 
-    if not missing:
-        backups.newest(folder)  # before a database is made
+    backups.newest(folder)  # before a database or a folder is made
     with opened(data, make=not missing) as database, _progress(database, as_json) as seen:
         blobs = blobs_of(data)
         if missing:

@@ -8,9 +8,11 @@ to it, and none is removed as long as `blob_references.keeping` is held: whateve
 is still there when the copying comes to it, however much robots record meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -127,9 +129,9 @@ def put_back(database: Database, blobs: BlobStore, folder: Path, *, seen: Progre
     count, lacking = 0, list[str]()
     for reference in blob_references.references(database):
         if integrity.wrong_with(blobs, reference, read=True):
-            blobs.remove(reference.sha256)
             try:
-                count += _copy(kept, blobs, reference.sha256, reference.size_bytes)
+                _replace(kept, blobs, reference.sha256, reference.size_bytes)
+                count += 1
             except BlobMissing:
                 lacking.append(reference.sha256)
         seen()
@@ -154,8 +156,22 @@ def _copy(source: BlobStore, target: BlobStore, sha256: str, size_bytes: int) ->
     """False when it is there already. Raises BlobMissing when it is not whole in `source`."""
     if target.has(sha256) and target.size_bytes(sha256) == size_bytes:
         return False
+    with _whole(source, sha256, size_bytes) as file:
+        target.put_file(file, sha256)
+    return True
+
+
+def _replace(source: BlobStore, target: BlobStore, sha256: str, size_bytes: int) -> None:
+    """What is in `target` stays when this raises BlobMissing: a part of it may be readable."""
+    with _whole(source, sha256, size_bytes) as file:
+        target.remove(sha256)
+        target.put_file(file, sha256)
+
+
+@contextmanager
+def _whole(source: BlobStore, sha256: str, size_bytes: int) -> Iterator[BinaryIO]:
+    """The blob, read once and compared. Raises BlobMissing."""
     with source.open(sha256) as file:
         if content(file) != (sha256, size_bytes):
             raise damaged(sha256)
-        target.put_file(file, sha256)
-    return True
+        yield file

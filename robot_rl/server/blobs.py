@@ -66,16 +66,12 @@ class BlobStore(Protocol):
         """Raises BlobMissing."""
         ...
 
-    def free_bytes(self) -> int | None:
-        """Room that is left, where that is known."""
-        ...
-
     def listed(self) -> Iterator[StoredBlob]:
         """Everything that is stored whole."""
         ...
 
-    def remove(self, sha256: str) -> None:
-        """Nothing happens when it is not there."""
+    def remove(self, *hashes: str) -> None:
+        """All of them at once; nothing happens to one that is not there."""
         ...
 
     def leftovers(self, before: datetime) -> list[str]:
@@ -156,17 +152,15 @@ class FolderBlobs:
         except FileNotFoundError as error:
             raise missing(sha256) from error
 
-    def free_bytes(self) -> int | None:
-        return shutil.disk_usage(self._folder).free
-
     def listed(self) -> Iterator[StoredBlob]:
         for path in self._folder.glob("??/*"):
             found = _size_and_time(path)
             if is_sha256(sha256 := path.parent.name + path.name) and found is not None:
                 yield StoredBlob(sha256=sha256, size_bytes=found[0], stored_t_utc=found[1])
 
-    def remove(self, sha256: str) -> None:
-        self._path(sha256).unlink(missing_ok=True)
+    def remove(self, *hashes: str) -> None:
+        for sha256 in hashes:
+            self._path(sha256).unlink(missing_ok=True)
 
     def leftovers(self, before: datetime) -> list[str]:
         found = ((path, _size_and_time(path)) for path in self._folder.glob("??/.*"))

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -100,9 +100,6 @@ class BucketBlobs:
         with self._asked(sha256):
             return obstore.head(self._store, _key(sha256))["size"]
 
-    def free_bytes(self) -> int | None:
-        return None
-
     def listed(self) -> Iterator[StoredBlob]:
         with self._asked(""):
             for page in obstore.list(self._store, chunk_size=1000):
@@ -114,12 +111,10 @@ class BucketBlobs:
                             stored_t_utc=found["last_modified"],
                         )
 
-    def remove(self, sha256: str) -> None:
-        try:
-            with self._asked(sha256):
-                obstore.delete(self._store, _key(sha256))
-        except BlobMissing:
-            pass
+    def remove(self, *hashes: str) -> None:
+        """One request for up to 1000."""
+        with suppress(BlobMissing), self._asked(""):
+            obstore.delete(self._store, [_key(sha256) for sha256 in hashes])
 
     def leftovers(self, before: datetime) -> list[str]:
         """None are visible: the bucket's lifecycle rule aborts uploads that were cut off."""

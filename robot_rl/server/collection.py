@@ -11,7 +11,7 @@ from robot_rl.server.database import Database
 
 KEPT_FOR = timedelta(days=1)
 """An upload of several requests is over within this time; one that is not sends again."""
-_AT_A_TIME = 100  # while they are removed, what robots send waits
+_AT_A_TIME = 100  # one request to a bucket; while it lasts, what robots send waits
 
 
 class Collected(Message):
@@ -70,8 +70,6 @@ def _remove(database: Database, blobs: BlobStore, found: Iterable[StoredBlob]) -
         with database.transaction() as connection:
             blob_references.exclude(connection)
             free = blob_references.unreferenced(connection, [blob.sha256 for blob in batch])
-            for blob in batch:
-                if blob.sha256 in free:
-                    blobs.remove(blob.sha256)
-                    removed.append(blob)
+            blobs.remove(*free)
+        removed += [blob for blob in batch if blob.sha256 in free]
     return removed

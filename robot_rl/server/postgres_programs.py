@@ -6,6 +6,7 @@ import subprocess
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO
 
 from sqlalchemy import URL
@@ -41,30 +42,38 @@ def restore(database: Database, path: Path) -> None:
     """Into a database without tables, all of it or nothing. Raises PostgresProgramFailed."""
     folder, environment = _of(database)
     psql = [folder / "psql", "--quiet", "--no-psqlrc", "--single-transaction"]
+    half = True
     with (
+        TemporaryFile() as reader_said,  # files, for a full pipe would stop who writes to it
+        TemporaryFile() as writer_said,
         subprocess.Popen(
             [folder / "pg_restore", "--no-owner", "--no-privileges", "-f", "-", path],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=reader_said,
         ) as reader,
         subprocess.Popen(
             [*psql, "-v", "ON_ERROR_STOP=1", "-o", os.devnull],
             env=environment,
             stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=writer_said,
         ) as writer,
     ):
-        with suppress(BrokenPipeError):  # psql says below why it ended
+        try:
             _hand_on(_pipe(reader.stdout), _pipe(writer.stdin))
-        reader_said = _pipe(reader.stderr).read()
-        if reader.wait() != 0:
-            writer.kill()  # or it would commit the first half
-        with suppress(BrokenPipeError):
-            _pipe(writer.stdin).close()
-        writer_said = _pipe(writer.stderr).read()
-    if writer.returncode > 0:
-        _end(writer.returncode, writer_said, "psql")
-    _end(reader.returncode, reader_said, "pg_restore")
+            half = reader.wait() != 0
+        except BrokenPipeError:  # psql has ended and says below why
+            half = False
+            reader.kill()  # it would wait for ever for somebody to read
+        finally:
+            if half:
+                writer.kill()  # or it would commit the first half
+            with suppress(BrokenPipeError):
+                _pipe(writer.stdin).close()
+        writer.wait()
+        reader.wait()
+        if not half:
+            _end(writer.returncode, _all_of(writer_said), "psql")
+        _end(reader.returncode, _all_of(reader_said), "pg_restore")
 
 
 def _hand_on(sql: IO[bytes], to: IO[bytes]) -> None:
@@ -72,6 +81,11 @@ def _hand_on(sql: IO[bytes], to: IO[bytes]) -> None:
         # What pg_restore sets for itself since version 17, an older server does not know.
         if number > _HEADER_LINES or line != _UNKNOWN_BEFORE_17:
             to.write(line)
+
+
+def _all_of(said: IO[bytes]) -> bytes:
+    said.seek(0)
+    return said.read()
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
@@ -119,4 +133,6 @@ def _environment(url: URL) -> dict[str, str]:
 def _end(code: int, said: bytes, name: str) -> None:
     if code != 0:
         sentence = re.sub(r"\s+", " ", said.decode(errors="replace")).strip()
-        raise PostgresProgramFailed(f"{name} ended with {code}: {sentence[:500]}")
+        raise PostgresProgramFailed(
+            f"{name} ended with {code}: {sentence[:500] or 'it did not say why'}"
+        )

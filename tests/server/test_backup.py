@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, func, make_url, select, text
+from typer.testing import CliRunner
 
+from robot_rl.cli import app
 from robot_rl.errors import Conflict, NotFound
 from robot_rl.schema.message import new_id
 from robot_rl.server import backup, integrity, migration, policies
@@ -185,6 +187,56 @@ def test_a_restore_that_fails_leaves_the_database_empty(
     with pytest.raises(backup.postgres_programs.PostgresProgramFailed, match="pg_restore ended"):
         backup.postgres_programs.restore(empty, dump)
     assert migration.found(empty) is None
+
+
+@pytest.mark.parametrize(
+    ("psql", "said"),
+    [
+        ("echo no room on the disk >&2; exit 3", "psql ended with 3: no room on the disk"),
+        ("cat >/dev/null; kill -9 $$", "psql ended with -9: it did not say why"),
+        ("head -c 999999 /dev/zero >&2; cat >/dev/null; exit 2", "psql ended with 2: "),
+    ],
+)
+def test_a_psql_that_ends_is_told_and_not_waited_for(
+    psql: str, said: str, empty: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pg_restore would go on for ever, or has ended well; more than a pipe holds either way."""
+    for name, script in (("pg_restore", "head -c 9999999 /dev/zero"), ("psql", psql)):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    programs = backup.postgres_programs
+    monkeypatch.setattr(programs, "_folder", lambda _major: tmp_path)
+    with pytest.raises(programs.PostgresProgramFailed, match=said):
+        programs.restore(empty, tmp_path / "a.dump")
+
+
+def test_missing_blobs_of_a_folder_without_a_backup(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typing error makes no folder and touches nothing."""
+    monkeypatch.setenv("DATABASE_URL", database.url.render_as_string(hide_password=False))
+    asked = ["db", "restore", str(tmp_path / "typo"), "--missing", "--data", str(tmp_path / "data")]
+    with pytest.raises(NotFound, match="typo holds no finished backup"):
+        CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert not (tmp_path / "typo").exists()
+
+
+def test_a_damaged_blob_stays_until_the_backup_has_shown_a_better_one(
+    database: Database, blobs: FolderBlobs, tmp_path: Path
+) -> None:
+    recorded(database, blobs)
+    backup.make(database, blobs, tmp_path / "backup", seen=nothing)
+    stored, kept = sorted(blobs.listed(), key=lambda blob: blob.sha256), tmp_path / "backup"
+    absent, rotten, whole = (blob.sha256 for blob in stored[:3])
+    for sha256 in (absent, rotten, whole):
+        blobs._path(sha256).write_bytes(b"mostly readable")
+    backup.blobs_in(kept).remove(absent)
+    backup.blobs_in(kept)._path(rotten).write_bytes(b"rotten")
+    returned = put_back(database, blobs, kept, seen=nothing)
+    assert (returned.blobs, returned.lacking) == (1, (absent, rotten))
+    for sha256 in (absent, rotten):
+        assert blobs._path(sha256).read_bytes() == b"mostly readable"
+    assert blobs.get(whole)
 
 
 def test_the_server_works_on_a_foreign_postgres(

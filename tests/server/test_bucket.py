@@ -2,11 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
+from obstore.store import S3Store
 
 from robot_rl.errors import Unavailable
 from robot_rl.schema.message import new_id
@@ -118,6 +120,26 @@ def test_it_is_checked_collected_and_backed_up_as_a_folder_is(
     other = BucketBlobs(f"{bucket}-restored")
     backup.restore(empty, other, tmp_path / "backup", seen=nothing)
     assert integrity.look(empty, other, read=True).sound
+
+
+def test_many_are_removed_by_one_request(
+    database: Database, blobs: BucketBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Robots wait as long as it lasts."""
+    asked: list[object] = []
+
+    def delete(store: S3Store, paths: Sequence[str], delete: Any = obstore.delete) -> None:
+        asked.append(paths)
+        delete(store, paths)
+
+    monkeypatch.setattr(obstore, "delete", delete)
+    recorded(database, blobs)
+    used = {blob.sha256 for blob in blobs.listed()}
+    for number in range(30):
+        blobs.put(bytes([number]))
+    assert collect(database, blobs, kept_for=NOW).orphans == 30
+    assert {blob.sha256 for blob in blobs.listed()} == used
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("url", ["file:///tmp/x", "s3://", "s3://key:secret@bucket", "bucket"])
