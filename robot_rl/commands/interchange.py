@@ -118,7 +118,9 @@ def import_episodes(
     robot: Annotated[str, typer.Option(help="The name that the episodes get.")] = "imported",
     data: Data = DATA,
 ) -> None:
-    """Store the episodes of a LeRobotDataset as demonstrations of a task. Each is stored once.
+    """Store the episodes of a LeRobotDataset for a task. Each is stored once.
+
+    They are demonstrations; what robot-rl exported keeps what it was recorded for.
 
     Example: `robot-rl episodes import lift_v3 --task lift_cube --map front=observation.images.top`
     """
@@ -144,7 +146,7 @@ def import_episodes(
             new += was_new
             tell(done, len(dataset.episodes))
     known = len(dataset.episodes) - new
-    print(f"{new} episodes were stored as demonstrations of {wanted.name}, {known} were there")
+    print(f"{new} episodes were stored for {wanted.name}, {known} were there")
 
 
 def _note(database: "Database", action: str, target: str, told: dict[str, str]) -> None:

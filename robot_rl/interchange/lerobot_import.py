@@ -1,13 +1,13 @@
-"""Episodes of a LeRobotDataset as demonstrations of a task, the way a robot would send them.
+"""Episodes of a LeRobotDataset as episodes of a task, the way a robot would send them.
 
-Everything about an imported episode follows from the dataset and the task, its ids too: imported
-again it is the same episode.
+What a dataset of robot-rl was recorded for is kept; others are demonstrations. The ids follow from
+the content of the dataset and the task: imported again, or from a copy, it is the same episode.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,7 @@ from safety.vocabulary import Phase, Source
 
 LABELLER = "import"
 _SAME_RATE = 1e-3  # Hz
+_ID_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)  # a dataset of somebody else keeps no time
 _LARGEST = 1.0 + 1e-3  # of an action as it was ordered, with rounding
 
 
@@ -99,11 +100,13 @@ class Import:
         t_ns = records[-1].step.t_robot_ns
         started = EpisodeStarted(
             episode_id=episode_id,
-            run_id=derived_id(began, f"{dataset.fingerprint} {task.name} {self.robot} run"),
+            run_id=derived_id(
+                self._id_time(number), f"{dataset.fingerprint} {task.name} {self.robot} run"
+            ),
             robot=self.robot,
             task=task.name,
             instruction=dataset.instruction(number) or task.instruction,
-            purpose=Purpose.DEMONSTRATION,
+            purpose=Purpose(facts.purpose or Purpose.DEMONSTRATION),
             seed=facts.seed,
             step_s=task.step_s,
             cameras=task.cameras,
@@ -135,21 +138,29 @@ class Import:
         )
 
     def id_of(self, number: int) -> UUID:
-        return derived_id(self._began(number), f"{self._name(number)} episode")
+        return derived_id(self._id_time(number), f"{self._name(number)} episode")
 
     def batch_of(self, number: int) -> UUID:
         """What its arrival is known by."""
-        return derived_id(self._began(number), f"{self._name(number)} batch")
+        return derived_id(self._id_time(number), f"{self._name(number)} batch")
 
     def _name(self, number: int) -> str:
         return f"{self.dataset.fingerprint} {self.task.name} {self.robot} {number}"
 
     def _began(self, number: int) -> datetime:
+        """As kept, else about when the dataset was written, which a copy may not know."""
+        return self._time(number, self.dataset.written_t_utc)
+
+    def _id_time(self, number: int) -> datetime:
+        """The same for every copy of the dataset."""
+        return self._time(number, _ID_EPOCH)
+
+    def _time(self, number: int, dataset_began: datetime) -> datetime:
         kept = self.dataset.facts(number).started_t_utc
         if kept:
             return datetime.fromisoformat(kept)
         before = self.dataset.episodes[number]["dataset_from_index"]
-        return self.dataset.written_t_utc + timedelta(seconds=before / self.dataset.rate)
+        return dataset_began + timedelta(seconds=before / self.dataset.rate)
 
     def _outcome(self, number: int, table: pa.Table) -> Outcome:
         """As kept, as `next.success` says, else a success: it is a demonstration."""

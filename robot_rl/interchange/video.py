@@ -141,8 +141,14 @@ def decode(path: Path, start_s: float, count: int, rate: float) -> Iterator[Imag
             for frame in container.decode(stream):
                 if wanted == count:
                     return
-                if _time_s(frame) < start_s + (wanted - 0.5) / rate:
+                t_s, wanted_s = _time_s(frame), start_s + wanted / rate
+                if t_s < wanted_s - 0.5 / rate:
                     continue  # between the key frame and the first
+                if t_s > wanted_s + 0.5 / rate:
+                    raise BadVideo(
+                        f"{path}: it has no frame at {wanted_s:g} s, and the next is at {t_s:g} s: "
+                        "copy the file again, or leave its episodes out"
+                    )
                 yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                 wanted += 1
     except (FFmpegError, IndexError) as error:

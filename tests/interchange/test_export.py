@@ -1,5 +1,6 @@
 """An export goes on where it was cut off, says plainly what it cannot do, and loses nothing."""
 
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -184,6 +186,25 @@ def test_pictures_come_back_in_their_places(
         assert min(quality) > least_db
     with pytest.raises(BadVideo, match=f"it ends after {len(steps)} of the {len(steps) + 1}"):
         list(video.decode(path, 0.0, len(steps) + 1, 10))
+
+
+def test_a_frame_that_is_lost_is_not_replaced_by_the_next(tmp_path: Path) -> None:
+    """Every picture after it would belong to the step before its own."""
+    pictures = [np.full((64, 64, 3), 30 * n, np.uint8) for n in range(7)]
+    data = video.encode(pictures, PictureSize(height=64, width=64), 10, "h264")
+    path = tmp_path / "cut.mp4"
+    with av.open(io.BytesIO(data)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        for number, packet in enumerate(source.demux(stream)):
+            if packet.size and number != 3:  # no other frame is made from this one
+                packet.stream = copied
+                target.mux(packet)
+    assert len(list(video.decode(path, 0.0, 3, 10))) == 3
+    with pytest.raises(
+        BadVideo, match=r"cut.mp4: it has no frame at 0\.3 s, and the next is at 0\.4"
+    ):
+        list(video.decode(path, 0.0, 6, 10))
 
 
 def test_pictures_of_an_odd_size(tmp_path: Path, rng: np.random.Generator) -> None:

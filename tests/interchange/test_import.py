@@ -58,15 +58,24 @@ def run(empty: Database, lab: RecordedLab, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_an_export_comes_back(run, empty: Database, lab: RecordedLab, dataset: Path) -> None:
-    assert run(dataset) == "6 episodes were stored as demonstrations of lift_cube, 0 were there\n"
-    assert run(dataset) == "0 episodes were stored as demonstrations of lift_cube, 6 were there\n"
-    shown = page(
-        empty, EpisodeFilter(), sort="started", descending=False, limit=10, after=None, offset=0
+    assert run(dataset) == "6 episodes were stored for lift_cube, 0 were there\n"
+    assert run(dataset) == "0 episodes were stored for lift_cube, 6 were there\n"
+    shown, exported = (
+        page(
+            each, EpisodeFilter(), sort="started", descending=False, limit=10, after=None, offset=0
+        )
+        for each in (empty, lab.database)
     )
-    assert {row.purpose for row in shown.episodes} == {Purpose.DEMONSTRATION}
+    purposes = [row.purpose for row in shown.episodes]
+    assert purposes == [row.purpose for row in exported.episodes]
+    assert Purpose.EVALUATION in purposes
     found = select_recorded(empty, EpisodeFilter())
     assert [row.episode_id for row in shown.episodes] == list(found)
-    assert set(found) <= trained_on(empty, lab.task)
+    assert trained_on(empty, lab.task) == {
+        episode_id
+        for episode_id, purpose in zip(found, purposes, strict=True)
+        if purpose is not Purpose.EVALUATION
+    }
     for episode_id, wanted_id in zip(found, lab.ids, strict=True):
         stored = read_recorded(empty, FolderBlobs(lab.folder / "blobs"), episode_id)
         wanted = lab.source.read(wanted_id)
