@@ -193,7 +193,7 @@ def test_a_frame_that_is_lost_is_not_replaced_by_the_next(tmp_path: Path) -> Non
     pictures = [np.full((64, 64, 3), 30 * n, np.uint8) for n in range(7)]
     data = video.encode(pictures, PictureSize(height=64, width=64), 10, "h264")
     path = tmp_path / "cut.mp4"
-    with av.open(io.BytesIO(data)) as source, av.open(str(path), "w") as target:
+    with av.open(io.BytesIO(data), "r") as source, av.open(str(path), "w") as target:
         stream = source.streams.video[0]
         copied = target.add_stream_from_template(stream)
         for number, packet in enumerate(source.demux(stream)):
