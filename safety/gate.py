@@ -410,10 +410,16 @@ class Gate:
             [self.position_m - self._seen.position_m, rotation.minus(facing, self._seen.quaternion)]
         )
         twist = moved / period_s
-        allowed, acted = joints.bound(twist, lead, moving=not self._motion.active)
+        # What gives way by translation must be let: a face or a clip would leave the turn alone.
+        low, high = self._box(self.position_m)
+        clips_m, here_m = self._clips.clip_m, self.position_m
+        back_m = np.maximum(low, self._seen.position_m - clips_m[0]) - here_m
+        forth_m = np.minimum(high, self._seen.position_m + clips_m[1]) - here_m
+        back, forth = np.minimum(back_m, 0.0) / period_s, np.maximum(forth_m, 0.0) / period_s
+        moving = not self._motion.active
+        allowed, acted = joints.bound(twist, lead, back, forth, moving=moving)
         if allowed is twist:
             return wanted_m, wanted, _NO_AXES, acted
-        low, high = self._box(self.position_m)
         reached_m = self.position_m + period_s * allowed[:3]
         inside_m = np.minimum(np.maximum(reached_m, low), high)
         held = np.abs(allowed - twist) > SAME_SPEED

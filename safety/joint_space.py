@@ -149,11 +149,18 @@ class JointSpace:
         return slower(self._inverse, self._speed, twist)
 
     def bound(
-        self, twist: FloatArray, lead: FloatArray, *, moving: bool
+        self,
+        twist: FloatArray,
+        lead: FloatArray,
+        back_m_s: FloatArray,
+        forth_m_s: FloatArray,
+        *,
+        moving: bool,
     ) -> tuple[FloatArray, Limit]:
         """What is allowed of a twist (6,) of the reference, and the limits that acted.
 
-        lead (6,): reference minus measured pose, m and rad. A hold (not moving) is let through: it
+        lead (6,): reference minus measured pose, m and rad. back, forth (3,): what the limits that
+        come after let it move by, back <= 0 <= forth. A hold (not moving) is let through: it
         decelerates anyway.
         """
         announced = SINGULARITY if self.least_singular < ANNOUNCED else 0
@@ -176,6 +183,8 @@ class JointSpace:
             self._before,
             lead,
             twist,
+            back_m_s,
+            forth_m_s,
             self._period_s,
             self._allowed,
         )
@@ -253,6 +262,8 @@ def allow(
     before: FloatArray,
     lead: FloatArray,
     twist: FloatArray,
+    back: FloatArray,
+    forth: FloatArray,
     period_s: float,
     allowed: FloatArray,
 ) -> int:
@@ -303,7 +314,7 @@ def allow(
         leads = dot(rows[joints + i], ahead)
         room = room_m[i] + min(leads, 0.0)
         low[joints + i] = -min(_stopping(room, braking[i], period_s), DAMPER_PER_S * max(room, 0.0))
-    flags |= project(rows, low, high, joints, wanted, SWEEPS)
+    flags |= project(rows, low, high, joints, wanted, back, forth, SWEEPS)
     for a in range(6):
         allowed[a] = wanted[a] / (1.0 if a < 3 else LENGTH_M)
     return flags

@@ -144,6 +144,8 @@ def test_what_a_pair_may_count_on_is_the_weaker_of_tool_and_joints() -> None:
 
 # --- In the gate ---
 
+FREELY = np.full(3, -np.inf), np.full(3, np.inf)
+
 
 @pytest.fixture
 def roomy(arm_limits: ArmLimits, state_much: dict[str, float]) -> ArmLimits:
@@ -280,7 +282,7 @@ def test_a_pair_that_acts_is_told_apart_from_a_joint(rng: np.random.Generator) -
         ([0.0, 0.3], Limit.NONE),
     ):
         motion = np.array([*wanted, 0.0, 0.0, 0.0, 0.0])
-        assert Limit(project(rows, low, high, 1, motion, SWEEPS)) == flags
+        assert Limit(project(rows, low, high, 1, motion, *FREELY, SWEEPS)) == flags
         assert (rows @ motion <= high + 1e-6).all()
         assert (rows @ motion >= low - 1e-6).all()
 
@@ -288,9 +290,43 @@ def test_a_pair_that_acts_is_told_apart_from_a_joint(rng: np.random.Generator) -
 def test_a_pair_of_which_only_a_turn_makes_less_is_stopped_by_turning_less() -> None:
     rows, wanted = np.zeros((1, 6)), np.array([0.1, 0.0, 0.0, 0.0, 0.5, 0.0])
     rows[0, 4] = -1.0
-    flags = project(rows, np.array([-0.2]), np.array([np.inf]), 0, wanted, SWEEPS)
+    flags = project(rows, np.array([-0.2]), np.array([np.inf]), 0, wanted, *FREELY, SWEEPS)
     assert Limit(flags) == Limit.COLLISION
     assert wanted == pytest.approx([0.1, 0.0, 0.0, 0.0, 0.2, 0.0], abs=1e-5)
+
+
+@pytest.mark.parametrize("ways", [1, 2, 3])
+def test_what_cannot_give_way_by_translation_turns_less(ways: int) -> None:
+    """At a face of the workspace the translation is not made; the turn alone would come nearer."""
+    rows, wanted = np.zeros((1, 6)), np.array([0.0, 0.0, 0.0, 0.0, 0.5, 0.0])
+    rows[0, :3], rows[0, 4] = [1.0, 0.5, 0.2], -1.0
+    back, forth = np.full(3, -1.0), np.full(3, 1.0)
+    forth[:ways] = 0.01
+    low = np.array([-0.1])
+    flags = project(rows, low, np.array([np.inf]), 0, wanted, back, forth, SWEEPS)
+    assert Limit.COLLISION in Limit(flags)
+    assert (wanted[:3] <= forth).all()
+    assert float(rows[0] @ wanted) == pytest.approx(-0.1, abs=1e-5)
+
+
+@pytest.mark.parametrize("by", ["nothing", "face", "clip"])
+def test_where_the_arm_cannot_give_way_nothing_comes_nearer_by_turning(
+    roomy: ArmLimits, by: str
+) -> None:
+    """Its link leans at a block beside it; a face of the workspace, or the clip, keeps it there."""
+    arm, bent = chain(7)
+    at, low, clip_m = tool(arm, bent), np.full(3, -2.0), np.full((2, 3), 0.05)
+    if by == "face":
+        low[1] = at[1]
+    elif by == "clip":
+        clip_m[0, 1] = 1e-6
+    beside = np.array([0.0, 0.05 + RADIUS_M + MARGIN_M + 0.004, 0.12])
+    limits = of(arm, box_at(at + beside, 0.1))
+    cartesian = replace(roomy.cartesian, box_min_m=low, clip_m=clip_m)
+    rig = rig_of(replace(roomy, cartesian=cartesian), 7, limits)
+    path = push(rig, np.array([0.0, 0.0, 0.0, -0.5, 0.0, 0.0]), 100)
+    assert acted(rig) > 50
+    assert least(rig, limits, path) > MARGIN_M - 0.002
 
 
 # --- Whether the shape is this arm's ---

@@ -299,11 +299,14 @@ def test_the_inverse_is_exact_away_from_singularities_and_bounded_in_them() -> N
 # --- The projection -------------------------------------------------------------------------------
 
 
+FREELY = np.full(3, -np.inf), np.full(3, np.inf)
+
+
 def allowed(
     wanted: np.ndarray, rows: np.ndarray, low: np.ndarray, high: np.ndarray, sweeps: int = SWEEPS
 ) -> tuple[np.ndarray, int]:
     result = wanted.copy()
-    return result, project(rows, low, high, len(rows), result, sweeps)
+    return result, project(rows, low, high, len(rows), result, *FREELY, sweeps)
 
 
 def test_the_nearest_allowed_motion_is_found(rng: np.random.Generator) -> None:
@@ -362,10 +365,10 @@ def test_what_a_hold_does_is_let_through(roomy: ArmLimits) -> None:
     seen = measured(arm, bent, 0)
     assert joints.see(seen)
     fast = np.full(6, 1.0)
-    found, acted = joints.bound(fast, np.zeros(6), moving=False)
+    found, acted = joints.bound(fast, np.zeros(6), *FREELY, moving=False)
     assert found is fast
     assert acted is Limit.NONE
-    found, acted = joints.bound(fast, np.zeros(6), moving=True)
+    found, acted = joints.bound(fast, np.zeros(6), *FREELY, moving=True)
     assert Limit.JOINT in acted
     rate = np.linalg.pinv(jacobian_of(seen)) @ found
     assert (np.abs(rate) <= SPEED_SHARE * limits.velocity_rad_s + 1e-6).all()
