@@ -43,9 +43,10 @@ def test_the_invariants_hold() -> None:
 
     run_state_machine_as_test(Sound, settings=SETTINGS)
     assert Sound.steps >= STEPS
-    # Where nothing moves there is nothing to be found; a tenth of the steps may miss a mode.
+    # Where nothing moves there is nothing to be found; a tenth of the steps may miss a mode. What is
+    # drawn changes with the source of any module: 241 to 1774 motions of the rarest mode were seen.
     least = min if COMPILED else sum
-    assert least(Sound.moved[mode] for mode in MOVING) >= STEPS // 20
+    assert least(Sound.moved[mode] for mode in MOVING) >= STEPS // 100
 
 
 type Break = Callable[[type[Cell], pytest.MonkeyPatch], None]
