@@ -43,8 +43,8 @@ def test_the_invariants_hold() -> None:
 
     run_state_machine_as_test(Sound, settings=SETTINGS)
     assert Sound.steps >= STEPS
-    # Where nothing moves there is nothing to be found; a tenth of the steps may miss a mode. What is
-    # drawn changes with the source of any module: 241 to 1774 motions of the rarest mode were seen.
+    # Where nothing moves there is nothing to be found; a tenth of the steps may miss a mode.
+    # What is drawn changes with the source of any module: 241 to 1774 of the rarest mode were seen.
     least = min if COMPILED else sum
     assert least(Sound.moved[mode] for mode in MOVING) >= STEPS // 100
 
