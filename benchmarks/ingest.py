@@ -4,30 +4,22 @@ Robots, server and Postgres share this machine, so the robots' own work is in ev
 """
 
 import hashlib
-import os
 import secrets
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 import httpx
-import numpy as np
 import psutil
-import simplejpeg
 from sqlalchemy import func, select
 
+from benchmarks.camera_pictures import camera_pictures
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
-from benchmarks.recorded_feed import await_server
 from benchmarks.recording import AT_REST, started
-from robot_rl.rehearsal.children import end_with_parent
-from robot_rl.rehearsal.system import free_port
+from benchmarks.server_process import server_process
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
@@ -44,19 +36,20 @@ BATCH_STEPS = 5  # half a second
 EPISODE_STEPS = 300
 CAMERAS = ("front", "wrist")
 ACK_P95_MS, ACK_ROBOTS = 300.0, 8
-_QUALITY = 80
 
 
 def run(*, quick: bool = False, robots: int = 8, seconds: int = 60) -> Result:
     """Steps that were sent are counted in the database afterwards, and every blob is read."""
     machine, noise = Machine.here(), noise_us(0.1 if quick else 0.5)
     seconds = min(seconds, 3) if quick else seconds
-    pictures = _pictures()
+    pictures = camera_pictures()
     with tempfile.TemporaryDirectory(prefix="robot-rl-bench-", dir=Path.cwd()) as name:
         folder = Path(name)
         folder.chmod(0o755)  # Postgres has another user where this is root's
         senders = [_Sender(name=f"robot_{n}", pictures=pictures) for n in range(robots)]
-        with _server(folder, senders) as (url, parts):
+        tokens = {sender.name: sender.token for sender in senders}
+        with server_process(folder, tokens) as server:
+            url, parts = server.url, server.parts
             before = _cpu_s(parts)
             began = time.perf_counter()
             _all_send(url, senders, batches=seconds * RATE_HZ // BATCH_STEPS)
@@ -176,17 +169,6 @@ class _Sender:
         return RecordedStep(step=step, images=images)
 
 
-def _pictures() -> list[bytes]:
-    """JPEGs of 640 × 480, about as long as a camera's."""
-    rng = np.random.default_rng(0)
-    made: list[bytes] = []
-    for _ in range(16):
-        rough = np.kron(rng.integers(0, 255, (30, 40, 3)), np.ones((16, 16, 1)))
-        fine = np.clip(rough + rng.normal(0, 4, rough.shape), 0, 255).astype(np.uint8)
-        made.append(simplejpeg.encode_jpeg(fine, quality=_QUALITY))
-    return made
-
-
 def _all_send(url: str, senders: list[_Sender], *, batches: int) -> None:
     """All at once, spread over half a second. Raises what stopped one of them."""
     failures: list[Exception] = []
@@ -206,35 +188,6 @@ def _all_send(url: str, senders: list[_Sender], *, batches: int) -> None:
         thread.join()
     if failures:
         raise failures[0]
-
-
-@contextmanager
-def _server(folder: Path, senders: list[_Sender]) -> Iterator[tuple[str, list[psutil.Process]]]:
-    """Its address; its process and those of Postgres."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "BLOB_URL"}
-    }
-    tokens = " ".join(f"{sender.name}={sender.token}" for sender in senders)
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "robot_rl.cli", "server", "--quiet"),
-                *("--port", str(port), "--data", str(folder)),
-            ],
-            env=environment | {"ROBOT_RL_ROBOT_TOKENS": tokens},
-            stdout=log,
-            stderr=log,
-            preexec_fn=end_with_parent,
-        )
-    try:
-        await_server(url, server, folder / "server.log")
-        master = (folder / "postgres" / "postmaster.pid").read_text().splitlines()[0]
-        yield url, [psutil.Process(server.pid), psutil.Process(int(master))]
-    finally:
-        server.terminate()
-        server.wait(60)
 
 
 def _cpu_s(parts: list[psutil.Process]) -> float:

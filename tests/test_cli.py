@@ -415,6 +415,6 @@ def test_benchmarks_are_named() -> None:
     names = run("bench", "list").out.split()
     assert names == [
         *("control", "correction", "faults", "fuzz", "ingest", "kills", "learner", "limit_profile"),
-        *("lockstep", "memory", "outbox", "policy", "policy_server", "replay", "restart", "risk"),
-        *("startup", "stop", "takeover"),
+        *("lockstep", "memory", "outbox", "policy", "policy_server", "query", "replay", "restart"),
+        *("risk", "startup", "stop", "takeover"),
     ]

@@ -16,7 +16,9 @@ _FOLDER = CHECKOUT / "benchmarks"
 _SHARED = (
     "__init__",
     "bumps",
+    "camera_pictures",
     "chunk_actor",
+    "console_queries",
     "delayed_line",
     "fault_actor",
     "fault_cell",
@@ -54,9 +56,13 @@ _SHARED = (
     "risk_latency",
     "risk_report",
     "scripted",
+    "server_process",
     "small_disk",
     "stop_load",
     "stop_robot",
+    "stored_episodes",
+    "stored_lab",
+    "stored_rows",
     "torque_loop",
     "wall_clock",
     "watcher",
@@ -77,13 +83,16 @@ def bench(
     ] = None,
     robots: Annotated[int | None, typer.Option(min=1, help="Of `ingest`: how many record.")] = None,
     seconds: Annotated[int | None, typer.Option(min=2, help="Of `ingest`: for how long.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1000, help="Of `query`: how many the database holds.")
+    ] = None,
     hours: Annotated[
         float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")
     ] = None,
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Of `fuzz` a file, of `risk` a folder of results; what it has is not repeated."
+            help="Of `fuzz` a file, of `risk` and `query` a folder; what it has is not repeated."
         ),
     ] = None,
     without: Annotated[
@@ -117,7 +126,7 @@ def bench(
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
     given = {"faults": faults, "repeats": repeats}
     given |= {"robots": robots, "seconds": seconds}
-    given |= {"hours": hours, "keep": keep, "without": without}
+    given |= {"episodes": episodes, "hours": hours, "keep": keep, "without": without}
     chosen = {option: value for option, value in given.items() if value is not None}
     run = module.run if against is None else peers[against]
     unknown = chosen.keys() - signature(run).parameters.keys()
