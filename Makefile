@@ -99,7 +99,7 @@ test: setup ## Set up, then run every check and test once
 
 check: install $(STAMPS)/s3 ## The quick checks: no browser, no slow tests
 	@$(MAKE) --no-print-directory --keep-going lint types imports
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not ($(HEAVY))" $(PYTEST_ARGS)
+	$(PYTHON) -m pytest $(TWO) -m "not ($(HEAVY))" $(PYTEST_ARGS)
 
 lint:
 	$(PYTHON) -m ruff check .
@@ -111,21 +111,23 @@ types:
 imports:
 	.venv/bin/lint-imports
 
-# Real browsers and whole systems on the clock of the wall come alone; what runs on virtual time or
-# none is marked `beside`.
+# Whole systems on the clock of the wall come alone; what runs on virtual time or none is marked
+# `beside`, and a browser waits for what it looks at.
 HEAVY = slow or browser or fault
+TWO = -n 2 --dist loadfile --no-loadscope-reorder
+BESIDE = beside or (browser and not slow and not fault)
 
 tests:
-	@$(PYTHON) -m pytest -n 2 --dist loadfile -m "beside or not ($(HEAVY))" $(PYTEST_ARGS); two=$$?; \
+	@$(PYTHON) -m pytest $(TWO) -m "$(BESIDE) or not ($(HEAVY))" $(PYTEST_ARGS); two=$$?; \
 	[ $$two -ne 2 ] || exit 2; \
-	$(PYTHON) -m pytest -m "($(HEAVY)) and not beside" $(PYTEST_ARGS); one=$$?; \
+	$(PYTHON) -m pytest -m "($(HEAVY)) and not ($(BESIDE))" $(PYTEST_ARGS); one=$$?; \
 	[ $$two -ne 5 ] || exit $$one; [ $$one -ne 5 ] || exit $$two; exit $$((two | one))  # 5: it had none
 
 coverage: install safety-coverage ## That tests/safety reaches every branch of safety/
 
 # Interpreted, because coverage cannot look into compiled code; `tests` runs it compiled.
 safety-coverage:
-	NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest -q tests/safety
+	NUMBA_DISABLE_JIT=1 $(PYTHON) -m coverage run --source=safety -m pytest -q -n 2 tests/safety
 	$(PYTHON) -m coverage combine --quiet
 	$(PYTHON) -m coverage report --show-missing --skip-covered --fail-under=100
 

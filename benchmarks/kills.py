@@ -24,7 +24,7 @@ from robot_rl.policy.starting import write_untrained
 KILLS, KILLS_QUICK = 50, 1
 STOPS, STOPS_QUICK = 10, 1
 FILLS, FILLS_QUICK = 5, 1
-EPISODES, EPISODES_QUICK, STEPS = 30, 8, 20
+EPISODES, EPISODES_QUICK, STEPS = 30, 5, 20
 DISK = "24m"
 _LEARNER = {"batch": 64, "width": 64, "start_steps": 20, "critic_warmup_updates": 50}
 

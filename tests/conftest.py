@@ -49,8 +49,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright leaves a running event loop, in which asyncio.run fails."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    """Browser tests last: Playwright leaves a running event loop, in which asyncio.run fails. Long
+    ones first, so that no worker is left with one of them alone at the end.
+    """
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("browser"):
+            return 2
+        return 0 if item.get_closest_marker("beside") else 1
+
+    items.sort(key=place)
 
 
 @pytest.fixture
