@@ -12,6 +12,7 @@ ends with `exit_code`. A module's own exceptions hang below the leaf that fits t
     ├── Conflict           409   2   it does not fit what is there already
     ├── VersionMismatch    426   2   the two sides speak different versions
     ├── TooOften           429   2   it was tried too often: later it may be again
+    ├── TooSlow            408   75  it came too slowly: sending it again may succeed
     └── Unavailable        503   75  not now: the same may succeed later (EX_TEMPFAIL)
 
 Exceptions of `safety` and `hardware`, which import nothing from here, are named in
@@ -83,6 +84,13 @@ class TooOften(PlainError):
     """It was tried too often: later it may be again."""
 
     status = 429
+
+
+class TooSlow(PlainError):
+    """It came too slowly: sending it again may succeed."""
+
+    exit_code = 75
+    status = 408
 
 
 class Unavailable(PlainError):

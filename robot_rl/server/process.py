@@ -130,7 +130,7 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             port=settings.port,
             # Never what happens to be installed beside it (robot-rl[metrics] brings uvloop).
             loop="asyncio",
-            http=bounded_connections(),
+            http=bounded_connections(settings.tls_context()),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -139,8 +139,6 @@ def configured(settings: ServerSettings, app: FastAPI) -> LiveServer:
             ws_ping_timeout=PONG_S,
             backlog=BACKLOG,
             ws_max_size=LIVE_FRAME_LIMIT_BYTES,
-            ssl_certfile=settings.tls_certificate,
-            ssl_keyfile=settings.tls_key,
             proxy_headers=settings.behind_proxy,  # who calls, by the word of a proxy beside it
             forwarded_allow_ips="127.0.0.1,::1",
             ws_per_message_deflate=False,  # latency before bytes; JPEG does not shrink

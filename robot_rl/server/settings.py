@@ -85,16 +85,7 @@ class ServerSettings:
         for file in (self.tls_certificate, self.tls_key):
             if file is not None and not file.is_file():
                 raise ServerProblem(f"there is no file {file}: name the PEM file of the TLS")
-        if self.tls_certificate is not None:
-            try:
-                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
-                    self.tls_certificate, self.tls_key
-                )
-            except ssl.SSLError as error:
-                raise ServerProblem(
-                    f"{self.tls_certificate} and {self.tls_key} are no certificate and its key in "
-                    f"PEM ({error.reason}): name files that belong together"
-                ) from error
+        self.tls_context()
         if self.public_url is not None and _PUBLIC_URL.fullmatch(self.public_url) is None:
             raise ServerProblem(
                 f"--public-url {self.public_url} is not of the form https://NAME or "
@@ -104,6 +95,20 @@ class ServerSettings:
             raise ServerProblem(
                 f"the server listens on {self.host} under a name: give --public-url https://NAME"
             )
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Made anew from the files, where the server itself speaks TLS. Raises ServerProblem."""
+        if self.tls_certificate is None:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.tls_certificate, self.tls_key)
+        except ssl.SSLError as error:
+            raise ServerProblem(
+                f"{self.tls_certificate} and {self.tls_key} are no certificate and its key in "
+                f"PEM ({error.reason}): name files that belong together"
+            ) from error
+        return context
 
     @property
     def origin(self) -> str:

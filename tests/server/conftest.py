@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 import shutil
+import ssl
 import tempfile
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -26,6 +28,7 @@ from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.process import LiveServer, configured, listen
 from robot_rl.server.settings import Grant, ServerSettings
 
+SERVER_NAME = "robots.lab.example"
 TEMPLATE = "robot_rl_template"
 
 
@@ -92,6 +95,32 @@ def empty(postgres: EmbeddedPostgres) -> Iterator[Database]:
 @pytest.fixture
 def blobs(tmp_path: Path) -> FolderBlobs:
     return FolderBlobs(tmp_path / "blobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """Of loopback, by an authority of the test's own."""
+
+    file: Path
+    key: Path
+    context: ssl.SSLContext
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost", SERVER_NAME)
+    issued.private_key_pem.write_to_path(folder / "key.pem")
+    for number, part in enumerate(issued.cert_chain_pems):
+        part.write_to_path(folder / "certificate.pem", append=number > 0)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return Certificate(
+        file=folder / "certificate.pem",
+        key=folder / "key.pem",
+        context=context,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 import json
 import re
 import socket
+import time
 from contextlib import closing
 
 import pytest
 
 from robot_rl.schema.message import new_id
 from robot_rl.server.accounts.roles import is_open
+from robot_rl.server.routes import guarded
 from robot_rl.server.routes.guarded import JSON_LIMIT_BYTES
 from tests.server.conftest import RunningServer
 
@@ -98,3 +100,31 @@ def test_a_robots_upload_is_refused_to_others_by_its_head(
     head = (signed_in, f"Content-Length: {HUGE}")
     with closing(HalfRequest(shared_server, "/api/ingest", *head)) as client:
         assert client.answer() == (403, "a operator may not POST /api/ingest")
+
+
+@pytest.mark.parametrize("begun", [b"", b'{"name":'])
+def test_a_strangers_body_must_come_whole_in_time(
+    shared_server: RunningServer, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(guarded, "STRANGERS_WAIT_S", 0.5)
+    with closing(HalfRequest(shared_server, "/api/sign-in", "Content-Length: 100")) as client:
+        client.send(begun)
+        status, detail = client.answer()
+    assert status == 408
+    assert f"after {len(begun)} bytes" in detail
+
+
+def test_an_upload_may_be_slow_but_must_move(
+    shared_server: RunningServer, monkeypatch: pytest.MonkeyPatch, signed_in: str
+) -> None:
+    """30 pieces take more time than is waited for without a byte, and come at twice the rate."""
+    monkeypatch.setattr(guarded, "KNOWN_WAIT_S", 1.0)
+    monkeypatch.setattr(guarded, "LEAST_RATE_BYTES_S", 1000)
+    head = (signed_in, "Transfer-Encoding: chunked")
+    with closing(HalfRequest(shared_server, LABELS, *head)) as client:
+        for _ in range(30):
+            client.send(b"64\r\n" + b"x" * 100 + b"\r\n")
+            time.sleep(0.05)
+        status, detail = client.answer()
+    assert status == 408
+    assert "after 3000 bytes" in detail

@@ -1,15 +1,12 @@
 """Names, headers and TLS: what holds on every path, and where the server may be reached from."""
 
 import socket
-import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import trustme
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -19,36 +16,9 @@ from robot_rl.server.accounts.roles import Role
 from robot_rl.server.database import Database
 from robot_rl.server.perimeter import HEADERS
 from robot_rl.server.settings import ServerProblem, ServerSettings
-from tests.server.conftest import RunningServer, serving
+from tests.server.conftest import SERVER_NAME, Certificate, RunningServer, serving
 
-NAME = "robots.lab.example"
 PASSWORD = "correct horse battery"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """Of loopback, by an authority of the test's own."""
-
-    file: Path
-    key: Path
-    context: ssl.SSLContext
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1", "localhost", NAME)
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    for number, part in enumerate(issued.cert_chain_pems):
-        part.write_to_path(folder / "certificate.pem", append=number > 0)
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    return Certificate(
-        file=folder / "certificate.pem",
-        key=folder / "key.pem",
-        context=context,
-    )
 
 
 @pytest.fixture
@@ -150,11 +120,15 @@ def test_over_tls_cookies_are_secure_and_browsers_stay_with_it(
 
 def test_a_proxy_beside_it_may_use_its_own_name(database: Database, tmp_path: Path) -> None:
     users.add(database, "ada", Role.ADMIN, PASSWORD, by="test")
-    settings = ServerSettings(data=tmp_path, port=0, public_url=f"https://{NAME}")
+    settings = ServerSettings(data=tmp_path, port=0, public_url=f"https://{SERVER_NAME}")
     with serving(settings, database) as server:
         address = f"http://127.0.0.1:{server.settings.port}"
         asked = {"name": "ada", "password": PASSWORD}
-        through = {"Host": NAME, "Origin": f"https://{NAME}", "X-Forwarded-For": "10.1.2.3"}
+        through = {
+            "Host": SERVER_NAME,
+            "Origin": f"https://{SERVER_NAME}",
+            "X-Forwarded-For": "10.1.2.3",
+        }
         answer = httpx.post(address + "/api/sign-in", json=asked, headers=through, timeout=30)
         assert answer.status_code == 200
         assert "Secure" in answer.headers["set-cookie"]
@@ -192,11 +166,11 @@ def test_any_address_needs_a_name(certificate: Certificate) -> None:
         ServerSettings(host="0.0.0.0", tls_certificate=certificate.file, tls_key=certificate.key)
     named = ServerSettings(
         host="0.0.0.0",
-        public_url=f"https://{NAME}",
+        public_url=f"https://{SERVER_NAME}",
         tls_certificate=certificate.file,
         tls_key=certificate.key,
     )
-    assert named.origin == f"https://{NAME}"
+    assert named.origin == f"https://{SERVER_NAME}"
     assert not named.behind_proxy
 
 
@@ -209,7 +183,7 @@ def test_beyond_loopback_there_is_an_admin_with_a_password(
     database: Database, tmp_path: Path
 ) -> None:
     settings = ServerSettings(
-        data=tmp_path, port=0, public_url=f"https://{NAME}", database_url=database.dsn
+        data=tmp_path, port=0, public_url=f"https://{SERVER_NAME}", database_url=database.dsn
     )
     with pytest.raises(ServerProblem, match="`robot-rl users set-password operator`"):
         process.run(settings)

@@ -4,19 +4,25 @@ FastAPI reads and parses a body before it asks who sent it: 50 MB of JSON from a
 the event loop, and with it every STOP, for seconds.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
+from math import inf
+from time import monotonic
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
-from robot_rl.errors import TooLarge
+from robot_rl.errors import TooLarge, TooSlow
 from robot_rl.server.accounts import roles
 from robot_rl.server.services import Services
 
 JSON_LIMIT_BYTES = 256 * 2**10  # parsed in the event loop, within milliseconds
 STRANGERS_LIMIT_BYTES = 4 * 2**10  # a name and a password
+STRANGERS_WAIT_S = 10.0  # for all of it
+KNOWN_WAIT_S = 30.0  # without a byte; and one second more for every LEAST_RATE bytes that came
+LEAST_RATE_BYTES_S = 4 * 2**10
 
 
 class GuardedRoute(APIRoute):
@@ -46,7 +52,9 @@ class GuardedRoute(APIRoute):
                 await services.gate.admit(request)
             if length is not None and int(length) > limit:
                 raise TooLarge(f"the request has {length} bytes, at most {limit} are taken here")
-            bounded = Request(request.scope, _counted(request.receive, limit))
+            wait_s, rate = (STRANGERS_WAIT_S, inf) if open_ else (KNOWN_WAIT_S, LEAST_RATE_BYTES_S)
+            receive = _bounded(request.receive, limit, wait_s=wait_s, rate_bytes_s=rate)
+            bounded = Request(request.scope, receive)
             if parsed:  # here, because FastAPI takes every error while reading for bad JSON
                 await bounded.body()
             return await handle(bounded)
@@ -66,16 +74,28 @@ def guarded_router(
     return APIRouter(prefix=prefix, tags=[tag], route_class=Route)
 
 
-def _counted(receive: Receive, limit_bytes: int) -> Receive:
-    """A body that comes in chunks says nowhere how long it is."""
-    taken = 0
+def _bounded(receive: Receive, limit_bytes: int, *, wait_s: float, rate_bytes_s: float) -> Receive:
+    """A body that comes in chunks says nowhere how long it is, and a slow one would stay for ever.
 
-    async def counted() -> Message:
-        nonlocal taken
-        message = await receive()
+    Only the time counts that the server waits for more, not what it does with a piece.
+    """
+    taken, waited_s = 0, 0.0
+
+    async def bounded() -> Message:
+        nonlocal taken, waited_s
+        began = monotonic()
+        allowed_s = wait_s + taken / rate_bytes_s - waited_s
+        try:
+            async with asyncio.timeout(allowed_s):
+                message = await receive()
+        except TimeoutError as error:
+            raise TooSlow(
+                f"after {taken} bytes the rest of the request did not come in time: send it again"
+            ) from error
+        waited_s += monotonic() - began
         taken += len(message.get("body", b""))
         if taken > limit_bytes:
             raise TooLarge(f"the request has more than {limit_bytes} bytes, which are taken here")
         return message
 
-    return counted
+    return bounded
