@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 class Principal:
     """An authenticated caller.
 
-    task: the only one that a robot or a learner may read; None: any.
+    task: the only one that a robot or a learner may read and write; None: any.
     account: the person; None for whoever calls by a token, or signed in by one.
     token_sha256, session_sha256: what the caller showed or signed in with.
     """
@@ -58,8 +58,14 @@ class Principal:
         """A robot's token is of one robot, or of any when it was granted in advance."""
         return self.role is Role.ROBOT and self.name in {robot, ANY_ROBOT}
 
-    def check_task(self, task: str) -> None:
-        """Raises AccessRefused when the caller's token is of another task."""
+    def check_task(self, task: str | None) -> None:
+        """None: a request about all tasks. Raises AccessRefused when the caller's token is of
+        another one.
+        """
+        if self.task is not None and task is None:
+            raise AccessRefused(
+                f"the token of {self.name} is of task {self.task}: ask with task={self.task}"
+            )
         if self.task not in {None, task}:
             raise AccessRefused(f"the token of {self.name} is of task {self.task}, not of {task}")
 

@@ -340,6 +340,11 @@ class Hub:
 
     # ---- all -------------------------------------------------------------------------------------
 
+    def task_of(self, robot: str) -> str | None:
+        """None as long as the robot has not said hello."""
+        station = self._stations.get(robot)
+        return None if station is None or station.hello is None else station.hello.task
+
     def presences(self) -> tuple[RobotPresence, ...]:
         return tuple(
             station.presence()

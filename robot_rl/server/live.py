@@ -199,6 +199,11 @@ async def robot_video(socket: WebSocket, robot: str | None = None) -> None:
         reason = f"the token is of {principal.name} and the video of {robot or 'no named robot'}"
         await socket.close(CLOSE_BAD_FRAME, reason[:120])
         return
+    task = services.hub.task_of(name)
+    if principal.task is not None and task not in {None, principal.task}:
+        reason = f"the token is of task {principal.task} and robot {name} works on {task}"
+        await socket.close(CLOSE_BAD_FRAME, reason[:120])
+        return
     source = services.hub.join_video(name)
 
     async def read() -> None:

@@ -84,7 +84,8 @@ def _refusals(method: str, path: str, operation: dict[str, Any]) -> list[int]:
     if "{" in path:
         found.add(404)
     if method in {"DELETE", "PATCH", "POST", "PUT"}:
-        found |= {400, 409, 413} if "requestBody" in operation or "{" in path else {400, 413}
+        conflict = {409} if "requestBody" in operation or "{" in path else set[int]()
+        found |= {400, 408, 413} | conflict
     return sorted(found)
 
 

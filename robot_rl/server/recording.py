@@ -21,7 +21,7 @@ from robot_rl.server.batch import Item, Segment, Unstorable, check_batch
 from robot_rl.server.blobs import BlobMissing, BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.problems import never_storable, reason
-from robot_rl.server.robot_events import Effect, EventRecorder
+from robot_rl.server.robot_events import CheckTask, Effect, EventRecorder, any_task
 from robot_rl.server.tables import EpisodeTable, IngestCursorTable, RobotTable, SegmentTable
 
 
@@ -49,12 +49,18 @@ def read_cursor(database: Database, robot: str, boot_epoch: UUID) -> BatchAck:
 
 
 def store_batch(
-    database: Database, blobs: BlobStore, header: BatchHeader, files: Mapping[str, bytes]
+    database: Database,
+    blobs: BlobStore,
+    header: BatchHeader,
+    files: Mapping[str, bytes],
+    *,
+    check_task: CheckTask = any_task,
 ) -> StoredBatch:
     """Stores what of a batch is new; all of it is on disk when this returns.
 
     What came before is compared with what is stored, and refused where it differs.
-    Raises BadBatch, BadItem, OutOfOrder or VersionMismatch, and nothing is stored.
+    Raises BadBatch, BadItem, OutOfOrder, VersionMismatch, or what `check_task` raises for the task
+    of an item, and nothing is stored.
 
     Frames are stored before the transaction: they are addressed by content, so a batch that is
     then refused or sent again leaves at most an unused blob, and the cursor is locked briefly.
@@ -72,7 +78,7 @@ def store_batch(
                 f"the batch starts at sequence {header.first_sequence} and the next one of "
                 f"{header.robot} is {last + 1}: send from there"
             )
-        stored = _store_items(connection, blobs, header, items)
+        stored = _store_items(connection, blobs, header, items, check_task)
         last = max(last, header.last_sequence)
         connection.execute(
             update(IngestCursorTable)
@@ -118,17 +124,24 @@ class _Outcome:
 
 
 def _store_items(
-    connection: Connection, blobs: BlobStore, header: BatchHeader, items: Sequence[Item]
+    connection: Connection,
+    blobs: BlobStore,
+    header: BatchHeader,
+    items: Sequence[Item],
+    check_task: CheckTask,
 ) -> _Outcome:
     """Raises BadItem for the first one that will never be stored."""
     outcome = _Outcome()
     recorder = EventRecorder(
-        connection=connection, robot=header.robot, boot_epoch=header.boot_epoch
+        connection=connection,
+        robot=header.robot,
+        boot_epoch=header.boot_epoch,
+        check_task=check_task,
     )
     for item in items:
         try:
             if isinstance(item.content, Segment):
-                stored = _store_segment(connection, blobs, header.robot, item.content)
+                stored = _store_segment(connection, blobs, header.robot, item.content, check_task)
                 if stored is not None:
                     task, event = stored
                     outcome.feed.setdefault(task, []).append(event)
@@ -144,7 +157,7 @@ def _store_items(
 
 
 def _store_segment(
-    connection: Connection, blobs: BlobStore, robot: str, part: Segment
+    connection: Connection, blobs: BlobStore, robot: str, part: Segment, check_task: CheckTask
 ) -> tuple[str, SegmentStored] | None:
     """Stores the steps that are new; None when all of them are here already.
 
@@ -167,6 +180,7 @@ def _store_segment(
         raise Unstorable(
             f"episode {ref.episode_id} is of robot {episode.robot}: {robot} may not add steps to it"
         )
+    check_task(episode.task)
     if ref.first_index > episode.stored_steps:
         raise Unstorable(
             f"step {ref.first_index} of episode {ref.episode_id} came and step "

@@ -3,7 +3,7 @@
 Each has an identity of its own, so that its second arrival changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -53,6 +53,14 @@ class Effect:
     trained: Sequence[InterventionTrained] = ()
 
 
+type CheckTask = Callable[[str], None]
+"""Raises when the sender may not write data of the task."""
+
+
+def any_task(_: str) -> None:
+    """For what comes from the lab's own machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecorder:
     """Stores events of one robot within one transaction."""
@@ -60,6 +68,7 @@ class EventRecorder:
     connection: Connection
     robot: str
     boot_epoch: UUID
+    check_task: CheckTask = any_task
 
     def record(self, event: RobotEvent) -> Effect:
         """Raises Unstorable."""
@@ -82,6 +91,7 @@ class EventRecorder:
     def _episode_started(self, event: EpisodeStarted) -> Effect:
         if event.robot != self.robot:
             raise Unstorable(f"an episode of {event.robot} came in a batch of {self.robot}")
+        self.check_task(event.task)
         self._insert(
             RunTable,
             {
@@ -195,6 +205,8 @@ class EventRecorder:
             self._task_of(event.episode_id)
         known = self._task_of_policy(event)
         task = known or self._own_task(event)
+        if task is not None:
+            self.check_task(task)
         new = self._insert(
             ActivationTable,
             {
@@ -325,6 +337,7 @@ class EventRecorder:
             raise Unstorable(
                 f"episode {episode_id} is of robot {found.robot}: {self.robot} may not add to it"
             )
+        self.check_task(found.task)
         return found.task
 
     def _insert(self, table: type[Base], values: dict[str, Any], same: Sequence[str]) -> bool:

@@ -365,26 +365,6 @@ def test_the_environment_leaves_tokens_that_a_person_made(database: Database) ->
 
 
 @pytest.mark.parametrize(
-    ("path", "foreign"),
-    [
-        ("/api/feed?task={task}", 403),
-        ("/api/policies/{task}/wanted", 403),
-    ],
-)
-def test_a_token_of_a_task_reads_that_task_alone(
-    server: RunningServer, path: str, foreign: int
-) -> None:
-    wanted = NewToken(role=Role.LEARNER, name="gpu_box", task="lift_cube")
-    made = tokens.make(server.database, wanted, by=BY)
-    headers = {"Authorization": f"Bearer {made.secret}"}
-    with httpx.Client(base_url=server.url, headers=headers, timeout=30) as learner:
-        assert learner.get(path.format(task="lift_cube")).status_code == 200
-        answer = learner.get(path.format(task="insert_peg"))
-        assert answer.status_code == foreign
-        assert "is of task lift_cube, not of insert_peg" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
         (NewToken(role=Role.ROBOT, name="*"), "no name for a token"),

@@ -593,7 +593,8 @@ export interface paths {
         };
         /**
          * Get Robots
-         * @description Robots that have connected since the server started, and whether they are there now.
+         * @description Robots that have connected since the server started, and whether they are there now; for a
+         *     token of one task that task's.
          */
         get: operations["get_robots_api_robots_get"];
         put?: never;
@@ -3494,6 +3495,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -3585,6 +3595,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3758,6 +3777,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -3849,6 +3877,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4161,6 +4198,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -4314,6 +4360,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -4455,6 +4510,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It is longer than is taken. */
             413: {
                 headers: {
@@ -4520,6 +4584,15 @@ export interface operations {
             };
             /** @description The caller may not do that. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4652,6 +4725,15 @@ export interface operations {
             };
             /** @description The caller may not do that. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4898,6 +4980,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -4978,6 +5069,15 @@ export interface operations {
             };
             /** @description The caller may not do that. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5150,6 +5250,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -5237,6 +5346,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5406,6 +5524,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -5494,6 +5621,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5773,6 +5909,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -5853,6 +5998,15 @@ export interface operations {
             };
             /** @description The caller may not do that. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6012,6 +6166,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -6097,6 +6260,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6305,6 +6477,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -6390,6 +6571,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6495,6 +6685,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description It does not fit what is there already. */
             409: {
                 headers: {
@@ -6582,6 +6781,15 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };

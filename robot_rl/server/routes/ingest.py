@@ -34,7 +34,12 @@ async def post_batch(request: Request, services: WithServices, caller: Caller) -
     header = await run_in_threadpool(read_header, text)
     _check_name(caller, header.robot)
     stored = await run_in_threadpool(
-        store_batch, services.database, services.blobs, header, form.files
+        store_batch,
+        services.database,
+        services.blobs,
+        header,
+        form.files,
+        check_task=caller.check_task,
     )
     for trained in stored.trained:
         services.hub.intervention_trained(header.robot, trained)

@@ -41,6 +41,9 @@ async def get_ready(services: WithServices) -> Health:
 
 
 @router.get("/robots")
-async def get_robots(services: WithServices, _: Caller) -> RobotList:
-    """Robots that have connected since the server started, and whether they are there now."""
-    return RobotList(robots=services.hub.presences())
+async def get_robots(services: WithServices, caller: Caller) -> RobotList:
+    """Robots that have connected since the server started, and whether they are there now; for a
+    token of one task that task's.
+    """
+    found = services.hub.presences()
+    return RobotList(robots=tuple(each for each in found if caller.task in {None, each.task}))
