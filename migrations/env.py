@@ -5,13 +5,16 @@ import os
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from robot_rl.server.tables import Base
+from robot_rl.server import figure_days
+
+METADATA = figure_days.FigureDayTable.metadata
+"""Of every table: this module declares the last of them."""
 
 
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
-        target_metadata=Base.metadata,
+        target_metadata=METADATA,
         compare_type=True,
         compare_server_default=True,
     )

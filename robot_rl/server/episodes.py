@@ -5,7 +5,21 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field, ValidationError
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Double,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from robot_rl.errors import BadInput
@@ -19,14 +33,19 @@ type Sort = Literal["started", "steps", "interventions", "human_steps", "risk", 
 PAGE_LIMIT = 500
 _LEXEME = "('(?:[^']|'')*')"  # as Postgres writes it
 
+_ID = EpisodeTable.__table__.c.episode_id
+_NONE = literal_column("'-1'::bigint", BigInteger)
 _SORTS: dict[str, ColumnElement[Any]] = {
     "started": EpisodeTable.__table__.c.started_t_utc,
-    "steps": EpisodeTable.__table__.c.stored_steps,
+    "steps": func.coalesce(EpisodeTable.__table__.c.steps, _NONE),
     "interventions": EpisodeTable.__table__.c.interventions,
     "human_steps": EpisodeTable.__table__.c.human_steps,
-    "risk": func.coalesce(EpisodeTable.__table__.c.risk_max, -1.0),
-    "policy_version": func.coalesce(EpisodeTable.__table__.c.policy_version, -1),
+    "risk": func.coalesce(
+        EpisodeTable.__table__.c.risk_max, literal_column("'-1'::double precision", Double)
+    ),
+    "policy_version": func.coalesce(EpisodeTable.__table__.c.policy_version, _NONE),
 }
+"""As the indexes have them: without steps, while it runs, an episode is the one with the fewest."""
 
 
 class EpisodeRow(Message):
@@ -116,8 +135,10 @@ class _Position(Message):
     episode_id: UUID
 
 
-def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
-    """The filter as SQL."""
+def conditions(
+    wanted: EpisodeFilter, words: ColumnElement[Any] | None = None
+) -> list[ColumnElement[bool]]:
+    """The filter as SQL. `words`: its text as `read_words` has it, so that it is planned well."""
     equal = {
         EpisodeTable.task: wanted.task,
         EpisodeTable.robot: wanted.robot,
@@ -133,7 +154,7 @@ def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     if wanted.unlabelled is not None:
         found.append(EpisodeTable.outcome.is_(None) == wanted.unlabelled)
     if wanted.policy_version is not None:
-        found.append(EpisodeTable.policy_versions.any_() == wanted.policy_version)
+        found.append(EpisodeTable.policy_versions.contains([wanted.policy_version]))
     if wanted.limit_profile is not None:
         found.append(EpisodeTable.limit_profiles.any_() == wanted.limit_profile)
     if wanted.operator is not None:
@@ -147,8 +168,15 @@ def conditions(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         found.append(EpisodeTable.started_t_utc < wanted.until)
     if wanted.text and wanted.text.strip():
-        found.append(EpisodeTable.search.op("@@")(_words(wanted.text)))
+        asked = _words(wanted.text) if words is None else words
+        found.append(EpisodeTable.search.op("@@")(asked))
     return found
+
+
+def read_words(connection: Connection, wanted: EpisodeFilter) -> ColumnElement[Any]:
+    """What its text asks for, as a constant."""
+    query = select(cast(_words(wanted.text or ""), Text))
+    return cast(connection.execute(query).scalar_one(), TSQUERY)
 
 
 def _words(text: str) -> ColumnElement[Any]:
@@ -168,15 +196,22 @@ def page(
     offset: int,
 ) -> EpisodePage:
     """A page and the counts of everything that is found. Raises BadPage."""
-    where = conditions(wanted)
     key = _SORTS[sort]
-    query = select(EpisodeTable.__table__).add_columns(key.label("sort_value")).where(*where)
-    if after is not None:
-        query = query.where(_beyond(key, _position(after, sort), descending))
-    order = (key, EpisodeTable.episode_id)
-    query = query.order_by(*(column.desc() for column in order) if descending else order)
+    beyond = None if after is None else _beyond(key, _position(after, sort), descending)
     with database.engine.connect() as connection:
-        rows = connection.execute(query.offset(offset).limit(limit + 1)).all()
+        where = conditions(wanted, read_words(connection, wanted) if wanted.text else None)
+        found = select(EpisodeTable.episode_id, key.label("sort_value")).where(*where)
+        if beyond is not None:
+            found = found.where(beyond)
+        found = found.order_by(*_order(key, _ID, descending=descending))
+        chosen = found.offset(offset).limit(limit + 1).subquery("chosen")
+        # Only the rows of the page are read; the others are passed over in an index.
+        query = (
+            select(EpisodeTable.__table__, chosen.c.sort_value)
+            .join(chosen, chosen.c.episode_id == _ID)
+            .order_by(*_order(*chosen.c["sort_value", "episode_id"], descending=descending))
+        )
+        rows = connection.execute(query).all()
         counts = connection.execute(_counts(where)).one()
     shown = rows[:limit]
     following = None
@@ -195,6 +230,10 @@ def page(
 def episode_row(row: Any) -> EpisodeRow:
     """From a row with the columns of `Episode`."""
     return EpisodeRow(**{name: getattr(row, name) for name in EpisodeRow.model_fields})
+
+
+def _order(*columns: ColumnElement[Any], descending: bool) -> tuple[ColumnElement[Any], ...]:
+    return tuple(column.desc() if descending else column for column in columns)
 
 
 def _beyond(key: ColumnElement[Any], position: _Position, descending: bool) -> ColumnElement[bool]:

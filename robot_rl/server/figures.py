@@ -11,10 +11,12 @@ from robot_rl.evaluation import metrics
 from robot_rl.evaluation.metrics import Proportion, Summary
 from robot_rl.schema.message import Message
 from robot_rl.schema.policy import PolicyStatus
+from robot_rl.server import figure_days
 from robot_rl.server.agreement import ClassifierAgreement, agreement
 from robot_rl.server.database import Database
 from robot_rl.server.episode_totals import totals, totals_by_version
 from robot_rl.server.episodes import EpisodeFilter
+from robot_rl.server.figure_days import Counted
 from robot_rl.server.risk_counts import RiskCounts, risk_counts
 from robot_rl.server.tables import (
     InterventionTable,
@@ -119,18 +121,25 @@ def summary(
 
     `limit` versions, from the one below `below` on downwards.
     """
-    page = totals_by_version(database, wanted, newest, below=below, limit=limit + 1)
-    shown = page[:limit]
+    if newest is None and wanted == EpisodeFilter():
+        found = figure_days.counted(database, below=below, limit=limit + 1)
+    else:
+        found = Counted(
+            all=totals(database, wanted, newest),
+            versions=totals_by_version(database, wanted, newest, below=below, limit=limit + 1),
+            risk=risk_counts(database, wanted, newest),
+        )
+    shown = found.versions[:limit]
     return MetricsSummary(
         definitions_version=metrics.DEFINITIONS_VERSION,
-        all=_figures(metrics.summary_of(totals(database, wanted, newest))),
+        all=_figures(metrics.summary_of(found.all)),
         versions=tuple(
-            VersionFigures(version=version, figures=_figures(metrics.summary_of(counted)))
-            for version, counted in shown
+            VersionFigures(version=version, figures=_figures(metrics.summary_of(each)))
+            for version, each in shown
         ),
-        next_below=shown[-1][0] if len(page) > limit else None,
+        next_below=shown[-1][0] if len(found.versions) > limit else None,
         classifier=agreement(database, wanted, newest),
-        risk=risk_counts(database, wanted, newest),
+        risk=found.risk,
     )
 
 

@@ -124,7 +124,36 @@ class EpisodeTable(Base):
         ),
     )
     __table_args__ = (
-        Index("ix_episodes_started", "started_t_utc", "episode_id"),
+        Index(
+            "ix_episodes_started",
+            *("started_t_utc", "episode_id"),
+            postgresql_include=[
+                *("task", "robot", "purpose", "outcome", "failure_class", "excluded", "operator"),
+                *("labeller", "interventions", "human_steps", "policy_version", "risk_max"),
+                *("steps", "complete", "step_s", "ended_t_utc"),
+            ],
+        ),
+        Index("ix_episodes_by_interventions", "interventions", "episode_id"),
+        Index("ix_episodes_by_human_steps", "human_steps", "episode_id"),
+        *(
+            Index(
+                f"ix_episodes_by_{name}",
+                sql(f"COALESCE({column}, '-1'::{kind})"),
+                "episode_id",
+                postgresql_include=[column],
+            )
+            for name, column, kind in (
+                ("steps", "steps", "bigint"),
+                ("policy_version", "policy_version", "bigint"),
+                ("risk", "risk_max", "double precision"),
+            )
+        ),
+        Index("ix_episodes_policy_versions", "policy_versions", postgresql_using="gin"),
+        Index(
+            "ix_episodes_judged",
+            *("started_t_utc", "episode_id"),
+            postgresql_where=sql("classifier_success IS NOT NULL"),
+        ),
         Index("ix_episodes_task", "task", "started_t_utc"),
         Index("ix_episodes_policy", "task", "policy_version"),
         Index("ix_episodes_search", "search", postgresql_using="gin"),

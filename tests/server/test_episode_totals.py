@@ -6,17 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from robot_rl.evaluation.metrics import Totals
-from robot_rl.schema.episode import Outcome, Purpose
+from robot_rl.schema.episode import Outcome, Purpose, RiskEvent
 from robot_rl.schema.message import new_id, utc_now
-from robot_rl.server import episodes
+from robot_rl.server import episodes, figure_days
 from robot_rl.server.database import Database
 from robot_rl.server.episode_totals import totals, totals_by_version
 from robot_rl.server.episodes import EpisodeFilter
 from robot_rl.server.figures import summary
-from robot_rl.server.tables import EpisodeTable, RobotTable, RunTable
+from robot_rl.server.risk_counts import risk_counts
+from robot_rl.server.tables import EpisodeTable, RobotTable, RunTable, SafetyEventTable
 from tests.evaluation.episode_facts import EpisodeFacts, by_version, judge, totals_of
 
 COUNT = 300
@@ -121,3 +122,106 @@ def test_text_finds_beginnings_of_words(
         offset=0,
     )
     assert page.counts.total == hits
+
+
+def directly(database: Database, limit: int) -> tuple[Any, ...]:
+    """Without what is kept of whole days."""
+    everything = EpisodeFilter()
+    return (
+        asdict(totals(database, everything, None)),
+        [
+            (version, asdict(each))
+            for version, each in totals_by_version(
+                database, everything, None, below=None, limit=limit
+            )
+        ],
+        risk_counts(database, everything, None),
+    )
+
+
+def of_days(database: Database, limit: int) -> tuple[Any, ...]:
+    found = figure_days.counted(database, below=None, limit=limit)
+    versions = [(version, asdict(each)) for version, each in found.versions]
+    return asdict(found.all), versions, found.risk
+
+
+def the_same(database: Database) -> None:
+    found, expected = of_days(database, 9), directly(database, 9)
+    assert found[0] == pytest.approx(expected[0])
+    assert [version for version, _ in found[1]] == [version for version, _ in expected[1]]
+    for (_, each), (_, other) in zip(found[1], expected[1], strict=True):
+        assert each == pytest.approx(other)
+    assert found[2] == expected[2]
+
+
+CHANGES = [
+    update(EpisodeTable).values(outcome=Outcome.FAILURE),
+    update(EpisodeTable).values(excluded=True),
+    update(EpisodeTable).values(
+        ended_t_utc=utc_now(), outcome=Outcome.SUCCESS, steps=4, complete=True
+    ),
+    update(EpisodeTable).values(started_t_utc=EpisodeTable.started_t_utc - timedelta(days=2)),
+    update(EpisodeTable).values(risk_max=0.5),
+    update(EpisodeTable).values(human_steps=3, interventions=2),
+]
+
+
+def test_days_follow_every_change(database: Database, counted: list[EpisodeFacts]) -> None:
+    """The episodes lie a day apart here and there, so that streaks cross days."""
+    apart = update(EpisodeTable).values(
+        started_t_utc=EpisodeTable.started_t_utc + EpisodeTable.seed * timedelta(minutes=17)
+    )
+    rng = random.Random(8)
+    with database.transaction() as connection:
+        connection.execute(apart)
+    the_same(database)
+    for change in CHANGES * 3:
+        seeds = rng.sample(range(COUNT), 20)
+        with database.transaction() as connection:
+            connection.execute(change.where(EpisodeTable.seed.in_(seeds)))
+        the_same(database)
+    with database.transaction() as connection:
+        judged = connection.execute(
+            select(EpisodeTable.episode_id).where(EpisodeTable.risk_max.is_not(None))
+        ).scalars()
+        for episode_id, code in zip(judged, [*RiskEvent] * 9, strict=False):
+            connection.execute(
+                insert(SafetyEventTable).values(
+                    event_id=new_id(), robot="panda", episode_id=episode_id, code=code, cause="",
+                    by="robot", t_robot_ns=0, t_utc=utc_now(),
+                )
+            )  # fmt: skip
+    the_same(database)
+    assert figure_days.counted(database, below=None, limit=1).risk.vetoes > 0
+
+
+def test_what_is_stored_while_days_are_counted_is_counted_next(
+    database: Database, counted: list[EpisodeFacts]
+) -> None:
+    """A robot's transaction that is not committed neither waits for a reader nor is missed."""
+    before = of_days(database, 9)
+    with database.engine.connect() as storing, storing.begin():
+        label = update(EpisodeTable).values(outcome=None, note="seen again")
+        storing.execute(label.where(EpisodeTable.seed < 40))
+        with database.transaction() as connection:  # something to count meanwhile, of the same day
+            connection.execute(label.where(EpisodeTable.seed == 41))
+        assert of_days(database, 9)[0]["judged"] <= before[0]["judged"]
+    the_same(database)
+    assert of_days(database, 9)[0]["judged"] < before[0]["judged"] - 10
+
+
+def test_a_day_that_changes_while_it_is_counted_is_counted_again(
+    database: Database, counted: list[EpisodeFacts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_risk = figure_days._risk
+
+    def count_and_store(*arguments: Any) -> Any:
+        monkeypatch.setattr(figure_days, "_risk", count_risk)
+        with database.transaction() as connection:
+            connection.execute(update(EpisodeTable).values(outcome=Outcome.FAILURE))
+        return count_risk(*arguments)
+
+    monkeypatch.setattr(figure_days, "_risk", count_and_store)
+    of_days(database, 9)
+    the_same(database)
+    assert of_days(database, 9)[0]["successes"] == 0
