@@ -50,8 +50,14 @@ def test_a_person_from_first_to_last(server: RunningServer) -> None:
     assert (sign_in(server, PASSWORD), sign_in(server, "another long one")) == (401, 200)
     link = run("users", "link", "ada", "--server", server.url).strip()
     assert httpx.get(link).status_code == 303
-    run("users", "remove", "ada")
+    link = run("users", "reset-password", "ada", "--server", server.url).split()[-1]
     assert sign_in(server, "another long one") == 401
+    with httpx.Client(base_url=server.url, headers={"Origin": server.url}) as browser:
+        browser.get(link)
+        assert browser.put("/api/me/password", json={"new": PASSWORD}).status_code == 204
+    assert sign_in(server, PASSWORD) == 200
+    run("users", "remove", "ada")
+    assert sign_in(server, PASSWORD) == 401
 
 
 def test_a_password_that_cannot_be_asked_for() -> None:

@@ -127,6 +127,20 @@ def set_password(name: Person, password_stdin: FromStdin = False, data: Data = D
     print(f"{name} has another password; their sessions have ended")
 
 
+@users.command("reset-password")
+def reset_password(name: Person, server: Server = DEFAULT_SERVER, data: Data = DATA) -> None:
+    """Take a forgotten password away and print a one-time link. Their sessions end.
+
+    Example: `robot-rl users reset-password ada --server https://robots.lab.example`
+    """
+    from robot_rl.server.accounts import users as people
+
+    with _checked(data) as database:
+        people.reset_password(database, name, by=getpass.getuser())
+    print(f"{name} has no password now; with this link {name} chooses a new one under My account:")
+    link_user(name, server, data)
+
+
 @users.command("link")
 def link_user(name: Person, server: Server = DEFAULT_SERVER, data: Data = DATA) -> None:
     """Print a one-time link that signs a browser in as this person, within 15 minutes.

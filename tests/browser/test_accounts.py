@@ -24,6 +24,33 @@ def sign_in(page: Page, name: str, password: str) -> None:
     form.get_by_role("button", name="Sign in").click()
 
 
+def test_an_admin_resets_a_forgotten_password(
+    page: Page, server: RunningServer, stack: Stack, robot: StandIn
+) -> None:
+    users.add(server.database, "ada", Role.ADMIN, PASSWORD, by="test")
+    users.add(server.database, "bob", Role.OPERATOR, PASSWORD, by="test")
+    page.goto(stack.url)
+    sign_in(page, "ada", PASSWORD)
+    page.get_by_role("link", name="My account: ada").click()
+    page.get_by_role("link", name="Users").click()
+    row = page.get_by_test_id("user-bob")
+    row.get_by_role("button", name="Reset password").click()
+    row.get_by_role("button", name="Reset the password of bob?").click()
+    expect(row).to_contain_text("by link only")
+    link = page.get_by_test_id("hand-over").locator("pre").inner_text()
+    asked = {"name": "bob", "password": PASSWORD}
+    assert httpx.post(f"{stack.url}/api/sign-in", json=asked).status_code == 401
+
+    page.context.clear_cookies()
+    page.goto(link)
+    page.get_by_role("link", name="My account: bob").click()
+    page.get_by_role("textbox", name="New password").fill("another horse battery")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("The password is changed.")).to_be_visible()
+    asked["password"] = "another horse battery"
+    assert httpx.post(f"{stack.url}/api/sign-in", json=asked).status_code == 200
+
+
 def test_an_admin_makes_people_and_tokens(
     page: Page, server: RunningServer, stack: Stack, robot: StandIn
 ) -> None:

@@ -161,6 +161,7 @@ def test_a_sign_in_whose_count_is_gone_succeeds() -> None:
 
 type Change = Callable[[RunningServer], Any]
 ENDINGS: dict[str, Change] = {
+    "password reset": lambda server: users.reset_password(server.database, "ada", by=BY),
     "removed": lambda server: users.remove(server.database, "ada", by=BY),
     "another password": lambda server: users.set_password(
         server.database, "ada", "another long one", by=BY

@@ -87,8 +87,17 @@ def _refuse(_: EmbeddedPostgres) -> None:
 def test_health_says_that_a_foreign_postgres_is_away(
     server: RunningServer, postgres: EmbeddedPostgres
 ) -> None:
+    engineer, viewer = server.bearer("engineer"), server.bearer("viewer")
+    stranger = {"Authorization": "Bearer made-up"}
     until(lambda: bool(health(server)["ready"]))
+    for known in (engineer, viewer):
+        assert httpx.get(f"{server.url}/api/me", headers=known).status_code == 200
     with away(postgres, server.database):
         until(lambda: not health(server)["ready"])
-        assert "the database is away: " in str(health(server)["problem"])
+        database = server.database.url.database or ""
+        for headers, knows in ((engineer, True), (viewer, False), (stranger, False), ({}, False)):
+            for path in ("/api/health", "/api/health/ready"):
+                answer = httpx.get(server.url + path, headers=headers, timeout=30)
+                assert (database in answer.text) is knows, answer.text
+                assert ("an engineer sees why" in answer.text) is not knows
     until(lambda: health(server)["problem"] == "")

@@ -100,6 +100,13 @@ export function useUserLink() {
   });
 }
 
+export function useResetPassword() {
+  return useChange(["users", "session"], async (name: string) => {
+    const path = "/api/users/{name}/password-resets";
+    return body(await api.POST(path, { params: { path: { name } } })).url;
+  });
+}
+
 export function useTokens() {
   return useQuery({
     queryKey: ["tokens"],

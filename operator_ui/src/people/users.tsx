@@ -11,6 +11,7 @@ import {
   useAddUser,
   useChangeUser,
   useRemoveUser,
+  useResetPassword,
   useUserLink,
   useUsers,
 } from "@/people/queries";
@@ -21,15 +22,24 @@ export function UsersPage() {
   const link = useUserLink();
   const change = useChangeUser();
   const remove = useRemoveUser();
+  const reset = useResetPassword();
   return (
     <PeoplePage title={t("people.users")}>
-      <Refused error={users.error ?? link.error ?? change.error ?? remove.error} />
+      <Refused error={users.error ?? link.error ?? change.error ?? remove.error ?? reset.error} />
       {link.data && (
         <HandOver
           title={t("people.link_title", { name: link.variables })}
           explain={t("people.link_explain")}
           text={link.data}
           onClose={link.reset}
+        />
+      )}
+      {reset.data && (
+        <HandOver
+          title={t("people.reset_title", { name: reset.variables })}
+          explain={t("people.reset_explain")}
+          text={reset.data}
+          onClose={reset.reset}
         />
       )}
       <Table.ScrollContainer minWidth={700}>
@@ -50,6 +60,7 @@ export function UsersPage() {
                 user={user}
                 onRole={(role) => change.mutate({ name: user.name, role })}
                 onLink={() => link.mutate(user.name)}
+                onReset={() => reset.mutate(user.name)}
                 onRemove={() => remove.mutate(user.name)}
               />
             ))}
@@ -65,11 +76,13 @@ function UserRow({
   user,
   onRole,
   onLink,
+  onReset,
   onRemove,
 }: {
   user: User;
   onRole: (role: Role) => void;
   onLink: () => void;
+  onReset: () => void;
   onRemove: () => void;
 }) {
   const { t } = useTranslation();
@@ -92,6 +105,13 @@ function UserRow({
           <Button size="compact-sm" variant="default" onClick={onLink}>
             {t("people.link")}
           </Button>
+          {user.has_password && (
+            <PressTwice
+              text={t("people.reset")}
+              again={t("people.reset_again", { name: user.name })}
+              onPress={onReset}
+            />
+          )}
           <PressTwice
             text={t("people.remove")}
             again={t("people.remove_again", { name: user.name })}

@@ -43,6 +43,7 @@ RIGHTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         "PATCH /api/users/{name}": ADMINS,
         "DELETE /api/users/{name}": ADMINS,
         "POST /api/users/{name}/login-links": ADMINS,
+        "POST /api/users/{name}/password-resets": ADMINS,
         "GET /api/tokens": ADMINS,
         "POST /api/tokens": ADMINS,
         "DELETE /api/tokens/{token_id}": ADMINS,

@@ -101,6 +101,17 @@ def set_password(
     return found
 
 
+def reset_password(database: Database, name: str, *, by: str) -> User:
+    """Takes the password away and ends the person's sessions: a link lets them in, and there they
+    choose a new one, which nobody else has known. Raises NotFound.
+    """
+    with database.transaction() as connection:
+        found = _change(connection, name, password_hash=None)
+        end_sessions_of(connection, name)
+        audit.note(connection, by, "user.password_reset", name)
+    return found
+
+
 def remove(database: Database, name: str, *, by: str) -> None:
     """Ends the person's sessions; what carries the name stays. Raises NotFound, Conflict."""
     with database.transaction() as connection:

@@ -5,6 +5,7 @@ from starlette.concurrency import run_in_threadpool
 from robot_rl.errors import BadInput
 from robot_rl.schema.message import Message, Name
 from robot_rl.server import audit
+from robot_rl.server.access import Principal
 from robot_rl.server.accounts import sessions, users
 from robot_rl.server.accounts.roles import Role
 from robot_rl.server.accounts.sessions import Maker
@@ -12,6 +13,7 @@ from robot_rl.server.accounts.users import User
 from robot_rl.server.routes.access import LoginUrl, Password
 from robot_rl.server.routes.callers import Caller, WithServices
 from robot_rl.server.routes.guarded import guarded_router
+from robot_rl.server.services import Services
 
 router = guarded_router(prefix="/api/users", tag="users")
 
@@ -79,8 +81,27 @@ async def delete_user(name: str, services: WithServices, caller: Caller) -> None
 @router.post("/{name}/login-links")
 def post_link(name: str, services: WithServices, caller: Caller) -> LoginUrl:
     """A link to hand over: it signs one browser in as that person, once."""
-    account = users.get(services.database, name).name
-    url = sessions.issue_login(services.database, services.settings.origin, Maker(account=account))
+    return _link(services, users.get(services.database, name), caller)
+
+
+@router.post("/{name}/password-resets")
+async def post_reset(name: str, services: WithServices, caller: Caller) -> LoginUrl:
+    """For who has forgotten it: the password is gone, the sessions end, and the link lets the
+    person choose a new one.
+    """
+
+    def reset() -> LoginUrl:
+        found = users.reset_password(services.database, name, by=caller.name)
+        return _link(services, found, caller)
+
+    link = await run_in_threadpool(reset)
+    services.gate.forget()
+    return link
+
+
+def _link(services: Services, person: User, caller: Principal) -> LoginUrl:
+    maker = Maker(account=person.name)
+    url = sessions.issue_login(services.database, services.settings.origin, maker)
     with services.database.transaction() as connection:
-        audit.note(connection, caller.name, "login_link.issue", account)
+        audit.note(connection, caller.name, "login_link.issue", person.name)
     return LoginUrl(url=url)
