@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.fuzz_cell import PERIOD_NS, FuzzCell
+from robot_rl.daemon.control.clear import ASK_ARM_AFTER_NS
 from safety import rotation
 from safety.gate import Measured
 from safety.limits import CartesianLimits
@@ -78,6 +79,7 @@ class Fuzz:
     reasons: tuple[str, ...] = REFUSED  # of the spells with inadmissible proposals
     sequence: int = 0
     told: dict[str, int] = field(default_factory=dict[str, int])  # how many spells of which kind
+    _ask_ns: int | None = None  # when an arm that has stopped itself is asked to go on
 
     def run(self, seconds: float, names: tuple[str, ...] = tuple(SPELLS)) -> None:
         """Spells of these kinds, one after the other, until so much robot time has passed."""
@@ -97,12 +99,20 @@ class Fuzz:
                 self._mend()
 
     def _mend(self) -> None:
-        """A person clears an arm that has stopped itself, once it stands."""
-        loop = self.cell.loop
-        if loop.braking and self.rng.random() < 0.05:
-            why = loop.fault.split(" ")[0]
-            if self.cell.arm.clear(self.cell.now_ns):
-                braked = self.cell.seen.braked
+        """A person clears an arm that has stopped itself. As control does it: the reference decays
+        to the arm first, so that no pull begins with the clear.
+        """
+        cell, loop = self.cell, self.cell.loop
+        if not loop.braking:
+            self._ask_ns = None
+        elif self._ask_ns is None:
+            if self.rng.random() < 0.05:
+                cell.gate.take_over(cell.now_ns, cell.measured())
+                self._ask_ns = cell.now_ns + ASK_ARM_AFTER_NS
+        elif cell.now_ns >= self._ask_ns:
+            why, self._ask_ns = loop.fault.split(" ")[0], None
+            if cell.arm.clear(cell.now_ns):
+                braked = cell.seen.braked
                 braked[why] = braked.get(why, 0) + 1
 
     # ---- spells ------------------------------------------------------------------------------

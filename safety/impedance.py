@@ -8,7 +8,7 @@ N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so
 at rest stays below K c wherever b is zero. The error is clipped here again although the gate has
 done so: the arm moves between two commands. h M dq, with the joint-space inertia M, brakes a
 holding arm (h is 0 otherwise): its motion dies out at the rate h, without turning, whatever its
-pose; h is less where the torque could not be taken back by the time the arm stands. d brakes a
+pose; h is less where all torque together could not be taken back before the arm stands. d brakes a
 joint beyond `FAST_SHARE` of its speed limit, by the brake law's damping: an arm overshoots what it
 follows. Both are zero at rest and only dissipate, so that no bound depends on them. a, at most 1,
 weakens the pull as a whole where a joint has not the torque for it: with one joint at its limit and
@@ -59,6 +59,13 @@ the hand hardly moves."""
 
 JOINT_BACK_RAD_S = 0.05
 """A barrier that yielded to a brake takes its zone back at this speed; 0.04 m/s at 0.8 m."""
+
+TAKEN_BACK = 0.75
+"""Share of the torque rate by which the torque of a hold falls as the motion ends; the rest is for
+what the pull changes by meanwhile."""
+
+_OTHERS = 13
+"""Row of `scratch`: what pulls and damps."""
 
 _MOMENTUM = 12
 """Row of `scratch`: M dq."""
@@ -127,7 +134,7 @@ def law(limits: ArmLimits, posture_rad: FloatArray, period_s: float) -> Law:
 
 def scratch() -> FloatArray:
     """Work space of both laws, which pass on in it what the barriers yielded; one per loop."""
-    return np.zeros((13, 7))
+    return np.zeros((14, 7))
 
 
 @kernel
@@ -266,18 +273,26 @@ def _share(constants: Law, pull: FloatArray, rest: FloatArray) -> float:
 
 
 @kernel
-def _hold_rate(constants: Law, dq: FloatArray, inertia: FloatArray, momentum: FloatArray) -> float:
-    """The rate (1/s) at which a hold brakes, and M dq (7,). A torque that falls to zero just as the
-    motion ends, at half the torque rate R, is sqrt(R p) for the momentum p: with more than that it
-    could not be taken back in time, and would throw the arm back. Half of that torque takes longer
-    than the 85 ms within which a hold stands.
+def _hold_rate(
+    constants: Law, dq: FloatArray, inertia: FloatArray, others: FloatArray, momentum: FloatArray
+) -> float:
+    """The rate (1/s) at which a hold brakes, and M dq (7,); others (7,): pull and damping.
+
+    A torque against a momentum p that falls at the rate r reaches zero with the motion if it is
+    sqrt(2 r p): the switching curve of time-optimal control of a double integrator with bounded
+    jerk, which the limit on torque rate r leads to and along. With more the arm is thrown back. So
+    all torques together keep to it: where pull and damping brake the hold adds less, down to
+    nothing, and where the pull drives on it adds more.
     """
     rate = constants.hold_rate
     for j in range(7):
         momentum[j] = 0.0
         for k in range(7):
             momentum[j] += inertia[j, k] * dq[k]
-        rate = min(rate, np.sqrt(constants.torque_rate[j] / max(abs(momentum[j]), 1e-9)))
+        size = max(abs(momentum[j]), 1e-9)
+        most = np.sqrt(2.0 * TAKEN_BACK * constants.torque_rate[j] * size)
+        brakes = -np.sign(momentum[j]) * others[j]
+        rate = min(rate, max(most - brakes, 0.0) / size)
     return rate
 
 
@@ -319,7 +334,7 @@ def impedance_torque(
     ):
         return _fall_back(constants, bias, previous, work, out)
     error, damped, posture, leak = work[6, :6], work[7, :6], work[6], work[8]
-    wrench, pull = work[9, :6], work[10]
+    wrench, pull, others = work[9, :6], work[10], work[_OTHERS]
     flags = _clipped_error(
         constants, position, quaternion, target_position, target_quaternion, error
     )
@@ -329,8 +344,6 @@ def impedance_torque(
             speed += jacobian[i, j] * dq[j]
         wrench[i] = constants.stiffness[i] * error[i]
         damped[i] = constants.damping[i] * speed
-    momentum = work[_MOMENTUM]
-    hold_rate = _hold_rate(constants, dq, inertia, momentum) if hold else 0.0
     # From here on `posture` overwrites `error`; the wrench takes the projected posture torque:
     # J^T F + N^T t = J^T (F - (J J^T + r I)^-1 J t) + t
     for j in range(7):
@@ -351,16 +364,21 @@ def impedance_torque(
     for i in range(6):
         wrench[i] -= leak[i]
     for j in range(7):
-        pull[j], torque = posture[j], bias[j]
+        pull[j], damping = posture[j], 0.0
         for i in range(6):
             pull[j] += jacobian[i, j] * wrench[i]
-            torque -= jacobian[i, j] * damped[i]
-        torque -= hold_rate * momentum[j]
+            damping -= jacobian[i, j] * damped[i]
+        others[j] = pull[j] + damping
+        leak[j] = damping  # The last use of `leak` was above: it carries the wanted torque now.
+    momentum = work[_MOMENTUM]
+    hold_rate = _hold_rate(constants, dq, inertia, others, momentum) if hold else 0.0
+    for j in range(7):
+        torque = bias[j] + leak[j] - hold_rate * momentum[j]
         too_fast = abs(dq[j]) - constants.joint_fast[j]
         if too_fast > 0.0:
             torque -= np.sign(dq[j]) * constants.brake_damping[j] * too_fast
             flags |= JOINT
-        leak[j] = torque  # The last use of `leak` was above: it carries the wanted torque now.
+        leak[j] = torque
     share = _share(constants, pull, leak)
     if share < 1.0:
         flags |= TORQUE

@@ -383,7 +383,7 @@ def test_control_without_a_hold_rate_motion_stays(only_hold: Law, rng: np.random
 
 
 def thrown_back(constants: Law, start: np.ndarray) -> float:
-    """Of a holding arm's speed the share with which it goes back, its torque rate limited."""
+    """Of a holding arm's momentum the share with which it goes back, its torque rate limited."""
     dt, q, dq, torque = 2e-3, POSTURE.copy(), start.copy(), np.zeros(7)
     back = 0.0
     for _ in range(100):
@@ -391,14 +391,19 @@ def thrown_back(constants: Law, start: np.ndarray) -> float:
         torque, _ = torque_at(constants, q, dq, target, facing, torque, hold=True)
         dq = dq + dt * torque / INERTIA
         q = q + dt * dq
-        back = max(back, float((-dq / start).max()))
+        back = max(back, -float(dq @ (INERTIA * start)) / float(start @ (INERTIA * start)))
     return back
 
 
-def test_a_hold_does_not_throw_the_arm_back(only_hold: Law, arm_limits: ArmLimits) -> None:
-    """More torque than can be taken back before the arm stands would."""
+@pytest.mark.parametrize("damper", [False, True], ids=["alone", "beside the damper"])
+def test_a_hold_does_not_throw_the_arm_back(
+    only_hold: Law, free: Law, arm_limits: ArmLimits, damper: bool
+) -> None:
+    """More torque in all than can be taken back before the arm stands would."""
     real = law(arm_limits, POSTURE, 0.002)
     limited = only_hold._replace(torque_step=real.torque_step)
+    if damper:
+        limited = limited._replace(damping=free.damping)
     start = np.array([0.5, -1.5, 0.4, 0.3, 0.1, 0.1, 0.1])
     assert thrown_back(limited._replace(torque_rate=real.torque_rate), start) < 0.05
     assert thrown_back(limited, start) > 0.15, "what it is without"
