@@ -170,6 +170,11 @@ class FuzzCell:
             jacobian=physics.jacobian.copy(),
         )
 
+    def take_over(self) -> None:
+        """The reference decays to the arm; of that its acceleration is not judged."""
+        self.gate.take_over(self.now_ns, self.measured())
+        self._reference.clear()
+
     # ---- one control period ------------------------------------------------------------------
 
     def tick(

@@ -107,7 +107,7 @@ class Fuzz:
             self._ask_ns = None
         elif self._ask_ns is None:
             if self.rng.random() < 0.05:
-                cell.gate.take_over(cell.now_ns, cell.measured())
+                cell.take_over()
                 self._ask_ns = cell.now_ns + ASK_ARM_AFTER_NS
         elif cell.now_ns >= self._ask_ns:
             why, self._ask_ns = loop.fault.split(" ")[0], None
@@ -388,7 +388,7 @@ class Fuzz:
         now_ns = self.cell.now_ns
         self.state = ModeState(mode=mode, epoch=before.epoch + 1, since_ns=now_ns)
         if mode is Mode.TAKEOVER and before.mode is not Mode.TAKEOVER:
-            self.cell.gate.take_over(now_ns, self.cell.measured())
+            self.cell.take_over()
 
     def _time(self, least_s: float, most_s: float) -> int:
         """Ticks."""

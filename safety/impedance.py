@@ -1,7 +1,7 @@
 """Cartesian impedance law and brake law for the fast loop (500 Hz and more).
 
     e = [p_d - p ; rotation vector from R to R_d], clipped per axis and direction
-    tau = a [J^T K e + N^T (k_n (q_n - q) - d_n dq)] - J^T D J dq - h M dq - d(dq) + b(q, dq) + bias
+    tau = a [J^T (K e - D J dq) + N^T (k_n (q_n - q) - d_n dq) - h M dq] - d(dq) + b(q, dq) + bias
     |tau - tau_previous| <= step, |tau| <= limit
 
 N^T = I - J^T (J J^T + r I)^-1 J projects the posture torque out of the task, so that contact force
@@ -11,11 +11,13 @@ holding arm (h is 0 otherwise): its motion dies out at the rate h, without turni
 pose; h is less where all torque together could not be taken back before the arm stands. d brakes a
 joint beyond `FAST_SHARE` of its speed limit, by the brake law's damping: an arm overshoots what it
 follows. Both are zero at rest and only dissipate, so that no bound depends on them. a, at most 1,
-weakens the pull as a whole where a joint has not the torque for it: with one joint at its limit and
-the others as wanted the wrench would be another one, and beyond K c on some axis. b pushes a joint
-back from the end of its range, see `_barrier`; elsewhere it is zero. A brake that ends there starts
-no motion: b then begins where the brake held the joint, see `yield_to`. Kernels write into `out`
-and `scratch` and allocate nothing; `scratch` keeps how far each joint's b has yielded.
+weakens pull and damping as a whole where a joint has not the torque for them: with one joint at its
+limit and the others as wanted the wrench would be another one, and beyond K c on some axis; and a
+pull that comes back in full, once damping alone is too much for a wrist, gives more energy than it
+took. b pushes a joint back from the end of its range, see `_barrier`; elsewhere it is zero. A brake
+that ends there starts no motion: b then begins where the brake held the joint, see `yield_to`.
+Kernels write into `out` and `scratch` and allocate nothing; `scratch` keeps how far each joint's b
+has yielded.
 """
 
 from typing import NamedTuple
@@ -373,7 +375,8 @@ def impedance_torque(
     momentum = work[_MOMENTUM]
     hold_rate = _hold_rate(constants, dq, inertia, others, momentum) if hold else 0.0
     for j in range(7):
-        torque = bias[j] + leak[j] - hold_rate * momentum[j]
+        pull[j] += leak[j] - hold_rate * momentum[j]
+        torque = bias[j]
         too_fast = abs(dq[j]) - constants.joint_fast[j]
         if too_fast > 0.0:
             torque -= np.sign(dq[j]) * constants.brake_damping[j] * too_fast

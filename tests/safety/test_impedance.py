@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from safety import rotation
-from safety.impedance import JOINT_ZONE_RAD, Law, brake_torque, impedance_torque, law, scratch
+from safety.impedance import (
+    JOINT_ZONE_RAD,
+    TAKEN_BACK,
+    Law,
+    brake_torque,
+    impedance_torque,
+    law,
+    scratch,
+)
 from safety.limits import ArmLimits, BrakeGains, CartesianLimits, ImpedanceGains, LimitError
 from safety.vocabulary import Limit
 
@@ -395,18 +403,57 @@ def thrown_back(constants: Law, start: np.ndarray) -> float:
     return back
 
 
-@pytest.mark.parametrize("damper", [False, True], ids=["alone", "beside the damper"])
-def test_a_hold_does_not_throw_the_arm_back(
-    only_hold: Law, free: Law, arm_limits: ArmLimits, damper: bool
-) -> None:
-    """More torque in all than can be taken back before the arm stands would."""
+def test_a_hold_does_not_throw_the_arm_back(only_hold: Law, arm_limits: ArmLimits) -> None:
+    """More torque than can be taken back before the arm stands would."""
     real = law(arm_limits, POSTURE, 0.002)
     limited = only_hold._replace(torque_step=real.torque_step)
-    if damper:
-        limited = limited._replace(damping=free.damping)
     start = np.array([0.5, -1.5, 0.4, 0.3, 0.1, 0.1, 0.1])
-    assert thrown_back(limited._replace(torque_rate=real.torque_rate), start) < 0.05
+    assert thrown_back(limited._replace(torque_rate=real.torque_rate), start) < 0.01
     assert thrown_back(limited, start) > 0.15, "what it is without"
+
+
+def test_all_torques_of_a_hold_together_can_be_taken_back(
+    bounded: Law, arm_limits: ArmLimits, rng: np.random.Generator
+) -> None:
+    """Where pull and damping brake already the hold adds only what is left of the curve."""
+    rate = law(arm_limits, POSTURE, 0.002).torque_rate
+    limited, brakes_less = bounded._replace(torque_rate=rate), 0
+    for _ in range(200):
+        q, dq = near(rng, 0.4), rng.uniform(-1.0, 1.0, 7)
+        position, facing, _ = kinematics(q)
+        target = position + rng.uniform(-0.02, 0.02, 3)
+        momentum = INERTIA * dq
+        most = np.sqrt(2.0 * TAKEN_BACK * rate * np.abs(momentum))
+        others, holding = (
+            -np.sign(momentum) * torque_at(limited, q, dq, target, facing, hold=hold)[0]
+            for hold in (False, True)
+        )
+        assert (holding <= np.maximum(most, others) + 1e-9).all()
+        assert (holding >= others - 1e-9).all()
+        brakes_less += bool((holding < others + 59.9 * np.abs(momentum)).all())
+    assert brakes_less > 20
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_what_a_wrist_has_not_the_torque_for_is_weakened_as_a_whole(
+    bounded: Law, arm_limits: ArmLimits, rng: np.random.Generator, hold: bool
+) -> None:
+    """Where damping alone was more than it has the others pulled in full, and gave energy."""
+    most = np.array([87.0, 87.0, 87.0, 87.0, 12.0, 12.0, 12.0])
+    weak = bounded._replace(torque_limit=most)
+    shares: list[float] = []
+    for _ in range(200):
+        q = near(rng, 0.4)
+        dq = rng.uniform(-0.7, 0.7, 7)
+        position, facing, _ = kinematics(q)
+        target = position + rng.uniform(-0.03, 0.03, 3)
+        wanted, _ = torque_at(bounded, q, dq, target, facing, hold=hold)
+        torque, flags = torque_at(weak, q, dq, target, facing, hold=hold)
+        shares.append(min(1.0, float((most / np.abs(wanted)).min())))
+        assert np.allclose(torque, shares[-1] * wanted, atol=1e-9)
+        assert (Limit.TORQUE in flags) == (shares[-1] < 1.0)
+    assert min(shares) < 0.5
+    assert max(shares) == 1.0
 
 
 def test_at_rest_a_hold_changes_no_torque(bounded: Law, rng: np.random.Generator) -> None:
