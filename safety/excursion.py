@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from safety.limits import CartesianLimits
 from safety.proposal import Home, Proposal, Retrace, Twist
+from safety.standstill import STILL_M_S
 
 FloatArray = NDArray[np.float64]
 
@@ -61,7 +62,8 @@ class WorkspaceBrake:
             self.sides, self.leaving = np.zeros(3), False
             return False
         self.sides = np.where(coming > limits.margin_m * BACK, sides, 0.0)
-        self.leaving = bool((outward_m_s[self.sides != 0.0] > 0.0).any())
+        # Of a speed that is but noise the outward half would make it hold and let go at each tick.
+        self.leaving = bool((outward_m_s[self.sides != 0.0] > STILL_M_S).any())
         return True
 
     def inward(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from safety.gate import Gate, Measured
+from safety.impedance import TAKEN_BACK
 from safety.limits import ArmLimits
 from safety.modes import ModeState
 from safety.proposal import Hold, Twist
@@ -33,7 +34,8 @@ def as_simulated(arm_limits: ArmLimits, state_much: dict[str, float]) -> ArmLimi
 @dataclass
 class LaggingArm:
     """A mass on the spring and damper of an impedance law, which walks to each reference within a
-    period and brakes while it holds; and a gate whose ticks come late where `late_ms` says so.
+    period and brakes while it holds, with no more force than can be taken back before it stands
+    (`safety.impedance`); and a gate whose ticks come late where `late_ms` says so.
     """
 
     gate: Gate
@@ -41,11 +43,13 @@ class LaggingArm:
     position_m: np.ndarray = field(default_factory=lambda: np.array(START_M))
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(3))
     push_n: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    force_n: np.ndarray = field(default_factory=lambda: np.zeros(3))  # of its own law
     blind: bool = False  # no usable pose is measured
     t_ms: int = 0
     references: list[np.ndarray] = field(default_factory=list[np.ndarray])
 
     STIFFNESS, DAMPING, MASS, HOLD_PER_S = 2000.0, 89.4, 4.0, 60.0
+    RATE_N_S = 2000.0  # a joint's 1000 Nm/s, half a metre from it
 
     def __post_init__(self) -> None:
         self._from_m = self._to_m = self.position_m
@@ -78,10 +82,21 @@ class LaggingArm:
     def _move(self, passed_s: float) -> None:
         share = min((self.t_ms - self._sent_ms) / PERIOD_MS, 1.0)
         reference_m = self._from_m + share * (self._to_m - self._from_m)
-        damping = self.DAMPING + (self.HOLD_PER_S * self.MASS if self._holds else 0.0)
-        force = self.STIFFNESS * (reference_m - self.position_m) - damping * self.velocity
-        self.velocity = self.velocity + passed_s * (force + self.push_n) / self.MASS
+        force = self.STIFFNESS * (reference_m - self.position_m) - self.DAMPING * self.velocity
+        if self._holds:
+            force = force - self._hold_rate(force) * self.MASS * self.velocity
+        step_n = self.RATE_N_S * passed_s
+        self.force_n = self.force_n + np.clip(force - self.force_n, -step_n, step_n)
+        push_n = self.force_n + self.push_n
+        self.velocity = self.velocity + passed_s * push_n / self.MASS
         self.position_m = self.position_m + passed_s * self.velocity
+
+    def _hold_rate(self, others_n: np.ndarray) -> float:
+        momentum = self.MASS * self.velocity
+        size = max(float(np.linalg.norm(momentum)), 1e-9)
+        most = np.sqrt(2.0 * TAKEN_BACK * self.RATE_N_S * size)
+        brakes = -float(others_n @ momentum) / size
+        return min(self.HOLD_PER_S, max(most - brakes, 0.0) / size)
 
     def _tick(self, twist: tuple[float, float, float] | None) -> None:
         now_ns = self.t_ms * MS

@@ -75,7 +75,7 @@ def test_an_unseen_arm_that_came_on_three_axes_is_not_pulled_back(limits: ArmLim
     for _ in range(120):
         arm.run(1, None)
         ways.append(arm.position_m)
-    assert np.max(np.max(ways, axis=0) - ways[-1]) < 2e-3
+    assert np.max(np.max(ways, axis=0) - ways[-1]) < 2.5e-3
 
 
 @pytest.mark.parametrize("seen_of", [2, 3, 5])
