@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import fuzz_measured as measure
-from benchmarks.fuzz_measured import ASIDE_M_S, Quantity
+from benchmarks.fuzz_measured import Quantity
 from benchmarks.fuzz_scene import FeltPhysics, Outside, Touch
 from hardware import arm_topics
 from hardware.arm_guard import CommandGuard, GuardedArm
@@ -126,7 +126,7 @@ class FuzzCell:
         self._torque: Vector = physics.data.ctrl[:JOINTS]
         self._constraint: Vector = physics.data.qfrc_constraint[:JOINTS]
         self._before_nm = physics.torque_nm.copy()
-        self._wrench, self._crept = np.zeros(6), np.zeros(6)
+        self._wrench, self._crept, self._raw = np.zeros(6), np.zeros(6), np.zeros(6)
         self._stated_wrench = np.repeat([stated.force_limit_n, stated.torque_limit_nm], 3)
         self._stated_wrench *= 1.0 + BALANCED
         self._dq_before, self._held = np.zeros(JOINTS), True  # of the last step
@@ -137,7 +137,7 @@ class FuzzCell:
         self._pushed_ns = self._touched_ns = self._admitted_ns = self._carried_ns = -LATER_NS
         self._inside_ns = 0
         self._out_ns, self._side = np.full(3, -LATER_NS), np.zeros(3)  # of each axis, when last out
-        self._stops_ns = 1e9 * _stops_s(stated)
+        self._stops_ns = 1e9 * measure.stops_s(stated)
         self._carried = False
         self._reference: list[Vector] = []
         self._epoch = -1
@@ -257,8 +257,10 @@ class FuzzCell:
         else:
             self._wrench[:] = touch.wrench
         self._wrench += outside.push  # at rest the arm resists both together
+        self._raw[:] = self._wrench
         if self._rested >= measure.REST_TICKS and (touch.hit or outside.jammed):
             self._wrench -= self._creep()
+            self._wrench[:] = measure.less(self._wrench, self._brake())
         bounds, cell = self._arrays, self.stated.cartesian
         beyond_m = float(
             np.maximum(physics.position_m - bounds[1], bounds[0] - physics.position_m).max()
@@ -281,6 +283,7 @@ class FuzzCell:
             self._torque,
             self._before_nm,
             self._wrench,
+            self._raw,
             bounds[0],
             bounds[1],
             cell.margin_m,
@@ -356,10 +359,14 @@ class FuzzCell:
         # The torque of this step was chosen at the speed after the last one.
         torque = physics.jacobian.T @ (gains.damping * self._twists[-1])
         torque += self._inertia[:JOINTS] @ data.qacc - data.qfrc_passive[:JOINTS]
-        if self._held:
-            torque += gains.hold_rate_per_s * (self._inertia[:JOINTS, :JOINTS] @ self._dq_before)
-        if not measure.external(physics.jacobian, torque, self._crept):
-            self._crept[:] = 0.0
+        measure.external(physics.jacobian, torque, self._crept)
+        return self._crept
+
+    def _brake(self) -> Vector:
+        """Wrench (6,) of a hold's brake at its whole rate; zero where it does not hold."""
+        rate = self.stated.gains.hold_rate_per_s * self._held
+        momentum = self._inertia[:JOINTS, :JOINTS] @ self._dq_before
+        measure.external(self.physics.jacobian, rate * momentum, self._crept)
         return self._crept
 
     def _came_in(self) -> Vector:
@@ -434,17 +441,3 @@ FRICTION = 1.0
 
 SLACK_J = 0.05
 """For the posture's spring, which is not counted as stored."""
-
-
-def _stops_s(stated: ArmLimits) -> float:
-    """How long an axis may still move inward after it has come back in: the reference brakes by
-    its acceleration and jerk, and the arm follows with the time constant damping / stiffness, down
-    to the speed that is looked for: v / a + a / j + D / K ln(v / `ASIDE_M_S`), of one axis.
-    """
-    cell, gains = stated.cartesian, stated.gains
-    speed, acceleration, jerk = (
-        value / np.sqrt(3.0) for value in (cell.speed_m_s, cell.acceleration_m_s2, cell.jerk_m_s3)
-    )
-    follows_s = float((gains.damping[:3] / gains.stiffness[:3]).max())
-    brakes_s = speed / acceleration + acceleration / jerk
-    return float(brakes_s + follows_s * np.log(max(speed / ASIDE_M_S, 1.0)))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safety.compiled import kernel
+from safety.limits import ArmLimits
 
 type Vector = NDArray[np.float64]
 type Matrix = NDArray[np.float64]
@@ -37,6 +38,8 @@ class Quantity(IntEnum):
     ENERGY = 14
     CLEARANCE = 15
     YIELDED = 16
+    RAW_FORCE = 17
+    RAW_TORQUE = 18
 
 
 SAID = {
@@ -57,10 +60,14 @@ SAID = {
     Quantity.ENERGY: "energy given to what pushes more than the arm may",
     Quantity.CLEARANCE: "links and boxes nearer than the margin, of the margin",
     Quantity.YIELDED: "joint, of the half of its range, pushed by more than it may resist",
+    Quantity.RAW_FORCE: "contact force at rest with what damps and is inert, of an axis",
+    Quantity.RAW_TORQUE: "contact torque at rest with what damps and is inert, of an axis",
 }
 
-TOLD = (Quantity.YIELDED,)
-"""Reported, and no target: a push can be more than a joint's motor has torque for."""
+TOLD = (Quantity.YIELDED, Quantity.RAW_FORCE, Quantity.RAW_TORQUE)
+"""Reported, and no target: a push can be more than a joint's motor has torque for, and what creeps
+presses by its damping and inertia too.
+"""
 
 REST_M_S, REST_RAD_S, REST_TICKS = 0.005, 0.01, 50
 """Contact at rest: TCP and joints slower than this for so many steps of the engine (2 ms). An elbow
@@ -75,7 +82,7 @@ BEYOND = 1.0 + 1e-6
 POSITION, SPEED, SPEED_PUSHED, TURN = 0, 1, 2, 3
 JOINT_RANGE, JOINT_SPEED, STATIC_FORCE, STATIC_TORQUE = 4, 5, 6, 7
 TORQUE, TORQUE_RATE, UNADMITTED, OUTSIDE = 8, 9, 10, 11
-YIELDED = 16
+YIELDED, RAW_FORCE, RAW_TORQUE = 16, 17, 18
 
 
 def table() -> Matrix:
@@ -83,6 +90,20 @@ def table() -> Matrix:
     found = np.zeros((len(Quantity), 4))
     found[:, 0] = -np.inf
     return found
+
+
+def stops_s(stated: ArmLimits) -> float:
+    """How long an axis may still move inward after it has come back in: the reference brakes by
+    its acceleration and jerk, and the arm follows with the time constant damping / stiffness, down
+    to the speed that is looked for: v / a + a / j + D / K ln(v / `ASIDE_M_S`), of one axis.
+    """
+    cell, gains = stated.cartesian, stated.gains
+    speed, acceleration, jerk = (
+        value / np.sqrt(3.0) for value in (cell.speed_m_s, cell.acceleration_m_s2, cell.jerk_m_s3)
+    )
+    follows_s = float((gains.damping[:3] / gains.stiffness[:3]).max())
+    brakes_s = speed / acceleration + acceleration / jerk
+    return float(brakes_s + follows_s * np.log(max(speed / ASIDE_M_S, 1.0)))
 
 
 @kernel
@@ -115,6 +136,14 @@ def external(jacobian: Matrix, constraint: Vector, out: Vector) -> bool:
     return True
 
 
+def less(wrench: Vector, brake: Vector) -> Vector:
+    """A wrench (6,) without what a hold's brake can be of it: of this one, at its whole rate, any
+    share that acts along.
+    """
+    sign = np.sign(wrench)
+    return sign * np.maximum(np.abs(wrench) - np.maximum(sign * brake, 0.0), 0.0)
+
+
 @kernel
 def look(
     worst: Matrix,
@@ -126,6 +155,7 @@ def look(
     torque_nm: Vector,
     before_nm: Vector,
     wrench: Vector,
+    raw: Vector,
     low_m: Vector,
     high_m: Vector,
     margin_m: float,
@@ -154,6 +184,7 @@ def look(
     nothing may have moved it. elsewhere: what touches it touches a link before the hand, or a joint
     is at the end of its range. came_in (3,): the side of an axis that was outside just now.
     outside: it has been outside for half a second. most (6,): of the wrench, at rest.
+    raw (6,): the wrench with what damping and inertia add to it.
     """
     speed, turn = 0.0, 0.0
     for i in range(3):
@@ -196,4 +227,6 @@ def look(
         for i in range(3):
             note(worst, STATIC_FORCE, abs(wrench[i]), most[i], step)
             note(worst, STATIC_TORQUE, abs(wrench[3 + i]), most[3 + i], step)
+            note(worst, RAW_FORCE, abs(raw[i]), most[i], step)
+            note(worst, RAW_TORQUE, abs(raw[3 + i]), most[3 + i], step)
     return rested

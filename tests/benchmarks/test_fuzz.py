@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import fuzz, fuzz_scene
-from benchmarks.fuzz_measured import BEYOND, Quantity
+from benchmarks.fuzz_measured import BEYOND, Quantity, less
 from benchmarks.fuzz_off import OFF, UNCONTROLLED, Off, unjudged
 from benchmarks.fuzz_scene import FeltPhysics
 from robot_rl.commands.bench import bench
@@ -42,6 +43,15 @@ def test_a_force_at_rest_is_told_from_what_moves(physics: FeltPhysics, stated: A
     """A caught hand that presses with K c while its fingers move: they are felt in the vice."""
     found = fuzz.segment(physics, stated, 32, 4.0)
     assert 0.99 < found.worst[Quantity.STATIC_FORCE.name][0] <= 1.0
+    assert found.worst[Quantity.STATIC_FORCE.name][0] <= found.worst[Quantity.RAW_FORCE.name][0]
+    assert found.worst[Quantity.RAW_FORCE.name][0] < 1.1
+
+
+def test_of_a_force_at_rest_a_hold_takes_only_what_its_brake_can_be() -> None:
+    """Its rate is anything from nothing to the whole."""
+    pressed = np.array([10.0, -10.0, 10.0, -10.0, 0.2, 0.0])
+    brake = np.array([1.0, -2.0, -3.0, 4.0, 0.5, 1.0])
+    assert np.array_equal(less(pressed, brake), [9.0, -8.0, 10.0, -10.0, 0.0, 0.0])
 
 
 def test_control_without_the_workspace(physics: FeltPhysics, stated: ArmLimits) -> None:
