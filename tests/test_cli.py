@@ -414,7 +414,7 @@ def test_benchmarks_are_named() -> None:
     refused(run("bench", "nope"), "'nope'", "control", "outbox", "replay", "learner", "startup")
     names = run("bench", "list").out.split()
     assert names == [
-        *("control", "correction", "faults", "fuzz", "ingest", "kills", "learner", "limit_profile"),
-        *("lockstep", "memory", "outbox", "policy", "policy_server", "query", "replay", "restart"),
-        *("risk", "startup", "stop", "takeover"),
+        *("control", "correction", "crash", "faults", "fuzz", "ingest", "kills", "learner"),
+        *("limit_profile", "lockstep", "memory", "outbox", "policy", "policy_server", "query"),
+        *("replay", "restart", "risk", "startup", "stop", "takeover"),
     ]

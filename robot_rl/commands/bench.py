@@ -19,6 +19,8 @@ _SHARED = (
     "camera_pictures",
     "chunk_actor",
     "console_queries",
+    "crash_ledger",
+    "crash_parts",
     "delayed_line",
     "fault_actor",
     "fault_cell",
@@ -89,10 +91,11 @@ def bench(
     hours: Annotated[
         float | None, typer.Option(min=0.01, help="Of `fuzz`: how much robot time.")
     ] = None,
+    kills: Annotated[int | None, typer.Option(min=1, help="Of `crash`: how many.")] = None,
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Of `fuzz` a file, of `risk` and `query` a folder; what it has is not repeated."
+            help="Of `fuzz` and `crash` a file, of `risk` and `query` a folder: not repeated."
         ),
     ] = None,
     without: Annotated[
@@ -126,7 +129,13 @@ def bench(
         raise PlainError(f"bench {name} knows no peer {against!r} to be measured against: {known}")
     given = {"faults": faults, "repeats": repeats}
     given |= {"robots": robots, "seconds": seconds}
-    given |= {"episodes": episodes, "hours": hours, "keep": keep, "without": without}
+    given |= {
+        "episodes": episodes,
+        "hours": hours,
+        "kills": kills,
+        "keep": keep,
+        "without": without,
+    }
     chosen = {option: value for option, value in given.items() if value is not None}
     run = module.run if against is None else peers[against]
     unknown = chosen.keys() - signature(run).parameters.keys()

@@ -86,7 +86,9 @@ def connect(url: str, embedded: EmbeddedPostgres | None) -> Database:
         pool_pre_ping=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC "
+            # A plan for any filter, page and position alike reads and sorts the whole table.
+            "-c plan_cache_mode=force_custom_plan",
         },
     )
     return Database(engine=engine, url=parsed, embedded=embedded)

@@ -31,6 +31,8 @@ from robot_rl.server.tables import EpisodeTable
 type Sort = Literal["started", "steps", "interventions", "human_steps", "risk", "policy_version"]
 
 PAGE_LIMIT = 500
+FEW = 10_000
+"""So many that have the words are read and sorted in a moment; of more, a page is soon full."""
 _LEXEME = "('(?:[^']|'')*')"  # as Postgres writes it
 
 _ID = EpisodeTable.__table__.c.episode_id
@@ -196,23 +198,26 @@ def page(
     offset: int,
 ) -> EpisodePage:
     """A page and the counts of everything that is found. Raises BadPage."""
-    key = _SORTS[sort]
-    beyond = None if after is None else _beyond(key, _position(after, sort), descending)
+    position = None if after is None else _position(after, sort)
     with database.engine.connect() as connection:
         where = conditions(wanted, read_words(connection, wanted) if wanted.text else None)
-        found = select(EpisodeTable.episode_id, key.label("sort_value")).where(*where)
-        if beyond is not None:
-            found = found.where(beyond)
-        found = found.order_by(*_order(key, _ID, descending=descending))
-        chosen = found.offset(offset).limit(limit + 1).subquery("chosen")
+        counts = connection.execute(_counts(where)).one()
+        matching = select(EpisodeTable.episode_id, _SORTS[sort].label("sort_value")).where(*where)
+        if wanted.text and counts.total <= FEW:
+            matching = matching.offset(0)  # found by their words, not by looking at all in order
+        found = matching.subquery("found").c
+        place = (found.sort_value, found.episode_id)
+        chosen = select(*place).order_by(*_order(*place, descending=descending))
+        if position is not None:
+            chosen = chosen.where(_beyond(*place, position, descending))
+        page = chosen.offset(offset).limit(limit + 1).subquery("page")
         # Only the rows of the page are read; the others are passed over in an index.
         query = (
-            select(EpisodeTable.__table__, chosen.c.sort_value)
-            .join(chosen, chosen.c.episode_id == _ID)
-            .order_by(*_order(*chosen.c["sort_value", "episode_id"], descending=descending))
+            select(EpisodeTable.__table__, page.c.sort_value)
+            .join(page, page.c.episode_id == _ID)
+            .order_by(*_order(page.c.sort_value, page.c.episode_id, descending=descending))
         )
         rows = connection.execute(query).all()
-        counts = connection.execute(_counts(where)).one()
     shown = rows[:limit]
     following = None
     if len(rows) > limit:
@@ -236,8 +241,10 @@ def _order(*columns: ColumnElement[Any], descending: bool) -> tuple[ColumnElemen
     return tuple(column.desc() if descending else column for column in columns)
 
 
-def _beyond(key: ColumnElement[Any], position: _Position, descending: bool) -> ColumnElement[bool]:
-    here = tuple_(key, EpisodeTable.episode_id)
+def _beyond(
+    key: ColumnElement[Any], episode_id: ColumnElement[UUID], position: _Position, descending: bool
+) -> ColumnElement[bool]:
+    here = tuple_(key, episode_id)
     there = (position.value, position.episode_id)
     return here < there if descending else here > there
 
