@@ -45,6 +45,7 @@ DISTRIBUTION = {
     "tokenizers": "lerobot",
     "torchvision": "lerobot",
     "transformers": "lerobot",
+    "yaml": "pyyaml",
 }
 # Vendor libraries a lab installs for its own arm, and tools of other formats: each is imported
 # where it is used, with a sentence for who has not installed it.
