@@ -1,12 +1,14 @@
 """How long STOP takes from a person to a robot's link, while everything presses on the server."""
 
+import json
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
 from benchmarks.recorded_feed import await_server
+from benchmarks.stop_load import KINDS
 from benchmarks.stop_robot import ROBOT, talking
 from robot_rl.rehearsal.children import end_with_parent
 from robot_rl.rehearsal.system import free_port
@@ -55,9 +58,10 @@ def run(*, quick: bool = False) -> Result:
         talking(link),
     ):
         quiet = _times_ms(link, client, stops // 4)
-        with _load(url, robot, person):
+        with _load(url, robot, person) as load:
             time.sleep(2.0 if quick else 15.0)
             pressed = _times_ms(link, client, stops)
+        _check(load, share=0.0 if quick else 0.5)
     return Result(
         bench="stop",
         machine=machine,
@@ -68,6 +72,7 @@ def run(*, quick: bool = False) -> Result:
         detail={
             "STOP under load, ms": pressed,
             "STOP in quiet, ms": quiet,
+            **{f"load, {kind}": load[kind] for kind in sorted(load)},
             "noise before: processor taken away, µs": noise,
         },
     )
@@ -117,18 +122,46 @@ def _server(folder: Path, episodes: int) -> Iterator[tuple[str, str, str]]:
         server.wait(60)
 
 
+def _check(load: Mapping[str, int], share: float) -> None:
+    """Raises RuntimeError where a kind of load pressed less often than `share` of its parties."""
+    idle = [
+        f"{kind}: {load.get(kind, 0)}"
+        for kind, parties in KINDS.items()
+        if load.get(kind, 0) < max(1, share * parties)
+    ]
+    if idle:
+        raise RuntimeError(
+            f"the run is invalid, because its load did not press ({', '.join(idle)})"
+        )
+
+
 @contextmanager
-def _load(url: str, robot: str, person: str) -> Iterator[None]:
-    command = [sys.executable, "-m", "benchmarks.stop_load", url, robot, person]
+def _load(url: str, robot: str, person: str) -> Iterator[Counter[str]]:
+    """How often each kind pressed is there when it is left."""
+    done = Counter[str]()
+    command = [sys.executable, "-m", "benchmarks.stop_load"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    load = subprocess.Popen(command, env=environment, preexec_fn=end_with_parent)
+    parts = [
+        subprocess.Popen(
+            [*command, part, url, robot, person],
+            env=environment,
+            stdout=subprocess.PIPE,
+            preexec_fn=end_with_parent,
+        )
+        for part in ("flood", "use")
+    ]
     try:
-        yield
-        if load.poll() is not None:
-            raise RuntimeError(f"the load ended with status {load.returncode}")
+        yield done
+        for part in parts:
+            if part.poll() is not None:
+                raise RuntimeError(f"the load ended with status {part.returncode}")
+            part.terminate()
+            said, _ = part.communicate(timeout=60)
+            done.update(json.loads(said))
     finally:
-        load.kill()
-        load.wait()
+        for part in parts:
+            part.kill()
+            part.wait()
 
 
 @contextmanager
