@@ -19,6 +19,7 @@ from benchmarks.measurement import Machine, Result, Spread, Target, noise_us
 from benchmarks.recorded_feed import await_server
 from benchmarks.stop_load import KINDS
 from benchmarks.stop_robot import ROBOT, talking
+from robot_rl.errors import PlainError
 from robot_rl.rehearsal.children import end_with_parent
 from robot_rl.rehearsal.system import free_port
 from robot_rl.schema.live.client_message import Stop
@@ -123,16 +124,14 @@ def _server(folder: Path, episodes: int) -> Iterator[tuple[str, str, str]]:
 
 
 def _check(load: Mapping[str, int], share: float) -> None:
-    """Raises RuntimeError where a kind of load pressed less often than `share` of its parties."""
+    """Raises PlainError where a kind of load pressed less often than `share` of its parties."""
     idle = [
         f"{kind}: {load.get(kind, 0)}"
         for kind, parties in KINDS.items()
         if load.get(kind, 0) < max(1, share * parties)
     ]
     if idle:
-        raise RuntimeError(
-            f"the run is invalid, because its load did not press ({', '.join(idle)})"
-        )
+        raise PlainError(f"the run is invalid, because its load did not press ({', '.join(idle)})")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The server as a process: opens the port and the database, runs until it is told to stop."""
 
+import gc
 import logging
 import signal
 import socket
@@ -39,11 +40,20 @@ def run(settings: ServerSettings) -> None:
             if settings.print_login:
                 print(f"Open the console: {_address(database, settings)}", flush=True)
             server = configured(settings, create_app(settings, database))
+            _spare_collections()
             server.run(sockets=[listener])
             if server.problem is not None:
                 raise server.problem
         finally:
             database.close()
+
+
+def _spare_collections() -> None:
+    """Let the garbage collector pass over what stays for ever, the modules above all: a full
+    collection of it took 90 ms, in which nobody's STOP was heard.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _check_accounts(database: Database, settings: ServerSettings) -> None:

@@ -23,6 +23,7 @@ from robot_rl.server.settings import ServerProblem, ServerSettings
 from tests.server.recordings import ROBOT, TASK, Recording, post
 
 PROGRAM = """
+import gc
 import sys
 from pathlib import Path
 from robot_rl.server.database import Database
@@ -38,6 +39,8 @@ run(
         data=Path(sys.argv[1]), port=int(sys.argv[2]), grants=grants, database_url=url
     )
 )
+spared, looked_at = gc.get_freeze_count(), len(gc.get_objects())
+assert spared > looked_at, f"a collection looks at {looked_at} objects and passes over {spared}"
 heavy = [name for name in ("torch", "lerobot", "mujoco", "numba") if name in sys.modules]
 assert not heavy, f"the server loaded {heavy}"
 """
