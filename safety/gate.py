@@ -33,6 +33,7 @@ from safety.settings import GateSettings
 from safety.tracking import SolverError, Tracker
 from safety.verdict import Verdict
 from safety.vocabulary import MOVING, Limit, Mode, Reject, Source
+from safety.window import Window, begin, in_time
 
 FloatArray = NDArray[np.float64]
 
@@ -74,19 +75,6 @@ class Decision:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Window:
-    """The policy action in execution: when and where it started and what it changes."""
-
-    epoch: int
-    sequence: int
-    opened_ns: int
-    start_m: FloatArray
-    start: FloatArray
-    delta: FloatArray
-    limits: Limit
-
-
 class Gate:
     """State: the tracked reference, the decaying offset, the policy's window, the gripper."""
 
@@ -116,7 +104,7 @@ class Gate:
             limits.cartesian, settings.period_s, self.position_m, self.quaternion
         )
         self._sequence = 0
-        self._window: _Window | None = None
+        self._window: Window | None = None
         self._newest: tuple[int, int] | None = None
         self._lead = FadingLead()
         self._course = Course(settings.period_s)
@@ -269,42 +257,23 @@ class Gate:
 
     def _follow(self, now_ns: int, target: PolicyTarget) -> Limit:
         window = self._window
-        if window is None or (window.epoch, window.sequence) != (target.epoch, target.sequence):
+        if window is None or not window.is_of(target):
             window = self._window = self._open(now_ns, target)
             self._newest = (target.epoch, target.sequence)
-        done = (now_ns - window.opened_ns) / (target.valid_until_ns - window.opened_ns)
-        goal_m = window.start_m + done * window.delta[:3]
-        goal = rotation.plus(window.start, done * window.delta[3:])
-        return window.limits | self._approach(goal_m, goal)
+        return window.limits | self._approach(*window.goal(now_ns, target))
 
-    def _open(self, now_ns: int, target: PolicyTarget) -> _Window:
-        """Start where the last window ended, but no further ahead than the tracker can follow.
-
-        Starting at the tracked reference instead would lose its lag at every step; starting at
-        the old goal always would wind up while the arm is blocked. Of an action that comes late,
-        by more than a period, what latency has used up is skipped.
-        """
+    def _open(self, now_ns: int, target: PolicyTarget) -> Window:
         last, tracker = self._window, self._tracker
-        start_m, start = tracker.position_m, tracker.quaternion
-        if last is not None and last.epoch == target.epoch:
-            end = rotation.plus(last.start, last.delta[3:])
-            ahead = np.concatenate(
-                [last.start_m + last.delta[:3] - start_m, rotation.minus(end, start)]
-            )
-            ahead = np.minimum(np.maximum(ahead, -tracker.lead), tracker.lead)
-            ahead[self._clipped] = 0.0
-            start_m, start = start_m + ahead[:3], rotation.plus(start, ahead[3:])
+        start_m, start = begin(last, target.epoch, tracker, self._clipped)
         length_ns = target.valid_until_ns - target.valid_from_ns
         delta, limits = self._slowed(target.delta, length_ns * 1e-9)
-        if now_ns - target.valid_from_ns > self.settings.period_s * 1e9:
-            delta = delta * ((target.valid_until_ns - now_ns) / length_ns)
-        return _Window(
+        return Window(
             epoch=target.epoch,
             sequence=target.sequence,
             opened_ns=now_ns,
             start_m=start_m,
             start=start,
-            delta=delta,
+            delta=in_time(delta, target, now_ns, self.settings.period_s),
             limits=limits,
         )
 
