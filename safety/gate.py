@@ -33,7 +33,7 @@ from safety.settings import GateSettings
 from safety.tracking import SolverError, Tracker
 from safety.verdict import Verdict
 from safety.vocabulary import MOVING, Limit, Mode, Reject, Source
-from safety.window import Window, begin, in_time
+from safety.window import ActionWindow, begin, in_time
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ class Gate:
             limits.cartesian, settings.period_s, self.position_m, self.quaternion
         )
         self._sequence = 0
-        self._window: Window | None = None
+        self._window: ActionWindow | None = None
         self._newest: tuple[int, int] | None = None
         self._lead = FadingLead()
         self._course = Course(settings.period_s)
@@ -262,12 +262,12 @@ class Gate:
             self._newest = (target.epoch, target.sequence)
         return window.limits | self._approach(*window.goal(now_ns, target))
 
-    def _open(self, now_ns: int, target: PolicyTarget) -> Window:
+    def _open(self, now_ns: int, target: PolicyTarget) -> ActionWindow:
         last, tracker = self._window, self._tracker
         start_m, start = begin(last, target.epoch, tracker, self._clipped)
         length_ns = target.valid_until_ns - target.valid_from_ns
         delta, limits = self._slowed(target.delta, length_ns * 1e-9)
-        return Window(
+        return ActionWindow(
             epoch=target.epoch,
             sequence=target.sequence,
             opened_ns=now_ns,

@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Window:
+class ActionWindow:
     """An action from when and where it was begun; delta (6,), m and rad, as the limits let it."""
 
     epoch: int
@@ -37,7 +37,7 @@ class Window:
 
 
 def begin(
-    last: Window | None, epoch: int, tracker: Tracker, clipped: NDArray[np.bool_]
+    last: ActionWindow | None, epoch: int, tracker: Tracker, clipped: NDArray[np.bool_]
 ) -> tuple[FloatArray, FloatArray]:
     """Where an action starts: where the last one ended, but no further ahead than the tracker can
     follow, and not ahead on axes (6,) that a clip holds back.
