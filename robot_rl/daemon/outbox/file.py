@@ -16,7 +16,7 @@ from uuid import UUID
 
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
-from robot_rl.daemon.outbox.salvage import begins_epoch, go_on_counting, salvage
+from robot_rl.daemon.outbox.salvage import begins_epoch, go_on_counting, salvage, tell_lost
 from robot_rl.durable_file import sync_folder
 from robot_rl.errors import BadInput
 from robot_rl.schema.episode import (
@@ -65,6 +65,8 @@ _EVENT: TypeAdapter[RobotEvent] = TypeAdapter(RobotEvent)
 _CAMERAS: TypeAdapter[list[tuple[str, NonNegativeInt]]] = TypeAdapter(
     list[tuple[str, NonNegativeInt]]
 )
+
+_NAMES: TypeAdapter[list[str]] = TypeAdapter(list[str])
 
 type StoredRow = tuple[int, bytes, int, bytes, bytes | None, bytes | None]
 """The columns STORED."""
@@ -272,27 +274,31 @@ def begin_epoch(connection: sqlite3.Connection, first: int) -> UUID:
 def epoch_of(connection: sqlite3.Connection, number: int) -> tuple[UUID, int, int | None]:
     """(epoch, number of its first row, number of the next epoch's first row) of a row."""
     epoch, first = connection.execute(
-        "SELECT epoch, first FROM epochs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
+        "SELECT CAST(epoch AS BLOB), first FROM epochs WHERE first <= ? "
+        "ORDER BY first DESC LIMIT 1",
+        (number,),
     ).fetchone()
     following = connection.execute(
         "SELECT min(first) FROM epochs WHERE first > ?", (number,)
     ).fetchone()[0]
-    return UUID(epoch), int(first), following
+    return read_epoch(connection, epoch, int(first)), int(first), following
+
+
+def read_epoch(connection: sqlite3.Connection, stored: bytes, first: int) -> UUID:
+    """A damaged one is replaced, as where the server has forgotten it: its rows are sent anew."""
+    try:
+        return UUID(stored.decode())
+    except ValueError:
+        return begin_epoch(connection, first)
 
 
 def insert_step(connection: sqlite3.Connection, record: RecordedStep) -> None:
     step = record.step
     episode = str(step.episode_id)
-    found = connection.execute(
-        "SELECT purpose, cameras FROM open_episodes WHERE episode_id = ?", (episode,)
-    ).fetchone()
+    observed = _observed(connection, episode)
     acted = step.executed_action is not None
-    training = (
-        found is not None
-        and found[0] in TRAINED_ON
-        and is_trainable(
-            step.source, acted=acted, pictures=record.images, cameras=json.loads(found[1])
-        )
+    training = observed is not None and is_trainable(
+        step.source, acted=acted, pictures=record.images, cameras=observed
     )
     sizes = [(camera, len(jpeg)) for camera, jpeg in record.images.items()]
     connection.execute(
@@ -311,6 +317,21 @@ def insert_step(connection: sqlite3.Connection, record: RecordedStep) -> None:
         "WHERE episode_id = ?",
         (int(acted), int(acted and step.source is Source.HUMAN), step.t_robot_ns, episode),
     )
+
+
+def _observed(connection: sqlite3.Connection, episode: str) -> list[str] | None:
+    """Cameras of an open episode that is trained on; None too where a damaged row does not say."""
+    found = connection.execute(
+        "SELECT CAST(purpose AS BLOB), CAST(cameras AS BLOB) FROM open_episodes "
+        "WHERE episode_id = ?",
+        (episode,),
+    ).fetchone()
+    if found is None or found[0].decode(errors="replace") not in TRAINED_ON:
+        return None
+    try:
+        return _NAMES.validate_json(found[1])
+    except ValidationError:
+        return None
 
 
 def insert_event(connection: sqlite3.Connection, event: RobotEvent) -> None:
@@ -373,13 +394,12 @@ def _check(connection: sqlite3.Connection) -> None:
 
 def _close_unfinished(connection: sqlite3.Connection) -> None:
     rows = connection.execute(
-        "SELECT episode_id, steps, human_steps, t_robot_ns FROM open_episodes"
+        "SELECT rowid, CAST(episode_id AS BLOB), steps, human_steps, t_robot_ns FROM open_episodes"
     ).fetchall()
-    for episode, steps, human_steps, t_robot_ns in rows:
-        insert_event(
-            connection,
-            EpisodeEnded(
-                episode_id=UUID(episode),
+    for row, episode, steps, human_steps, t_robot_ns in rows:
+        try:
+            ended = EpisodeEnded(
+                episode_id=UUID(episode.decode()),
                 outcome=Outcome.ABORTED,
                 cause="the robot restarted in the middle of the episode",
                 labeller="robot",
@@ -388,8 +408,12 @@ def _close_unfinished(connection: sqlite3.Connection) -> None:
                 complete=False,
                 t_robot_ns=t_robot_ns,
                 t_utc=datetime.now(UTC),
-            ),
-        )
+            )
+        except ValueError:
+            connection.execute("DELETE FROM open_episodes WHERE rowid = ?", (row,))
+            tell_lost(connection, f"episode {episode.decode(errors='replace')} was never ended")
+        else:
+            insert_event(connection, ended)
 
 
 def _remember(connection: sqlite3.Connection, name: str, value: str) -> None:

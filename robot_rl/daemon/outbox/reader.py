@@ -16,6 +16,7 @@ from robot_rl.daemon.outbox.file import (
     doubt,
     epoch_of,
     last_number,
+    read_epoch,
     read_row,
     transaction,
 )
@@ -150,10 +151,11 @@ class OutboxReader:
     @property
     def boot_epoch(self) -> UUID | None:
         """The epoch of what is recorded now; None before the writer first opened the file."""
-        found = (
-            self._open().execute("SELECT epoch FROM epochs ORDER BY first DESC LIMIT 1").fetchone()
-        )
-        return None if found is None else UUID(found[0])
+        connection = self._open()
+        found = connection.execute(
+            "SELECT CAST(epoch AS BLOB), first FROM epochs ORDER BY first DESC LIMIT 1"
+        ).fetchone()
+        return None if found is None else read_epoch(connection, *found)
 
     def changed(self) -> int:
         """A number that changes when the writer has committed; costs microseconds."""

@@ -133,6 +133,15 @@ def _lost(into: sqlite3.Connection, first: int, last: int, kept_as: str) -> None
     _tell(into, first, last, kept_as, f"{many} cannot be read")
 
 
+def tell_lost(into: sqlite3.Connection, what: str) -> None:
+    """Something beside the rows is damaged: an engineer hears of it, and all else goes on."""
+    into.execute(
+        "INSERT INTO set_aside (number, kind, body, reason) "
+        "SELECT min(coalesce(min(number), 0), -1) - 1, ?, '{}', ? FROM set_aside",
+        (LOST, f"a row of the outbox is damaged: {what}"),
+    )
+
+
 def _tell(into: sqlite3.Connection, first: int, last: int, kept_as: str, what: str) -> None:
     into.execute(
         "INSERT OR IGNORE INTO set_aside (number, kind, body, reason) VALUES (?, ?, ?, ?)",

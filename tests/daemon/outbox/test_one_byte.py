@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from benchmarks.recording import write_episode
+from benchmarks.recording import recorded, started, write_episode
 from robot_rl.cli import app
 from robot_rl.daemon.outbox import file as outbox_file
 from robot_rl.daemon.outbox.aside import set_aside_rows
@@ -16,6 +16,7 @@ from robot_rl.daemon.outbox.file import doubt, move_aside
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import EpisodeStarted
+from robot_rl.schema.message import new_id
 from tests.daemon.link.test_uplink import IngestServer, drain
 
 ROW = 3  # the second step, behind the start
@@ -68,6 +69,54 @@ def test_a_damaged_row_is_set_aside_and_costs_itself_only(tmp_path: Path, what: 
     assert "is not sent" in str(refused.exception), refused.output
     assert run(path, "drop", str(ROW)).exit_code == 0
     assert set_aside_rows(path) == []
+
+
+BESIDE: dict[str, tuple[str, bytes]] = {  # column of `open_episodes` → its bytes
+    "id, no text": ("episode_id", b"\xff"),
+    "id, no UUID": ("episode_id", b"nonsense"),
+    "purpose, no text": ("purpose", b"\xff"),
+    "cameras, no text": ("cameras", b"\xff"),
+    "cameras, no names": ("cameras", b"[1]"),
+    "cameras, no list": ("cameras", b"1"),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_a_damaged_open_episode_stops_nothing(tmp_path: Path, what: str) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    column, value = BESIDE[what]
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = new_id()
+        assert writer.append_event(started(episode))
+        assert writer.append_step(recorded(episode, 0))
+        assert writer.flush()
+        put(path, f"UPDATE open_episodes SET {column} = CAST(? AS TEXT)", value)
+        assert writer.append_step(recorded(episode, 1))
+        assert writer.flush()
+    with OutboxWriter(path, linger_s=0.0) as writer:  # as after a crash
+        second = write_episode(writer, 1)
+    uplink, _ = drain(path, server, seconds=SECONDS)
+    assert server.steps == [(episode, 0), (episode, 1), (second, 0), (second, 1)]
+    lost = column == "episode_id"
+    assert uplink.state.counts.set_aside == lost
+    assert ("was never ended" in "".join(row.reason for row in set_aside_rows(path))) is lost
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"nonsense"])
+def test_a_damaged_epoch_is_another_one(tmp_path: Path, value: bytes) -> None:
+    path, server = tmp_path / "outbox.sqlite", IngestServer()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        episode = write_episode(writer, 2)
+    put(path, "UPDATE epochs SET epoch = CAST(? AS TEXT)", value)
+    with closing(OutboxReader(path)) as reader:
+        assert reader.boot_epoch == reader.boot_epoch
+    drain(path, server, seconds=SECONDS)
+    assert server.steps == [(episode, index) for index in range(3)]
+
+
+def put(path: Path, statement: str, value: bytes) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as connection:
+        connection.execute(statement, (value,))
 
 
 def test_a_damaged_row_keeps_no_other_from_being_listed_and_dropped(tmp_path: Path) -> None:
