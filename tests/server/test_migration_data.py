@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Connection, text
 
 from robot_rl.schema.message import new_id
-from robot_rl.server import migration
+from robot_rl.server import figure_days, migration
 from robot_rl.server.accounts import sessions, tokens, users
 from robot_rl.server.embedded import EmbeddedPostgres
 from tests.server.conftest import temporary_database
@@ -142,3 +142,26 @@ def test_files_of_policies_are_listed_as_their_manifests_name_them(
                     (2, "head.safetensors", "3" * 64, 8),
                 ]
                 command.downgrade(migration.configuration(connection), "0008")
+
+
+def test_episodes_from_before_days_were_counted_are_in_the_figures(
+    postgres: EmbeddedPostgres,
+) -> None:
+    """Up, down and up again: what was counted is counted anew."""
+    with temporary_database(postgres, "template1") as database:
+        with database.transaction() as connection:
+            command.upgrade(migration.configuration(connection), "0012")
+            for statement in (
+                "INSERT INTO robots (name) VALUES ('r')",
+                f"INSERT INTO runs (run_id, robot, task, started_t_utc) "
+                f"VALUES ('{RUN}', 'r', 't', now())",
+            ):
+                connection.execute(text(statement))
+            insert(connection, stored=7, steps=6, trainable=6)
+            connection.execute(text("UPDATE episodes SET ended_t_utc = now(), outcome = 'success'"))
+        for _ in range(2):
+            migration.upgrade(database)
+            counted = figure_days.counted(database, below=None, limit=9)
+            assert (counted.all.episodes, counted.all.successes, counted.all.steps) == (1, 1, 6)
+            with database.transaction() as connection:
+                command.downgrade(migration.configuration(connection), "0012")
