@@ -23,6 +23,7 @@ from benchmarks.fault_cell import FaultCell
 from benchmarks.fault_trial import NotHere
 from benchmarks.killed_learner import Life
 from benchmarks.recorded_feed import LEARNER_TOKEN, ROBOT, ROBOT_TOKEN, recorded_feed
+from benchmarks.recording import sent_beside
 from robot_rl.config import load_task
 from robot_rl.config.task import StartingPolicy, Task
 from robot_rl.daemon.link.uplink import Uplink
@@ -105,7 +106,12 @@ class NetworkCell(FaultCell):
             bearer = {"Authorization": f"Bearer {ROBOT_TOKEN}"}
             async with httpx.AsyncClient(base_url=self.url, headers=bearer) as client:
                 uplink = Uplink(
-                    reader, client, robot=ROBOT, log=self.said.append, longest_backoff_s=1.0
+                    reader,
+                    client,
+                    sent_beside(outbox),
+                    robot=ROBOT,
+                    log=self.said.append,
+                    longest_backoff_s=1.0,
                 )
                 running = asyncio.create_task(uplink.run())
                 await asyncio.to_thread(sent.wait)

@@ -1,12 +1,14 @@
 """Episodes that were recorded, made up: what trials and tests of outbox and uplink append."""
 
 import struct
+from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import simplejpeg
 
 from robot_rl.daemon.outbox.outbox import OutboxWriter
+from robot_rl.daemon.outbox.sent import SENT, SentBatches
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted, Outcome, Provenance, Purpose
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.schema.segment import RecordedStep
@@ -95,3 +97,8 @@ def write_episode(writer: OutboxWriter, steps: int, *, robot: str = "panda-sim")
     assert writer.append_step(recorded(episode, steps, acted=False))
     assert writer.append_event(ended(episode, steps))
     return episode
+
+
+def sent_beside(outbox: Path, *, keep_s: float = 3600.0, keep_bytes: int = 2**30) -> SentBatches:
+    """What a robot keeps of what it sent, beside its outbox."""
+    return SentBatches(outbox.with_name(SENT), keep_s=keep_s, keep_bytes=keep_bytes, log=print)

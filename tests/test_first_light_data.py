@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from benchmarks.recording import write_episode
+from benchmarks.recording import sent_beside, write_episode
 from robot_rl.config.document import load_task
 from robot_rl.config.task import Task
 from robot_rl.daemon.actor.policy import PolicyHolder
@@ -106,7 +106,13 @@ async def _send_all(path: Path, server: RunningServer) -> OutboxReader:
     async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
         reader = OutboxReader(path)
         uplink = Uplink(
-            reader, client, robot="panda-sim", log=lambda _text: None, linger_s=0.0, poll_s=0.005
+            reader,
+            client,
+            sent_beside(path),
+            robot="panda-sim",
+            log=lambda _text: None,
+            linger_s=0.0,
+            poll_s=0.005,
         )
         running = asyncio.create_task(uplink.run())
         async with asyncio.timeout(60):

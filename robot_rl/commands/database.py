@@ -208,3 +208,9 @@ def _tell(found: "Findings") -> None:
             f"nothing refers to {found.orphans} blobs ({found.orphan_bytes / 2**20:.1f} MiB), and "
             f"{found.leftovers} files were never finished: `robot-rl db collect` removes them"
         )
+    for lost in found.lost:
+        print(
+            f"lost for good: {lost.rows} recorded steps and events of robot {lost.robot}, which "
+            f"came after the backup that was restored ({lost.reason}); their episodes are not "
+            "complete, or not there"
+        )

@@ -22,23 +22,31 @@ ROBOT_DATA = DATA / "robot"
 
 @app.command("list")
 def list_rows(data: RobotData = ROBOT_DATA, as_json: AsJson = False) -> None:
-    """What was set aside, one row a line, and why.
+    """What was set aside, one row a line, and why; then how much is kept of what was sent.
 
     Example: `robot-rl outbox list --data data/robot`
     """
     from robot_rl.daemon.outbox.aside import set_aside_rows
+    from robot_rl.daemon.outbox.sent import SENT, kept_state
 
-    rows = set_aside_rows(_file(data))
+    rows, kept = set_aside_rows(_file(data)), kept_state(data / SENT)
     if as_json:
         named = [
             {"number": r.number, "kind": r.kind, "episode_id": r.episode_id, "reason": r.reason}
             for r in rows
         ]
-        print(json.dumps(named, indent=2))
+        since = None if kept.since is None else kept.since.isoformat()
+        sent = {"batches": kept.batches, "size_bytes": kept.size_bytes, "since": since}
+        print(json.dumps({"set_aside": named, "kept": sent}, indent=2))
         return
     for row in rows:
         print(f"{row.number:>8}  {row.kind:<5}  {row.episode_id or 'no episode':<36}  {row.reason}")
     print(f"{len(rows)} rows are set aside")
+    since = "" if kept.since is None else f" since {kept.since:%Y-%m-%d %H:%M} UTC"
+    print(
+        f"{kept.batches} batches that the server has ({kept.size_bytes / 2**20:.1f} MiB{since}) "
+        "are kept, for when it is restored from a backup"
+    )
 
 
 @app.command("show")

@@ -19,7 +19,7 @@ from robot_rl.config import drivers
 from robot_rl.config.cell_arm import ArmSettings, CellArm, Impedance, Limits
 from robot_rl.config.collision import CollisionSection
 from robot_rl.config.limit_profile import DeclaredProfile, declared
-from robot_rl.config.section import ArmName, Positive, Section
+from robot_rl.config.section import ArmName, NotNegative, Positive, Section
 from robot_rl.schema.message import MAX_CAMERAS, CameraName
 from safety.faults import FaultCode, bound_ms
 from safety.vocabulary import ONLY_ARM
@@ -72,6 +72,15 @@ class Control(Section):
         return value
 
 
+class KeptRecording(Section):
+    """What the server has acknowledged stays on the robot's disk as well, for a server that has to
+    be restored from a backup. 0 keeps nothing.
+    """
+
+    keep_sent_h: NotNegative = 24.0
+    keep_sent_gib: NotNegative = 8.0  # the oldest go first
+
+
 class Cell(Section):
     """`cells/*.toml`."""
 
@@ -90,6 +99,7 @@ class Cell(Section):
     # Of a cell with several, by name:
     several: Annotated[dict[ArmName, CellArm], Field(alias="arms")] = Field(default_factory=dict)
     control: Control = Control()
+    outbox: KeptRecording = KeptRecording()
     cameras: Annotated[dict[CameraName, CameraSettings], Field(max_length=MAX_CAMERAS)] = Field(
         default_factory=dict
     )

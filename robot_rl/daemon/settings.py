@@ -7,6 +7,7 @@ from uuid import UUID
 from robot_rl.config import Cell, Task, check_fit
 from robot_rl.daemon.memory_folder import new_memory_folder
 from robot_rl.daemon.outbox.file import OUTBOX
+from robot_rl.daemon.outbox.sent import SENT
 from robot_rl.schema.message import new_id
 
 TURN_NS = 50_000_000
@@ -72,6 +73,10 @@ class DaemonSettings:
     @property
     def outbox_file(self) -> Path:
         return self.data_folder / OUTBOX
+
+    @property
+    def sent_file(self) -> Path:
+        return self.data_folder / SENT
 
     @property
     def policy_folder(self) -> Path:

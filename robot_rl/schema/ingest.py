@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field
 
 from robot_rl.schema.episode import RobotEvent
-from robot_rl.schema.message import PROTOCOL_VERSION, Count, Message, Name
+from robot_rl.schema.message import PROTOCOL_VERSION, Count, Message, Name, Text
 
 type Sequence = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
@@ -33,6 +33,9 @@ type BatchItem = Annotated[SegmentRef | RobotEvent, Field(discriminator="kind")]
 class BatchHeader(Message):
     """`sequence` counts a robot's outbox rows since `boot_epoch` (a new one whenever the outbox is
     created).
+
+    `ahead`: rows that were acknowledged once and are sent again before their turn, because the
+    running episode needs them; the server's cursor is neither asked nor moved.
     """
 
     protocol: int = PROTOCOL_VERSION
@@ -41,6 +44,7 @@ class BatchHeader(Message):
     first_sequence: Sequence
     last_sequence: Sequence
     sent_t_utc: datetime
+    ahead: bool = False
     items: tuple[BatchItem, ...]  # in recorded order
 
 
@@ -60,3 +64,37 @@ class BatchAck(Message):
 
     boot_epoch: UUID
     last_sequence: Count
+
+
+EPOCHS_ASKED = 1000
+"""At once, at most."""
+
+
+class CursorsAsked(Message):
+    """What a robot asks before it sends: does the server still have what it acknowledged?"""
+
+    robot: Name
+    boot_epochs: Annotated[tuple[UUID, ...], Field(max_length=EPOCHS_ASKED)]
+
+
+class ServerCursors(Message):
+    """`server_id`: of its database, for ever; `generation`: another one after each restore.
+
+    `cursors`: of those epochs that were asked for and of which anything is stored.
+    """
+
+    server_id: UUID
+    generation: UUID
+    cursors: tuple[BatchAck, ...]
+
+
+class RowsLost(Message):
+    """Rows up to `last_sequence`, which this server lacks and the robot cannot send again.
+
+    The server notes them as lost and goes on behind them.
+    """
+
+    robot: Name
+    boot_epoch: UUID
+    last_sequence: Sequence
+    reason: Text

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from robot_rl import durable_file
 from robot_rl.errors import Conflict, NotFound
 from robot_rl.schema.message import Message, utc_now
-from robot_rl.server import blob_references, integrity, migration, postgres_programs
+from robot_rl.server import acknowledged, blob_references, integrity, migration, postgres_programs
 from robot_rl.server.blobs import BlobMissing, BlobStore, FolderBlobs, content, damaged
 from robot_rl.server.database import Database
 
@@ -101,7 +101,9 @@ def newest(folder: Path) -> tuple[Backup, Path]:
 def restore(
     database: Database, blobs: BlobStore, folder: Path, *, seen: Progress
 ) -> tuple[Backup, Returned]:
-    """Into a database without tables; at the newest schema afterwards.
+    """Into a database without tables; at the newest schema afterwards, in a new generation.
+
+    Robots then send again what they had recorded since (robot_rl.daemon.link.refill).
 
     Raises NotFound, Conflict or PostgresProgramFailed.
     """
@@ -120,6 +122,7 @@ def restore(
         )
     postgres_programs.restore(database, dump)
     migration.upgrade(database)
+    acknowledged.begin_generation(database)
     return backup, put_back(database, blobs, folder, seen=seen)
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 
 from robot_rl.schema.message import Message, utc_now
-from robot_rl.server import blob_references, collection
+from robot_rl.server import acknowledged, blob_references, collection
+from robot_rl.server.acknowledged import LostRows
 from robot_rl.server.blob_references import BlobReference
 from robot_rl.server.blobs import BlobMissing, BlobStore, content
 from robot_rl.server.database import Database
@@ -61,7 +62,10 @@ class Gap(Message):
 
 
 class Findings(Message):
-    """`blobs` that were looked at; `read`: and compared with their hash."""
+    """`blobs` that were looked at; `read`: and compared with their hash.
+
+    `lost`: what a restore cost, which robots could not send again; the rest is sound without it.
+    """
 
     blobs: int
     size_bytes: int
@@ -71,6 +75,7 @@ class Findings(Message):
     orphans: int
     orphan_bytes: int
     leftovers: int
+    lost: tuple[LostRows, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -110,6 +115,7 @@ def look(
         orphans=len(orphans),
         orphan_bytes=sum(blob.size_bytes for blob in orphans),
         leftovers=len(blobs.leftovers(before)),
+        lost=acknowledged.lost_rows(database),
     )
 
 

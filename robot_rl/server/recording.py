@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import pyarrow as pa
-from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from robot_rl.errors import Conflict
@@ -17,12 +16,13 @@ from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import count_trainable, read_table
 from robot_rl.schema.segment_check import clock_problem
 from robot_rl.server import blob_references, feed
+from robot_rl.server.acknowledged import lock_cursor, move_cursor
 from robot_rl.server.batch import Item, Segment, Unstorable, check_batch
 from robot_rl.server.blobs import BlobMissing, BlobStore
 from robot_rl.server.database import Database
 from robot_rl.server.problems import never_storable, reason
 from robot_rl.server.robot_events import CheckTask, Effect, EventRecorder, any_task
-from robot_rl.server.tables import EpisodeTable, IngestCursorTable, RobotTable, SegmentTable
+from robot_rl.server.tables import EpisodeTable, IngestCursorTable, SegmentTable
 
 
 class OutOfOrder(Conflict):
@@ -72,22 +72,16 @@ def store_batch(
             blobs.put(item.content.data)
     with database.transaction() as connection:
         blob_references.hold(connection)
-        last = _lock_cursor(connection, header)
-        if header.first_sequence > last + 1:
+        last = lock_cursor(connection, header.robot, header.boot_epoch)
+        if header.first_sequence > last + 1 and not header.ahead:
             raise OutOfOrder(
                 f"the batch starts at sequence {header.first_sequence} and the next one of "
                 f"{header.robot} is {last + 1}: send from there"
             )
         stored = _store_items(connection, blobs, header, items, check_task)
-        last = max(last, header.last_sequence)
-        connection.execute(
-            update(IngestCursorTable)
-            .where(
-                IngestCursorTable.robot == header.robot,
-                IngestCursorTable.boot_epoch == header.boot_epoch,
-            )
-            .values(last_sequence=last, t_utc=func.now())
-        )
+        if not header.ahead:
+            last = max(last, header.last_sequence)
+            move_cursor(connection, header.robot, header.boot_epoch, last)
         for task, events in stored.feed.items():
             feed.append(connection, task, events)
     return StoredBatch(
@@ -95,18 +89,6 @@ def store_batch(
         trained=tuple(stored.trained),
         activated_tasks=frozenset(stored.activated_tasks),
     )
-
-
-def _lock_cursor(connection: Connection, header: BatchHeader) -> int:
-    """The cursor, its row locked: batches of one outbox are stored one after the other."""
-    key = {"robot": header.robot, "boot_epoch": header.boot_epoch}
-    connection.execute(upsert(RobotTable).values(name=header.robot).on_conflict_do_nothing())
-    connection.execute(
-        upsert(IngestCursorTable).values(**key, last_sequence=0).on_conflict_do_nothing()
-    )
-    return connection.execute(
-        select(IngestCursorTable.last_sequence).filter_by(**key).with_for_update()
-    ).scalar_one()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -404,6 +404,28 @@ class IngestCursorTable(Base):
     t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class ServerIdentityTable(Base):
+    """One row. Robots know by it which server has acknowledged what, and that it was restored."""
+
+    __tablename__ = "server_identity"
+    only: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
+    server_id: Mapped[UUID] = mapped_column(server_default=sql("gen_random_uuid()"))
+    generation: Mapped[UUID] = mapped_column(server_default=sql("gen_random_uuid()"))
+    restored_t_utc: Mapped[datetime | None]
+
+
+class LostRowsTable(Base):
+    """Rows of an outbox that a restored server lacks and the robot could not send again."""
+
+    __tablename__ = "lost_rows"
+    robot: Mapped[str] = mapped_column(ForeignKey("robots.name"), primary_key=True)
+    boot_epoch: Mapped[UUID] = mapped_column(primary_key=True)
+    first_sequence: Mapped[int] = mapped_column(primary_key=True)
+    last_sequence: Mapped[int]
+    reason: Mapped[str]
+    t_utc: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class FeedCounterTable(Base):
     """One row. It is locked from taking a number to the commit, so numbers appear in order."""
 

@@ -299,6 +299,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/ingest/cursors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Cursors
+         * @description Which server this is, and up to where it has each of the named epochs of a robot.
+         */
+        post: operations["post_cursors_api_ingest_cursors_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ingest/lost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Post Lost
+         * @description Notes rows that a restored server lacks and the robot cannot send again.
+         */
+        post: operations["post_lost_api_ingest_lost_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/learner/progress": {
         parameters: {
             query?: never;
@@ -1154,6 +1194,15 @@ export interface components {
         Credentials: {
             name: components["schemas"]["Name"];
             password: components["schemas"]["Password"];
+        };
+        /**
+         * CursorsAsked
+         * @description What a robot asks before it sends: does the server still have what it acknowledged?
+         */
+        CursorsAsked: {
+            /** Boot Epochs */
+            boot_epochs: string[];
+            robot: components["schemas"]["Name"];
         };
         /**
          * DataIdentity
@@ -2245,10 +2294,20 @@ export interface components {
             free_bytes: number;
             /** Last Sequence */
             last_sequence: number;
+            /**
+             * Lost
+             * @default 0
+             */
+            lost: number;
             /** Pending */
             pending: number;
             /** Recorded Steps */
             recorded_steps: number;
+            /**
+             * Refill
+             * @default 0
+             */
+            refill: number;
             /**
              * Set Aside
              * @default 0
@@ -2649,6 +2708,22 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "engineer" | "admin" | "robot" | "learner";
+        /**
+         * RowsLost
+         * @description Rows up to `last_sequence`, which this server lacks and the robot cannot send again.
+         *
+         *     The server notes them as lost and goes on behind them.
+         */
+        RowsLost: {
+            /**
+             * Boot Epoch
+             * Format: uuid
+             */
+            boot_epoch: string;
+            last_sequence: components["schemas"]["Sequence"];
+            reason: components["schemas"]["Text"];
+            robot: components["schemas"]["Name"];
+        };
         /** SafetyEventRow */
         SafetyEventRow: {
             /** By */
@@ -2697,6 +2772,27 @@ export interface components {
             segment_id: string;
             /** Sha256 */
             sha256: string;
+        };
+        Sequence: number;
+        /**
+         * ServerCursors
+         * @description `server_id`: of its database, for ever; `generation`: another one after each restore.
+         *
+         *     `cursors`: of those epochs that were asked for and of which anything is stored.
+         */
+        ServerCursors: {
+            /** Cursors */
+            cursors: components["schemas"]["BatchAck"][];
+            /**
+             * Generation
+             * Format: uuid
+             */
+            generation: string;
+            /**
+             * Server Id
+             * Format: uuid
+             */
+            server_id: string;
         };
         /**
          * SessionList
@@ -4308,6 +4404,198 @@ export interface operations {
             };
             /** @description The caller may not do that. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description What was given cannot be used as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Not now: the same may succeed later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_cursors_api_ingest_cursors_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CursorsAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServerCursors"];
+                };
+            };
+            /** @description It is no request. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The caller is unknown: signing in would help. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The caller may not do that. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It does not fit what is there already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It is longer than is taken. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description What was given cannot be used as it is. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Not now: the same may succeed later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    post_lost_api_ingest_lost_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RowsLost"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchAck"];
+                };
+            };
+            /** @description It is no request. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The caller is unknown: signing in would help. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The caller may not do that. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It came too slowly: sending it again may succeed. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It does not fit what is there already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description It is longer than is taken. */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -81,8 +81,12 @@ function Outbox({ connection }: { connection: RobotConnection }) {
     connected ? 0 : (state.telemetry?.outbox.pending ?? 0),
   );
   const setAside = useLive(connection, (state) => state.telemetry?.outbox.set_aside ?? 0);
+  const refill = useLive(connection, (state) => state.telemetry?.outbox.refill ?? 0);
+  const lost = useLive(connection, (state) => state.telemetry?.outbox.lost ?? 0);
+  if (lost > 0) return <Line severe>{t("live.lost_rows", { count: lost })}</Line>;
   if (setAside > 0) return <Line severe>{t("live.set_aside", { count: setAside })}</Line>;
   if (!accepting) return <Line severe>{t("live.outbox_full")}</Line>;
+  if (refill > 0) return <Line>{t("live.refill", { count: refill })}</Line>;
   if (!connected && pending > 0) return <Line>{t("live.outbox_behind", { pending })}</Line>;
   return null;
 }

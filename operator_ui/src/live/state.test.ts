@@ -88,6 +88,8 @@ const TELEMETRY: Telemetry = {
     free_bytes: 1,
     accepting: true,
     set_aside: 0,
+    refill: 0,
+    lost: 0,
   },
   frame_age_ms: {},
   device_axes: null,

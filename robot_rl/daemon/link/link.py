@@ -182,6 +182,8 @@ class Link:
             free_bytes=free,
             accepting=free >= MIN_FREE_BYTES,
             set_aside=counts.set_aside if counts else 0,
+            refill=state.refill if state else 0,
+            lost=state.lost if state else 0,
         )
         status = self._status
         self._outbox.write(
@@ -273,6 +275,8 @@ class Link:
         await socket.send(hello.model_dump_json())
         self._mailbox.empty()
         self._online = True
+        if self._uplink is not None:
+            self._uplink.look_again()
         sender = asyncio.create_task(self._send(socket))
         try:
             async for text in socket:

@@ -20,17 +20,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
-from pydantic import ValidationError
 
-from robot_rl.daemon.link.uplink_answer import BatchAnswer, BatchVerdict, ack_or_none, read_answer
+from robot_rl.daemon.link.ingest_client import IngestClient
+from robot_rl.daemon.link.refill import Refill
+from robot_rl.daemon.link.uplink_answer import BatchAnswer, BatchVerdict
 from robot_rl.daemon.link.uplink_batch import BATCH_ROWS, UplinkBatch, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import BadOutbox, OutboxRow, UnreadableRow
 from robot_rl.daemon.outbox.reader import OutboxCounts, OutboxReader, PendingRows
+from robot_rl.daemon.outbox.sent import SentBatches
 from robot_rl.schema.ingest import BatchAck, ItemRefused
 from robot_rl.schema.segment import RecordedStep
 
-_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
-_ARROW = "application/vnd.apache.arrow.file"
 _FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.2, 10.0
 _HURRIED_POLL_S = 0.002
 _SAME_ANSWERS = 5  # to one row alone: then they are
@@ -42,6 +42,8 @@ class UplinkState:
     problem: str  # one sentence, empty when all is well
     acknowledged_training: int  # transitions the server has acknowledged since the start
     counts: OutboxCounts
+    refill: int = 0  # rows that a restored server lacks, still to be sent again
+    lost: int = 0  # rows that it lacks and nobody has, as far as was found since the start
 
 
 class Uplink:
@@ -51,6 +53,7 @@ class Uplink:
         self,
         reader: OutboxReader,
         client: httpx.AsyncClient,
+        sent: SentBatches,
         *,
         robot: str,
         log: Callable[[str], None],
@@ -58,7 +61,9 @@ class Uplink:
         poll_s: float = 0.05,
         longest_backoff_s: float = _LONGEST_BACKOFF_S,
     ) -> None:
-        self._reader, self._client, self._robot, self._log = reader, client, robot, log
+        self._reader, self._sent, self._robot, self._log = reader, sent, robot, log
+        self._ingest = IngestClient(client, robot)
+        self._refill = Refill(reader, sent, self._ingest, log)
         self._linger_s, self._poll_s = linger_s, poll_s
         self._longest_backoff_s = longest_backoff_s
         self._waiting: PendingRows | None = None
@@ -73,7 +78,7 @@ class Uplink:
         self._told: set[UUID | None] = set()
         self._backoff_s = 0.0
         self._connected = False
-        self._problem = ""
+        self._problem = self._not_looked = ""
         self._acknowledged_training = 0
         self._draining = self._hurried = False
         self.state = UplinkState(
@@ -92,6 +97,10 @@ class Uplink:
         """Somebody waits for all that is recorded: no row waits for others to be sent with."""
         self._hurried = hurried
 
+    def look_again(self) -> None:
+        """The server may have been restored: ask it what it has before more is sent."""
+        self._refill.forget()
+
     async def run(self) -> None:
         """Send for ever; after `drain`, until nothing waits or the server does not answer."""
         changed = -1
@@ -102,16 +111,28 @@ class Uplink:
                     changed = now_changed
                     self._fetch()
                     self._publish()
+                if self._draining and self._waiting is None:
+                    return
+                if self._refill.server is None:
+                    if not await self._look():
+                        self._publish()
+                        if self._draining:
+                            return
+                        await self._rest(self._backoff_s)
+                    continue
                 batch = self._next_batch()
+                refilling = self._refill.due and not self._draining
                 if batch is not None:
                     await self._deliver(batch)
+                if refilling and self._refill.due:
+                    await self._refill.send_one()
+                if batch is not None or refilling:
                     self._publish()
-                    if self._draining and self._backoff_s:
-                        return
-                    await self._rest(self._backoff_s)
-                elif self._draining and self._waiting is None:
+                if self._draining and self._backoff_s:
                     return
-                else:
+                if batch is not None:
+                    await self._rest(self._backoff_s)
+                elif not refilling:
                     await self._rest(_HURRIED_POLL_S if self._hurried else self._poll_s)
             except (sqlite3.Error, OSError, BadOutbox) as error:
                 self._say(f"the outbox cannot be read: {error}")
@@ -128,7 +149,24 @@ class Uplink:
             problem=self._problem,
             acknowledged_training=self._acknowledged_training,
             counts=self._reader.counts(),
+            refill=self._refill.rows,
+            lost=self._refill.lost,
         )
+
+    async def _look(self, also: UUID | None = None) -> bool:
+        """Ask the server which one it is and what it has; False when it does not say."""
+        problem = await self._refill.look(also)
+        if problem:
+            self._not_looked, self._connected = problem, False
+            self._back_off()
+            self._say(problem)
+            return False
+        if self._refill.rows:
+            self._waiting = None  # it may be of another epoch now
+        if self._not_looked and self._problem == self._not_looked:
+            self._answered()
+        self._not_looked, self._connected = "", True
+        return True
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
@@ -184,53 +222,56 @@ class Uplink:
     # ---- what came of it ------------------------------------------------------------------------
 
     async def _deliver(self, batch: UplinkBatch) -> None:
+        problem = await self._refill.make_way(batch.header)
+        if problem:
+            self._refill.forget()
+            self._not_sent(problem)
+            return
         answer = await self._post(batch)
-        ack = answer.ack
-        if answer.verdict is BatchVerdict.CONFLICT and ack is None:
-            ack = await self._cursor(batch.header.boot_epoch)
-        if ack is not None:
+        if answer.verdict is BatchVerdict.CONFLICT:
+            await self._disagree(batch)
+        elif answer.ack is not None:
             self._answered()
-            self._apply(batch, ack)
+            self._apply(batch, answer.ack)
         elif answer.refused is not None and _names_rows_of(batch, answer.refused):
             self._answered()
-            self._refuse(batch, answer.refused)
+            if await self._lacks_nothing_more():
+                self._refuse(batch, answer.refused)
         else:
-            self._connected = False
-            self._back_off()
+            self._not_sent("")
             useless = answer.verdict in (BatchVerdict.USELESS, BatchVerdict.REFUSED)
+            if not useless:
+                self._refill.forget()  # it is away, and may come back as it was before
             problem = await self._suspect(batch, answer.sentence) if useless else answer.sentence
             self._say(problem)
 
-    async def _post(self, batch: UplinkBatch) -> BatchAnswer:
-        parts: list[tuple[str, tuple[str | None, bytes, str]]] = [
-            ("header", (None, batch.header.model_dump_json().encode(), "application/json"))
-        ]
-        parts += [(name, (name, data, _ARROW)) for name, data in batch.files.items()]
-        try:
-            response = await self._client.post("/api/ingest", files=parts, timeout=_TIMEOUT)
-            return read_answer(response)
-        except (httpx.HTTPError, ValidationError) as error:
-            sentence = f"the server does not take what was recorded: {error!r}"
-            return BatchAnswer(verdict=BatchVerdict.AGAIN, sentence=sentence)
+    def _not_sent(self, problem: str) -> None:
+        self._connected = False
+        self._back_off()
+        if problem:
+            self._say(problem)
 
-    async def _cursor(self, epoch: UUID) -> BatchAck | None:
-        """Up to where the server has this outbox; None when it does not say."""
-        try:
-            response = await self._client.get(
-                "/api/ingest/cursor",
-                params={"robot": self._robot, "boot_epoch": str(epoch)},
-                timeout=_TIMEOUT,
-            )
-        except httpx.HTTPError:
-            return None
-        return ack_or_none(response.content) if response.status_code == 200 else None
+    async def _lacks_nothing_more(self) -> bool:
+        """A refusal counts when it is not of a server that was restored without our knowing."""
+        lacked = self._refill.rows > 0
+        return await self._look() and (self._refill.rows > 0) == lacked
+
+    async def _disagree(self, batch: UplinkBatch) -> None:
+        """The server's cursor is not where this batch begins."""
+        epoch = batch.header.boot_epoch
+        if await self._look(also=epoch) and not self._refill.lacks(epoch):
+            last = self._refill.stored(epoch)
+            self._apply(batch, BatchAck(boot_epoch=epoch, last_sequence=last))
+
+    async def _post(self, batch: UplinkBatch) -> BatchAnswer:
+        return await self._ingest.post(batch.header, batch.files)
 
     def _apply(self, batch: UplinkBatch, ack: BatchAck) -> None:
         """Delete what the server has; go on from its cursor."""
         header = batch.header
         if ack.boot_epoch != header.boot_epoch or ack.last_sequence < header.first_sequence - 1:
-            # It was restored from a backup, or is another one: what was deleted here it had said
-            # to keep. What is left starts a count of its own.
+            # It is another one, or what it acknowledged was deleted by an older version of this
+            # program, which remembered nothing. What is left starts a count of its own.
             self._log(
                 f"the server knows this robot's recording up to {ack.last_sequence} and "
                 f"{header.first_sequence - 1} had been acknowledged: going on with what is here"
@@ -244,7 +285,10 @@ class Uplink:
         if through < batch.first_number:  # a conflict, and yet our batch is the next one
             self._back_off()
             return
-        self._acknowledged_training += self._reader.delete_through(through)
+        server = self._refill.server
+        if server is not None:  # before it leaves the outbox
+            self._sent.keep(server, header, batch.files)
+        self._acknowledged_training += self._reader.delete_through(through, server)
         self._forget_suspicion(through)
         self._drop_waiting(through)
 

@@ -31,7 +31,7 @@ class BatchAnswer:
 
 def read_answer(response: httpx.Response) -> BatchAnswer:
     """Raises ValidationError where a 200 is no acknowledgement."""
-    status, sentence = response.status_code, _sentence(response)
+    status, sentence = response.status_code, sentence_of(response)
     if status == 200:
         ack = BatchAck.model_validate_json(response.content)
         return BatchAnswer(verdict=BatchVerdict.STORED, ack=ack)
@@ -58,7 +58,7 @@ def ack_or_none(content: bytes) -> BatchAck | None:
         return None
 
 
-def _sentence(response: httpx.Response) -> str:
+def sentence_of(response: httpx.Response) -> str:
     """The server's own sentence, or one about its status."""
     if response.status_code in (401, 403):
         return "the server refuses this robot's token: make a new one and start the daemon with it"

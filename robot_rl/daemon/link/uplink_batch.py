@@ -1,11 +1,12 @@
 """Cutting the outbox into batches: consecutive steps become a segment, events keep their place."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from robot_rl.daemon.outbox.file import OutboxRow
 from robot_rl.daemon.outbox.reader import PendingRows
+from robot_rl.daemon.outbox.sent import KeptBatch
 from robot_rl.schema.ingest import BatchHeader, BatchItem, SegmentRef
 from robot_rl.schema.message import utc_now
 from robot_rl.schema.segment import RecordedStep, encode_segment
@@ -105,3 +106,41 @@ def _continues(before: RecordedStep, after: RecordedStep) -> bool:
         and before.step.index + 1 == after.step.index
         and before.images.keys() == after.images.keys()  # a segment has a column per camera
     )
+
+
+def sequences(header: BatchHeader) -> list[tuple[int, int]]:
+    """First and last sequence number of each item."""
+    found: list[tuple[int, int]] = []
+    first = header.first_sequence
+    for item in header.items:
+        last = first + (item.count if isinstance(item, SegmentRef) else 1) - 1
+        found.append((first, last))
+        first = last + 1
+    return found
+
+
+def runs_of(
+    batch: KeptBatch, wanted: Callable[[BatchItem, tuple[int, int]], bool]
+) -> list[KeptBatch]:
+    """Batches of those consecutive items of `batch` that are wanted, by item and sequences."""
+    runs: list[list[tuple[BatchItem, tuple[int, int]]]] = [[]]
+    for item, rows in zip(batch.header.items, sequences(batch.header), strict=True):
+        if wanted(item, rows):
+            runs[-1].append((item, rows))
+        elif runs[-1]:
+            runs.append([])
+    return [_batch_of(batch, run) for run in runs if run]
+
+
+def _batch_of(batch: KeptBatch, run: Sequence[tuple[BatchItem, tuple[int, int]]]) -> KeptBatch:
+    items = tuple(item for item, _ in run)
+    header = batch.header.model_copy(
+        update={
+            "first_sequence": run[0][1][0],
+            "last_sequence": run[-1][1][1],
+            "items": items,
+            "sent_t_utc": utc_now(),
+        }
+    )
+    parts = [item.part for item in items if isinstance(item, SegmentRef)]
+    return KeptBatch(header=header, files={part: batch.files[part] for part in parts})

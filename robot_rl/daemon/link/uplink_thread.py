@@ -9,6 +9,7 @@ import httpx
 
 from robot_rl.daemon.link.uplink import Uplink, UplinkState
 from robot_rl.daemon.outbox.reader import OutboxReader
+from robot_rl.daemon.outbox.sent import SentBatches
 from robot_rl.daemon.settings import DaemonSettings
 
 
@@ -26,6 +27,11 @@ class UplinkThread:
     def state(self) -> UplinkState | None:
         """How it stands; None before it has begun."""
         return None if self._uplink is None else self._uplink.state
+
+    def look_again(self) -> None:
+        """The live socket is there again: the server may have been restored meanwhile."""
+        if self._uplink is not None:
+            self._uplink.look_again()
 
     def hurry(self, hurried: bool) -> None:
         """Lock-step: virtual time stands until all that is recorded is stored, or goes on again."""
@@ -67,6 +73,12 @@ class UplinkThread:
             self._uplink = Uplink(
                 OutboxReader(settings.outbox_file),
                 client,
+                SentBatches(
+                    settings.sent_file,
+                    keep_s=settings.cell.outbox.keep_sent_h * 3600,
+                    keep_bytes=round(settings.cell.outbox.keep_sent_gib * 2**30),
+                    log=self._log,
+                ),
                 robot=settings.cell.robot,
                 log=self._log,
                 # In lock-step, who waits for what is recorded says so; elsewhere nobody waits.

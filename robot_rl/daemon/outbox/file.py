@@ -34,9 +34,15 @@ from safety.vocabulary import Source
 OUTBOX = "outbox.sqlite"
 """Its name in the robot's data folder."""
 BUSY_S = 5.0  # writer and link take turns in transactions of milliseconds
-_VERSION = 2
+_VERSION = 3
 _REPLACES = "replaces"  # a fact: how the damaged file is called that this one stands for
 
+_ACKNOWLEDGED = """
+CREATE TABLE IF NOT EXISTS acknowledged (  -- what a server has said it has, for ever
+    server TEXT NOT NULL, epoch TEXT NOT NULL, last INTEGER NOT NULL,
+    number INTEGER NOT NULL, PRIMARY KEY (server, epoch)
+) STRICT;
+"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -60,6 +66,7 @@ CREATE TABLE IF NOT EXISTS set_aside (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
+_SCHEMA += _ACKNOWLEDGED
 
 _EVENT: TypeAdapter[RobotEvent] = TypeAdapter(RobotEvent)
 _CAMERAS: TypeAdapter[list[tuple[str, NonNegativeInt]]] = TypeAdapter(
@@ -109,8 +116,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         version = _version(connection)
-        if version == 1:
-            version = _keep_cameras(connection)
+        if version in (1, 2):
+            version = _bring_up_to_date(connection)
         if version not in (0, _VERSION):
             raise BadOutbox(
                 f"{path} was made by another version of robot-rl (format {version}, {_VERSION} "
@@ -129,14 +136,19 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _keep_cameras(connection: sqlite3.Connection) -> int:
-    """From format 1, which did not keep what an open episode's observation is. The new format."""
+def _bring_up_to_date(connection: sqlite3.Connection) -> int:
+    """From format 1, which did not keep what an open episode's observation is, or 2, which did not
+    keep what a server has acknowledged. The new format.
+    """
     with transaction(connection):
-        if _version(connection) == 1:  # the other process may have been first
+        version = _version(connection)  # the other process may have been first
+        if version == 1:
             connection.execute(
                 "ALTER TABLE open_episodes ADD COLUMN cameras TEXT NOT NULL DEFAULT '[]'"
             )
-            connection.execute("PRAGMA user_version=2")
+        if version in (1, 2):
+            connection.execute(_ACKNOWLEDGED)
+            connection.execute(f"PRAGMA user_version={_VERSION}")
     return _version(connection)
 
 

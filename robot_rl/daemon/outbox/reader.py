@@ -22,6 +22,8 @@ from robot_rl.daemon.outbox.file import (
 )
 from robot_rl.schema.segment import RecordedStep
 
+EPOCHS_REMEMBERED = 1000
+"""Of what servers have acknowledged; the oldest are forgotten."""
 _VACUUM_PAGES = 4096  # 16 MiB of unused pages before the file is made smaller
 
 
@@ -40,6 +42,15 @@ class PendingRows:
     def number(self, sequence: int) -> int:
         """Sequence within the epoch → number of the row."""
         return self.first + sequence - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgedEpoch:
+    """A server has said that it has this epoch's rows up to sequence `last`, for ever."""
+
+    server: UUID
+    epoch: UUID
+    last: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +87,15 @@ class OutboxReader:
         ).fetchall()
         return PendingRows(epoch=epoch, first=first, rows=_readable(rows))
 
-    def delete_through(self, number: int) -> int:
-        """Delete every row up to `number`; returns how many training transitions went."""
+    def delete_through(self, number: int, server: UUID | None = None) -> int:
+        """Delete every row up to `number`; returns how many training transitions went.
+
+        `server`: it has acknowledged them, which is remembered.
+        """
         connection = self._open()
         with transaction(connection):
+            if server is not None:
+                _remember(connection, number, server)
             training = connection.execute(
                 "SELECT coalesce(sum(training), 0) FROM rows WHERE number <= ?", (number,)
             ).fetchone()[0]
@@ -134,6 +150,25 @@ class OutboxReader:
         with transaction(connection):
             return begin_epoch(connection, number)
 
+    def acknowledged(self) -> list[AcknowledgedEpoch]:
+        """In recorded order."""
+        rows = self._open().execute("SELECT server, epoch, last FROM acknowledged ORDER BY number")
+        return [
+            AcknowledgedEpoch(server=UUID(server), epoch=UUID(epoch), last=last)
+            for server, epoch, last in rows
+        ]
+
+    def next_row(self) -> tuple[UUID, int] | None:
+        """Epoch and number of the row that is sent next, or recorded next where none waits; None
+        before the writer first opened the file.
+        """
+        connection = self._open()
+        first = connection.execute("SELECT min(number) FROM rows").fetchone()[0]
+        number = last_number(connection) + 1 if first is None else int(first)
+        if connection.execute("SELECT 1 FROM epochs WHERE first <= ?", (number,)).fetchone():
+            return epoch_of(connection, number)[0], number
+        return None
+
     def counts(self) -> OutboxCounts:
         connection = self._open()
         first = connection.execute("SELECT min(number) FROM rows").fetchone()[0]
@@ -184,6 +219,19 @@ class OutboxReader:
             return self._path.stat().st_ino
         except FileNotFoundError:
             return 0
+
+
+def _remember(connection: sqlite3.Connection, number: int, server: UUID) -> None:
+    """That a server has acknowledged the rows up to `number`."""
+    epoch, first, _ = epoch_of(connection, number)
+    connection.execute(
+        "INSERT OR REPLACE INTO acknowledged VALUES (?, ?, ?, ?)",
+        (str(server), str(epoch), number - first + 1, number),
+    )
+    connection.execute(
+        "DELETE FROM acknowledged WHERE number <= (SELECT number FROM acknowledged "
+        f"ORDER BY number DESC LIMIT 1 OFFSET {EPOCHS_REMEMBERED})"
+    )
 
 
 def _divide(connection: sqlite3.Connection, number: int) -> None:

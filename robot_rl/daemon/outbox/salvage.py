@@ -19,6 +19,7 @@ _ROWS = "number, kind, episode_id, training, body, cameras, images"
 _BESIDE = {  # what else is copied, as far as it can be read
     "epochs": "first, epoch",
     "open_episodes": "episode_id, purpose, steps, human_steps, t_robot_ns, cameras",
+    "acknowledged": "server, epoch, last, number",
     "set_aside": "number, kind, body, cameras, images, reason",
 }
 

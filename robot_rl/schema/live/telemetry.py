@@ -75,6 +75,8 @@ class OutboxStatus(Message):
     free_bytes: int
     accepting: bool  # false: no new episode is started because it could not be kept
     set_aside: int = 0  # rows that the server refuses for good, kept on the robot's disk
+    refill: int = 0  # rows that a restored server lacks, still to be sent again
+    lost: int = 0  # rows that it lacks and the robot keeps no more
 
 
 class ArmTelemetry(Message):

@@ -52,6 +52,8 @@ RIGHTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         # what was recorded
         "POST /api/ingest": ROBOTS,
         "GET /api/ingest/cursor": ROBOTS,
+        "POST /api/ingest/cursors": ROBOTS,
+        "POST /api/ingest/lost": ROBOTS,
         "GET /api/feed": EVERYONE,
         "GET /api/segments/{segment_id}": EVERYONE,
         "GET /api/episodes": EVERYONE,

@@ -6,7 +6,8 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from robot_rl.errors import AccessRefused, BadInput
-from robot_rl.schema.ingest import BatchAck
+from robot_rl.schema.ingest import BatchAck, CursorsAsked, RowsLost, ServerCursors
+from robot_rl.server import acknowledged
 from robot_rl.server.access import Principal
 from robot_rl.server.batch import read_header
 from robot_rl.server.recording import read_cursor, store_batch
@@ -53,6 +54,20 @@ def get_cursor(robot: str, boot_epoch: UUID, services: WithServices, caller: Cal
     """Up to where an outbox is stored: where a robot goes on after it was away."""
     _check_name(caller, robot)
     return read_cursor(services.database, robot, boot_epoch)
+
+
+@router.post("/cursors")
+def post_cursors(asked: CursorsAsked, services: WithServices, caller: Caller) -> ServerCursors:
+    """Which server this is, and up to where it has each of the named epochs of a robot."""
+    _check_name(caller, asked.robot)
+    return acknowledged.cursors(services.database, asked)
+
+
+@router.post("/lost")
+def post_lost(lost: RowsLost, services: WithServices, caller: Caller) -> BatchAck:
+    """Notes rows that a restored server lacks and the robot cannot send again."""
+    _check_name(caller, lost.robot)
+    return acknowledged.note_lost(services.database, lost)
 
 
 def _check_name(caller: Principal, robot: str) -> None:

@@ -14,14 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks.recording import ended, recorded, started, write_episode
+from benchmarks.recording import ended, recorded, sent_beside, started, write_episode
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.link.uplink_batch import DRIVEN_LINGER_S, cut_batch, ripe_rows
 from robot_rl.daemon.outbox.file import OutboxRow
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
 from robot_rl.schema.episode import EpisodeEnded, EpisodeStarted
-from robot_rl.schema.ingest import BatchAck, BatchHeader, SegmentRef
+from robot_rl.schema.ingest import BatchAck, BatchHeader, CursorsAsked, SegmentRef, ServerCursors
 from robot_rl.schema.message import new_id
 from robot_rl.schema.segment import RecordedStep, decode_segment
 from safety.faults import FaultCode
@@ -31,6 +31,7 @@ class IngestServer:
     """The server's side of the contract, in memory, with faults that can be switched on."""
 
     def __init__(self) -> None:
+        self.server_id = new_id()
         self.cursors: dict[UUID, int] = {}
         self.steps: list[tuple[UUID, int]] = []
         self.events: list[object] = []
@@ -45,13 +46,22 @@ class IngestServer:
         self.app = Starlette(
             routes=[
                 Route("/api/ingest", self.post, methods=["POST"]),
-                Route("/api/ingest/cursor", self.cursor),
+                Route("/api/ingest/cursors", self.asked, methods=["POST"]),
             ]
         )
 
-    async def cursor(self, request: Request) -> Response:
-        epoch = UUID(request.query_params["boot_epoch"])
-        return self._ack(epoch)
+    async def asked(self, request: Request) -> Response:
+        asked = CursorsAsked.model_validate_json(await request.body())
+        cursors = ServerCursors(
+            server_id=self.server_id,
+            generation=self.server_id,
+            cursors=tuple(
+                BatchAck(boot_epoch=epoch, last_sequence=self.cursors[epoch])
+                for epoch in asked.boot_epochs
+                if epoch in self.cursors
+            ),
+        )
+        return Response(cursors.model_dump_json())
 
     async def post(self, request: Request) -> Response:
         if status := self.fail():
@@ -112,12 +122,14 @@ def drain(path: Path, server: IngestServer, *, seconds: float = 20.0) -> tuple[U
         async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
             reader = OutboxReader(path)
             uplink = Uplink(
-                reader, client, robot="panda-sim", log=said.append,
+                reader, client, sent_beside(path), robot="panda-sim", log=said.append,
                 linger_s=0.0, poll_s=0.005, longest_backoff_s=0.02,
             )  # fmt: skip
             running = asyncio.create_task(uplink.run())
             async with asyncio.timeout(seconds):
-                while reader.counts().pending:  # noqa: ASYNC110 (another process would be asked so)
+                while (  # noqa: ASYNC110 (another process would be asked so)
+                    reader.counts().pending or uplink.state.refill
+                ):
                     await asyncio.sleep(0.005)
             uplink.drain()
             await running
@@ -177,18 +189,25 @@ def test_a_robot_that_was_away_goes_on_from_the_servers_cursor(tmp_path: Path) -
     reader.close()
 
 
-def test_a_server_restored_from_a_backup_gets_what_is_left(tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [True, False], ids=["restored", "another"])
+def test_a_restored_server_gets_all_again_and_another_one_what_is_left(
+    tmp_path: Path, again: bool
+) -> None:
     path, server = tmp_path / "outbox.sqlite", IngestServer()
     with OutboxWriter(path, linger_s=0.0) as writer:
-        write_episode(writer, 10)
+        first = write_episode(writer, 10)
         assert writer.flush()
         drain(path, server)
         server.cursors.clear()
         server.steps.clear()
+        if not again:
+            server.server_id = new_id()
         second = write_episode(writer, 10)
     _, said = drain(path, server)
-    assert server.steps == [(second, index) for index in range(11)]
-    assert any("going on with what is here" in line for line in said)
+    wanted = [second, first] if again else [second]  # fresh ones wait for none
+    assert sorted(server.steps) == sorted((of, index) for of in wanted for index in range(11))
+    assert server.steps[0] == (second, 0)
+    assert any(("restored" if again else "another server") in line for line in said), said
 
 
 def test_what_the_server_refuses_for_good_is_set_aside_and_the_rest_arrives(

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from benchmarks.recording import JPEG, ended, recorded, started, write_episode
+from benchmarks.recording import JPEG, ended, recorded, sent_beside, started, write_episode
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.outbox.outbox import OutboxWriter
 from robot_rl.daemon.outbox.reader import OutboxReader
@@ -59,7 +59,7 @@ def deliver(
         ) as client:
             reader = OutboxReader(path)
             uplink = Uplink(
-                reader, client, robot="panda-sim", log=said.append,
+                reader, client, sent_beside(path), robot="panda-sim", log=said.append,
                 linger_s=0.0, poll_s=0.005, longest_backoff_s=0.02,
             )  # fmt: skip
             running = asyncio.create_task(uplink.run())

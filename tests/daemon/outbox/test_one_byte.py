@@ -61,7 +61,9 @@ def test_a_damaged_row_is_set_aside_and_costs_itself_only(tmp_path: Path, what: 
     assert any(f"row {ROW} of the outbox cannot be read" in line for line in said)
 
     listed = json.loads(run(path, "list", "--json").stdout)
-    assert [row["number"] for row in listed] == [ROW]
+    assert [row["number"] for row in listed["set_aside"]] == [ROW]
+    assert listed["kept"]["batches"] > 0
+    assert "are kept, for when" in run(path, "list").stdout
     shown = run(path, "show", str(ROW), "--out", str(tmp_path / "mend"))
     assert shown.exit_code == 0, shown.output
     assert (tmp_path / "mend" / f"{ROW}.json").is_file()

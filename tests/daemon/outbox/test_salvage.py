@@ -122,7 +122,7 @@ def run(path: Path, *arguments: str) -> str:
 def test_an_engineer_mends_what_was_refused_and_sends_it_again(tmp_path: Path) -> None:
     with refused(tmp_path) as (path, number):
         assert "at most 4000" in run(path, "list")
-        assert json.loads(run(path, "list", "--json"))[0]["number"] == number
+        assert json.loads(run(path, "list", "--json"))["set_aside"][0]["number"] == number
         mended = json.loads(run(path, "show", str(number), "--out", str(tmp_path / "mend")))
         assert (tmp_path / "mend" / f"{number}.json").is_file()
         with pytest.raises(NotSetAside, match=r"is not sent, because .*at most 4000"):
