@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -151,12 +152,17 @@ class OutboxReader:
             return begin_epoch(connection, number)
 
     def acknowledged(self) -> list[AcknowledgedEpoch]:
-        """In recorded order."""
-        rows = self._open().execute("SELECT server, epoch, last FROM acknowledged ORDER BY number")
-        return [
-            AcknowledgedEpoch(server=UUID(server), epoch=UUID(epoch), last=last)
-            for server, epoch, last in rows
-        ]
+        """In recorded order; what a damaged byte made unreadable is left out."""
+        rows = self._open().execute(
+            "SELECT CAST(server AS BLOB), CAST(epoch AS BLOB), CAST(last AS INTEGER) "
+            "FROM acknowledged ORDER BY number"
+        )
+        found: list[AcknowledgedEpoch] = []
+        for server, epoch, last in rows:
+            with suppress(ValueError):  # of UUID, and of a text that is no UTF-8
+                ids = UUID(server.decode()), UUID(epoch.decode())
+                found.append(AcknowledgedEpoch(server=ids[0], epoch=ids[1], last=last))
+        return found
 
     def next_row(self) -> tuple[UUID, int] | None:
         """Epoch and number of the row that is sent next, or recorded next where none waits; None

@@ -387,3 +387,21 @@ def test_an_outbox_from_before_cameras_were_kept_opens_and_goes_on(tmp_path: Pat
     reader = OutboxReader(path)
     assert reader.counts().pending_training == 2 + 3
     reader.close()
+
+
+def test_a_damaged_word_of_what_was_acknowledged_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    server = new_id()
+    with OutboxWriter(path, linger_s=0.0) as writer:
+        write_episode(writer, 2)
+        assert writer.flush()
+    reader = OutboxReader(path)
+    reader.delete_through(reader.counts().last, server)
+    (known,) = reader.acknowledged()
+    assert (known.server, known.last) == (server, 5)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE acknowledged SET epoch = CAST(x'ff0041' AS TEXT)")
+    connection.commit()
+    connection.close()
+    assert reader.acknowledged() == []
+    reader.close()
