@@ -46,7 +46,7 @@ def test_the_link_ends_with_its_uplink(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect in the uplink")
 
-    monkeypatch.setattr(uplink, "cut_batch", broken)
+    monkeypatch.setattr(uplink.Refill, "look", broken)  # it asks before it sends
     episode = new_id()
     with OutboxWriter(settings.outbox_file, min_free_bytes=0) as outbox:
         outbox.append_event(started(episode))
