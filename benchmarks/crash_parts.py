@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.recording import ended, picture, recorded, started
+from benchmarks.recording import ended, picture, recorded, sent_beside, started
 from benchmarks.server_process import postgres_of, started_server
 from robot_rl.daemon.link.uplink import Uplink
 from robot_rl.daemon.link.uplink_answer import BatchAnswer
@@ -74,7 +74,7 @@ async def _send(
     headers = {"Authorization": f"Bearer {token}"}
     kind = Uplink if rule else _Hasty
     async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as client:
-        await kind(OutboxReader(outbox), client, robot=ROBOT, log=say).run()
+        await kind(OutboxReader(outbox), client, sent_beside(outbox), robot=ROBOT, log=say).run()
 
 
 class _Hasty(Uplink):

@@ -6,9 +6,11 @@ from alembic import context
 from sqlalchemy import Connection, create_engine
 
 from robot_rl.server import figure_days
+from robot_rl.server.accounts import tables as accounts
 
-METADATA = figure_days.FigureDayTable.metadata
-"""Of every table: this module declares the last of them."""
+assert figure_days.Base is accounts.Base
+METADATA = accounts.Base.metadata
+"""Of every table: these modules declare those that are not beside it."""
 
 
 def run(connection: Connection) -> None:

@@ -17,8 +17,8 @@ from alembic import command
 from sqlalchemy import text
 
 from robot_rl.server import migration
+from robot_rl.server.accounts.tables import Base  # all that the archive has are known with it
 from robot_rl.server.database import Database
-from robot_rl.server.tables import Base
 
 ARCHIVE = Path(__file__).parent / "data" / "first_light.tar.gz"
 SCHEMA = "0002"

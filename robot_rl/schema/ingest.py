@@ -44,7 +44,8 @@ class BatchHeader(Message):
     first_sequence: Sequence
     last_sequence: Sequence
     sent_t_utc: datetime
-    ahead: bool = False
+    # Left out where it is not, so that a server of before takes it.
+    ahead: Annotated[bool, Field(exclude_if=lambda ahead: not ahead)] = False
     items: tuple[BatchItem, ...]  # in recorded order
 
 

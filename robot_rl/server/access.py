@@ -21,11 +21,11 @@ from robot_rl.errors import AccessRefused, SignInNeeded, Unavailable
 from robot_rl.schema.message import utc_now
 from robot_rl.server.accounts.roles import Role
 from robot_rl.server.accounts.secret_hash import hash_of
+from robot_rl.server.accounts.tables import BrowserSessionTable, TokenTable, UserTable
 from robot_rl.server.accounts.tokens import ANY_ROBOT, usable
 from robot_rl.server.database import AWAY, Database
 from robot_rl.server.remembered import Remembered
 from robot_rl.server.settings import ServerSettings
-from robot_rl.server.tables import BrowserSessionTable, TokenTable, UserTable
 from robot_rl.server.threads import IDENTITIES, STRANGERS, BoundedThreads
 
 LOOK_UP_S = 0.5  # at who is known: a database that hangs holds up nobody who may stop a robot

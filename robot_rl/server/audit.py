@@ -11,8 +11,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from robot_rl.schema.message import Message, new_id, utc_now
+from robot_rl.server.accounts.tables import AuditEntryTable
 from robot_rl.server.database import Database
-from robot_rl.server.tables import AuditEntryTable
 
 ROWS_AT_ONCE = 1000
 

@@ -16,9 +16,9 @@ from robot_rl.errors import PlainError
 from robot_rl.schema.message import new_id, utc_now
 from robot_rl.server import access, remembered
 from robot_rl.server.accounts import tokens
+from robot_rl.server.accounts.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
 from robot_rl.server.settings import Grant
-from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 from tests.server.conftest import RunningServer
 
 

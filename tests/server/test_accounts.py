@@ -16,10 +16,10 @@ from robot_rl.server import audit
 from robot_rl.server.accounts import attempts, tokens, users
 from robot_rl.server.accounts.attempts import SignInAttempts
 from robot_rl.server.accounts.roles import Role
+from robot_rl.server.accounts.tables import TokenTable, UserTable
 from robot_rl.server.accounts.tokens import NewToken
 from robot_rl.server.database import Database
 from robot_rl.server.hub import CLOSE_SIGNED_OUT
-from robot_rl.server.tables import TokenTable, UserTable
 from tests.server.conftest import RunningServer
 from tests.server.test_access import closing
 

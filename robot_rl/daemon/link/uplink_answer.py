@@ -36,8 +36,7 @@ def read_answer(response: httpx.Response) -> BatchAnswer:
         ack = BatchAck.model_validate_json(response.content)
         return BatchAnswer(verdict=BatchVerdict.STORED, ack=ack)
     if status == 409:
-        ack = ack_or_none(response.content)
-        return BatchAnswer(verdict=BatchVerdict.CONFLICT, ack=ack, sentence=sentence)
+        return BatchAnswer(verdict=BatchVerdict.CONFLICT, sentence=sentence)
     if status == 422 and (refused := _refusal_or_none(response.content)):
         return BatchAnswer(verdict=BatchVerdict.REFUSED, refused=refused, sentence=sentence)
     verdict = BatchVerdict.USELESS if status in _USELESS else BatchVerdict.AGAIN
@@ -47,13 +46,6 @@ def read_answer(response: httpx.Response) -> BatchAnswer:
 def _refusal_or_none(content: bytes) -> ItemRefused | None:
     try:
         return ItemRefused.model_validate_json(content)
-    except ValidationError:
-        return None
-
-
-def ack_or_none(content: bytes) -> BatchAck | None:
-    try:
-        return BatchAck.model_validate_json(content)
     except ValidationError:
         return None
 

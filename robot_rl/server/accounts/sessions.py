@@ -10,8 +10,8 @@ from robot_rl.errors import NotFound
 from robot_rl.schema.message import Message, new_id, utc_now
 from robot_rl.server import audit
 from robot_rl.server.accounts.secret_hash import hash_of, new_secret
+from robot_rl.server.accounts.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 from robot_rl.server.database import Database
-from robot_rl.server.tables import BrowserSessionTable, LoginLinkTable, TokenTable
 
 LOGIN_LINK_LIFE = timedelta(minutes=15)
 SESSION_LIFE = timedelta(hours=12)

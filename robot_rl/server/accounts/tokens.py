@@ -13,9 +13,9 @@ from robot_rl.schema.message import Message, Name, new_id, utc_now
 from robot_rl.server import audit
 from robot_rl.server.accounts.roles import PEOPLE, Role, role_of
 from robot_rl.server.accounts.secret_hash import hash_of, new_secret
+from robot_rl.server.accounts.tables import TokenTable
 from robot_rl.server.database import Database
 from robot_rl.server.settings import Grant
-from robot_rl.server.tables import TokenTable
 
 ENVIRONMENT = "environment"
 """Who made the tokens that the server was started with."""

@@ -14,8 +14,8 @@ from robot_rl.schema.message import Message, utc_now
 from robot_rl.server import audit
 from robot_rl.server.accounts.roles import PEOPLE, Role
 from robot_rl.server.accounts.sessions import end_sessions_of
+from robot_rl.server.accounts.tables import UserTable
 from robot_rl.server.database import Database
-from robot_rl.server.tables import UserTable
 
 PASSWORD_LEAST = 10  # characters; NIST SP 800-63B asks for 8 and for no rule about their kind
 PASSWORD_MOST = 256

@@ -50,9 +50,10 @@ class _Spied(httpx.AsyncHTTPTransport):
         self.batches: list[tuple[UUID, bool]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        found = re.search(rb'"boot_epoch":"([^"]+)".*"ahead":(true|false)', await request.aread())
+        content = await request.aread()
+        found = re.search(rb'"boot_epoch":"([^"]+)","first_sequence"', content)
         if found is not None:
-            self.batches.append((UUID(found[1].decode()), found[2] == b"true"))
+            self.batches.append((UUID(found[1].decode()), b'"ahead":true' in content))
         return await super().handle_async_request(request)
 
 
