@@ -76,6 +76,7 @@ class Uplink:
         self._tried = 0  # the last row from behind that was tried
         self._stored: set[int] = set()  # rows that it took so: sent again they tell nothing
         self._told: set[UUID | None] = set()
+        self._unanswered: UplinkBatch | None = None  # the server may have it
         self._backoff_s = 0.0
         self._connected = False
         self._problem = self._not_looked = ""
@@ -114,7 +115,7 @@ class Uplink:
                 if self._draining and self._waiting is None:
                     return
                 if self._refill.server is None:
-                    if not await self._look():
+                    if not await self._look_for(self._unanswered):
                         self._publish()
                         if self._draining:
                             return
@@ -242,6 +243,7 @@ class Uplink:
             useless = answer.verdict in (BatchVerdict.USELESS, BatchVerdict.REFUSED)
             if not useless:
                 self._refill.forget()  # it is away, and may come back as it was before
+                self._unanswered = batch
             problem = await self._suspect(batch, answer.sentence) if useless else answer.sentence
             self._say(problem)
 
@@ -255,6 +257,19 @@ class Uplink:
         """A refusal counts when it is not of a server that was restored without our knowing."""
         lacked = self._refill.rows > 0
         return await self._look() and (self._refill.rows > 0) == lacked
+
+    async def _look_for(self, batch: UplinkBatch | None) -> bool:
+        """As `_look`. If it says that it has the batch, that is its answer."""
+        if batch is None:
+            return await self._look()
+        epoch = batch.header.boot_epoch
+        if not await self._look(also=epoch):
+            return False
+        self._unanswered, last = None, self._refill.stored(epoch)
+        if last >= batch.header.last_sequence and not self._refill.lacks(epoch):
+            self._answered()
+            self._apply(batch, BatchAck(boot_epoch=epoch, last_sequence=last))
+        return True
 
     async def _disagree(self, batch: UplinkBatch) -> None:
         """The server's cursor is not where this batch begins."""
