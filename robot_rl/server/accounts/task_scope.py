@@ -26,6 +26,8 @@ TASKS: Mapping[str, TaskFrom] = MappingProxyType(
         "POST /api/logout": TaskFrom.NONE,
         "POST /api/ingest": TaskFrom.HANDLER,
         "GET /api/ingest/cursor": TaskFrom.NONE,
+        "POST /api/ingest/cursors": TaskFrom.NONE,
+        "POST /api/ingest/lost": TaskFrom.NONE,
         "GET /api/feed": TaskFrom.QUERY,
         "GET /api/segments/{segment_id}": TaskFrom.SEGMENT,
         "GET /api/episodes": TaskFrom.QUERY,
