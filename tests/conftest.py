@@ -1,5 +1,6 @@
 """What every test stands on: an environment without network, display or GPU, and printed seeds."""
 
+import logging
 import os
 import subprocess
 import tempfile
@@ -59,6 +60,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0 if item.get_closest_marker("beside") else 1
 
     items.sort(key=place)
+
+
+@pytest.fixture(autouse=True)
+def root_level() -> Iterator[None]:
+    """A library that logs everything from here on would fill the memory of all later tests."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from robot_rl.server.embedded import EmbeddedPostgres
 from robot_rl.server.settings import ServerProblem, ServerSettings
@@ -41,9 +42,15 @@ class Database:
         return self.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def close(self) -> None:
+        """A thread that nobody waits for any more may still have a connection: it ends with it."""
+        event.listen(self.engine, "checkin", _end)
         self.engine.dispose()
         if self.embedded is not None:
             self.embedded.close()
+
+
+def _end(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.invalidate()
 
 
 def open_database(settings: ServerSettings) -> Database:
