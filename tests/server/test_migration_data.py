@@ -14,6 +14,16 @@ from robot_rl.server.embedded import EmbeddedPostgres
 from tests.server.conftest import temporary_database
 
 
+def begin_run(connection: Connection) -> None:
+    connection.execute(text("INSERT INTO robots (name) VALUES ('r')"))
+    connection.execute(
+        text(
+            "INSERT INTO runs (run_id, robot, task, started_t_utc) "
+            f"VALUES ('{RUN}', 'r', 't', now())"
+        )
+    )
+
+
 def insert(connection: Connection, *, stored: int, steps: int | None, trainable: int) -> UUID:
     """An episode of before data had an identity."""
     episode_id = new_id()
@@ -47,12 +57,7 @@ def test_steps_that_came_before_they_were_counted_are_counted(
     with temporary_database(postgres, "template1") as database:
         with database.transaction() as connection:
             command.upgrade(migration.configuration(connection), "0004")
-            for statement in (
-                "INSERT INTO robots (name) VALUES ('r')",
-                f"INSERT INTO runs (run_id, robot, task, started_t_utc) "
-                f"VALUES ('{RUN}', 'r', 't', now())",
-            ):
-                connection.execute(text(statement))
+            begin_run(connection)
             episode_id = insert(connection, stored=stored, steps=steps, trainable=trainable)
         migration.upgrade(database)
         with database.engine.connect() as connection:
@@ -151,12 +156,7 @@ def test_episodes_from_before_days_were_counted_are_in_the_figures(
     with temporary_database(postgres, "template1") as database:
         with database.transaction() as connection:
             command.upgrade(migration.configuration(connection), "0012")
-            for statement in (
-                "INSERT INTO robots (name) VALUES ('r')",
-                f"INSERT INTO runs (run_id, robot, task, started_t_utc) "
-                f"VALUES ('{RUN}', 'r', 't', now())",
-            ):
-                connection.execute(text(statement))
+            begin_run(connection)
             insert(connection, stored=7, steps=6, trainable=6)
             connection.execute(text("UPDATE episodes SET ended_t_utc = now(), outcome = 'success'"))
         for _ in range(2):
